@@ -1,0 +1,80 @@
+"""Train variational autoencoders, watch their latent space form, and measure what it became.
+
+Names are imported when first used, so that `import keras_vae` loads no backend. Once Keras is imported, before
+or after, the package's classes are registered with it, and `keras.models.load_model` finds them.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "architecture", "callbacks", "datasets", "diagnostics", "errors", "experiment", "figures", "gallery", "geometry",
+    "layers", "likelihoods", "models", "runs", "trajectory", "video",
+)  # fmt: skip
+_HOME = {
+    "BetaWarmup": "callbacks",
+    "LatentRecorder": "callbacks",
+    "Dataset": "datasets",
+    "load": "datasets",
+    "InputError": "errors",
+    "TrainingDiverged": "errors",
+    "Config": "experiment",
+    "train": "experiment",
+    "GaussianSampling": "layers",
+    "KLDivergence": "layers",
+    "Bernoulli": "likelihoods",
+    "ContinuousBernoulli": "likelihoods",
+    "Gaussian": "likelihoods",
+    "Likelihood": "likelihoods",
+    "Encoding": "models",
+    "VAE": "models",
+    "dense_vae": "models",
+    "Run": "runs",
+    "Trajectory": "trajectory",
+}
+__all__ = sorted([*_MODULES, *_HOME])
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        return importlib.import_module(f"keras_vae.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"keras_vae.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'keras_vae' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+class _RegisterAfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Lets Keras be imported as ever, then imports the modules whose classes register themselves with it."""
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname != "keras":
+            return None
+        sys.meta_path.remove(self)  # once is enough, and the search below must not come here again
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            self._loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        importlib.import_module("keras_vae.models")
+
+
+if "keras" in sys.modules:
+    # Keras may be half imported when it is what imports us; then its classes aren't there to build on yet.
+    if hasattr(sys.modules["keras"], "Model"):
+        importlib.import_module("keras_vae.models")
+else:
+    sys.meta_path.insert(0, _RegisterAfterKeras())

@@ -1,0 +1,29 @@
+"""Importing Keras without the start-up chatter of its backend."""
+
+import os
+import sys
+import tempfile
+
+
+def import_keras():
+    """Imports and returns Keras; what native libraries write to stderr meanwhile is shown only if that fails."""
+    if "keras" in sys.modules:
+        import keras
+
+        return keras
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow's libraries log to the file descriptor before they obey that variable.
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import keras
+        except BaseException:
+            chatter.seek(0)
+            os.write(kept, chatter.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    return keras
