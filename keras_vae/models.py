@@ -1,0 +1,338 @@
+"""Variational autoencoders as functional Keras models, trained by Keras' own `fit`."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_vae import likelihoods
+from keras_vae.architecture import check, parse
+from keras_vae.errors import InputError
+from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, kl_per_unit, sum_per_image
+
+POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
+
+
+class Encoding(NamedTuple):
+    """q(z | x) of a batch of images: `mean` `(n, units…)`; `log_var` likewise, `(n, 1)` if one variance
+    serves all units, or None where the posterior has no density."""
+
+    mean: np.ndarray
+    log_var: np.ndarray | None
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class VAE(keras.Model):
+    """A variational autoencoder made of an encoder and a decoder (Kingma & Welling 2014).
+
+    The loss is `reconstruction + beta · kl`, in nats per image: sums over pixels and latent units, means over
+    the batch (weighted ones where sample weights are given). `elbo` is −(reconstruction + kl) whatever β is,
+    so it is to be *maximised*: `EarlyStopping("val_elbo", mode="max")`. Calling the model, or `predict`,
+    gives a dictionary of `mean`, `log_var`, a sampled `z`, and `logits`.
+
+    Args:
+        encoder: Keras model from an image to `[mean, log_var]` (a pair, or a dictionary with those keys).
+            With the posteriors `none` and `autoencoder` it puts out the mean alone.
+        decoder: Keras model from z to logits of the image's shape. A sigmoid at its end belongs to the
+            likelihood: leave it out.
+        posterior: `diagonal`, a variance for every unit; `isotropic`, one variance for all units of an image;
+            `none`, no sampling, with the quadratic penalty ½‖mean‖²; `autoencoder`, neither. The last two have
+            no density, so they report a `penalty` or nothing in place of `kl` and `elbo`.
+        likelihood: `bernoulli` (default), `continuous-bernoulli`, `gaussian`, or a `Likelihood`.
+        beta: weight of the KL or penalty; `BetaWarmup` lets it rise.
+        seed: integer, origin of the sampling noise.
+
+    Raises:
+        InputError: if the parts don't fit each other, or an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        posterior: str = "diagonal",
+        likelihood: str | likelihoods.Likelihood | None = None,
+        beta: float = 1.0,
+        seed: int | None = None,
+        name: str = "vae",
+        **kwargs,
+    ):
+        _check_choice("posterior", posterior, POSTERIORS)
+        likelihood = likelihoods.get(likelihood)
+        has_density = posterior in ("diagonal", "isotropic")
+
+        image = keras.Input(encoder.inputs[0].shape[1:], dtype=encoder.inputs[0].dtype, name="image")
+        outputs = _encoder_outputs(encoder(image), posterior)
+        sampling = None
+        if has_density:
+            sampling = GaussianSampling(seed=seed, name="sampling")
+            outputs["z"] = sampling([outputs["mean"], outputs["log_var"]])
+        else:
+            outputs["z"] = outputs["mean"]
+        _check_decoder(decoder, outputs["mean"].shape[1:], likelihood, image.shape[1:])
+        outputs["logits"] = decoder(outputs["z"])
+
+        super().__init__(inputs=image, outputs=outputs, name=name, **kwargs)
+        self.encoder, self.decoder = encoder, decoder
+        self.posterior, self.likelihood, self.has_density = posterior, likelihood, has_density
+        self.seed = seed
+        self.sampling = sampling
+        self.beta_schedule = BetaSchedule(beta, name="beta_schedule")
+        self.image_shape = tuple(image.shape[1:])
+        self.latent_shape = tuple(outputs["mean"].shape[1:])
+
+        self._loss_mean = keras.metrics.Mean("weighted_loss")
+        self._reconstruction_mean = keras.metrics.Mean("reconstruction")
+        self._divergence_mean = self._beta_mean = None
+        if posterior != "autoencoder":
+            self._divergence_mean = keras.metrics.Mean("kl" if has_density else "penalty")
+            self._beta_mean = keras.metrics.Mean("beta")
+
+    # -- training, by Keras' own steps ---------------------------------------------------------------------
+
+    def compile(self, optimizer="adam", loss=None, **kwargs) -> None:
+        """Keras' `compile` without `loss`: the loss is the likelihood's and the posterior's.
+
+        Raises:
+            InputError: if a `loss` is given.
+        """
+        if loss is not None:
+            raise InputError(
+                f"compile: expected no loss, since a VAE's loss is reconstruction + beta · kl; received {loss!r}; "
+                "choose VAE(likelihood=…) instead."
+            )
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def compile_from_config(self, config: dict) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def divergence(self, mean, log_var=None):
+        """KL(q(z | x) ‖ N(0, I)) of every image in nats, `(batch,)`; ½‖mean‖² where q has no density."""
+        if self.has_density:
+            return sum_per_image(kl_per_unit(mean, log_var))
+        return 0.5 * sum_per_image(ops.square(ops.cast(mean, "float32")))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """reconstruction + beta · kl of a batch, a float32 scalar; a target `y` is ignored."""
+        logits = y_pred["logits"]
+        x = _like_encoder_input(x, self.image_shape)
+        weight = _weight_per_image(sample_weight)
+        nll = self.likelihood(x, logits)
+        reconstruction = _weighted_mean(nll, weight)
+        self._reconstruction_mean.update_state(nll, sample_weight=weight)
+        loss = reconstruction
+        if self._divergence_mean is not None:
+            divergence = self.divergence(y_pred["mean"], y_pred.get("log_var"))
+            beta = self.beta_schedule(training=training)
+            loss = loss + beta * _weighted_mean(divergence, weight)
+            self._divergence_mean.update_state(divergence, sample_weight=weight)
+            self._beta_mean.update_state(beta)
+        for extra in self.losses:  # weight decay and the like, from the user's own layers
+            loss = loss + ops.sum(ops.cast(extra, "float32"))
+        total_weight = ops.shape(nll)[0] if weight is None else ops.sum(weight)
+        self._loss_mean.update_state(loss, sample_weight=total_weight)
+        return loss
+
+    def get_metrics_result(self) -> dict:
+        """Means so far: loss, reconstruction, kl (or penalty), beta, elbo."""
+        results = super().get_metrics_result()
+        # Keras weighs the batches' losses by their sizes; with sample weights that is not their mean.
+        results["loss"] = results.pop("weighted_loss")
+        if self.has_density:
+            results["elbo"] = -(results["reconstruction"] + results["kl"])
+        return results
+
+    def evaluate(self, *args, **kwargs):
+        """Keras' `evaluate`, with the same noise every time: it repeats, and training's noise is left alone."""
+        self._reset_evaluation_noise()
+        return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        """Keras' `predict`, with the same noise every time."""
+        self._reset_evaluation_noise()
+        return super().predict(*args, **kwargs)
+
+    def _reset_evaluation_noise(self) -> None:
+        if self.sampling is not None:
+            self.sampling.reset_evaluation_noise()
+
+    # -- looking -------------------------------------------------------------------------------------------
+
+    def encode(self, x, batch_size: int = 1024) -> Encoding:
+        """Mean and log variance of q(z | x); nothing is sampled.
+
+        Args:
+            x: images `(n, …)`, values in [0, 1].
+            batch_size: images at a time.
+        """
+        parts = [_encoder_outputs(self.encoder(part, training=False), self.posterior) for part in _parts(x, batch_size)]
+        arrays = {name: np.concatenate([ops.convert_to_numpy(part[name]) for part in parts]) for name in parts[0]}
+        return Encoding(arrays["mean"], arrays.get("log_var"))
+
+    def decode(self, z, batch_size: int = 1024) -> np.ndarray:
+        """The expected images of latent points `z` `(n, units…)`: pixels, not logits."""
+        logits = (ops.cast(self.decoder(part, training=False), "float32") for part in _parts(z, batch_size))
+        return np.concatenate([ops.convert_to_numpy(self.likelihood.mean(part)) for part in logits])
+
+    def reconstruct(self, x, batch_size: int = 1024) -> np.ndarray:
+        """The images decoded from the posterior means of `x`."""
+        return self.decode(self.encode(x, batch_size).mean, batch_size)
+
+    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+        """`n` images decoded from draws of the prior N(0, I); the same seed gives the same images."""
+        rng = np.random.default_rng(seed)
+        return self.decode(rng.standard_normal((n, *self.latent_shape), dtype="float32"))
+
+    # -- saving --------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "encoder": serialize(self.encoder),
+            "decoder": serialize(self.decoder),
+            "posterior": self.posterior,
+            "likelihood": serialize(self.likelihood),
+            "beta": self.beta_schedule.initial_beta,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "VAE":
+        config = dict(config)
+        for part in ("encoder", "decoder", "likelihood"):
+            config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects=custom_objects)
+        return cls(**config)
+
+
+def dense_vae(
+    architecture: str | Sequence[int],
+    image_shape: tuple | None = None,
+    posterior: str = "diagonal",
+    likelihood: str | likelihoods.Likelihood | None = None,
+    beta: float = 1.0,
+    seed: int | None = None,
+    activation: str = "relu",
+    name: str = "dense_vae",
+) -> VAE:
+    """A VAE of dense layers, written as the literature writes it.
+
+    Args:
+        architecture: `"784-256-32-8-2"`: the pixels, the hidden layers, the latent units last; the decoder
+            mirrors the encoder.
+        image_shape: shape of one image; its size must be the first number. Default: flat vectors.
+        posterior, likelihood, beta: see `VAE`.
+        seed: integer behind the initial weights and the sampling noise; `None` chooses at random.
+        activation: of the hidden layers.
+
+    Raises:
+        InputError: if the architecture can't be read, doesn't fit the image or the memory.
+    """
+    pixels, *hidden, units = sizes = parse(architecture)
+    image_shape = (pixels,) if image_shape is None else tuple(image_shape)
+    check(sizes, image_shape)
+    _check_choice("posterior", posterior, POSTERIORS)
+    # Every layer has a seed of its own: equal layers must not start equal.
+    spawned = iter(np.random.SeedSequence(seed).generate_state(2 * len(sizes) + 2))
+
+    def dense(size: int, name: str, **kwargs) -> keras.layers.Layer:
+        initializer = keras.initializers.GlorotUniform(seed=int(next(spawned)) % 2**31)
+        return keras.layers.Dense(size, kernel_initializer=initializer, name=name, **kwargs)
+
+    # Means, log variances and logits are kept in float32 under mixed precision.
+    image = keras.Input(image_shape, name="image")
+    h = keras.layers.Flatten(name="flatten")(image)
+    for i, size in enumerate(hidden, 1):
+        h = dense(size, f"hidden_{i}", activation=activation)(h)
+    outputs = [dense(units, "mean", dtype="float32")(h)]
+    if posterior in ("diagonal", "isotropic"):
+        outputs.append(dense(units if posterior == "diagonal" else 1, "log_var", dtype="float32")(h))
+    encoder = keras.Model(image, outputs, name="encoder")
+
+    z = h = keras.Input((units,), name="z")
+    for i, size in enumerate(reversed(hidden), 1):
+        h = dense(size, f"hidden_{i}", activation=activation)(h)
+    logits = dense(pixels, "logits", dtype="float32")(h)
+    decoder = keras.Model(z, keras.layers.Reshape(image_shape, dtype="float32", name="image")(logits), name="decoder")
+
+    noise_seed = None if seed is None else int(next(spawned)) % 2**31
+    return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name)
+
+
+def _check_choice(argument: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise InputError(f"{argument}: expected one of {', '.join(choices)}; received {value!r}.")
+
+
+def _encoder_outputs(outputs, posterior: str) -> dict:
+    """An encoder's outputs by name, whether it gave a tensor, a pair or a dictionary."""
+    if isinstance(outputs, dict):
+        outputs = [outputs[key] for key in ("mean", "log_var") if key in outputs]
+    tensors = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    names = ("mean", "log_var") if posterior in ("diagonal", "isotropic") else ("mean",)
+    if len(tensors) != len(names):
+        raise InputError(
+            f"encoder: expected {len(names)} output{'s' * (len(names) > 1)} ({', '.join(names)}) for the posterior "
+            f"{posterior!r}; received {len(tensors)}."
+        )
+    named = dict(zip(names, tensors, strict=True))
+    if "log_var" in named:
+        mean, log_var = tuple(named["mean"].shape[1:]), tuple(named["log_var"].shape[1:])
+        expected = mean if posterior == "diagonal" else (1,) * len(mean)
+        if log_var != expected:
+            raise InputError(
+                f"encoder: expected a log_var of shape {expected} for the posterior {posterior!r} and a mean of "
+                f"shape {mean}; received {log_var}."
+            )
+    return named
+
+
+def _check_decoder(decoder: keras.Model, latent_shape: tuple, likelihood, image_shape: tuple) -> None:
+    if tuple(decoder.inputs[0].shape[1:]) != tuple(latent_shape):
+        raise InputError(
+            f"decoder: expected an input of the encoder's latent shape {tuple(latent_shape)}; received "
+            f"{tuple(decoder.inputs[0].shape[1:])}."
+        )
+    activation = getattr(decoder.layers[-1], "activation", None)
+    if activation is keras.activations.sigmoid and hasattr(likelihood, "nll_per_pixel"):
+        raise InputError(
+            "decoder: expected logits, since the likelihood applies the sigmoid itself; received a last layer with "
+            "a sigmoid; remove that activation."
+        )
+    if hasattr(likelihood, "check"):
+        likelihood.check(tuple(image_shape), tuple(decoder.outputs[0].shape[1:]))
+
+
+def _parts(array, size: int) -> list[np.ndarray]:
+    """The array in pieces of `size`; a plain call on each spares `predict`'s tracing for every new shape."""
+    array = np.asarray(array)
+    if not len(array):
+        raise InputError("expected at least one image or latent point; received none.")
+    return [array[start : start + size] for start in range(0, len(array), size)]
+
+
+def _like_encoder_input(x, image_shape: tuple):
+    """Images as the encoder saw them: Keras adds or drops a channel axis of 1 on the way in."""
+    if math.prod(x.shape[1:]) != math.prod(image_shape):
+        raise InputError(f"x: expected images of shape {image_shape}; received {tuple(x.shape[1:])}.")
+    return ops.reshape(x, (-1, *image_shape))
+
+
+def _weight_per_image(sample_weight):
+    if sample_weight is None:
+        return None
+    if math.prod(sample_weight.shape[1:]) != 1:
+        raise InputError(
+            f"sample_weight: expected one weight an image, shape (batch,); received {tuple(sample_weight.shape)}."
+        )
+    return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+
+
+def _weighted_mean(values, weight):
+    if weight is None:
+        return ops.mean(values)
+    return ops.divide_no_nan(ops.sum(values * weight), ops.sum(weight))
