@@ -1,0 +1,207 @@
+"""Callbacks for anybody's Keras training: record a latent space, let β rise."""
+
+import warnings
+
+import keras
+import numpy as np
+
+from keras_vae.errors import InputError
+from keras_vae.layers import BetaSchedule
+from keras_vae.trajectory import Trajectory
+
+LARGEST_RECORDING = 10**9  # bytes
+
+
+class LatentRecorder(keras.callbacks.Callback):
+    """Records mean and log variance of fixed images' posteriors while a model trains.
+
+    The untrained state is the first frame. With `steps_per_execution` above 1 a frame is recorded at the end
+    of the execution that reaches the step, and carries the step it really shows. A second `fit` goes on where
+    the first ended.
+
+    Args:
+        x: the images to follow, `(points, …)`.
+        y: their labels, `(points,)`, or None.
+        every: optimizer steps between frames.
+        units: the latent units to record; default all.
+        encoder: a Keras model that puts out `[mean, log_var]`, or the mean alone; default `model.encoder`.
+
+    Attributes:
+        trajectory: what was recorded so far, a `Trajectory`.
+
+    Raises:
+        InputError: if an argument is out of range or the recording would exceed 1 GB.
+    """
+
+    def __init__(self, x, y=None, every: int = 5, units=None, encoder: keras.Model | None = None):
+        super().__init__()
+        self.x = np.asarray(x)
+        self.y = None if y is None else np.asarray(y).reshape(-1)
+        if not len(self.x):
+            raise InputError("x: expected at least one image to follow; received none.")
+        if self.y is not None and len(self.y) != len(self.x):
+            raise InputError(f"y: expected a label for each of {len(self.x)} images; received {len(self.y)}.")
+        if int(every) != every or every < 1:
+            raise InputError(f"every: expected a whole number of steps above 0; received {every!r}.")
+        self.every = int(every)
+        self.units = None if units is None else np.asarray(units, "int64")
+        self._encoder = encoder
+        self._steps: list[int] = []
+        self._epochs: list[float] = []
+        self._means: list[np.ndarray] = []
+        self._log_vars: list[np.ndarray] = []
+        self._step = 0  # optimizer steps seen by this recorder
+        self._next = 0  # the step at which the next frame is due
+        self._epochs_done = 0
+
+    @property
+    def trajectory(self) -> Trajectory:
+        if not self._means:
+            raise InputError("trajectory: expected a recording; there is none yet; pass the recorder to fit first.")
+        return Trajectory(
+            steps=np.array(self._steps, "int64"),
+            epochs=np.array(self._epochs),
+            mean=np.stack(self._means),
+            log_var=np.stack(self._log_vars) if self._log_vars else None,
+            labels=self.y,
+            images=self.x,
+            units=self.units,
+        )
+
+    def resume_from(self, trajectory: Trajectory, step: int, epoch: int) -> None:
+        """Goes on from a recording that ended after `step` optimizer steps and `epoch` whole epochs."""
+        self._steps, self._epochs = trajectory.steps.tolist(), trajectory.epochs.tolist()
+        self._means = list(trajectory.mean)
+        self._log_vars = [] if trajectory.log_var is None else list(trajectory.log_var)
+        self._step, self._epochs_done = step, epoch
+        self._next = (self._steps[-1] // self.every + 1) * self.every
+
+    def on_train_begin(self, logs=None):
+        self._encode_probes = _compiled_encoder(self._encoder or self.model.encoder, self.x)
+        if not self._means:
+            self._record(0.0)
+            self._next = self.every
+        params = self.params or {}
+        self._refuse_too_much(len(self._means) + (params.get("steps") or 0) * params.get("epochs", 0) // self.every)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch_start = self._step
+        self._first_open_frame = len(self._epochs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._step = self._epoch_start + batch + 1
+        if self._step >= self._next:
+            self._record(self._fractional_epoch(batch + 1, (self.params or {}).get("steps")))
+            self._next = (self._step // self.every + 1) * self.every
+
+    def on_epoch_end(self, epoch, logs=None):
+        # Only now is the length of an epoch of unknown length known.
+        length = self._step - self._epoch_start
+        for i in range(self._first_open_frame, len(self._epochs)):
+            self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
+        self._epochs_done += 1
+
+    def _fractional_epoch(self, steps: int, length: int | None) -> float:
+        return self._epochs_done + (steps / length if length else 0.0)
+
+    def _record(self, epoch: float) -> None:
+        mean, log_var = self._encode_probes(self.model)
+        chosen = slice(None) if self.units is None else self.units
+        self._steps.append(self._step)
+        self._epochs.append(epoch)
+        self._means.append(mean[:, chosen].astype("float32"))
+        if log_var is not None:
+            # An isotropic posterior's one variance stands for every unit.
+            self._log_vars.append(np.broadcast_to(log_var, mean.shape)[:, chosen].astype("float32"))
+        self._refuse_too_much(len(self._means))
+
+    def _refuse_too_much(self, frames: int) -> None:
+        """Asked before training, where the number of steps is known, and at every frame, where it isn't."""
+        points, units = self._means[0].shape
+        size = frames * points * units * 2 * 4
+        if size > LARGEST_RECORDING:
+            raise InputError(
+                f"LatentRecorder: expected a recording under 1 GB; {frames} frames of {points} images and {units} "
+                f"units take {size / 1e9:.1f} GB; choose fewer units=, fewer images or a larger every=."
+            )
+
+
+def _compiled_encoder(encoder: keras.Model, x: np.ndarray):
+    """A function of the model in training that gives numpy (mean, log_var) of `x`, units flattened."""
+
+    def encode(model):
+        # On JAX the weights live outside the model while it trains.
+        if hasattr(model, "jax_state_sync") and not getattr(model, "_jax_state_synced", True):
+            model.jax_state_sync()
+        outputs = encoder.predict_on_batch(x)
+        if isinstance(outputs, dict):
+            outputs = [outputs[key] for key in ("mean", "log_var") if key in outputs]
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        flat = [np.asarray(output).reshape(len(x), -1) for output in outputs]
+        return flat[0], flat[1] if len(flat) > 1 else None
+
+    return encode
+
+
+class BetaWarmup(keras.callbacks.Callback):
+    """Lets β rise from 0 to its full value over the first epochs of a model's training.
+
+    β(t) = β · ramp(t / steps), the ramp linear or half a cosine (Bowman et al. 2016; Sønderby et al. 2016).
+    It is computed in the graph from the model's own count of training steps (see `layers.BetaSchedule`), so it
+    rises within an execution of many steps, a compiled step obeys it, and a training that goes on in a second
+    `fit` or after a restart doesn't begin it anew.
+
+    Works on a `VAE` and on any model that holds `KLDivergence` layers.
+
+    Args:
+        epochs: length of the rise in epochs, fractions allowed.
+        shape: `linear` or `cosine`.
+        steps: its length in training steps, instead of `epochs`.
+
+    Raises:
+        InputError: for a length that isn't above 0 or isn't known, an unknown shape, or a model without β.
+    """
+
+    def __init__(self, epochs: float | None = None, shape: str = "linear", steps: int | None = None):
+        super().__init__()
+        length = epochs if steps is None else steps
+        if (epochs is None) == (steps is None) or not 0 < length < float("inf"):
+            raise InputError(
+                f"BetaWarmup: expected epochs or steps, above 0; received epochs={epochs!r}, steps={steps!r}."
+            )
+        if shape not in BetaSchedule.SHAPES:
+            raise InputError(f"shape: expected one of {', '.join(BetaSchedule.SHAPES)}; received {shape!r}.")
+        self.epochs, self.shape, self.steps = epochs, shape, steps
+
+    def on_train_begin(self, logs=None):
+        schedules = _beta_schedules(self.model)
+        if not schedules:
+            raise InputError(
+                "BetaWarmup: expected a VAE or a model with a KLDivergence layer; received one without either."
+            )
+        steps_per_epoch = self.params.get("steps")
+        if self.steps is None and not steps_per_epoch:
+            raise InputError(
+                "BetaWarmup: expected an epoch of known length to count epochs; the data has none; give steps= instead."
+            )
+        steps = self.steps or self.epochs * steps_per_epoch
+        if steps_per_epoch and steps > self.params["epochs"] * steps_per_epoch:
+            warnings.warn(
+                f"BetaWarmup takes {steps:g} steps, longer than the training of "
+                f"{self.params['epochs'] * steps_per_epoch}: β will not reach its full value.",
+                stacklevel=2,
+            )
+        for schedule in schedules:
+            schedule.warm_up(steps, self.shape)
+
+
+def _beta_schedules(model: keras.Model) -> list[BetaSchedule]:
+    found = {}
+    layers = [model]
+    while layers:
+        layer = layers.pop()
+        schedule = getattr(layer, "beta_schedule", None)
+        if isinstance(schedule, BetaSchedule):
+            found[id(schedule)] = schedule
+        layers.extend(getattr(layer, "layers", []))
+    return list(found.values())

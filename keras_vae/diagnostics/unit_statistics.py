@@ -1,0 +1,58 @@
+"""What each latent unit became: how much it says, whether it is active, whether it collapsed onto the prior."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_vae.errors import InputError
+
+ACTIVE_VAR_MEAN = 0.01
+COLLAPSED_MEAN_VAR = 0.8
+
+
+class UnitStatistics(NamedTuple):
+    """Per latent unit, each an array of the units' shape.
+
+    Attributes:
+        kl: mean over images of KL(q(z_i | x) ‖ N(0, 1)), nats; None where the posterior has no density.
+        var_mean: variance over images of the posterior means.
+        mean_var: mean over images of the posterior variances; None where the posterior has no density.
+        active: `var_mean` above 0.01 (Burda et al. 2016, section 5.2).
+        collapsed: not active, and `mean_var` above 0.8: the unit stayed at the prior, whatever the image.
+    """
+
+    kl: np.ndarray | None
+    var_mean: np.ndarray
+    mean_var: np.ndarray | None
+    active: np.ndarray
+    collapsed: np.ndarray
+
+
+def units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics:
+    """Statistics of every latent unit over the encodings of n images.
+
+    Args:
+        mean: posterior means `(n, units…)`.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance an image); None for a
+            posterior without density.
+
+    Raises:
+        InputError: if there are no images or the shapes don't fit.
+    """
+    mean = np.asarray(mean)
+    if mean.ndim < 2 or not len(mean):
+        raise InputError(f"mean: expected posterior means of shape (n, units…) with n above 0; received {mean.shape}.")
+    var_mean = mean.var(axis=0, dtype="float64")
+    active = var_mean > ACTIVE_VAR_MEAN
+    if log_var is None:
+        return UnitStatistics(None, var_mean, None, active, ~active)
+    try:
+        log_var = np.broadcast_to(log_var, mean.shape)
+    except ValueError as error:
+        raise InputError(
+            f"log_var: expected a shape that broadcasts to the mean's {mean.shape}; received {np.shape(log_var)}."
+        ) from error
+    variance = np.exp(log_var)
+    kl = 0.5 * (np.square(mean) + variance - 1.0 - log_var).mean(axis=0, dtype="float64")
+    mean_var = variance.mean(axis=0, dtype="float64")
+    return UnitStatistics(kl, var_mean, mean_var, active, ~active & (mean_var > COLLAPSED_MEAN_VAR))
