@@ -1,0 +1,193 @@
+"""Draws a run folder's figures and video from its arrays; nothing is trained or decoded here."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_vae import figures, geometry
+from keras_vae.runs import Run, atomic
+
+LONGEST_VIDEO = 600  # frames, of a video of the whole training; more recorded ones are left out evenly
+
+
+def draw(
+    run: Run | str | Path,
+    epochs: tuple[float, float] | None = None,
+    ellipses: bool = False,
+    gif: bool = False,
+    video: bool = True,
+    quiet: bool = False,
+) -> list[Path]:
+    """Draws loss curves, latent scatter, manifold, reconstructions, samples, and the trajectory video.
+
+    Args:
+        run: a finished run, or its folder.
+        epochs: the part of the training to show in the video; default all, thinned to 20 seconds.
+        ellipses: 1σ ellipses in place of circles.
+        gif: make a GIF of the video as well.
+        video: whether to make the video.
+        quiet: no progress bar.
+
+    Returns:
+        The paths of what was drawn.
+
+    Raises:
+        InputError: if the folder holds no finished run.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    _ = run.metrics  # refuses an unfinished run
+    drawn = []
+    with figures.style():
+        drawn.append(_save(losses(run), run, "loss"))
+        if run.arrays("encodings")["mean"].shape[1] > 1:
+            drawn.append(_save(latent(run), run, "latent"))
+        drawn.append(_save(manifold(run), run, "manifold"))
+        drawn.append(_save(reconstructions(run), run, "reconstructions"))
+        drawn.append(_save(samples(run), run, "samples"))
+    if video and run.trajectory.mean.shape[2] > 1:
+        drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
+        if gif:
+            from keras_vae.video import write_gif
+
+            drawn.append(write_gif(drawn[-1], drawn[-1].with_suffix(".gif")))
+    return drawn
+
+
+def title(run: Run) -> str:
+    """What was trained on what."""
+    config = run.config["config"]
+    posterior = "" if config["posterior"] == "diagonal" else f", posterior {config['posterior']}"
+    return f"{config['architecture']} on {_name(config['dataset'])}{posterior}"
+
+
+def trajectory_video(
+    run: Run,
+    name: str = "trajectory",
+    epochs: tuple[float, float] | None = None,
+    one_per_label: bool = False,
+    ellipses: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Makes `videos/NAME.mp4` of the recorded digits, in the plane of the two units that vary most."""
+    from keras_vae import video
+
+    trajectory = run.trajectory
+    if one_per_label:
+        trajectory = trajectory.one_per_label()
+    if epochs is None:
+        trajectory = trajectory.every(-(-len(trajectory) // LONGEST_VIDEO))
+    path = run.path / "videos" / f"{name}.mp4"
+    return video.write(
+        trajectory, path, epochs=epochs, plane=_plane(run), title=title(run), ellipses=ellipses, quiet=quiet
+    )
+
+
+def losses(run: Run) -> Figure:
+    """Loss and its parts over epochs, on training and test images."""
+    history = run.history
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    divergence = "kl" if "kl" in history else "penalty"
+    parts = {"loss": left, "reconstruction": left, divergence: right}
+    for ax, heading in ((left, "loss and reconstruction"), (right, divergence)):
+        lines = {}
+        for key in (key for key, where in parts.items() if where is ax and key in history):
+            lines |= {key: history[key], f"test {key}": history[f"val_{key}"]}
+        if not lines:  # an autoencoder has no divergence
+            ax.remove()
+            continue
+        figures.curves(ax, history["epoch"], lines)
+        ax.set_title(heading)
+        _leave_out_the_start(ax, [*lines.values()])
+    figure.suptitle(title(run), x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+def _leave_out_the_start(ax, lines: list[np.ndarray]) -> None:
+    """A long training's first epoch may dwarf all that follows: then the view begins below it, and says so."""
+    values = np.concatenate([line[1:] for line in lines])
+    first = max(line[0] for line in lines)
+    if len(lines[0]) < 8 or first < values.max() + 0.5 * np.ptp(values):
+        return
+    room = 0.08 * np.ptp(values)
+    ax.set_ylim(values.min() - room, values.max() + room)
+    ax.set_title(f"first epoch: up to {first:.1f}", loc="right", fontsize=8, fontweight="normal", color="#6b7480")
+
+
+def latent(run: Run) -> Figure:
+    """Posterior means of test images in the plane of the two units that vary most."""
+    encodings = run.arrays("encodings")
+    plane = _plane(run)
+    mean = encodings["mean"][:, list(plane)]
+    figure = Figure(figsize=(7.6, 6.6), layout="constrained")
+    ax = figure.subplots()
+    limit = max(geometry.scatter_limit(mean), 2.25)
+    figures.prior_density(ax, limit)
+    figures.latent_scatter(ax, mean, encodings.get("labels"), limit, plane)
+    ax.set_title(f"{title(run)}\n")
+    ax.text(0, 1.015, f"means of {len(mean):,} test images; dashed: the prior's σ", transform=ax.transAxes, fontsize=9)
+    return figure
+
+
+def manifold(run: Run) -> Figure:
+    """Images decoded on a grid at the prior's quantiles in two units."""
+    arrays = run.arrays("manifold")
+    side, plane = int(arrays["side"]), arrays["plane"]
+    rows = len(arrays["images"]) // side
+    figure = Figure(figsize=(7.4, 1.2 + 6.4 * rows / side), layout="constrained")
+    ax = figure.subplots()
+    picture = figures.image_grid(ax, arrays["images"], side, gap=0)
+    ax.set_axis_on()
+    height, width = picture.get_array().shape[:2]
+    ticks = np.linspace(0, side - 1, 5).round().astype(int)
+    names = [f"{geometry.prior_quantiles(side)[i]:.2f}" for i in ticks]
+    ax.set_xticks((ticks + 0.5) * width / side - 0.5, names)
+    ax.set_yticks((side - ticks - 0.5) * height / side - 0.5 if rows > 1 else [], names if rows > 1 else [])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlabel=f"latent unit {plane[0]}", ylabel=f"latent unit {plane[1]}" if rows > 1 else "")
+    others = "" if len(arrays["z"][0]) == len(plane) else ", the other units at 0"
+    ax.set_title(f"{title(run)}\n")
+    ax.text(0, 1.01, f"decoded at the prior's quantiles{others}", transform=ax.transAxes, fontsize=9)
+    return figure
+
+
+def reconstructions(run: Run) -> Figure:
+    """Test images above what the model makes of them."""
+    arrays = run.arrays("reconstructions")
+    n = len(arrays["originals"])
+    figure = Figure(figsize=(0.5 * n + 1.2, 1.9), layout="constrained")
+    for ax, key, name in zip(
+        figure.subplots(2, 1), ("originals", "images"), ("test image", "reconstruction"), strict=True
+    ):
+        figures.image_grid(ax, arrays[key], n)
+        ax.text(-0.008, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=9)
+    figure.suptitle(title(run), x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+def samples(run: Run) -> Figure:
+    """Images decoded from draws of the prior."""
+    images = run.arrays("samples")["images"]
+    figure = Figure(figsize=(6, 6.5), layout="constrained")
+    ax = figure.subplots()
+    figures.image_grid(ax, images, 10, gap=2)
+    ax.set_title(f"{title(run)}\n")
+    ax.text(0, 1.012, f"{len(images)} samples, z from N(0, I)", transform=ax.transAxes, fontsize=9)
+    return figure
+
+
+def _plane(run: Run) -> tuple[int, ...]:
+    return tuple(run.arrays("manifold")["plane"].tolist())
+
+
+def _name(dataset: str) -> str:
+    return {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "mnist-5k": "MNIST-5k"}.get(dataset, Path(dataset).stem)
+
+
+def _save(figure: Figure, run: Run, name: str) -> Path:
+    path = run.path / "figures" / f"{name}.png"
+    with atomic(path) as temporary:
+        figure.savefig(temporary)
+    return path
