@@ -87,18 +87,27 @@ class LatentRecorder(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch_start = self._step
         self._first_open_frame = len(self._epochs)
+        self._length = (self.params or {}).get("steps")
+        if not self._length:
+            self._iterations = int(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch, logs=None):
-        self._step = self._epoch_start + batch + 1
+        # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
+        done = min(batch + 1, self._length or batch + 1)
+        self._step = self._epoch_start + done
         if self._step >= self._next:
-            self._record(self._fractional_epoch(batch + 1, (self.params or {}).get("steps")))
+            self._record(self._fractional_epoch(done, self._length))
             self._next = (self._step // self.every + 1) * self.every
 
     def on_epoch_end(self, epoch, logs=None):
-        # Only now is the length of an epoch of unknown length known.
-        length = self._step - self._epoch_start
-        for i in range(self._first_open_frame, len(self._epochs)):
-            self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
+        if not self._length:  # only now is the length of such an epoch known
+            length = self._step - self._epoch_start
+            if self.model.steps_per_execution > 1:  # the last one may have been shorter
+                length = int(self.model.optimizer.iterations) - self._iterations
+            self._step = self._epoch_start + length
+            for i in range(self._first_open_frame, len(self._epochs)):
+                self._steps[i] = min(self._steps[i], self._step)
+                self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
         self._epochs_done += 1
 
     def _fractional_epoch(self, steps: int, length: int | None) -> float:

@@ -4,7 +4,6 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -143,21 +142,6 @@ def train(
     return run
 
 
-def order_of_epoch(seed: int, epoch: int, n: int) -> np.ndarray:
-    """The order in which the n images come in an epoch: a function of the seed and the epoch, of nothing else."""
-    return np.random.default_rng([seed, epoch]).permutation(n)
-
-
-def _batches(x: np.ndarray, config: Config, first_epoch: int) -> Iterator[tuple[np.ndarray]]:
-    """Batches without end, from the start of an epoch on; the last one of an epoch may be smaller."""
-    epoch = first_epoch
-    while True:
-        order = order_of_epoch(config.seed, epoch, len(x))
-        for start in range(0, len(x), config.batch_size):
-            yield (x[order[start : start + config.batch_size]],)
-        epoch += 1
-
-
 def _fit(vae, data: datasets.Dataset, config: Config, recorder, progress: "_Progress") -> None:
     import keras_vae as kv
 
@@ -166,13 +150,12 @@ def _fit(vae, data: datasets.Dataset, config: Config, recorder, progress: "_Prog
         callbacks.append(kv.BetaWarmup(config.warmup))
     if progress.epochs_done < config.epochs:
         vae.fit(
-            _batches(data.x_train, config, progress.epochs_done),
-            steps_per_epoch=progress.steps_per_epoch,
+            data.x_train,
+            batch_size=config.batch_size,
             epochs=config.epochs,
             initial_epoch=progress.epochs_done,
             validation_data=data.x_test,
             validation_batch_size=EVALUATION_BATCH,
-            shuffle=False,  # Keras can't shuffle what it is handed in order
             callbacks=callbacks,
             verbose=0,
         )

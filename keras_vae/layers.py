@@ -25,7 +25,7 @@ def kl_per_unit(mean, log_var):
         A float32 tensor of the shape of `mean`.
     """
     mean, log_var = ops.cast(mean, "float32"), ops.cast(log_var, "float32")
-    return 0.5 * (ops.square(mean) + ops.exp(log_var) - 1.0 - log_var)
+    return 0.5 * (ops.square(mean) + ops.expm1(log_var) - log_var)
 
 
 def sum_per_image(values):

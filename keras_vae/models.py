@@ -1,5 +1,6 @@
 """Variational autoencoders as functional Keras models, trained by Keras' own `fit`."""
 
+import inspect
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from keras import ops
 
 from keras_vae import likelihoods
 from keras_vae.architecture import check, parse
+from keras_vae.batches import ShuffledBatches
 from keras_vae.errors import InputError
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, kl_per_unit, sum_per_image
 
@@ -43,7 +45,7 @@ class VAE(keras.Model):
             no density, so they report a `penalty` or nothing in place of `kl` and `elbo`.
         likelihood: `bernoulli` (default), `continuous-bernoulli`, `gaussian`, or a `Likelihood`.
         beta: weight of the KL or penalty; `BetaWarmup` lets it rise.
-        seed: integer, origin of the sampling noise.
+        seed: integer behind the sampling noise and the order of the images; `None` chooses at random.
 
     Raises:
         InputError: if the parts don't fit each other, or an argument is out of range.
@@ -81,6 +83,10 @@ class VAE(keras.Model):
         self.seed = seed
         self.sampling = sampling
         self.beta_schedule = BetaSchedule(beta, name="beta_schedule")
+        self.epochs_seen = self.add_weight(
+            name="epochs_seen", shape=(), dtype="int", initializer="zeros", trainable=False
+        )
+        self._order_seed = seed if seed is not None else int(np.random.default_rng().integers(2**31))
         self.image_shape = tuple(image.shape[1:])
         self.latent_shape = tuple(outputs["mean"].shape[1:])
 
@@ -146,10 +152,50 @@ class VAE(keras.Model):
             results["elbo"] = -(results["reconstruction"] + results["kl"])
         return results
 
+    def fit(self, *args, **kwargs):
+        """Keras' `fit`. The order of an array's images is a function of the model's seed and of how many epochs
+        it has seen, so that it repeats, and a second `fit`, or one after loading, goes on in new orders."""
+        arguments = _bind(super().fit, args, kwargs)
+        x = arguments["x"]
+        _give_weights_a_target(arguments)
+        validation = arguments.get("validation_data")
+        if isinstance(validation, (tuple, list)):
+            parts = dict(zip(("x", "y", "sample_weight"), validation, strict=False))
+            _give_weights_a_target(parts)
+            arguments["validation_data"] = tuple(parts.values())
+        if isinstance(x, np.ndarray) and arguments["shuffle"] is True and not arguments["steps_per_epoch"]:
+            self._put_in_order(arguments)
+        return super().fit(**arguments)
+
+    def _put_in_order(self, arguments: dict) -> None:
+        """Replaces the arrays by their batches, after the same split that Keras would have made."""
+        arrays = [arguments[key] for key in ("x", "y", "sample_weight") if arguments[key] is not None]
+        arrays = [np.asarray(array) for array in arrays]
+        if not len({len(array) for array in arrays}) == 1:
+            raise InputError(f"fit: expected arrays of one length; received {[len(array) for array in arrays]}.")
+        split = arguments.pop("validation_split")
+        if split and arguments["validation_data"] is None:
+            first = math.floor(len(arrays[0]) * (1.0 - split))
+            if not 0 < first < len(arrays[0]):
+                raise InputError(
+                    f"validation_split: expected a part that leaves images on both sides of {len(arrays[0])}; received "
+                    f"{split!r}."
+                )
+            arguments["validation_data"] = tuple(array[first:] for array in arrays)
+            arrays = [array[:first] for array in arrays]
+        batch_size = arguments.pop("batch_size") or 32  # Keras' default
+        arguments["validation_batch_size"] = arguments["validation_batch_size"] or batch_size
+        batches = ShuffledBatches(tuple(arrays), batch_size, self._order_seed, self.epochs_seen)
+        arguments |= {"x": batches, "y": None, "sample_weight": None, "shuffle": False}
+
     def evaluate(self, *args, **kwargs):
         """Keras' `evaluate`, with the same noise every time: it repeats, and training's noise is left alone."""
         self._reset_evaluation_noise()
-        return super().evaluate(*args, **kwargs)
+        # `fit` passes a private keyword, which isn't in the signature.
+        private = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("_")}
+        arguments = _bind(super().evaluate, args, kwargs)
+        _give_weights_a_target(arguments)
+        return super().evaluate(**arguments, **private)
 
     def predict(self, *args, **kwargs):
         """Keras' `predict`, with the same noise every time."""
@@ -226,7 +272,7 @@ def dense_vae(
             mirrors the encoder.
         image_shape: shape of one image; its size must be the first number. Default: flat vectors.
         posterior, likelihood, beta: see `VAE`.
-        seed: integer behind the initial weights and the sampling noise; `None` chooses at random.
+        seed: integer behind initial weights, sampling noise and the order of the images; `None` chooses at random.
         activation: of the hidden layers.
 
     Raises:
@@ -261,6 +307,20 @@ def dense_vae(
 
     noise_seed = None if seed is None else int(next(spawned)) % 2**31
     return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name)
+
+
+def _bind(method, args: tuple, kwargs: dict) -> dict:
+    """All arguments of a call of Keras' method, by name."""
+    bound = inspect.signature(method).bind(*args, **kwargs)
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    return arguments | arguments.pop("kwargs", {})
+
+
+def _give_weights_a_target(arguments: dict) -> None:
+    """Adds a target that is ignored: without one, Keras drops the sample weights of arrays without a word."""
+    if arguments.get("sample_weight") is not None and arguments.get("y") is None:
+        arguments["y"] = np.zeros(len(arguments["sample_weight"]), "float32")
 
 
 def _check_choice(argument: str, value: str, choices: Sequence[str]) -> None:

@@ -1,0 +1,51 @@
+"""Small data that is made here, and runs at toy size, for all tests."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import numpy as np
+import pytest
+
+
+def blobs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`n` images of 8 × 8 with a bright spot in one of four corners, and the corner's number."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, n).astype("uint8")
+    rows, columns = np.mgrid[:8, :8]
+    centers = np.array([(2, 2), (2, 5), (5, 2), (5, 5)])[labels] + rng.normal(0, 0.3, (n, 2))
+    distance = (rows - centers[:, :1, None]) ** 2 + (columns - centers[:, 1:, None]) ** 2
+    return np.round(255 * np.exp(-distance / 3)).astype("uint8"), labels
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    """`(96, 8, 8)` float32 in [0, 1]."""
+    return blobs(96)[0].astype("float32") / 255
+
+
+@pytest.fixture(scope="session")
+def npz(tmp_path_factory) -> Path:
+    """A data set in Keras' layout: 96 training and 40 test images of 8 × 8, four labels."""
+    path = tmp_path_factory.mktemp("data") / "blobs.npz"
+    (x_train, y_train), (x_test, y_test) = blobs(96), blobs(40, seed=1)
+    np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    return path
+
+
+@pytest.fixture(scope="session")
+def toy_config(npz):
+    """What trains in a second: two and a half batches an epoch."""
+    from keras_vae.experiment import Config
+
+    return Config("64-16-2", dataset=str(npz), epochs=3, batch_size=40, record_every=1, record_per_label=3, seed=7)
+
+
+@pytest.fixture(scope="session")
+def toy_run(toy_config, tmp_path_factory):
+    """A finished run of the toy configuration; not to be written to."""
+    from keras_vae.experiment import train
+
+    return train(toy_config, tmp_path_factory.mktemp("runs") / "toy", quiet=True)

@@ -1,0 +1,225 @@
+"""Recording and warm-up inside real trainings."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vae as kv
+from keras_vae import callbacks
+
+BACKEND = keras.backend.backend()
+not_torch = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no steps_per_execution on PyTorch")
+
+
+def make(**kwargs) -> kv.VAE:
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=0, **kwargs)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae
+
+
+class EncodeEveryStep(keras.callbacks.Callback):
+    """The slow recorder: a full `encode` after every step."""
+
+    def __init__(self, x):
+        super().__init__()
+        self.x, self.seen = x, []
+
+    def on_train_begin(self, logs=None):
+        self.seen.append(self.model.encode(self.x))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if BACKEND == "jax":
+            self.model.jax_state_sync()
+        self.seen.append(self.model.encode(self.x))
+
+
+def test_records_what_encode_gives_at_the_steps_it_says(images):
+    vae, slow = make(), EncodeEveryStep(images[:6])
+    recorder = kv.LatentRecorder(images[:6], np.arange(6), every=2)
+    vae.fit(images, batch_size=32, epochs=3, verbose=0, callbacks=[recorder, slow])
+    t = recorder.trajectory
+    assert t.steps.tolist() == [0, 2, 4, 6, 8]
+    np.testing.assert_allclose(t.epochs, t.steps / 3)
+    for frame, step in enumerate(t.steps):
+        np.testing.assert_allclose(t.mean[frame], slow.seen[step].mean, atol=1e-6)
+        np.testing.assert_allclose(t.log_var[frame], slow.seen[step].log_var, atol=1e-6)
+    assert t.mean.dtype == np.float32
+    assert np.abs(np.diff(t.mean, axis=0)).max() > 1e-3
+
+
+def test_recording_does_not_change_training(images):
+    trained = []
+    for watchers in ([], [kv.LatentRecorder(images[:6], every=1)]):
+        vae = make()
+        vae.fit(images, batch_size=32, epochs=2, shuffle=False, verbose=0, callbacks=watchers)
+        trained.append(np.concatenate([w.ravel() for w in vae.get_weights()]))
+    np.testing.assert_array_equal(*trained)
+
+
+@not_torch
+def test_frames_carry_the_step_they_show_with_many_steps_an_execution(images):
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+    vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=4)
+    recorder = kv.LatentRecorder(images[:6], every=3)
+    vae.fit(images, batch_size=10, epochs=2, verbose=0, callbacks=[recorder])  # 10 steps an epoch: 4, 4, 2
+    assert recorder.trajectory.steps.tolist() == [0, 4, 8, 10, 14, 18]
+    np.testing.assert_allclose(recorder.trajectory.epochs, [0, 0.4, 0.8, 1.0, 1.4, 1.8])
+
+
+@not_torch
+def test_executions_in_an_epoch_of_unknown_length(images):
+    def batches():
+        for _ in range(5):
+            yield (images[:16],)
+
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+    vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=4)
+    recorder = kv.LatentRecorder(images[:6], every=1)
+    vae.fit(batches(), epochs=1, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.steps.tolist() == [0, 4, 5]
+    np.testing.assert_allclose(recorder.trajectory.epochs, [0, 0.8, 1.0])
+
+
+def test_a_second_fit_goes_on(images):
+    vae, recorder = make(), kv.LatentRecorder(images[:6], every=3)
+    for _ in range(2):
+        vae.fit(images, batch_size=32, epochs=1, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.steps.tolist() == [0, 3, 6]
+    assert recorder.trajectory.epochs.tolist() == [0, 1, 2]
+
+
+def test_an_epoch_of_unknown_length_is_counted_when_it_ends(images):
+    def batches():
+        for start in range(0, 96, 24):
+            yield (images[start : start + 24],)
+
+    vae, recorder = make(), kv.LatentRecorder(images[:6], every=1)
+    vae.fit(batches(), epochs=1, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.epochs.tolist() == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_works_with_early_stopping_on_the_elbo(images):
+    vae, recorder = make(), kv.LatentRecorder(images[:6], every=1)
+    stop = keras.callbacks.EarlyStopping("val_elbo", mode="max", patience=0, min_delta=1e9)
+    history = vae.fit(images, batch_size=32, epochs=9, validation_data=images, verbose=0, callbacks=[recorder, stop])
+    assert len(history.epoch) == 2
+    assert recorder.trajectory.steps.tolist() == list(range(7))
+
+
+def test_records_chosen_units_of_a_model_without_density_or_with_one_variance(images):
+    recorder = kv.LatentRecorder(images[:6], every=3, units=[1])
+    make(posterior="isotropic").fit(images, batch_size=32, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.mean.shape == recorder.trajectory.log_var.shape == (2, 6, 1)
+    assert recorder.trajectory.units.tolist() == [1]
+    recorder = kv.LatentRecorder(images[:6], every=3)
+    make(posterior="none").fit(images, batch_size=32, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.log_var is None
+
+
+def test_records_anybodys_model(images):
+    """A functional model with our layers, Keras' own loss and a target."""
+    image = keras.Input((64,))
+    mean, log_var = kv.KLDivergence()([keras.layers.Dense(2)(image), keras.layers.Dense(2)(image)])
+    encoder = keras.Model(image, [mean, log_var])
+    model = keras.Model(image, keras.layers.Dense(64)(kv.GaussianSampling(seed=0)([mean, log_var])))
+    model.compile("adam", loss="mse")
+    flat = images.reshape(-1, 64)
+    recorder = kv.LatentRecorder(flat[:5], every=1, encoder=encoder)
+    model.fit(flat, flat, batch_size=48, verbose=0, callbacks=[recorder])
+    expected = encoder.predict(flat[:5], verbose=0)[0]
+    np.testing.assert_allclose(recorder.trajectory.mean[-1], expected, atol=1e-5)
+
+
+def test_refuses_a_recording_beyond_a_gigabyte(images, monkeypatch):
+    monkeypatch.setattr(callbacks, "LARGEST_RECORDING", 1000)
+    recorder = kv.LatentRecorder(images[:6], every=1)
+    with pytest.raises(kv.InputError, match="expected a recording under 1 GB"):
+        make().fit(images, batch_size=8, epochs=5, verbose=0, callbacks=[recorder])
+    assert len(recorder.trajectory) == 1  # before the first step
+
+
+def test_recorder_refusals(images):
+    with pytest.raises(kv.InputError, match="every: expected a whole number"):
+        kv.LatentRecorder(images, every=0)
+    with pytest.raises(kv.InputError, match="y: expected a label for each"):
+        kv.LatentRecorder(images, np.arange(3))
+    with pytest.raises(kv.InputError, match="at least one image"):
+        kv.LatentRecorder(images[:0])
+    with pytest.raises(kv.InputError, match="pass the recorder to fit first"):
+        _ = kv.LatentRecorder(images).trajectory
+
+
+class Betas(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.means = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.means.append(logs["beta"])
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+def test_beta_rises_step_by_step(images, shape):
+    vae, betas = make(beta=2.0), Betas()
+    vae.fit(images, batch_size=16, epochs=1, verbose=0, callbacks=[kv.BetaWarmup(0.5, shape), betas])
+    t = np.minimum(np.arange(6) / 3, 1)
+    expected = 2 * (t if shape == "linear" else 0.5 * (1 - np.cos(np.pi * t)))
+    running_mean = np.cumsum(expected) / np.arange(1, 7)
+    np.testing.assert_allclose(betas.means, running_mean, atol=1e-6)
+
+
+@not_torch
+def test_beta_rises_within_an_execution(images):
+    by_step = []
+    for steps in (1, 6):
+        vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+        vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=steps)
+        history = vae.fit(images, batch_size=16, verbose=0, shuffle=False, callbacks=[kv.BetaWarmup(1)]).history
+        by_step.append((history["beta"][0], history["loss"][0]))
+    np.testing.assert_allclose(by_step[0], by_step[1], rtol=1e-5)
+    assert by_step[0][0] == pytest.approx(np.mean(np.arange(6) / 6), rel=1e-5)
+
+
+def test_a_second_fit_does_not_warm_up_again(images):
+    vae = make()
+    for _ in range(2):
+        history = vae.fit(images, batch_size=32, epochs=2, verbose=0, callbacks=[kv.BetaWarmup(1)]).history
+    assert history["beta"] == [1.0, 1.0]
+
+
+def test_warms_up_anybodys_model(images):
+    image = keras.Input((64,))
+    kl = kv.KLDivergence(beta=1.0)
+    mean, log_var = kl([keras.layers.Dense(2)(image), keras.layers.Dense(2)(image)])
+    model = keras.Model(image, keras.layers.Dense(64)(kv.GaussianSampling(seed=0)([mean, log_var])))
+    nested = keras.Sequential([keras.Input((64,)), model])
+    nested.compile("adam", loss="mse")
+    flat = images.reshape(-1, 64)
+    nested.fit(flat, flat, batch_size=32, epochs=2, verbose=0, callbacks=[kv.BetaWarmup(epochs=2)])
+    assert int(kl.beta_schedule.step) == 6
+    assert float(kl.beta_schedule.warmup_steps) == 6
+
+
+def test_warns_when_longer_than_the_training(images):
+    with pytest.warns(UserWarning, match="longer than the training of 3"):
+        make().fit(images, batch_size=32, verbose=0, callbacks=[kv.BetaWarmup(2)])
+
+
+def test_warmup_refusals(images):
+    for arguments in ({}, {"epochs": 0}, {"epochs": float("nan")}, {"epochs": 1, "steps": 2}, {"steps": -1}):
+        with pytest.raises(kv.InputError, match="expected epochs or steps, above 0"):
+            kv.BetaWarmup(**arguments)
+    with pytest.raises(kv.InputError, match="shape: expected one of linear, cosine"):
+        kv.BetaWarmup(1, "square")
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
+    model.compile("adam", loss="mse")
+    flat = images.reshape(-1, 64)
+    with pytest.raises(kv.InputError, match="received one without either"):
+        model.fit(flat, flat, verbose=0, callbacks=[kv.BetaWarmup(1)])
+
+    def endless():
+        while True:
+            yield (images[:8],)
+
+    with pytest.raises(kv.InputError, match="give steps= instead"):
+        make().fit(endless(), verbose=0, callbacks=[kv.BetaWarmup(1)])

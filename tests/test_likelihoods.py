@@ -1,0 +1,86 @@
+"""Likelihoods against closed forms, integrals and SciPy-free slow versions."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_vae import Bernoulli, ContinuousBernoulli, Gaussian, InputError, Likelihood, likelihoods
+
+LOGITS = np.array([-30.0, -4.0, -0.5, -0.11, -0.09, -1e-3, 0.0, 1e-3, 0.05, 0.3, 2.0, 30.0])
+
+
+def numpy(tensor) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(tensor), "float64")
+
+
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.0])
+def test_bernoulli_is_the_cross_entropy(x):
+    probability = 1 / (1 + np.exp(-LOGITS))
+    with np.errstate(divide="ignore"):
+        log_p, log_not = np.log(probability), np.log1p(-probability)
+    slow = -(x * log_p if x else 0) - ((1 - x) * log_not if x < 1 else 0)
+    usual = np.abs(LOGITS) < 20  # beyond, the slow version is the inexact one
+    nll = numpy(Bernoulli().nll_per_pixel(np.full_like(LOGITS, x), LOGITS))
+    np.testing.assert_allclose(nll[usual], slow[usual], rtol=1e-5, atol=1e-6)
+    assert np.isfinite(nll).all()
+
+
+def test_sums_over_pixels_and_keeps_images_apart():
+    x, logits = np.zeros((3, 4, 5, 1)), np.zeros((3, 4, 5, 1))
+    np.testing.assert_allclose(numpy(Bernoulli()(x, logits)), [20 * math.log(2)] * 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("logit", LOGITS[1:-1])
+def test_continuous_bernoulli_is_a_density_with_the_mean_it_says(logit):
+    x = np.linspace(0, 1, 20_001)
+    likelihood = ContinuousBernoulli()
+    nll = numpy(likelihood.nll_per_pixel(x.astype("float32"), np.full_like(x, logit, "float32")))
+    density = np.exp(-nll)
+    assert np.trapezoid(density, x) == pytest.approx(1.0, abs=2e-5)
+    mean = numpy(likelihood.mean(ops.convert_to_tensor(np.float32([logit])))).item()
+    assert mean == pytest.approx(np.trapezoid(density * x, x), abs=2e-5)
+
+
+def test_continuous_bernoulli_has_finite_values_and_slopes_everywhere():
+    values = numpy(ContinuousBernoulli().nll_per_pixel(np.full_like(LOGITS, 0.2), ops.convert_to_tensor(LOGITS)))
+    assert np.isfinite(values).all()
+    assert np.isfinite(numpy(ContinuousBernoulli().mean(ops.convert_to_tensor(LOGITS)))).all()
+    weight = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    weight.compile(keras.optimizers.SGD(1e-3), loss=lambda x, logits: ContinuousBernoulli().nll_per_pixel(x, logits))
+    weight.fit(LOGITS[:, None].astype("float32"), np.full((len(LOGITS), 1), 0.2, "float32"), verbose=0)
+    assert np.isfinite(weight.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("std", [0.1, 2.0])
+def test_gaussian_is_its_formula(std):
+    x, mean = np.array([[0.2, 0.9]]), np.array([[0.5, 0.4]])
+    slow = sum(
+        0.5 * ((a - b) / std) ** 2 + math.log(std * math.sqrt(2 * math.pi)) for a, b in zip(x[0], mean[0], strict=True)
+    )
+    assert numpy(Gaussian(std)(x, mean)).item() == pytest.approx(slow, rel=1e-5)
+
+
+def test_float16_logits_give_float32_nats():
+    logits = ops.cast(ops.ones((2, 70_000)), "float16")
+    nll = Bernoulli()(ops.zeros((2, 70_000)), logits)
+    assert keras.backend.standardize_dtype(nll.dtype) == "float32"
+    assert numpy(nll)[0] == pytest.approx(70_000 * math.log(1 + math.e), rel=1e-3)
+
+
+def test_names_and_round_trips():
+    assert isinstance(likelihoods.get(None), Bernoulli)
+    assert isinstance(likelihoods.get("continuous-bernoulli"), ContinuousBernoulli)
+    restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Gaussian(0.3)))
+    assert restored.std == 0.3
+
+
+def test_refusals():
+    with pytest.raises(InputError, match="likelihood: expected one of bernoulli"):
+        likelihoods.get("poisson")
+    with pytest.raises(InputError, match="std: expected a finite number above 0"):
+        Gaussian(0.0)
+    with pytest.raises(NotImplementedError, match="must define nll_per_pixel"):
+        Likelihood()(np.zeros((1, 2)), np.zeros((1, 2)))

@@ -1,0 +1,512 @@
+"""The models inside Keras' own fit: losses, weights, data of every form, saving."""
+
+import json
+import math
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_vae as kv
+from keras_vae.batches import order_of_epoch
+from keras_vae.models import POSTERIORS
+
+BACKEND = keras.backend.backend()
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data is TensorFlow's")
+not_torch = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no steps_per_execution or XLA on PyTorch")
+
+
+def make(posterior="diagonal", **kwargs) -> kv.VAE:
+    vae = kv.dense_vae("64-16-2", (8, 8), posterior=posterior, seed=0, **kwargs)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae
+
+
+def weights(model) -> np.ndarray:
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+def slow_terms(vae, x) -> tuple[np.ndarray, np.ndarray]:
+    """Cross-entropy and KL of each image, from what `predict` gives, image by image, in float64."""
+    outputs = {key: np.asarray(value, "float64") for key, value in vae.predict(x, batch_size=len(x), verbose=0).items()}
+    nll, kl = [], []
+    for i, image in enumerate(np.asarray(x, "float64")):
+        p = 1 / (1 + np.exp(-outputs["logits"][i]))
+        nll.append(-(image * np.log(p) + (1 - image) * np.log(1 - p)).sum())
+        mean, log_var = outputs["mean"][i], outputs["log_var"][i] + np.zeros_like(outputs["mean"][i])
+        kl.append(sum(0.5 * (m * m + math.exp(v) - 1 - v) for m, v in zip(mean, log_var, strict=True)))
+    return np.array(nll), np.array(kl)
+
+
+# -- what is computed ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("posterior", ["diagonal", "isotropic"])
+def test_evaluate_agrees_with_the_slow_version(images, posterior):
+    vae = make(posterior, beta=0.5)
+    nll, kl = slow_terms(vae, images)
+    results = vae.evaluate(images, batch_size=len(images), return_dict=True, verbose=0)
+    assert results["reconstruction"] == pytest.approx(nll.mean(), rel=1e-5)
+    assert results["kl"] == pytest.approx(kl.mean(), rel=1e-4)
+    assert results["loss"] == pytest.approx(nll.mean() + 0.5 * kl.mean(), rel=1e-5)
+    assert results["elbo"] == pytest.approx(-nll.mean() - kl.mean(), rel=1e-5)
+
+
+def test_kinds_without_density_report_no_kl_and_no_elbo(images):
+    none, autoencoder = make("none"), make("autoencoder")
+    results = none.evaluate(images, return_dict=True, verbose=0)
+    half_square = 0.5 * np.square(none.encode(images).mean).sum(axis=1).mean()
+    assert set(results) == {"loss", "reconstruction", "penalty", "beta"}
+    assert results["penalty"] == pytest.approx(half_square, rel=1e-5)
+    assert results["loss"] == pytest.approx(results["reconstruction"] + half_square, rel=1e-5)
+    assert set(autoencoder.evaluate(images, return_dict=True, verbose=0)) == {"loss", "reconstruction"}
+    assert none.encode(images).log_var is None
+    np.testing.assert_array_equal(none.predict(images, verbose=0)["z"], none.predict(images, verbose=0)["mean"])
+
+
+@pytest.mark.parametrize("batch_size", [7, 32, 96])
+def test_sample_weights_are_weighted_means(images, batch_size):
+    weight = np.random.default_rng(0).uniform(0, 3, len(images)).astype("float32")
+    vae = make("none")  # without noise, so that batches of any size give the same
+    outputs = vae.predict(images, verbose=0)
+    nll = ops.convert_to_numpy(vae.likelihood(images, outputs["logits"]))
+    penalty = 0.5 * np.square(outputs["mean"]).sum(axis=1)
+    results = vae.evaluate(images, sample_weight=weight, batch_size=batch_size, return_dict=True, verbose=0)
+    assert results["reconstruction"] == pytest.approx(np.average(nll, weights=weight), rel=1e-5)
+    assert results["penalty"] == pytest.approx(np.average(penalty, weights=weight), rel=1e-5)
+    assert results["loss"] == pytest.approx(np.average(nll + penalty, weights=weight), rel=1e-5)
+
+
+def test_weights_count_in_single_batches(images):
+    vae, weight = make("none"), np.r_[np.ones(48), np.zeros(48)].astype("float32")
+    weighted = vae.test_on_batch(images, sample_weight=weight, return_dict=True)["loss"]
+    vae.reset_metrics()
+    assert weighted == pytest.approx(vae.test_on_batch(images[:48], return_dict=True)["loss"], rel=1e-5)
+
+
+def test_an_image_of_weight_zero_teaches_nothing(images):
+    weight = np.r_[np.ones(48), np.zeros(48)].astype("float32")
+    scrambled = np.r_[images[:48], 1 - images[48:]]
+    trained = []
+    for x in (images, scrambled):
+        vae = make()
+        vae.fit(x, sample_weight=weight, batch_size=96, shuffle=False, epochs=2, verbose=0)
+        trained.append(weights(vae))
+    np.testing.assert_allclose(trained[0], trained[1], atol=1e-6)
+    vae = make()
+    vae.fit(images, batch_size=96, shuffle=False, epochs=2, verbose=0)
+    assert np.abs(weights(vae) - trained[0]).max() > 1e-4
+
+
+def test_class_weight_reaches_the_loss(images):
+    vae = make("autoencoder")
+    y = (np.arange(len(images)) % 2).astype("int32")
+    nll = ops.convert_to_numpy(vae.likelihood(images, vae.predict(images, verbose=0)["logits"]))
+    history = vae.fit(images, y, class_weight={0: 1.0, 1: 0.0}, batch_size=96, verbose=0, shuffle=False).history
+    assert history["loss"][0] == pytest.approx(nll[y == 0].mean(), rel=1e-4)
+
+
+def test_weight_decay_of_the_users_layers_counts(images):
+    image, z = keras.Input((64,)), keras.Input((2,))
+    heads = [keras.layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.5))(image), keras.layers.Dense(2)(image)]
+    vae = kv.VAE(keras.Model(image, heads), keras.Model(z, keras.layers.Dense(64)(z)))
+    vae.compile()
+    results = vae.evaluate(images.reshape(-1, 64), return_dict=True, verbose=0)
+    decay = 0.5 * np.square(vae.encoder.layers[1].get_weights()[0]).sum()
+    assert results["loss"] == pytest.approx(results["reconstruction"] + results["kl"] + decay, rel=1e-5)
+
+
+def test_training_lowers_the_loss_and_every_posterior_trains(images):
+    for posterior in POSTERIORS:
+        vae = make(posterior)
+        losses = vae.fit(images, batch_size=32, epochs=8, verbose=0).history["loss"]
+        assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous-bernoulli", "gaussian"])
+def test_every_likelihood_trains(images, likelihood):
+    vae = make(likelihood=likelihood)
+    losses = vae.fit(images, batch_size=32, epochs=8, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0] - 1
+    assert vae.reconstruct(images).shape == images.shape
+
+
+# -- data in every form ----------------------------------------------------------------------------------------
+
+
+def test_targets_are_ignored(images):
+    trained = []
+    for y in (None, np.zeros(len(images)), np.arange(len(images)) * 1e9):
+        vae = make()
+        vae.fit(images, y, batch_size=32, shuffle=False, verbose=0)
+        trained.append(weights(vae))
+    np.testing.assert_array_equal(trained[0], trained[1])
+    np.testing.assert_array_equal(trained[0], trained[2])
+
+
+def test_validation_data_in_every_form(images):
+    y, weight = np.zeros(len(images)), np.ones(len(images), "float32")
+    forms = [images, (images,), (images, y), (images, y, weight)]
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        forms.append(tf.data.Dataset.from_tensor_slices(images).batch(32))
+    forms.append(Batches(images, 32))
+    losses = [
+        make().fit(images, batch_size=32, shuffle=False, validation_data=form, verbose=0).history["val_loss"][0]
+        for form in forms
+    ]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_validation_split_holds_out_the_last_images(images, shuffle):
+    seen = [
+        make().fit(images[:n], batch_size=24, shuffle=shuffle, verbose=0, **options).history
+        for n, options in ((96, {"validation_split": 0.25}), (72, {"validation_data": images[72:]}))
+    ]
+    assert {"val_loss", "val_reconstruction", "val_kl", "val_elbo"} <= set(seen[0])
+    for key in ("loss", "val_loss"):
+        assert seen[0][key] == seen[1][key]
+
+
+def test_validation_weights_without_a_target_count(images):
+    weight = np.r_[np.ones(48), np.zeros(48)].astype("float32")
+    weighted, half = (
+        make("none").fit(images, batch_size=32, shuffle=False, validation_data=data, verbose=0).history["val_loss"][0]
+        for data in ((images, None, weight), images[:48])
+    )
+    assert weighted == pytest.approx(half, rel=1e-5)
+
+
+def test_validating_does_not_change_training(images):
+    with_validation, without = make(), make()
+    with_validation.fit(images, batch_size=32, epochs=2, shuffle=False, validation_data=images, verbose=0)
+    without.fit(images, batch_size=32, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(weights(with_validation), weights(without))
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, size):
+        super().__init__()
+        self.x, self.size = x, size
+
+    def __len__(self):
+        return math.ceil(len(self.x) / self.size)
+
+    def __getitem__(self, i):
+        return (self.x[i * self.size : (i + 1) * self.size],)
+
+
+def test_a_pydataset_trains_as_the_array_does(images):
+    from_array, from_batches = make(), make()
+    from_array.fit(images, batch_size=40, shuffle=False, epochs=2, verbose=0)
+    from_batches.fit(Batches(images, 40), shuffle=False, epochs=2, verbose=0)
+    np.testing.assert_allclose(weights(from_array), weights(from_batches), atol=1e-6)
+
+
+@on_tensorflow
+def test_tf_data_with_and_without_targets(images):
+    import tensorflow as tf
+
+    x = tf.data.Dataset.from_tensor_slices(images).batch(40)
+    pairs = tf.data.Dataset.from_tensor_slices((images, np.zeros(len(images)))).batch(40)
+    reference = make()
+    reference.fit(images, batch_size=40, shuffle=False, verbose=0)
+    for dataset in (x, pairs):
+        vae = make()
+        vae.fit(dataset, verbose=0)
+        np.testing.assert_allclose(weights(vae), weights(reference), atol=1e-6)
+
+
+@not_torch
+def test_many_steps_an_execution_change_nothing(images):
+    trained = []
+    for steps in (1, 2):
+        vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+        vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=steps)
+        vae.fit(images, batch_size=32, epochs=2, shuffle=False, verbose=0)
+        trained.append(weights(vae))
+    np.testing.assert_allclose(trained[0], trained[1], atol=1e-5)
+
+
+@not_torch
+def test_trains_compiled_and_eagerly(images):
+    losses = []
+    for options in ({"jit_compile": True}, {"run_eagerly": True}):
+        vae = kv.dense_vae("64-16-2", (8, 8), "none", seed=0)  # XLA draws other noise
+        vae.compile(keras.optimizers.Adam(1e-2), **options)
+        losses.append(vae.fit(images, batch_size=32, epochs=2, shuffle=False, verbose=0).history["loss"][-1])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+class Seen(keras.callbacks.Callback):
+    """The images a training saw, told apart by their loss in batches of one at learning rate 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.sums = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.sums.append(0.0)
+        self.order = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        total = logs["reconstruction"] * (batch + 1)
+        self.order.append(total - self.sums[-1])
+        self.sums[-1] = total
+
+
+def orders(vae, images, epochs=1, fits=1):
+    """The losses of single images, in the order they came, a row an epoch."""
+    rows = []
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rows.append(np.array(seen.order)))
+    for _ in range(fits):
+        seen = Seen()
+        keras.utils.set_random_seed(0)
+        vae.fit(images, batch_size=1, epochs=epochs, verbose=0, callbacks=[seen, keep])
+    return np.array(rows)
+
+
+def test_the_order_of_images_is_that_of_seed_and_epoch_and_a_second_fit_goes_on(images, tmp_path):
+    some = images[:12]
+    vae = make("autoencoder")
+    vae.optimizer.learning_rate = 0.0
+    single = ops.convert_to_numpy(vae.likelihood(some, vae.predict(some, verbose=0)["logits"]))
+    expected = np.array([single[order_of_epoch(vae.seed, epoch, 12)] for epoch in range(5)])
+    seen = orders(vae, some, epochs=2, fits=2)
+    np.testing.assert_allclose(seen, expected[:4], rtol=1e-3)
+    vae.save(tmp_path / "vae.keras")
+    np.testing.assert_allclose(orders(keras.models.load_model(tmp_path / "vae.keras"), some), expected[4:], rtol=1e-3)
+    assert len(np.unique(np.argsort(expected, axis=1), axis=0)) == 5
+
+
+def test_same_seed_same_weights_bit_for_bit(images):
+    trained = []
+    for global_seed in (0, 1):
+        keras.utils.set_random_seed(global_seed)
+        vae = make()
+        vae.fit(images, batch_size=32, epochs=3, verbose=0)
+        trained.append(weights(vae))
+    np.testing.assert_array_equal(*trained)
+
+
+def test_a_second_fit_goes_on_learning(images):
+    vae = make()
+    before = vae.fit(images, batch_size=32, epochs=2, verbose=0).history["loss"]
+    after = vae.fit(images, batch_size=32, epochs=2, verbose=0).history["loss"]
+    assert after[0] < before[-1]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw", "lion"])
+def test_any_keras_optimizer(images, optimizer):
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+    vae.compile(optimizer)
+    vae.optimizer.learning_rate = 1e-3
+    assert np.isfinite(vae.fit(images, verbose=0).history["loss"]).all()
+
+
+def test_frozen_layers_stay(images):
+    vae = make()
+    vae.encoder.trainable = False
+    vae.compile(keras.optimizers.Adam(1e-2))
+    encoder, decoder = weights(vae.encoder), weights(vae.decoder)
+    vae.fit(images, verbose=0)
+    np.testing.assert_array_equal(weights(vae.encoder), encoder)
+    assert not np.array_equal(weights(vae.decoder), decoder)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_keeps_the_loss_in_float32(images, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+        vae.compile(keras.optimizers.Adam(1e-2))
+        outputs = vae.predict(images[:4], verbose=0)
+        assert {keras.backend.standardize_dtype(outputs[key].dtype) for key in ("mean", "log_var", "logits")} == {
+            "float32"
+        }
+        loss = vae.compute_loss(images[:4], y_pred={k: ops.convert_to_tensor(v) for k, v in outputs.items()})
+        assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+        losses = vae.fit(images, batch_size=32, epochs=6, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+# -- looking ---------------------------------------------------------------------------------------------------
+
+
+def test_encode_never_samples_and_batches_do_not_matter(images):
+    vae = make()
+    q = vae.encode(images, batch_size=17)
+    np.testing.assert_allclose(q.mean, vae.encode(images).mean, atol=1e-6)
+    assert q.mean.shape == q.log_var.shape == (96, 2)
+    assert make("isotropic").encode(images).log_var.shape == (96, 1)
+
+
+def test_decode_gives_pixels_and_the_decoder_logits(images):
+    vae = make()
+    z = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
+    logits = ops.convert_to_numpy(vae.decoder(z))
+    np.testing.assert_allclose(vae.decode(z, batch_size=3), 1 / (1 + np.exp(-logits)), atol=1e-6)
+    np.testing.assert_allclose(vae.reconstruct(images), vae.decode(vae.encode(images).mean), atol=1e-6)
+
+
+def test_generate_repeats_with_its_seed():
+    vae = make()
+    np.testing.assert_array_equal(vae.generate(5, seed=1), vae.generate(5, seed=1))
+    assert not np.array_equal(vae.generate(5, seed=1), vae.generate(5, seed=2))
+    assert vae.generate(5).shape == (5, 8, 8)
+
+
+def test_evaluate_and_predict_repeat(images):
+    vae = make()
+    assert vae.evaluate(images, verbose=0) == vae.evaluate(images, verbose=0)
+    first, second = (vae.predict(images, verbose=0)["z"] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_seed_decides_the_weights():
+    np.testing.assert_array_equal(weights(make()), weights(make()))
+    assert not np.array_equal(weights(make()), weights(kv.dense_vae("64-16-2", (8, 8), seed=1)))
+    hidden = kv.dense_vae("9-9-9-9", seed=0).encoder
+    assert not np.array_equal(*(hidden.get_layer(f"hidden_{i}").get_weights()[0] for i in (1, 2)))
+
+
+# -- models of the user's own ----------------------------------------------------------------------------------
+
+
+def own_parts(logits_layer=None):
+    image = keras.Input((8, 8, 1))
+    h = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(image))
+    encoder = keras.Model(image, {"mean": keras.layers.Dense(3)(h), "log_var": keras.layers.Dense(3)(h)})
+    z = keras.Input((3,))
+    h = keras.layers.Dense(64)(z)
+    decoder = keras.Model(z, (logits_layer or keras.layers.Reshape((8, 8, 1)))(h))
+    return encoder, decoder
+
+
+def test_own_models_with_named_outputs_and_a_channel_axis(images):
+    vae = kv.VAE(*own_parts(), likelihood=kv.Gaussian(0.5))
+    vae.compile("adam")
+    vae.fit(images[..., None], verbose=0)
+    with_channel = vae.evaluate(images[..., None], verbose=0, return_dict=True)
+    # Keras adds the channel axis itself where it is missing; the loss must not broadcast over it.
+    vae.make_test_function(force=True)
+    without = vae.evaluate(images, verbose=0, return_dict=True)
+    assert with_channel["loss"] == pytest.approx(without["loss"], rel=1e-5)
+    assert vae.latent_shape == (3,)
+
+
+def test_a_likelihood_of_ones_own_is_saved_with_the_model(images, tmp_path):
+    @keras.saving.register_keras_serializable("tests")
+    class Laplace(kv.Likelihood):
+        def nll_per_pixel(self, x, logits):
+            return ops.abs(x - logits) + math.log(2.0)
+
+        def mean(self, logits):
+            return logits
+
+    vae = make(likelihood=Laplace())
+    vae.fit(images, verbose=0)
+    vae.save(tmp_path / "laplace.keras")
+    loaded = keras.models.load_model(tmp_path / "laplace.keras")
+    assert isinstance(loaded.likelihood, Laplace)
+    assert loaded.evaluate(images, verbose=0) == vae.evaluate(images, verbose=0)
+
+
+# -- saving ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(images, tmp_path, posterior):
+    vae = make(posterior, **({} if posterior == "autoencoder" else {"beta": 0.3}))
+    vae.fit(images, batch_size=32, shuffle=False, verbose=0)
+    vae.save(tmp_path / "vae.keras")
+    loaded = keras.models.load_model(tmp_path / "vae.keras")
+    assert (loaded.posterior, loaded.image_shape) == (posterior, (8, 8))
+    for model in (vae, loaded):
+        model.fit(images, batch_size=32, shuffle=False, epochs=2, verbose=0)
+    np.testing.assert_allclose(weights(vae), weights(loaded), atol=1e-6)
+
+
+def test_encoder_and_decoder_stand_alone(images, tmp_path):
+    vae = make()
+    vae.encoder.save(tmp_path / "encoder.keras")
+    encoder = keras.models.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(encoder.predict(images, verbose=0)[0], vae.encoder.predict(images, verbose=0)[0])
+
+
+def test_load_weights(images, tmp_path):
+    vae = make()
+    vae.fit(images, verbose=0)
+    vae.save_weights(tmp_path / "vae.weights.h5")
+    other = kv.dense_vae("64-16-2", (8, 8), seed=9)
+    other.compile(keras.optimizers.Adam(1e-2))
+    other.load_weights(tmp_path / "vae.weights.h5")
+    np.testing.assert_array_equal(weights(other), weights(vae))
+
+
+def test_loads_in_a_fresh_process_after_a_plain_import(images, tmp_path):
+    vae = make()
+    vae.save(tmp_path / "vae.keras")
+    np.save(tmp_path / "x.npy", images)
+    program = (
+        "import keras_vae, sys; assert 'keras' not in sys.modules\n"
+        "import keras, numpy, json\n"
+        f"vae = keras.models.load_model(r'{tmp_path / 'vae.keras'}')\n"
+        f"print(json.dumps(vae.encode(numpy.load(r'{tmp_path / 'x.npy'}')).mean.tolist()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), vae.encode(images).mean, atol=1e-6)
+
+
+# -- refusals --------------------------------------------------------------------------------------------------
+
+
+def test_refuses_a_loss():
+    with pytest.raises(kv.InputError, match="compile: expected no loss"):
+        make().compile("adam", loss="mse")
+
+
+@pytest.mark.parametrize(
+    "architecture", ["784", "784-0-2", "", "784--2", "784-a-2", "64-2.5", "64--8-2", "６4-2", (64,)]
+)
+def test_refuses_what_is_no_architecture(architecture):
+    with pytest.raises(kv.InputError, match="architecture: expected layer sizes above 0"):
+        kv.dense_vae(architecture)
+
+
+def test_refuses_an_architecture_of_another_size_or_beyond_memory():
+    with pytest.raises(kv.InputError, match="expected 784 as its first number"):
+        kv.dense_vae("64-16-2", (28, 28))
+    with pytest.raises(kv.InputError, match=r"needs about [\d,]+ GiB; make its layers smaller"):
+        kv.dense_vae("784-99999999999-2", (28, 28))
+
+
+def test_refuses_parts_that_do_not_fit():
+    encoder, decoder = own_parts()
+    with pytest.raises(kv.InputError, match="posterior: expected one of diagonal"):
+        kv.VAE(encoder, decoder, posterior="full")
+    with pytest.raises(kv.InputError, match=r"expected 1 output .mean. for the posterior 'none'; received 2"):
+        kv.VAE(encoder, decoder, posterior="none")
+    with pytest.raises(kv.InputError, match=r"expected a log_var of shape \(1,\)"):
+        kv.VAE(encoder, decoder, posterior="isotropic")
+    z = keras.Input((4,))
+    with pytest.raises(kv.InputError, match=r"latent shape \(3,\); received \(4,\)"):
+        kv.VAE(encoder, keras.Model(z, keras.layers.Dense(64)(z)))
+    z = keras.Input((3,))
+    with pytest.raises(kv.InputError, match="expected an output of the image's shape"):
+        kv.VAE(encoder, keras.Model(z, keras.layers.Dense(63)(z)))
+    with pytest.raises(kv.InputError, match="remove that activation"):
+        kv.VAE(encoder, own_parts(keras.layers.Activation("sigmoid"))[1])
+
+
+def test_refuses_weights_per_pixel(images):
+    with pytest.raises(kv.InputError, match="sample_weight: expected one weight an image"):
+        make().fit(images, sample_weight=np.ones_like(images), verbose=0)
