@@ -114,9 +114,6 @@ def guarded(function: Callable, *args) -> None:
     except (InputError, TrainingDiverged) as error:
         print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
-    except KeyboardInterrupt:
-        print("\nStopped. Finished epochs are kept: go on with the same command and --resume.", file=sys.stderr)
-        raise SystemExit(130) from None
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -203,15 +204,21 @@ def _read_idx(path: Path) -> np.ndarray:
 def _read_npz(path: Path) -> dict:
     if not path.is_file():
         raise InputError(f"dataset: expected an .npz file at {path}; there is none.")
+    damaged = InputError(f"dataset: expected a readable .npz in {path}; it is damaged or something else.")
+    if not zipfile.is_zipfile(path):
+        raise damaged
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files if key in ("x_train", "y_train", "x_test", "y_test")}
+            arrays = {key: archive[key] for key in archive.files if key in ("x_train", "y_train", "x_test", "y_test")}
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise InputError(f"dataset: expected arrays of numbers in {path}; received Python objects.") from error
-        raise InputError(f"dataset: expected a readable .npz in {path}; it is damaged ({error}).") from error
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError, AttributeError) as error:
-        raise InputError(f"dataset: expected a readable .npz in {path}; it is damaged ({error}).") from error
+        raise damaged from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise damaged from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise damaged
+    return arrays
 
 
 def _check(arrays: dict, name: str) -> dict:

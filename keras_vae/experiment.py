@@ -137,8 +137,15 @@ def train(
         recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every=config.record_every)
         progress = _Progress(run, vae, recorder, narrator, config, len(data.x_train), started)
         progress.restore(run.load_checkpoint())
-        _fit(vae, data, config, recorder, progress)
-        _finish(run, vae, data, recorder, progress)
+        try:
+            _fit(vae, data, config, recorder, progress)
+            _finish(run, vae, data, recorder, progress)
+        except KeyboardInterrupt:
+            narrator.stop()
+            narrator.say(f"Stopped after epoch {progress.epochs_done}; go on with --resume.")
+            raise
+        finally:
+            narrator.stop()
     return run
 
 
@@ -221,7 +228,6 @@ class _Progress:
             def on_train_batch_end(self, batch, logs=None):
                 step = self.epoch * progress.steps_per_epoch + batch + 1
                 if not math.isfinite(logs["loss"]):
-                    progress.narrator.stop()
                     raise TrainingDiverged(
                         f"The loss became {logs['loss']} at step {step} (epoch {self.epoch + 1}); training has "
                         f"stopped; try a learning rate below {progress.config.learning_rate:g} or another likelihood."

@@ -74,6 +74,9 @@ def posterior_circles(
     Returns:
         A collection that `move_circles` sets to other posteriors.
     """
+    if len(colors) == 1:
+        # Matplotlib draws a collection of one colour as markers, and those snap to whole pixels.
+        colors = np.repeat(colors, 2, axis=0)
     circles = EllipseCollection(
         *_axes_of(std, ellipses),
         np.zeros(len(mean)),

@@ -58,7 +58,7 @@ def measure(run, early: int) -> dict:
     x, y = codes.mean(axis=0)
     return {
         "first": radii[0],
-        "fifth": radii[np.searchsorted(trajectory.epochs, early)],
+        "fifth": radii[np.searchsorted(trajectory.epochs, early, side="right") - 1],
         "last": radii[-1],
         "early": early,
         "epochs": f"{trajectory.epochs[-1]:.0f}",

@@ -1,0 +1,153 @@
+"""The command line: from a data set to pictures, and every mistake in one sentence with exit code 2."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_vae import Run, cli
+
+
+def run(monkeypatch, *arguments) -> int:
+    """The exit code of the command line, called in this process."""
+    monkeypatch.setattr(sys, "argv", ["keras-vae", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as exit:
+        return exit.code or 0
+    return 0
+
+
+def train(npz, out, *more) -> list:
+    return [
+        "train",
+        "--architecture",
+        "64-8-2",
+        "--dataset",
+        npz,
+        "--epochs",
+        1,
+        "--batch-size",
+        32,
+        "--out",
+        out,
+        *more,
+    ]
+
+
+def test_train_then_draw(monkeypatch, capsys, npz, tmp_path):
+    out = tmp_path / "run"
+    options = ["--posterior", "isotropic", "--likelihood", "gaussian", "--beta", 0.5, "--warmup", 1, "--seed", 3]
+    assert run(monkeypatch, *train(npz, out, *options, "--learning-rate", 0.01)) == 0
+    said = capsys.readouterr().out
+    assert "nats per image" in said
+    assert "reconstruction" in said
+    config = Run.open(out).config["config"]
+    assert (config["posterior"], config["likelihood"], config["beta"], config["warmup"]) == (
+        "isotropic",
+        "gaussian",
+        0.5,
+        1,
+    )
+    assert (config["seed"], config["learning_rate"], config["batch_size"]) == (3, 0.01, 32)
+    assert run(monkeypatch, "draw", out, "--epochs", "0:1", "--ellipses", "--gif") == 0
+    drawn = capsys.readouterr().out.split()
+    assert {path.rsplit("/", 1)[1] for path in drawn if path.startswith(str(out))} == {
+        "loss.png", "latent.png", "manifold.png", "reconstructions.png", "samples.png",
+        "trajectory.mp4", "trajectory.gif",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--dataset", "cifar"], "dataset: expected mnist"),
+        (["--dataset", "none.npz"], "there is none"),
+        (["--architecture", "784"], "architecture: expected"),
+        (["--architecture", "784-0-2"], "architecture: expected"),
+        (["--architecture", ""], "architecture: expected"),
+        (["--architecture", "65-2"], "expected 64 as its first number"),
+        (["--architecture", "64-99999999999-2"], "make its layers smaller"),
+        (["--posterior", "full"], "posterior: expected"),
+        (["--likelihood", "none"], "likelihood: expected"),
+        (["--beta", "-1"], "beta: expected"),
+        (["--beta", "nan"], "beta: expected"),
+        (["--batch-size", "0"], "batch_size: expected"),
+        (["--batch-size", "1000"], "no more than the 96 training images"),
+        (["--learning-rate", "0"], "learning_rate: expected"),
+        (["--epochs", "0"], "epochs: expected"),
+    ],
+)
+def test_mistakes_end_in_a_sentence_and_write_nothing(monkeypatch, capsys, npz, tmp_path, more, sentence):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *train(npz, "out"), *more) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert said.startswith("keras-vae: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_folder_that_is_taken(monkeypatch, capsys, npz, tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    assert run(monkeypatch, *train(npz, tmp_path)) == 2
+    assert "holds something else (thesis.tex)" in capsys.readouterr().err
+    assert run(monkeypatch, *train(npz, tmp_path, "--overwrite")) == 2
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_broken_training_exits_with_1_and_says_at_which_step(monkeypatch, capsys, npz, tmp_path):
+    assert run(monkeypatch, *train(npz, tmp_path / "run", "--learning-rate", "1e30")) == 1
+    said = capsys.readouterr().err
+    assert "at step" in said
+    assert said.count("\n") == 1
+
+
+def test_draw_refuses_what_is_no_run(monkeypatch, capsys, tmp_path, toy_run):
+    assert run(monkeypatch, "draw", tmp_path) == 2
+    assert "expected a run folder" in capsys.readouterr().err
+    assert run(monkeypatch, "draw", toy_run.path, "--epochs", "five") == 2
+    assert "expected two numbers as in 0:5" in capsys.readouterr().err
+
+
+def test_help_loads_no_backend():
+    program = (
+        "import sys; sys.argv = ['keras-vae', 'train', '--help']\n"
+        "from keras_vae import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "print('loaded:', [m for m in ('keras', 'tensorflow', 'jax', 'matplotlib', 'numpy') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "--learning-rate" in said
+    assert "loaded: []" in said
+
+
+def test_drawing_loads_no_backend(toy_run):
+    program = (
+        "import sys; from keras_vae import gallery\n"
+        f"gallery.draw({str(toy_run.path)!r}, video=False)\n"
+        "print('loaded:', [m for m in ('keras', 'tensorflow', 'jax') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "loaded: []" in said
+
+
+def test_computing_loads_nothing_that_draws(npz, tmp_path):
+    program = (
+        "import sys; import keras_vae as kv\n"
+        f"config = kv.Config('64-2', dataset={str(npz)!r}, epochs=1, batch_size=32)\n"
+        f"kv.train(config, {str(tmp_path / 'run')!r}, quiet=True)\n"
+        "print('loaded:', [m for m in ('figures', 'video', 'gallery') if f'keras_vae.{m}' in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "loaded: []" in said
+
+
+def test_results_name_what_was_measured(capsys, toy_run):
+    cli.print_results(toy_run.path)
+    said = capsys.readouterr().out
+    for value in toy_run.metrics["test"].values():
+        assert f"{value:.2f}" in said
+    assert np.char.find(said, "latent units active") >= 0

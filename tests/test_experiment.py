@@ -1,0 +1,330 @@
+"""Trainings into run folders: complete, reproducible, resumable at any moment, refusing in one sentence."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from keras_vae import InputError, TrainingDiverged, experiment, models
+from keras_vae.experiment import Config, train
+from keras_vae.likelihoods import BY_NAME
+
+
+def same_weights(first, second) -> bool:
+    a, b = (keras.models.load_model(run.model_path) for run in (first, second))
+    return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+
+
+def variant(config: Config, **changes) -> Config:
+    return Config(**(config.model_dump() | changes))
+
+
+# -- what is in the folder -------------------------------------------------------------------------------------
+
+
+def test_the_folder_holds_what_the_layout_says(toy_run, toy_config):
+    names = {str(path.relative_to(toy_run.path)) for path in toy_run.path.rglob("*") if path.is_file()}
+    arrays = ("trajectory", "encodings", "units", "manifold", "samples", "reconstructions")
+    assert names == {"config.json", "history.csv", "model.keras", "metrics.json", *(f"arrays/{a}.npz" for a in arrays)}
+    config = toy_run.config
+    assert Config(**config["config"]) == toy_config
+    assert len(config["dataset"]["digest"]) == 64
+    assert {"keras", "numpy", "python", keras.backend.backend()} <= set(config["versions"])
+    assert config["threads"] >= 1
+
+
+def test_metrics_agree_with_the_saved_model(toy_run, toy_config):
+    vae = keras.models.load_model(toy_run.model_path)
+    with np.load(toy_config.dataset) as data:
+        x = data["x_test"].astype("float32") / 255
+    results = vae.evaluate(x, batch_size=1000, verbose=0, return_dict=True)
+    metrics = toy_run.metrics
+    for key in ("reconstruction", "kl", "loss", "elbo"):
+        assert metrics["test"][key] == pytest.approx(results[key], abs=1e-5)  # written with five decimals
+        assert key in metrics["train"]
+    assert metrics["n_active"] == sum(unit["active"] for unit in metrics["units"])
+    assert set(metrics["units"][0]) == {"kl", "var_mean", "mean_var", "active", "collapsed"}
+    assert sum(unit["kl"] for unit in metrics["units"]) == pytest.approx(metrics["test"]["kl"], rel=1e-4)
+    assert set(metrics["seconds"]) == {"train", "epoch_median", "total"}
+    np.testing.assert_allclose(toy_run.arrays("encodings")["mean"], vae.encode(x).mean, atol=1e-6)
+    np.testing.assert_allclose(toy_run.arrays("samples")["images"], vae.generate(100, seed=7), atol=1e-6)
+
+
+def test_history_has_a_row_an_epoch(toy_run):
+    history = toy_run.history
+    assert history["epoch"].tolist() == [1, 2, 3]
+    for key in ("loss", "reconstruction", "kl", "beta", "elbo", "val_loss", "val_elbo", "seconds"):
+        assert len(history[key]) == 3
+    assert "val_beta" not in history
+    np.testing.assert_allclose(history["loss"], history["reconstruction"] + history["kl"], rtol=1e-5)
+
+
+def test_the_trajectory_follows_as_many_of_each_label(toy_run):
+    t = toy_run.trajectory
+    assert t.steps.tolist() == list(range(10))  # three epochs of three steps, and the untrained state
+    assert t.epochs[-1] == 3
+    assert np.bincount(t.labels).tolist() == [3] * 4
+    assert t.labels[:4].tolist() == [0, 1, 2, 3]
+    assert t.images.shape == (12, 8, 8)
+
+
+@pytest.mark.parametrize("posterior", ["isotropic", "none", "autoencoder"])
+def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
+    from keras_vae import gallery
+
+    run = train(variant(toy_config, posterior=posterior, epochs=1, architecture="64-8-3"), tmp_path / "run", quiet=True)
+    expected = {
+        "isotropic": {"loss", "reconstruction", "kl", "elbo"},
+        "none": {"loss", "reconstruction", "penalty"},
+        "autoencoder": {"loss", "reconstruction"},
+    }
+    assert set(run.metrics["test"]) == expected[posterior]
+    drawn = gallery.draw(run, quiet=True)
+    assert {path.name for path in drawn} == {
+        "loss.png", "latent.png", "manifold.png", "reconstructions.png", "samples.png", "trajectory.mp4",
+    }  # fmt: skip
+    assert all(path.stat().st_size > 1000 for path in drawn)
+
+
+def test_one_unit_and_no_labels(tmp_path):
+    from keras_vae import gallery
+
+    x = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), "uint8")
+    np.savez(tmp_path / "colour.npz", x_train=x, x_test=x[:9])
+    run = train(
+        Config("48-1", dataset=str(tmp_path / "colour.npz"), epochs=1, batch_size=10), tmp_path / "r", quiet=True
+    )
+    assert run.trajectory.labels is None
+    assert {path.name for path in gallery.draw(run, quiet=True)} == {
+        "loss.png", "manifold.png", "reconstructions.png", "samples.png",
+    }  # fmt: skip
+
+
+def test_many_units_are_kept_apart_from_the_metrics(toy_config, tmp_path):
+    run = train(variant(toy_config, architecture="64-300", epochs=1, record_every=100), tmp_path / "run", quiet=True)
+    assert "units" not in run.metrics
+    assert len(run.arrays("units")["kl"]) == run.metrics["n_units"] == 300
+
+
+# -- again, and again after a kill -----------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_run_and_another_another(toy_run, toy_config, tmp_path):
+    keras.utils.set_random_seed(123)  # must not matter
+    again = train(toy_config, tmp_path / "again", quiet=True)
+    assert same_weights(toy_run, again)
+    np.testing.assert_array_equal(toy_run.trajectory.mean, again.trajectory.mean)
+    assert toy_run.metrics["test"] == again.metrics["test"]
+    assert not same_weights(toy_run, train(variant(toy_config, seed=8), tmp_path / "other", quiet=True))
+
+
+class Killed(BaseException):
+    pass
+
+
+@contextlib.contextmanager
+def broken_off(monkeypatch, epoch: int, where: str):
+    """Stops a training as a kill would: at the end of an epoch, before its checkpoint or after it."""
+    original = experiment._Progress.end_epoch
+
+    def end_epoch(self, row):
+        if row["epoch"] == epoch and where == "before the checkpoint":
+            raise Killed
+        original(self, row)
+        if row["epoch"] == epoch and where == "after the checkpoint":
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment._Progress, "end_epoch", end_epoch)
+        with pytest.raises(Killed):
+            yield
+
+
+@pytest.mark.parametrize("where", ["before the checkpoint", "after the checkpoint"])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_run_broken_off_ends_as_if_it_never_had_been(toy_run, toy_config, tmp_path, monkeypatch, epoch, where):
+    with broken_off(monkeypatch, epoch, where):
+        train(toy_config, tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match="an unfinished run; say --resume"):
+        train(toy_config, tmp_path / "run", quiet=True)
+    resumed = train(toy_config, tmp_path / "run", resume=True, quiet=True)
+    assert same_weights(toy_run, resumed)
+    for key in ("steps", "epochs", "mean", "log_var"):
+        np.testing.assert_array_equal(getattr(toy_run.trajectory, key), getattr(resumed.trajectory, key))
+    for key in set(toy_run.history) - {"seconds"}:
+        np.testing.assert_array_equal(toy_run.history[key], resumed.history[key])
+    assert not (resumed.path / "checkpoint").exists()
+
+
+def test_a_run_broken_off_while_evaluating_ends_the_same(toy_run, toy_config, tmp_path, monkeypatch):
+    def kill(*args):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment, "_write_arrays", kill)
+        with pytest.raises(Killed):
+            train(toy_config, tmp_path / "run", quiet=True)
+    assert same_weights(toy_run, train(toy_config, tmp_path / "run", resume=True, quiet=True))
+
+
+def test_warmup_goes_on_after_a_break(toy_config, tmp_path, monkeypatch):
+    config = variant(toy_config, warmup=2.5)
+    whole = train(config, tmp_path / "whole", quiet=True)
+    with broken_off(monkeypatch, 1, "after the checkpoint"):
+        train(config, tmp_path / "run", quiet=True)
+    resumed = train(config, tmp_path / "run", resume=True, quiet=True)
+    assert whole.history["beta"][0] < whole.history["beta"][1] < 1
+    np.testing.assert_array_equal(whole.history["beta"], resumed.history["beta"])
+    assert same_weights(whole, resumed)
+
+
+def test_epochs_may_grow_when_resuming(toy_run, toy_config, tmp_path, monkeypatch):
+    with broken_off(monkeypatch, 1, "after the checkpoint"):
+        train(variant(toy_config, epochs=2), tmp_path / "run", quiet=True)
+    grown = train(toy_config, tmp_path / "run", resume=True, quiet=True)
+    assert same_weights(toy_run, grown)
+    assert grown.config["config"]["epochs"] == 3
+
+
+def test_killed_by_the_system_at_any_moment(toy_config, tmp_path):
+    """A process of its own gets SIGKILL at a moment nobody chose; what it leaves can be resumed."""
+    config = variant(toy_config, epochs=60)
+    arguments = {**config.model_dump()}
+    program = (
+        f"from keras_vae.experiment import *; train(Config(**{arguments!r}), {str(tmp_path / 'run')!r}, resume=True)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    history = tmp_path / "run" / "history.csv"
+    deadline = time.monotonic() + 120
+    while not (history.exists() and history.read_text().count("\n") > 5) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    done_before = json.loads((tmp_path / "run" / "checkpoint" / "state.json").read_text())["epoch"]
+    assert 5 <= done_before < 60
+    resumed = train(config, tmp_path / "run", resume=True, quiet=True)
+    assert same_weights(resumed, train(config, tmp_path / "whole", quiet=True))
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
+    command = [
+        sys.executable, "-m", "keras_vae.cli", "train", "--architecture", "64-16-2", "--dataset", toy_config.dataset,
+        "--epochs", "2000", "--batch-size", "40", "--out", str(tmp_path / "run"),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "history.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said + errors
+    assert "go on with --resume" in said
+    assert (tmp_path / "run" / "checkpoint" / "state.json").exists()
+
+
+def test_a_finished_run_is_returned_as_it_is_when_resumed(toy_run, toy_config):
+    before = toy_run.model_path.stat().st_mtime_ns
+    assert train(toy_config, toy_run.path, resume=True, quiet=True).finished
+    assert toy_run.model_path.stat().st_mtime_ns == before
+
+
+def test_overwriting_trains_anew(toy_config, tmp_path):
+    train(variant(toy_config, epochs=1), tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match="a finished run; say --overwrite"):
+        train(toy_config, tmp_path / "run", quiet=True)
+    assert train(toy_config, tmp_path / "run", overwrite=True, quiet=True).metrics["epochs"] == 3
+
+
+# -- refusals --------------------------------------------------------------------------------------------------
+
+
+def test_refuses_to_resume_another_configuration_or_other_data(toy_config, tmp_path, monkeypatch):
+    with broken_off(monkeypatch, 1, "after the checkpoint"):
+        train(toy_config, tmp_path / "run", quiet=True)
+    for changes, sentence in (
+        ({"beta": 2.0}, r"beta=1.0; received 2.0; repeat it, or say --overwrite"),
+        ({"epochs": 2}, "planned for 3 epochs; received 2"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            train(variant(toy_config, **changes), tmp_path / "run", resume=True, quiet=True)
+    state = json.loads((tmp_path / "run" / "config.json").read_text())
+    state["dataset"]["digest"] = "0" * 64
+    (tmp_path / "run" / "config.json").write_text(json.dumps(state))
+    with pytest.raises(InputError, match="has changed since"):
+        train(toy_config, tmp_path / "run", resume=True, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"epochs": 0}, "epochs: expected greater than or equal to 1; received 0"),
+        ({"batch_size": 0}, "batch_size: expected greater"),
+        ({"learning_rate": 0}, "learning_rate: expected greater than 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: expected a finite number"),
+        ({"beta": -1}, "beta: expected greater than or equal to 0"),
+        ({"beta": float("nan")}, "beta: expected a finite number"),
+        ({"warmup": float("inf")}, "warmup: expected a finite number"),
+        (
+            {"posterior": "full"},
+            "posterior: expected 'diagonal', 'isotropic', 'none' or 'autoencoder'; received 'full'",
+        ),
+        ({"likelihood": "poisson"}, "likelihood: expected 'bernoulli'"),
+        ({"seed": -1}, "seed: expected greater"),
+        ({"bach_size": 3}, "bach_size: Extra inputs are not permitted"),
+        ({"posterior": "autoencoder", "beta": 2.0}, "expected neither beta nor warmup for an autoencoder"),
+    ],
+)
+def test_refuses_a_configuration_out_of_range(toy_config, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        variant(toy_config, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"architecture": "784-0-2"}, "architecture: expected layer sizes above 0"),
+        ({"architecture": ""}, "architecture: expected layer sizes above 0"),
+        ({"architecture": "65-2"}, "expected 64 as its first number"),
+        ({"architecture": "64-99999999999-2"}, "GiB; make its layers smaller"),
+        ({"dataset": "cifar"}, "dataset: expected mnist"),
+        ({"batch_size": 97}, "no more than the 96 training images"),
+    ],
+)
+def test_refuses_before_anything_is_written(toy_config, tmp_path, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        train(variant(toy_config, **changes), tmp_path / "run", quiet=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_no_number_stops_the_training(toy_config, tmp_path):
+    config = variant(toy_config, learning_rate=1e30, epochs=5)
+    with pytest.raises(
+        TrainingDiverged, match=r"The loss became (nan|inf) at step \d+ \(epoch \d\); training has stopped"
+    ):
+        train(config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    assert (tmp_path / "run" / "config.json").exists()
+
+
+def test_the_configurations_words_are_the_models(toy_config):
+    kinds = Config.model_fields["posterior"].annotation.__args__
+    likelihoods = Config.model_fields["likelihood"].annotation.__args__
+    assert kinds == models.POSTERIORS
+    assert likelihoods == tuple(BY_NAME)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")
+def test_two_trainings_into_one_folder(toy_config, tmp_path):
+    from keras_vae import Run
+
+    with Run(tmp_path / "run").lock(), pytest.raises(InputError, match="another process is writing"):
+        train(toy_config, tmp_path / "run", quiet=True)

@@ -1,0 +1,103 @@
+"""The package as it is installed: lazy, loadable, without TensorFlow, and from a wheel."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_vae
+
+ROOT = Path(__file__).parents[1]
+needs_jax = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="jax is not installed: pip install '.[jax]'"
+)
+
+
+def python(program: str, cwd=None, **environment) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_loads_no_backend_and_a_later_keras_knows_its_classes():
+    program = (
+        "import sys, keras_vae\n"
+        "assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules), 'not lazy'\n"
+        "import keras\n"
+        "print(keras.saving.get_registered_object('keras_vae>VAE').__name__)\n"
+        "import importlib; importlib.reload(keras_vae)\n"
+        "print(keras.__spec__.loader.__class__.__name__)"
+    )
+    assert python(program).split() == ["VAE", "SourceFileLoader"]
+
+
+def test_importing_the_package_after_keras_registers_its_classes():
+    program = "import keras, keras_vae; print(keras.saving.get_registered_object('keras_vae>KLDivergence').__name__)"
+    assert python(program).strip() == "KLDivergence"
+
+
+def test_a_missing_keras_is_reported_as_ever():
+    program = (
+        "import sys, keras_vae\n"
+        "sys.path[:] = [p for p in sys.path if 'packages' not in p]\n"
+        "try: import keras\n"
+        "except ModuleNotFoundError as error: print(error)"
+    )
+    assert "No module named 'keras'" in python(program)
+
+
+def test_every_public_name_is_there():
+    for name in keras_vae.__all__:
+        assert getattr(keras_vae, name) is not None
+    assert set(keras_vae.__all__) <= set(dir(keras_vae))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = keras_vae.nothing
+
+
+@needs_jax
+def test_trains_with_jax_where_tensorflow_is_absent(npz, tmp_path):
+    program = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "import keras_vae as kv\n"
+        f"config = kv.Config('64-8-2', dataset={str(npz)!r}, epochs=2, batch_size=40)\n"
+        f"run = kv.train(config, {str(tmp_path / 'run')!r}, quiet=True)\n"
+        "import keras; print(keras.backend.backend(), run.config['backend'], run.metrics['epochs'])\n"
+        "keras.models.load_model(run.model_path)"
+    )
+    assert python(program, KERAS_BACKEND="jax").split() == ["jax", "jax", "2"]
+
+
+@needs_jax
+def test_a_run_of_one_backend_is_read_by_the_other(toy_run):
+    program = (
+        "import keras_vae, keras, numpy\n"
+        f"vae = keras.models.load_model({str(toy_run.model_path)!r})\n"
+        f"run = keras_vae.Run({str(toy_run.path)!r})\n"
+        "q = run.arrays('encodings'); images = run.arrays('reconstructions')\n"
+        "print(abs(vae.reconstruct(images['originals']) - images['images']).max() < 1e-5)"
+    )
+    assert python(program, KERAS_BACKEND="jax").strip() == "True"
+
+
+def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "runs", "build", "*.egg-info", "media", "tests"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("keras_vae-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", tmp_path / "site", wheel], check=True)
+    program = (
+        "import keras_vae as kv\n"
+        f"assert kv.__file__.startswith({str(tmp_path / 'site')!r}), kv.__file__\n"
+        f"run = kv.train(kv.Config('64-8-2', dataset={str(npz)!r}, epochs=1, batch_size=32), 'run', quiet=True)\n"
+        "print(len(kv.gallery.draw(run, quiet=True)), run.config['versions']['keras-vae'])"
+    )
+    assert python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split() == ["6", keras_vae.__version__]
+    entry_points = next((tmp_path / "site").glob("keras_vae-*.dist-info")) / "entry_points.txt"
+    assert "keras-vae = keras_vae.cli:main" in entry_points.read_text()

@@ -1,0 +1,190 @@
+"""Run folders: atomic writing, checkpoints that can't be torn, and what is never deleted."""
+
+import contextlib
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_vae import InputError, Run
+from keras_vae.runs import atomic, write_text
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    write_text(path, "old")
+
+    def fail():
+        with atomic(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_checkpoint_is_the_old_one_or_the_new_whatever_file_a_kill_falls_on(tmp_path, monkeypatch):
+    """Every replacement of a file is a place to be killed at; after each one the checkpoint is whole."""
+
+    class Killed(BaseException):
+        pass
+
+    def write(run, epoch):
+        run.save_checkpoint({"a": np.full(3, epoch)}, {"epoch": epoch})
+
+    replace = os.replace
+    for survivors in range(3):
+        run = Run(tmp_path / str(survivors))
+        write(run, 1)
+        left = survivors
+
+        def kill(source, target):
+            nonlocal left
+            if not left:
+                raise Killed
+            left -= 1
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", kill)
+        with contextlib.suppress(Killed):
+            write(run, 2)
+        monkeypatch.setattr(os, "replace", replace)
+        arrays, state = run.load_checkpoint()
+        assert arrays["a"].tolist() == [state["epoch"]] * 3
+        assert state["epoch"] == (2 if survivors == 2 else 1)
+
+
+def test_only_the_last_checkpoint_is_kept(tmp_path):
+    run = Run(tmp_path)
+    assert run.load_checkpoint() is None
+    for epoch in (1, 2, 3):
+        run.save_checkpoint({"a": np.zeros(1)}, {"epoch": epoch})
+    assert len(list((tmp_path / "checkpoint").iterdir())) == 2
+    run.remove_checkpoint()
+    assert run.load_checkpoint() is None
+
+
+def test_clearing_spares_what_is_not_the_runs(tmp_path):
+    run = Run(tmp_path)
+    run.write_json("config.json", {})
+    run.write_arrays("a", x=np.arange(3))
+    (tmp_path / "notes.txt").write_text("mine")
+    run.clear()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_history_and_arrays_come_back(tmp_path):
+    run = Run(tmp_path)
+    run.write_history([{"epoch": 1, "loss": 2.5}, {"epoch": 2, "loss": 1.25}])
+    assert run.history["loss"].tolist() == [2.5, 1.25]
+    run.write_arrays("a", x=np.arange(3))
+    assert run.has("a")
+    assert run.arrays("a")["x"].tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match=r"expected arrays/b\.npz"):
+        run.arrays("b")
+
+
+def state(tmp_path, kind: str) -> Run:
+    run = Run(tmp_path / kind)
+    if kind == "file":
+        run.path.write_text("")
+    elif kind == "foreign":
+        (run.path / "thesis").mkdir(parents=True)
+    elif kind == "run and foreign":
+        run.write_json("config.json", {})
+        (run.path / "thesis").mkdir()
+    elif kind == "arrays only":
+        run.write_arrays("a", x=np.arange(3))
+    elif kind in ("unfinished", "finished"):
+        run.write_json("config.json", {})
+        if kind == "finished":
+            run.write_json("metrics.json", {})
+    elif kind == "empty":
+        run.path.mkdir()
+    elif kind == "killed in its first write":
+        run.path.mkdir()
+        (run.path / ".partial-config.json").write_text("{")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence", "cured_by"),
+    [
+        ("file", "it is a file; choose another --out", None),
+        ("foreign", r"holds something else \(thesis\)", None),
+        ("run and foreign", r"holds something else \(thesis\)", None),
+        ("arrays only", r"holds something else \(arrays\)", None),
+        ("unfinished", "an unfinished run; say --resume to go on or --overwrite", ("resume", "overwrite")),
+        ("finished", "a finished run; say --overwrite", ("resume", "overwrite")),
+        ("empty", None, ("resume", "overwrite")),
+        ("new", None, ("resume", "overwrite")),
+        ("killed in its first write", None, ("resume", "overwrite")),
+    ],
+)
+def test_which_folders_are_refused(tmp_path, kind, sentence, cured_by):
+    run = state(tmp_path, kind)
+    before = sorted(tmp_path.rglob("*"))
+    if sentence:
+        with pytest.raises(InputError, match=sentence):
+            run.check_usable()
+    else:
+        run.check_usable()
+    for flag in ("resume", "overwrite"):
+        if cured_by:
+            run.check_usable(**{flag: True})
+        else:
+            with pytest.raises(InputError, match=sentence):
+                run.check_usable(**{flag: True})
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_refuses_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(InputError, match=r"can be written at .*refuses \(Read-only file system\)"):
+        Run(tmp_path / "a" / "b").check_usable()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes wherever it likes")
+def test_refuses_a_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="can be written"):
+        Run(tmp_path / "a").check_usable()
+
+
+def hold(path, locked, release):
+    with Run(path).lock():
+        locked.set()
+        release.wait(30)
+
+
+def test_a_second_process_is_kept_out_and_let_in_when_the_first_is_killed(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    locked, release = context.Event(), context.Event()
+    process = context.Process(target=hold, args=(tmp_path, locked, release))
+    process.start()
+    assert locked.wait(60)
+    with pytest.raises(InputError, match="another process is writing"), Run(tmp_path).lock():
+        pass
+    process.kill()
+    process.join()
+    with Run(tmp_path).lock():
+        pass
+
+
+def test_opening_what_is_no_run(tmp_path):
+    with pytest.raises(InputError, match="expected a run folder"):
+        Run.open(tmp_path)
+    run = state(tmp_path, "unfinished")
+    with pytest.raises(InputError, match=r"no metrics\.json yet; go on with --resume"):
+        _ = Run.open(run.path).metrics
+    (run.path / "config.json").write_text("{")
+    with pytest.raises(InputError, match=r"readable config\.json"):
+        _ = run.config

@@ -1,0 +1,69 @@
+"""Trajectories: choosing frames, points and units, and files."""
+
+import numpy as np
+import pytest
+
+from keras_vae import InputError, Trajectory
+
+
+@pytest.fixture
+def trajectory() -> Trajectory:
+    rng = np.random.default_rng(0)
+    steps = np.arange(0, 60, 5)
+    return Trajectory(
+        steps=steps,
+        epochs=steps / 10,
+        mean=rng.normal(size=(12, 4, 3)).astype("float32"),
+        log_var=rng.normal(size=(12, 4, 3)).astype("float32"),
+        labels=np.array([7, 3, 7, 3]),
+        images=rng.uniform(size=(4, 5, 5)).astype("float32"),
+    )
+
+
+def test_between_keeps_both_ends(trajectory):
+    assert trajectory.between(1, 2).epochs.tolist() == [1.0, 1.5, 2.0]
+    np.testing.assert_array_equal(trajectory.between(1, 2).mean, trajectory.mean[2:5])
+    with pytest.raises(InputError, match=r"recorded \(0 to 5.5\); received 6 to 7"):
+        trajectory.between(6, 7)
+
+
+def test_between_keeps_ends_that_floating_point_blurs():
+    epochs = np.cumsum(np.full(30, 0.1))  # 0.1 + 0.1 + 0.1 > 0.3
+    t = Trajectory(np.arange(30), epochs, np.zeros((30, 1, 2), "float32"))
+    assert len(t.between(0.3, 0.9)) == 7
+
+
+def test_one_per_label_takes_the_first_of_each(trajectory):
+    chosen = trajectory.one_per_label()
+    assert chosen.labels.tolist() == [7, 3]
+    np.testing.assert_array_equal(chosen.images, trajectory.images[:2])
+    np.testing.assert_array_equal(chosen.log_var, trajectory.log_var[:, :2])
+
+
+def test_plane_goes_by_the_number_in_the_model(trajectory):
+    plane = trajectory.plane(2, 0)
+    np.testing.assert_array_equal(plane.mean, trajectory.mean[..., [2, 0]])
+    with pytest.raises(InputError, match="recorded units"):
+        plane.plane(0, 1)
+
+
+def test_every_and_std(trajectory):
+    assert trajectory.every(5).steps.tolist() == [0, 25, 50]
+    np.testing.assert_allclose(trajectory.std**2, np.exp(trajectory.log_var), rtol=1e-5)
+
+
+def test_file_round_trip(trajectory, tmp_path):
+    for original in (trajectory, Trajectory(np.arange(2), np.arange(2.0), np.zeros((2, 1, 2), "float32"))):
+        original.save(tmp_path / "t.npz")
+        loaded = Trajectory.load(tmp_path / "t.npz")
+        for name in ("steps", "epochs", "mean", "log_var", "labels", "images", "units"):
+            np.testing.assert_array_equal(getattr(loaded, name), getattr(original, name))
+
+
+def test_refuses_arrays_that_do_not_fit(trajectory):
+    with pytest.raises(InputError, match=r"labels: expected shape \(4,\)"):
+        Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean, labels=np.arange(3))
+    with pytest.raises(InputError, match="images: expected one for each of 4"):
+        Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean, images=np.zeros((3, 5, 5)))
+    with pytest.raises(InputError, match="expected a trajectory with labels"):
+        Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean).one_per_label()
