@@ -1,4 +1,4 @@
-"""Batches of an array in an order that is a function of a seed and an epoch, of nothing else."""
+"""Batches of arrays in an order that is a function of a seed and an epoch, of nothing else."""
 
 import math
 
@@ -11,33 +11,53 @@ def order_of_epoch(seed: int, epoch: int, n: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
-class ShuffledBatches(keras.utils.PyDataset):
-    """The batches of an epoch, for Keras' `fit`; every epoch in an order of its own.
+class EpochOrder(keras.callbacks.Callback):
+    """Puts images in a new order at the beginning of every epoch.
 
     (Keras' own shuffle can't be taken up again after a restart, and on TensorFlow with a global seed it repeats
     itself in every `fit`.)
 
     Args:
-        arrays: x, or x, y, or x, y and sample weights, of one length.
-        batch_size: images a batch; the last one of an epoch may be smaller.
+        set_order: is given the order, before Keras asks for the epoch's first batch.
         seed: behind all orders.
+        n: number of images.
         epochs_seen: a variable of the model, saved with it, that counts the epochs begun.
     """
 
-    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int, seed: int, epochs_seen: keras.Variable):
+    def __init__(self, set_order, seed: int, n: int, epochs_seen: keras.Variable):
         super().__init__()
-        self.arrays, self.batch_size, self.seed, self.epochs_seen = arrays, batch_size, seed, epochs_seen
-        self._order = np.arange(len(arrays[0]))
+        self.set_order, self.seed, self.n, self.epochs_seen = set_order, seed, n, epochs_seen
+
+    def on_epoch_begin(self, epoch, logs=None):
+        seen = int(self.epochs_seen)
+        self.epochs_seen.assign(seen + 1)
+        self.set_order(order_of_epoch(self.seed, seen, self.n))
+
+
+class OrderedBatches(keras.utils.PyDataset):
+    """The batches of arrays of one length, in the order last set; an epoch's last one may be smaller."""
+
+    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int):
+        super().__init__()
+        self.arrays, self.batch_size = arrays, batch_size
+        self.set_order(np.arange(len(arrays[0])))
+
+    def set_order(self, order: np.ndarray) -> None:
+        self._order = order
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self.batch_size)
 
-    def on_epoch_begin(self) -> None:
-        # Keras asks for an epoch's iterator after this, so none of its batches can come in the order before.
-        epoch = int(self.epochs_seen)
-        self.epochs_seen.assign(epoch + 1)
-        self._order = order_of_epoch(self.seed, epoch, len(self._order))
-
     def __getitem__(self, i: int) -> tuple[np.ndarray, ...]:
         rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
         return tuple(array[rows] for array in self.arrays)
+
+
+def ordered(arrays: tuple[np.ndarray, ...], batch_size: int):
+    """Batches for Keras' `fit` and a function that sets their order: `(batches, set_order)`."""
+    if keras.backend.backend() == "tensorflow":
+        from keras_vae.batches_tensorflow import ordered_dataset
+
+        return ordered_dataset(arrays, batch_size)
+    batches = OrderedBatches(arrays, batch_size)
+    return batches, batches.set_order

@@ -83,6 +83,25 @@ def trajectory_video(
     )
 
 
+def trajectory_stills(
+    run: Run, name: str, epochs: tuple[float, float], at: tuple[float, ...], one_per_label: bool = False
+) -> Path:
+    """Makes `figures/NAME.png`: frames of a trajectory's video side by side, those nearest to the epochs `at`."""
+    from PIL import Image
+
+    from keras_vae import video
+
+    trajectory = run.trajectory.one_per_label() if one_per_label else run.trajectory
+    part = video.select(trajectory, epochs, _plane(run))
+    painter = video.Painter(part, title=title(run))
+    nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in at]
+    row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
+    path = run.path / "figures" / f"{name}.png"
+    with atomic(path) as temporary:
+        Image.fromarray(row).save(temporary)
+    return path
+
+
 def losses(run: Run) -> Figure:
     """Loss and its parts over epochs, on training and test images."""
     history = run.history

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_vae import likelihoods
 from keras_vae.architecture import check, parse
-from keras_vae.batches import ShuffledBatches
+from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, kl_per_unit, sum_per_image
 
@@ -185,8 +185,14 @@ class VAE(keras.Model):
             arrays = [array[:first] for array in arrays]
         batch_size = arguments.pop("batch_size") or 32  # Keras' default
         arguments["validation_batch_size"] = arguments["validation_batch_size"] or batch_size
-        batches = ShuffledBatches(tuple(arrays), batch_size, self._order_seed, self.epochs_seen)
+        batches, set_order = ordered(tuple(arrays), batch_size)
         arguments |= {"x": batches, "y": None, "sample_weight": None, "shuffle": False}
+        order = EpochOrder(set_order, self._order_seed, len(arrays[0]), self.epochs_seen)
+        given = arguments["callbacks"]
+        if isinstance(given, keras.callbacks.CallbackList):
+            given.append(order)
+        else:
+            arguments["callbacks"] = [order, *(given if isinstance(given, (list, tuple)) else [given] if given else [])]
 
     def evaluate(self, *args, **kwargs):
         """Keras' `evaluate`, with the same noise every time: it repeats, and training's noise is left alone."""

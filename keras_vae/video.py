@@ -81,7 +81,7 @@ def write(
             quality=None,
             macro_block_size=MACROBLOCK,
             ffmpeg_log_level="error",
-            output_params=["-crf", "20", "-preset", "medium", "-movflags", "+faststart"],
+            output_params=["-crf", "22", "-preset", "medium", "-movflags", "+faststart"],
         )
         encoder.send(None)
         try:
@@ -92,19 +92,30 @@ def write(
     return path
 
 
-def write_gif(video: str | Path, path: str | Path) -> Path:
-    """Makes a GIF under 5 MB of an MP4, with a palette of its own, as large and as smooth as that allows."""
+def write_gif(video: str | Path, path: str | Path, largest: int | None = None) -> Path:
+    """Makes a GIF of an MP4, with a palette of its own, as large and as smooth as its size in bytes allows.
+
+    Args:
+        video: the MP4.
+        path: the GIF to write.
+        largest: its size in bytes; default 5 MB.
+
+    Raises:
+        InputError: if there is no such video, or it is too long for any GIF of that size.
+    """
+    largest = largest or LARGEST_GIF
     video, path = Path(video), Path(path)
     if not video.is_file():
         raise InputError(f"video: expected an MP4 at {video}; there is none.")
     with atomic(path) as temporary:
         for width, fps in ((480, 15), (420, 12), (360, 10), (320, 8), (240, 6), (160, 5), (120, 3)):
             _gif(video, temporary, width, fps)
-            if temporary.stat().st_size < LARGEST_GIF:
+            if temporary.stat().st_size < largest:
                 break
         else:
             raise InputError(
-                f"video: expected one short enough for a GIF under 5 MB; {video} is too long; choose fewer epochs."
+                f"video: expected one short enough for a GIF under {largest / 1e6:g} MB; {video} is too long; choose "
+                "fewer epochs."
             )
     return path
 
@@ -197,7 +208,7 @@ class Painter:
         self.ax.add_collection(self.trails.collection, autolim=False)
         moving = (self.discs, self.circles, self.trails.collection, self.clock)
         for artist in moving:
-            artist.set_animated(True)
+            artist.set(animated=True, clip_on=False)
         self.canvas.draw()
         self._still = self.canvas.copy_from_bbox(self.figure.bbox)
         self._pixels = np.asarray(self.canvas.buffer_rgba())

@@ -33,15 +33,19 @@ def main(
 ) -> None:
     """Make both videos; a run that was interrupted, or is finished, is taken up where it stopped."""
     print(f"Trajectories of 784-256-2 on {dataset}: training, figures and two videos into {out}", flush=True)
-    from keras_vae import cli, experiment, gallery
+    from keras_vae import cli, experiment, gallery, video
 
     config = experiment.Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed, record_every=5)
     run = experiment.train(config, out, resume=not overwrite, overwrite=overwrite)
     drawn = gallery.draw(run, video=False)
     early = min(5, epochs)
-    drawn.append(gallery.trajectory_video(run, "first-epochs", epochs=(0, early), one_per_label=True))
+    first = gallery.trajectory_video(run, "first-epochs", epochs=(0, early), one_per_label=True)
+    drawn += [first, video.write_gif(first, first.with_suffix(".gif"))]
+    drawn.append(gallery.trajectory_stills(run, "first-epochs", (0, early), (0, 0.6, early), one_per_label=True))
     if epochs > 1:
-        drawn.append(gallery.trajectory_video(run, "six-of-each", epochs=(1, min(10, epochs))))
+        late = min(10, epochs)
+        drawn.append(gallery.trajectory_video(run, "six-of-each", epochs=(1, late)))
+        drawn.append(gallery.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
     cli.print_results(run.path)
     print(CLAIMS.format(**measure(run, early)))
     for path in drawn:

@@ -1,5 +1,7 @@
 """Drawers, by the data of what they drew."""
 
+import shutil
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -77,6 +79,22 @@ def test_scatter_shows_every_point(ax):
     np.testing.assert_allclose(drawn[np.lexsort(drawn.T)], mean[np.lexsort(mean.T)])
     assert ax.get_xlabel() == "latent unit 4"
     assert len(ax.get_legend().get_texts()) == 3
+
+
+def test_stills_are_the_frames_of_the_video(toy_run, tmp_path):
+    from matplotlib.image import imread
+
+    from keras_vae import Run, video
+
+    shutil.copytree(toy_run.path, tmp_path / "run")
+    path = gallery.trajectory_stills(Run(tmp_path / "run"), "stills", (0, 3), (0, 1, 3))
+    row = imread(path)
+    part = video.select(toy_run.trajectory, (0, 3), gallery._plane(toy_run))
+    painter = video.Painter(part, title=gallery.title(toy_run))
+    for k, frame in enumerate((0, 3, 9)):
+        expected = painter.paint(frame)[..., :3] / 255
+        np.testing.assert_allclose(row[:, k * 720 : (k + 1) * 720, :3], expected, atol=1 / 255)
+    assert not np.array_equal(row[:, :720], row[:, 720:1440])
 
 
 def test_gallery_figures_show_the_runs_arrays(toy_run):
