@@ -12,17 +12,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from keras_vae import architecture, datasets, diagnostics, geometry, startup
-from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae.errors import InputError
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run, atomic
-from keras_vae.trajectory import Trajectory
 
 LARGEST_ENCODING = 10_000  # test images whose encodings a run keeps
 MANIFOLD_SIDE = 20
 SAMPLES = 100
 UNITS_IN_METRICS = 256
 EVALUATION_BATCH = 1000
-QUANTITIES = ("loss", "reconstruction", "kl", "penalty", "beta", "elbo")  # in the order they are written in
+LARGEST_RECORDING = 256e6  # bytes, where `record_every` is left to us
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -39,7 +38,8 @@ class Config(BaseModel):
         posterior, likelihood, beta: as in `VAE`.
         warmup: epochs in which β rises linearly from 0; 0 for none.
         seed: behind initial weights, sampling noise, the order of the images and the choice of probes.
-        record_every: optimizer steps between recorded frames of the trajectory.
+        record_every: optimizer steps between recorded frames of the trajectory; default 5, or what keeps the
+            recording of many units under 256 MB.
         record_per_label: test images of each label that are followed.
 
     Raises:
@@ -58,7 +58,7 @@ class Config(BaseModel):
     learning_rate: Positive = 1e-3
     batch_size: Count = 128
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    record_every: Count = 5
+    record_every: Count | None = None
     record_per_label: Count = 6
 
     def __init__(self, architecture: str, **others):
@@ -123,7 +123,13 @@ def train(
 
     keras = startup.import_keras()
     import keras_vae as kv
+    from keras_vae.checkpoint import Keeper
 
+    if resumable and run.config["backend"] != keras.backend.backend():
+        raise InputError(
+            f"resume: expected the backend of the run in {run.path}, {run.config['backend']}; received "
+            f"{keras.backend.backend()}; set KERAS_BACKEND, or say --overwrite."
+        )
     with run.lock():
         if overwrite:
             run.clear()
@@ -134,33 +140,34 @@ def train(
         vae.optimizer.build(vae.trainable_variables)
         run.write_json("config.json", _describe(config, data, vae))
         probes = _choose_probes(data, config)
-        recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every=config.record_every)
-        progress = _Progress(run, vae, recorder, narrator, config, len(data.x_train), started)
-        progress.restore(run.load_checkpoint())
+        every = config.record_every or _steps_between_frames(config, len(data.x_train), len(probes))
+        recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every)
+        keeper = Keeper(run, recorder, narrator, config.epochs, started)
+        keeper.restore(vae)
         try:
-            _fit(vae, data, config, recorder, progress)
-            _finish(run, vae, data, recorder, progress)
+            _fit(vae, data, config, [recorder, keeper], keeper.epochs_done)
+            narrator.say("Evaluating")
+            _finish(run, vae, data, recorder, keeper, config)
         except KeyboardInterrupt:
             narrator.stop()
-            narrator.say(f"Stopped after epoch {progress.epochs_done}; go on with --resume.")
+            narrator.say(f"Stopped after epoch {keeper.epochs_done}; go on with --resume.")
             raise
         finally:
             narrator.stop()
     return run
 
 
-def _fit(vae, data: datasets.Dataset, config: Config, recorder, progress: "_Progress") -> None:
-    import keras_vae as kv
+def _fit(vae, data: datasets.Dataset, config: Config, callbacks: list, epochs_done: int) -> None:
+    from keras_vae.callbacks import BetaWarmup
 
-    callbacks = [recorder, progress.callback()]
     if config.warmup:
-        callbacks.append(kv.BetaWarmup(config.warmup))
-    if progress.epochs_done < config.epochs:
+        callbacks.append(BetaWarmup(config.warmup))
+    if epochs_done < config.epochs:
         vae.fit(
             data.x_train,
             batch_size=config.batch_size,
             epochs=config.epochs,
-            initial_epoch=progress.epochs_done,
+            initial_epoch=epochs_done,
             validation_data=data.x_test,
             validation_batch_size=EVALUATION_BATCH,
             callbacks=callbacks,
@@ -168,107 +175,30 @@ def _fit(vae, data: datasets.Dataset, config: Config, recorder, progress: "_Prog
         )
 
 
-class _Progress:
-    """What a training has reached: kept in checkpoints, taken up from them, told to whoever watches."""
-
-    def __init__(self, run: Run, vae, recorder, narrator: Narrator, config: Config, images: int, started: float):
-        self.run, self.vae, self.recorder, self.narrator, self.config = run, vae, recorder, narrator, config
-        self.steps_per_epoch = math.ceil(images / config.batch_size)
-        self.rows: list[dict] = []
-        self.epochs_done = 0
-        self._started = started
-        self._seconds_before = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Of work in this process and in those that were killed before it, up to their last checkpoint."""
-        return self._seconds_before + time.monotonic() - self._started
-
-    def restore(self, checkpoint: tuple[dict, dict] | None) -> None:
-        if checkpoint is None:
-            return
-        arrays, state = checkpoint
-        trajectory = {key.removeprefix("trajectory/"): a for key, a in arrays.items() if key.startswith("trajectory/")}
-        for i, variable in enumerate(self._variables()):
-            variable.assign(arrays[f"variable/{i}"])
-        self.rows, self.epochs_done = state["history"], state["epoch"]
-        self._seconds_before = state["seconds"]
-        steps = self.epochs_done * self.steps_per_epoch
-        self.recorder.resume_from(Trajectory(**trajectory), steps, self.epochs_done)
-        self.narrator.say(f"Resuming after epoch {self.epochs_done}")
-
-    def _variables(self) -> list:
-        """All state of the training; unlike Keras' own backup, with the seed generators'."""
-        return [*self.vae.variables, *self.vae.optimizer.variables]
-
-    def end_epoch(self, row: dict) -> None:
-        self.rows.append(row)
-        self.epochs_done = len(self.rows)
-        arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
-        arrays |= {f"trajectory/{name}": array for name, array in self.recorder.trajectory.arrays().items()}
-        self.run.save_checkpoint(arrays, {"epoch": self.epochs_done, "history": self.rows, "seconds": self.seconds})
-        self.run.write_history(self.rows)
-
-    def callback(self):
-        import keras
-
-        progress = self
-
-        class Watch(keras.callbacks.Callback):
-            """Ends every epoch with a row of history and a checkpoint; stops at a loss that is no number."""
-
-            def on_train_begin(self, logs=None):
-                total = progress.config.epochs * progress.steps_per_epoch
-                progress.narrator.start("training", total, progress.epochs_done * progress.steps_per_epoch)
-
-            def on_epoch_begin(self, epoch, logs=None):
-                self.epoch, self.began = epoch, time.perf_counter()
-                self.trained = None
-
-            def on_train_batch_end(self, batch, logs=None):
-                step = self.epoch * progress.steps_per_epoch + batch + 1
-                if not math.isfinite(logs["loss"]):
-                    raise TrainingDiverged(
-                        f"The loss became {logs['loss']} at step {step} (epoch {self.epoch + 1}); training has "
-                        f"stopped; try a learning rate below {progress.config.learning_rate:g} or another likelihood."
-                    )
-                progress.narrator.advance(step, f"epoch {self.epoch + 1} · loss {logs['loss']:.1f}")
-
-            def on_test_begin(self, logs=None):
-                self.trained = time.perf_counter() - self.began
-
-            def on_epoch_end(self, epoch, logs=None):
-                seconds = self.trained or time.perf_counter() - self.began
-                progress.end_epoch({"epoch": epoch + 1, **_in_order(logs), "seconds": round(seconds, 4)})
-                progress.narrator.note(
-                    f"epoch {epoch + 1}/{progress.config.epochs}  loss {logs['loss']:.2f}  "
-                    f"test {logs['val_loss']:.2f}  {seconds:.1f} s"
-                )
-
-            def on_train_end(self, logs=None):
-                progress.narrator.stop()
-
-        return Watch()
+def _steps_between_frames(config: Config, images: int, probes: int) -> int:
+    """Five, or as many more as keep a recording of many units small."""
+    steps = config.epochs * math.ceil(images / config.batch_size)
+    bytes_a_frame = probes * config.sizes[-1] * 2 * 4
+    return max(5, math.ceil(steps * bytes_a_frame / LARGEST_RECORDING))
 
 
-def _finish(run: Run, vae, data: datasets.Dataset, recorder, progress: _Progress) -> None:
+def _finish(run: Run, vae, data: datasets.Dataset, recorder, keeper, config: Config) -> None:
     """Evaluates and writes the model, the arrays that drawing needs and, last of all, the metrics."""
-    progress.narrator.say("Evaluating")
     with atomic(run.model_path) as temporary:
         vae.save(temporary)
     results = {name: _evaluate(vae, x) for name, x in (("train", data.x_train), ("test", data.x_test))}
-    statistics = _write_arrays(run, vae, data, recorder, progress.config)
-    seconds = [row["seconds"] for row in progress.rows]
+    statistics = _write_arrays(run, vae, data, recorder, config)
+    seconds = keeper.seconds_of_epochs()
     metrics = {
         **results,
         "n_active": int(statistics.active.sum()),
         "n_units": int(statistics.active.size),
-        "epochs": progress.epochs_done,
+        "epochs": keeper.epochs_done,
         "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
         "seconds": {
-            "train": round(sum(seconds), 3),
+            "train": round(float(seconds.sum()), 3),
             "epoch_median": round(float(np.median(seconds)), 4),
-            "total": round(progress.seconds, 3),
+            "total": round(keeper.seconds, 3),
         },
     }
     if statistics.active.size <= UNITS_IN_METRICS:
@@ -278,14 +208,10 @@ def _finish(run: Run, vae, data: datasets.Dataset, recorder, progress: _Progress
 
 
 def _evaluate(vae, x: np.ndarray) -> dict:
+    from keras_vae.checkpoint import in_order
+
     results = vae.evaluate(x, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
-    return {key: value for key, value in _in_order(results).items() if key != "beta"}
-
-
-def _in_order(logs: dict) -> dict:
-    """Keras' logs in a reader's order; β belongs to the training alone."""
-    keys = [*QUANTITIES, *(f"val_{key}" for key in QUANTITIES if key != "beta")]
-    return {key: round(float(logs[key]), 5) for key in keys if key in logs}
+    return {key: value for key, value in in_order(results).items() if key != "beta"}
 
 
 def _write_arrays(run: Run, vae, data: datasets.Dataset, recorder, config: Config) -> diagnostics.UnitStatistics:

@@ -35,7 +35,7 @@ def main(
     print(f"Trajectories of 784-256-2 on {dataset}: training, figures and two videos into {out}", flush=True)
     from keras_vae import cli, experiment, gallery, video
 
-    config = experiment.Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed, record_every=5)
+    config = experiment.Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed)
     run = experiment.train(config, out, resume=not overwrite, overwrite=overwrite)
     drawn = gallery.draw(run, video=False)
     early = min(5, epochs)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, TrainingDiverged, experiment, models
+from keras_vae.checkpoint import Keeper
 from keras_vae.experiment import Config, train
 from keras_vae.likelihoods import BY_NAME
 
@@ -108,7 +109,7 @@ def test_one_unit_and_no_labels(tmp_path):
 
 
 def test_many_units_are_kept_apart_from_the_metrics(toy_config, tmp_path):
-    run = train(variant(toy_config, architecture="64-300", epochs=1, record_every=100), tmp_path / "run", quiet=True)
+    run = train(variant(toy_config, architecture="64-300", epochs=1), tmp_path / "run", quiet=True)
     assert "units" not in run.metrics
     assert len(run.arrays("units")["kl"]) == run.metrics["n_units"] == 300
 
@@ -132,7 +133,7 @@ class Killed(BaseException):
 @contextlib.contextmanager
 def broken_off(monkeypatch, epoch: int, where: str):
     """Stops a training as a kill would: at the end of an epoch, before its checkpoint or after it."""
-    original = experiment._Progress.end_epoch
+    original = Keeper.end_epoch
 
     def end_epoch(self, row):
         if row["epoch"] == epoch and where == "before the checkpoint":
@@ -142,7 +143,7 @@ def broken_off(monkeypatch, epoch: int, where: str):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(experiment._Progress, "end_epoch", end_epoch)
+        patched.setattr(Keeper, "end_epoch", end_epoch)
         with pytest.raises(Killed):
             yield
 
@@ -303,6 +304,27 @@ def test_refuses_before_anything_is_written(toy_config, tmp_path, changes, sente
     with pytest.raises(InputError, match=sentence):
         train(variant(toy_config, **changes), tmp_path / "run", quiet=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_refuses_a_checkpoint_of_another_model_or_backend(toy_config, tmp_path, monkeypatch):
+    with broken_off(monkeypatch, 1, "after the checkpoint"):
+        train(toy_config, tmp_path / "run", quiet=True)
+    path = tmp_path / "run" / "checkpoint" / "state.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps(state | {"shapes": state["shapes"][:-1]}))
+    with pytest.raises(InputError, match="expected the checkpoint of this model"):
+        train(toy_config, tmp_path / "run", resume=True, quiet=True)
+    path = tmp_path / "run" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"backend": "numpy"}))
+    with pytest.raises(InputError, match="expected the backend of the run"):
+        train(toy_config, tmp_path / "run", resume=True, quiet=True)
+
+
+def test_many_units_are_recorded_less_often(toy_config):
+    assert experiment._steps_between_frames(toy_config, images=60_000, probes=60) == 5
+    wide = variant(toy_config, architecture="784-4096", batch_size=128, epochs=50)
+    every = experiment._steps_between_frames(wide, images=60_000, probes=60)
+    assert 469 * 50 / every * 60 * 4096 * 8 <= experiment.LARGEST_RECORDING
 
 
 def test_a_loss_that_is_no_number_stops_the_training(toy_config, tmp_path):

@@ -1,0 +1,130 @@
+"""Keeps a training in its run folder, so that a killed one ends as if it had never been interrupted."""
+
+import math
+import time
+
+import keras
+import numpy as np
+
+from keras_vae.callbacks import LatentRecorder
+from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae.progress import Narrator
+from keras_vae.runs import Run
+from keras_vae.trajectory import Trajectory
+
+QUANTITIES = ("loss", "reconstruction", "kl", "penalty", "beta", "elbo")  # in the order they are written in
+
+
+def in_order(logs: dict) -> dict:
+    """Keras' logs in a reader's order; β belongs to the training alone."""
+    keys = [*QUANTITIES, *(f"val_{key}" for key in QUANTITIES if key != "beta")]
+    return {key: round(float(logs[key]), 5) for key in keys if key in logs}
+
+
+class Keeper(keras.callbacks.Callback):
+    """Ends every epoch with a row of history and a checkpoint; stops at a loss that is no number.
+
+    A checkpoint holds all state: unlike Keras' own backup, with the seed generators' and the count of epochs, on
+    which the order of the images depends.
+
+    Args:
+        run: where to keep it.
+        recorder: the recorder that trains beside it; list it before this callback.
+        narrator: told how far training has come.
+        epochs: planned.
+        started: `time.monotonic()` of when the work began.
+    """
+
+    def __init__(self, run: Run, recorder: LatentRecorder, narrator: Narrator, epochs: int, started: float):
+        super().__init__()
+        self.run, self.recorder, self.narrator, self.epochs = run, recorder, narrator, epochs
+        self.rows: list[dict] = []
+        self._started = started
+        self._seconds_before = 0.0
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.rows)
+
+    @property
+    def seconds(self) -> float:
+        """Of work in this process and in those that were killed before it, up to their last checkpoint."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def restore(self, model: keras.Model) -> None:
+        """Takes up the last checkpoint, if there is one.
+
+        Raises:
+            InputError: if it is that of another model.
+        """
+        checkpoint = self.run.load_checkpoint()
+        if checkpoint is None:
+            return
+        arrays, state = checkpoint
+        variables = _variables(model)
+        if [list(v.shape) for v in variables] != state["shapes"]:
+            raise InputError(
+                f"resume: expected the checkpoint of this model in {self.run.path}; it was made by another version of "
+                "keras_vae or Keras, or on another backend; say --overwrite."
+            )
+        for i, variable in enumerate(variables):
+            variable.assign(arrays[f"variable/{i}"])
+        trajectory = {key.removeprefix("trajectory/"): a for key, a in arrays.items() if key.startswith("trajectory/")}
+        self.recorder.resume_from(Trajectory(**trajectory), state["steps"], state["epoch"])
+        self.rows, self._seconds_before = state["history"], state["seconds"]
+        self.narrator.say(f"Resuming after epoch {self.epochs_done}")
+
+    def end_epoch(self, row: dict) -> None:
+        """Writes the checkpoint and the history of the epochs up to this one."""
+        self.rows.append(row)
+        variables = _variables(self.model)
+        arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+        arrays |= {f"trajectory/{name}": array for name, array in self.recorder.trajectory.arrays().items()}
+        state = {
+            "epoch": self.epochs_done,
+            "steps": self.epochs_done * self._steps_per_epoch,
+            "history": self.rows,
+            "seconds": self.seconds,
+            "shapes": [list(v.shape) for v in variables],
+        }
+        self.run.save_checkpoint(arrays, state)
+        self.run.write_history(self.rows)
+
+    def seconds_of_epochs(self) -> np.ndarray:
+        return np.array([row["seconds"] for row in self.rows])
+
+    # -- Keras' calls --------------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs=None):
+        self._steps_per_epoch = self.params["steps"]
+        total = self.epochs * self._steps_per_epoch
+        self.narrator.start("training", total, self.epochs_done * self._steps_per_epoch)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._began, self._trained = epoch, time.perf_counter(), None
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self._epoch * self._steps_per_epoch + batch + 1
+        if not math.isfinite(logs["loss"]):
+            raise TrainingDiverged(
+                f"The loss became {logs['loss']} at step {step} (epoch {self._epoch + 1}); training has stopped; try a "
+                f"learning rate below {float(self.model.optimizer.learning_rate):g} or another likelihood."
+            )
+        self.narrator.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
+
+    def on_test_begin(self, logs=None):
+        self._trained = time.perf_counter() - self._began
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = self._trained or time.perf_counter() - self._began
+        self.end_epoch({"epoch": epoch + 1, **in_order(logs), "seconds": round(seconds, 4)})
+        self.narrator.note(
+            f"epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.2f}  test {logs['val_loss']:.2f}  {seconds:.1f} s"
+        )
+
+    def on_train_end(self, logs=None):
+        self.narrator.stop()
+
+
+def _variables(model: keras.Model) -> list:
+    return [*model.variables, *model.optimizer.variables]
