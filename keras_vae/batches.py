@@ -56,7 +56,7 @@ class OrderedBatches(keras.utils.PyDataset):
 def ordered(arrays: tuple[np.ndarray, ...], batch_size: int):
     """Batches for Keras' `fit` and a function that sets their order: `(batches, set_order)`."""
     if keras.backend.backend() == "tensorflow":
-        from keras_vae.batches_tensorflow import ordered_dataset
+        from keras_vae.tensorflow_backend import ordered_dataset
 
         return ordered_dataset(arrays, batch_size)
     batches = OrderedBatches(arrays, batch_size)

@@ -138,15 +138,24 @@ class LatentRecorder(keras.callbacks.Callback):
 def _compiled_encoder(encoder: keras.Model, x: np.ndarray):
     """A function of the model in training that gives numpy (mean, log_var) of `x`, units flattened."""
 
+    if keras.backend.backend() == "tensorflow":
+        from keras_vae.tensorflow_backend import compiled_encoder
+
+        run = compiled_encoder(encoder, x)
+    else:
+
+        def run():
+            return encoder.predict_on_batch(x)
+
     def encode(model):
         # On JAX the weights live outside the model while it trains.
         if hasattr(model, "jax_state_sync") and not getattr(model, "_jax_state_synced", True):
             model.jax_state_sync()
-        outputs = encoder.predict_on_batch(x)
+        outputs = run()
         if isinstance(outputs, dict):
             outputs = [outputs[key] for key in ("mean", "log_var") if key in outputs]
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-        flat = [np.asarray(output).reshape(len(x), -1) for output in outputs]
+        flat = [keras.ops.convert_to_numpy(output).reshape(len(x), -1) for output in outputs]
         return flat[0], flat[1] if len(flat) > 1 else None
 
     return encode

@@ -1,7 +1,4 @@
-"""TensorFlow only: ordered batches as a tf.data pipeline, without a call into Python for every batch.
-
-Keras would hand a PyDataset to tf.data as a generator, and Python threads would wait for each other.
-"""
+"""TensorFlow only: what spares it calls into Python."""
 
 import math
 
@@ -10,7 +7,10 @@ import tensorflow as tf
 
 
 def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int):
-    """`(dataset, set_order)`: see `batches.ordered`."""
+    """`(dataset, set_order)`: see `batches.ordered`.
+
+    Keras would hand a PyDataset to tf.data as a generator, and Python threads would wait for each other.
+    """
     n = len(arrays[0])
     with tf.device("CPU:0"):
         tensors = [tf.convert_to_tensor(array) for array in arrays]
@@ -22,3 +22,10 @@ def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int):
 
     dataset = tf.data.Dataset.range(math.ceil(n / batch_size)).map(batch)
     return dataset.prefetch(4), order.assign
+
+
+def compiled_encoder(encoder, x: np.ndarray):
+    """A function that gives the encoder's outputs for `x`, traced once, with `x` inside the graph."""
+    with tf.device("CPU:0"):
+        x = tf.convert_to_tensor(x)
+    return tf.function(lambda: encoder(x, training=False))
