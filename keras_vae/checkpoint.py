@@ -2,6 +2,7 @@
 
 import math
 import time
+from datetime import timedelta
 
 import keras
 import numpy as np
@@ -97,6 +98,7 @@ class Keeper(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._steps_per_epoch = self.params["steps"]
+        self._training_began, self._epochs_before = time.perf_counter(), self.epochs_done
         total = self.epochs * self._steps_per_epoch
         self.narrator.start("training", total, self.epochs_done * self._steps_per_epoch)
 
@@ -118,8 +120,11 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         seconds = self._trained or time.perf_counter() - self._began
         self.end_epoch({"epoch": epoch + 1, **in_order(logs), "seconds": round(seconds, 4)})
+        an_epoch = (time.perf_counter() - self._training_began) / (self.epochs_done - self._epochs_before)
+        left = timedelta(seconds=round(an_epoch * (self.epochs - self.epochs_done)))
         self.narrator.note(
-            f"epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.2f}  test {logs['val_loss']:.2f}  {seconds:.1f} s"
+            f"epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.2f}  test {logs['val_loss']:.2f}  {seconds:.1f} s  "
+            f"left {left}"
         )
 
     def on_train_end(self, logs=None):

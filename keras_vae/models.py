@@ -169,9 +169,8 @@ class VAE(keras.Model):
 
     def _put_in_order(self, arguments: dict) -> None:
         """Replaces the arrays by their batches, after the same split that Keras would have made."""
-        arrays = [arguments[key] for key in ("x", "y", "sample_weight") if arguments[key] is not None]
-        arrays = [np.asarray(array) for array in arrays]
-        if not len({len(array) for array in arrays}) == 1:
+        arrays = [np.asarray(arguments[key]) for key in ("x", "y", "sample_weight") if arguments[key] is not None]
+        if len({len(array) for array in arrays}) > 1:
             raise InputError(f"fit: expected arrays of one length; received {[len(array) for array in arrays]}.")
         split = arguments.pop("validation_split")
         if split and arguments["validation_data"] is None:

@@ -1,5 +1,6 @@
 """The command line: from a data set to pictures, and every mistake in one sentence with exit code 2."""
 
+import shutil
 import subprocess
 import sys
 
@@ -124,10 +125,11 @@ def test_help_loads_no_backend():
     assert "loaded: []" in said
 
 
-def test_drawing_loads_no_backend(toy_run):
+def test_drawing_loads_no_backend(toy_run, tmp_path):
+    shutil.copytree(toy_run.path, tmp_path / "run")
     program = (
         "import sys; from keras_vae import gallery\n"
-        f"gallery.draw({str(toy_run.path)!r}, video=False)\n"
+        f"gallery.draw({str(tmp_path / 'run')!r}, video=False)\n"
         "print('loaded:', [m for m in ('keras', 'tensorflow', 'jax') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

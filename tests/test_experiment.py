@@ -220,7 +220,14 @@ def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
         sys.executable, "-m", "keras_vae.cli", "train", "--architecture", "64-16-2", "--dataset", toy_config.dataset,
         "--epochs", "2000", "--batch-size", "40", "--out", str(tmp_path / "run"),
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What runs in the background of a shell inherits that Ctrl-C is ignored.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / "history.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
