@@ -12,6 +12,10 @@ from keras_vae import Bernoulli, ContinuousBernoulli, Gaussian, InputError, Like
 LOGITS = np.array([-30.0, -4.0, -0.5, -0.11, -0.09, -1e-3, 0.0, 1e-3, 0.05, 0.3, 2.0, 30.0])
 
 
+def tensor(array):
+    return ops.convert_to_tensor(np.asarray(array, "float32"))
+
+
 def numpy(tensor) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(tensor), "float64")
 
@@ -23,7 +27,7 @@ def test_bernoulli_is_the_cross_entropy(x):
         log_p, log_not = np.log(probability), np.log1p(-probability)
     slow = -(x * log_p if x else 0) - ((1 - x) * log_not if x < 1 else 0)
     usual = np.abs(LOGITS) < 20  # beyond, the slow version is the inexact one
-    nll = numpy(Bernoulli().nll_per_pixel(np.full_like(LOGITS, x), LOGITS))
+    nll = numpy(Bernoulli().nll_per_pixel(tensor(np.full_like(LOGITS, x)), tensor(LOGITS)))
     np.testing.assert_allclose(nll[usual], slow[usual], rtol=1e-5, atol=1e-6)
     assert np.isfinite(nll).all()
 
@@ -37,17 +41,17 @@ def test_sums_over_pixels_and_keeps_images_apart():
 def test_continuous_bernoulli_is_a_density_with_the_mean_it_says(logit):
     x = np.linspace(0, 1, 20_001)
     likelihood = ContinuousBernoulli()
-    nll = numpy(likelihood.nll_per_pixel(x.astype("float32"), np.full_like(x, logit, "float32")))
+    nll = numpy(likelihood.nll_per_pixel(tensor(x), tensor(np.full_like(x, logit))))
     density = np.exp(-nll)
     assert np.trapezoid(density, x) == pytest.approx(1.0, abs=2e-5)
-    mean = numpy(likelihood.mean(ops.convert_to_tensor(np.float32([logit])))).item()
+    mean = numpy(likelihood.mean(tensor([logit]))).item()
     assert mean == pytest.approx(np.trapezoid(density * x, x), abs=2e-5)
 
 
 def test_continuous_bernoulli_has_finite_values_and_slopes_everywhere():
-    values = numpy(ContinuousBernoulli().nll_per_pixel(np.full_like(LOGITS, 0.2), ops.convert_to_tensor(LOGITS)))
+    values = numpy(ContinuousBernoulli().nll_per_pixel(tensor(np.full_like(LOGITS, 0.2)), tensor(LOGITS)))
     assert np.isfinite(values).all()
-    assert np.isfinite(numpy(ContinuousBernoulli().mean(ops.convert_to_tensor(LOGITS)))).all()
+    assert np.isfinite(numpy(ContinuousBernoulli().mean(tensor(LOGITS)))).all()
     weight = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
     weight.compile(keras.optimizers.SGD(1e-3), loss=lambda x, logits: ContinuousBernoulli().nll_per_pixel(x, logits))
     weight.fit(LOGITS[:, None].astype("float32"), np.full((len(LOGITS), 1), 0.2, "float32"), verbose=0)
