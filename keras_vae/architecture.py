@@ -15,8 +15,10 @@ def parse(architecture: str | Sequence[int]) -> tuple[int, ...]:
         InputError: unless there are at least two whole numbers, all of them above 0.
     """
     parts = architecture.split("-") if isinstance(architecture, str) else list(architecture)
-    sizes = tuple(int(part) for part in parts if str(part).isascii() and str(part).strip().isdigit())
-    if len(sizes) != len(parts) or len(sizes) < 2 or min(sizes) < 1:
+    texts = [str(part).strip() for part in parts]
+    # Python itself refuses to read numbers of thousands of digits.
+    sizes = tuple(int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 100)
+    if len(sizes) != len(parts) or len(sizes) < 2 or not 1 <= min(sizes) <= max(sizes) < 10**15:
         raise InputError(
             "architecture: expected layer sizes above 0 joined by dashes, from the pixels to the latent units, "
             f"such as 784-256-2; received {architecture!r}."

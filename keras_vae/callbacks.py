@@ -15,9 +15,9 @@ LARGEST_RECORDING = 10**9  # bytes
 class LatentRecorder(keras.callbacks.Callback):
     """Records mean and log variance of fixed images' posteriors while a model trains.
 
-    The untrained state is the first frame. With `steps_per_execution` above 1 a frame is recorded at the end
-    of the execution that reaches the step, and carries the step it really shows. A second `fit` goes on where
-    the first ended.
+    The untrained state is the first frame, the state at the end of training the last. With `steps_per_execution`
+    above 1 a frame is recorded at the end of the execution that reaches the step, and carries the step it really
+    shows. A second `fit` goes on where the first ended.
 
     Args:
         x: the images to follow, `(points, …)`.
@@ -41,10 +41,12 @@ class LatentRecorder(keras.callbacks.Callback):
             raise InputError("x: expected at least one image to follow; received none.")
         if self.y is not None and len(self.y) != len(self.x):
             raise InputError(f"y: expected a label for each of {len(self.x)} images; received {len(self.y)}.")
-        if int(every) != every or every < 1:
+        if not float(every).is_integer() or every < 1:
             raise InputError(f"every: expected a whole number of steps above 0; received {every!r}.")
         self.every = int(every)
-        self.units = None if units is None else np.asarray(units, "int64")
+        self.units = None if units is None else np.asarray(units, "int64").reshape(-1)
+        if self.units is not None and not len(self.units):
+            raise InputError("units: expected at least one latent unit to record; received none.")
         self._encoder = encoder
         self._steps: list[int] = []
         self._epochs: list[float] = []
@@ -52,7 +54,8 @@ class LatentRecorder(keras.callbacks.Callback):
         self._log_vars: list[np.ndarray] = []
         self._step = 0  # optimizer steps seen by this recorder
         self._next = 0  # the step at which the next frame is due
-        self._epochs_done = 0
+        self._epochs_done = 0.0
+        self._in_epoch = False
 
     @property
     def trajectory(self) -> Trajectory:
@@ -77,14 +80,24 @@ class LatentRecorder(keras.callbacks.Callback):
         self._next = (self._steps[-1] // self.every + 1) * self.every
 
     def on_train_begin(self, logs=None):
-        self._encode_probes = _compiled_encoder(self._encoder or self.model.encoder, self.x)
+        encoder = self._encoder or getattr(self.model, "encoder", None)
+        if encoder is None:
+            raise InputError(
+                "LatentRecorder: expected a model with an encoder; received one without; hand it in as encoder=."
+            )
+        self._encode_probes = _compiled_encoder(encoder, self.x)
+        if self._in_epoch:  # an earlier fit was interrupted: time goes on from there
+            self._epochs_done += (self._step - self._epoch_start) / (self._length or 1)
+            self._in_epoch = False
         if not self._means:
             self._record(0.0)
             self._next = self.every
         params = self.params or {}
-        self._refuse_too_much(len(self._means) + (params.get("steps") or 0) * params.get("epochs", 0) // self.every)
+        epochs_to_come = max(0.0, params.get("epochs", 0) - self._epochs_done)
+        self._refuse_too_much(len(self._means) + int(epochs_to_come * (params.get("steps") or 0) / self.every))
 
     def on_epoch_begin(self, epoch, logs=None):
+        self._in_epoch = True
         self._epoch_start = self._step
         self._first_open_frame = len(self._epochs)
         self._length = (self.params or {}).get("steps")
@@ -109,6 +122,16 @@ class LatentRecorder(keras.callbacks.Callback):
                 self._steps[i] = min(self._steps[i], self._step)
                 self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
         self._epochs_done += 1
+        self._in_epoch = False
+        if epoch + 1 == self.params.get("epochs"):
+            self._record_the_end()
+
+    def on_train_end(self, logs=None):
+        self._record_the_end()  # of a training that was stopped early
+
+    def _record_the_end(self) -> None:
+        if self._step > self._steps[-1]:
+            self._record(self._epochs_done)
 
     def _fractional_epoch(self, steps: int, length: int | None) -> float:
         return self._epochs_done + (steps / length if length else 0.0)
@@ -116,6 +139,11 @@ class LatentRecorder(keras.callbacks.Callback):
     def _record(self, epoch: float) -> None:
         mean, log_var = self._encode_probes(self.model)
         chosen = slice(None) if self.units is None else self.units
+        if self.units is not None and not (self.units.min() >= 0 and self.units.max() < mean.shape[1]):
+            raise InputError(
+                f"units: expected numbers from 0 to {mean.shape[1] - 1}, the model's latent units; received "
+                f"{self.units.tolist()}."
+            )
         self._steps.append(self._step)
         self._epochs.append(epoch)
         self._means.append(mean[:, chosen].astype("float32"))
@@ -130,8 +158,9 @@ class LatentRecorder(keras.callbacks.Callback):
         size = frames * points * units * 2 * 4
         if size > LARGEST_RECORDING:
             raise InputError(
-                f"LatentRecorder: expected a recording under 1 GB; {frames} frames of {points} images and {units} "
-                f"units take {size / 1e9:.1f} GB; choose fewer units=, fewer images or a larger every=."
+                f"LatentRecorder: expected a recording under {LARGEST_RECORDING / 1e9:g} GB; {frames} frames of "
+                f"{points} images and {units} units take {size / 1e9:.1f} GB; choose fewer units=, fewer images or a "
+                "larger every=."
             )
 
 

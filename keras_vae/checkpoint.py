@@ -107,17 +107,23 @@ class Keeper(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._epoch * self._steps_per_epoch + batch + 1
-        if not math.isfinite(logs["loss"]):
-            raise TrainingDiverged(
-                f"The loss became {logs['loss']} at step {step} (epoch {self._epoch + 1}); training has stopped; try a "
-                f"learning rate below {float(self.model.optimizer.learning_rate):g} or another likelihood."
-            )
+        self._stop_unless_finite({"loss": logs["loss"]}, step)
         self.narrator.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
+
+    def _stop_unless_finite(self, logs: dict, step: int) -> None:
+        for name, value in logs.items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(
+                    f"The {name} became {value} at step {step} (epoch {self._epoch + 1}); training has stopped; try a "
+                    f"learning rate below {float(self.model.optimizer.learning_rate):g} or another likelihood."
+                )
 
     def on_test_begin(self, logs=None):
         self._trained = time.perf_counter() - self._began
 
     def on_epoch_end(self, epoch, logs=None):
+        # A last step that diverged shows in the validation first.
+        self._stop_unless_finite(logs, (epoch + 1) * self._steps_per_epoch)
         seconds = self._trained or time.perf_counter() - self._began
         self.end_epoch({"epoch": epoch + 1, **in_order(logs), "seconds": round(seconds, 4)})
         an_epoch = (time.perf_counter() - self._training_began) / (self.epochs_done - self._epochs_before)

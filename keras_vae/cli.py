@@ -62,6 +62,10 @@ def draw(
     """Draw a run's figures and its trajectory video."""
     from keras_vae import gallery
 
+    if gif and not video:
+        from keras_vae.errors import InputError
+
+        raise InputError("draw: expected --gif with a video to make it of; received --no-video.")
     drawn = gallery.draw(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
     for path in drawn:
         print(path)
@@ -71,12 +75,13 @@ def print_results(folder: Path) -> None:
     """A run's metrics as a table."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from keras_vae.runs import Run
 
     run = Run.open(folder)
     config, metrics = run.config["config"], run.metrics
-    table = Table(title=f"{config['architecture']} on {config['dataset']}, {metrics['epochs']} epochs")
+    table = Table(title=Text(f"{config['architecture']} on {config['dataset']}, {metrics['epochs']} epochs"))
     table.add_column("nats per image")
     table.add_column("train", justify="right")
     table.add_column("test", justify="right")
@@ -89,6 +94,7 @@ def print_results(folder: Path) -> None:
         f"{metrics['n_active']} of {metrics['n_units']} latent units active; {seconds['epoch_median']:.2f} s an epoch, "
         f"{seconds['total']:.0f} s in all; run folder {run.path}",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 

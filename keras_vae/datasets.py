@@ -202,7 +202,11 @@ def _read_idx(path: Path) -> np.ndarray:
 
 
 def _read_npz(path: Path) -> dict:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name too long
+        found = False
+    if not found:
         raise InputError(f"dataset: expected an .npz file at {path}; there is none.")
     damaged = InputError(f"dataset: expected a readable .npz in {path}; it is damaged or something else.")
     if not zipfile.is_zipfile(path):
@@ -214,7 +218,7 @@ def _read_npz(path: Path) -> dict:
         if "allow_pickle" in str(error):
             raise InputError(f"dataset: expected arrays of numbers in {path}; received Python objects.") from error
         raise damaged from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise damaged from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise damaged
@@ -232,6 +236,10 @@ def _check(arrays: dict, name: str) -> dict:
             raise InputError(
                 f"dataset: expected images of shape (n, height, width) or (n, height, width, channels) in x_{part} of "
                 f"{name}; received {x.shape}."
+            )
+        if x.ndim == 4 and x.shape[3] not in (1, 3):
+            raise InputError(
+                f"dataset: expected images of 1 or 3 channels in x_{part} of {name}; received {x.shape[3]} channels."
             )
         low, high = (0, 255) if x.dtype.kind in "ui" else (0.0, 1.0)
         # NaN fails both comparisons, so it is caught as well.

@@ -104,9 +104,10 @@ def train(
     started = time.monotonic()
     run = Run(folder)
     sizes = config.sizes
+    if overwrite and resume:
+        raise InputError("train: expected --resume or --overwrite; received both; choose one.")
     run.check_usable(overwrite, resume)
     narrator = Narrator(quiet)
-    narrator.say(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
     data = datasets.load(config.dataset)
     architecture.check(sizes, data.image_shape)
     if config.batch_size > len(data.x_train):
@@ -114,12 +115,16 @@ def train(
             f"batch_size: expected no more than the {len(data.x_train)} training images of {data.name}; received "
             f"{config.batch_size}; make the batch smaller."
         )
-    resumable = resume and not overwrite and (run.path / "config.json").is_file()
+    resumable = resume and (run.path / "config.json").is_file()
     if resumable:
         _check_same(run, config, data.digest)
         if run.finished:
             narrator.say(f"{run.path} is finished already; nothing to do.")
             return run
+
+    probes = _choose_probes(data, config)
+    every = _steps_between_frames(config, len(data.x_train), len(probes))
+    narrator.say(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
 
     keras = startup.import_keras()
     import keras_vae as kv
@@ -131,6 +136,8 @@ def train(
             f"{keras.backend.backend()}; set KERAS_BACKEND, or say --overwrite."
         )
     with run.lock():
+        if resumable and run.finished:  # by a process that held the lock until now
+            return run
         if overwrite:
             run.clear()
         vae = kv.dense_vae(
@@ -138,12 +145,13 @@ def train(
         )
         vae.compile(keras.optimizers.Adam(config.learning_rate))
         vae.optimizer.build(vae.trainable_variables)
-        run.write_json("config.json", _describe(config, data, vae))
-        probes = _choose_probes(data, config)
-        every = config.record_every or _steps_between_frames(config, len(data.x_train), len(probes))
         recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every)
         keeper = Keeper(run, recorder, narrator, config.epochs, started)
         keeper.restore(vae)
+        description = _describe(config, data, vae)
+        if resumable:
+            _tell_differences(run.config, description, narrator)
+        run.write_json("config.json", description)
         try:
             _fit(vae, data, config, [recorder, keeper], keeper.epochs_done)
             narrator.say("Evaluating")
@@ -161,7 +169,7 @@ def _fit(vae, data: datasets.Dataset, config: Config, callbacks: list, epochs_do
     from keras_vae.callbacks import BetaWarmup
 
     if config.warmup:
-        callbacks.append(BetaWarmup(config.warmup))
+        callbacks = [*callbacks, BetaWarmup(config.warmup)]
     if epochs_done < config.epochs:
         vae.fit(
             data.x_train,
@@ -176,9 +184,17 @@ def _fit(vae, data: datasets.Dataset, config: Config, callbacks: list, epochs_do
 
 
 def _steps_between_frames(config: Config, images: int, probes: int) -> int:
-    """Five, or as many more as keep a recording of many units small."""
+    """What is asked for, or five, or as many more as keep a recording of many units small."""
     steps = config.epochs * math.ceil(images / config.batch_size)
     bytes_a_frame = probes * config.sizes[-1] * 2 * 4
+    if config.record_every:
+        size = steps / config.record_every * bytes_a_frame
+        if size > 1e9:
+            raise InputError(
+                f"record_every: expected steps between frames that keep the recording under 1 GB; "
+                f"{config.record_every} make {size / 1e9:.1f} GB; choose a larger number."
+            )
+        return config.record_every
     return max(5, math.ceil(steps * bytes_a_frame / LARGEST_RECORDING))
 
 
@@ -290,11 +306,18 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _tell_differences(before: dict, now: dict, narrator: Narrator) -> None:
+    """A resumed run is exact only on the same machine with the same software; where it isn't, say so."""
+    differing = [key for key in ("versions", "machine", "threads", "jit_compile") if before.get(key) != now[key]]
+    if differing:
+        narrator.say(f"Since this run began, {', '.join(differing)} changed: its last digits may differ.")
+
+
 def _check_same(run: Run, config: Config, digest: str) -> None:
     """Refuses to resume a run of another configuration or other data; `epochs` may have grown."""
     before = run.config
     wanted, had = config.model_dump(), before["config"]
-    differing = [key for key in wanted if key != "epochs" and wanted[key] != had.get(key)]
+    differing = [key for key in wanted if key not in ("epochs", "dataset") and wanted[key] != had.get(key)]
     if differing:
         key = differing[0]
         raise InputError(

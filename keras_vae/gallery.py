@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from keras_vae import figures, geometry
 from keras_vae.runs import Run, atomic
+from keras_vae.trajectory import Trajectory
 
 LONGEST_VIDEO = 600  # frames, of a video of the whole training; more recorded ones are left out evenly
 
@@ -37,6 +38,8 @@ def draw(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     _ = run.metrics  # refuses an unfinished run
+    if epochs is not None:
+        run.trajectory.between(*epochs)  # refuses what wasn't recorded
     drawn = []
     with figures.style():
         drawn.append(_save(losses(run), run, "loss"))
@@ -74,7 +77,7 @@ def trajectory_video(
 
     trajectory = run.trajectory
     if one_per_label:
-        trajectory = trajectory.one_per_label()
+        trajectory = _one_of_each(trajectory)
     if epochs is None:
         trajectory = trajectory.every(-(-len(trajectory) // LONGEST_VIDEO))
     path = run.path / "videos" / f"{name}.mp4"
@@ -91,7 +94,7 @@ def trajectory_stills(
 
     from keras_vae import video
 
-    trajectory = run.trajectory.one_per_label() if one_per_label else run.trajectory
+    trajectory = _one_of_each(run.trajectory) if one_per_label else run.trajectory
     part = video.select(trajectory, epochs, _plane(run))
     painter = video.Painter(part, title=title(run))
     nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in at]
@@ -100,6 +103,11 @@ def trajectory_stills(
     with atomic(path) as temporary:
         Image.fromarray(row).save(temporary)
     return path
+
+
+def _one_of_each(trajectory: Trajectory) -> Trajectory:
+    """One point a label, or ten where there are no labels."""
+    return trajectory.points(slice(10)) if trajectory.labels is None else trajectory.one_per_label()
 
 
 def losses(run: Run) -> Figure:

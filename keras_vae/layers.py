@@ -1,6 +1,7 @@
 """The variational part of an autoencoder as layers for anybody's functional model."""
 
 import math
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,11 @@ def kl_per_unit(mean, log_var):
     """
     mean, log_var = ops.cast(mean, "float32"), ops.cast(log_var, "float32")
     return 0.5 * (ops.square(mean) + ops.expm1(log_var) - log_var)
+
+
+def draw_seed() -> int:
+    """A seed for somebody who didn't choose one."""
+    return secrets.randbelow(2**31)
 
 
 def sum_per_image(values):
@@ -71,11 +77,11 @@ class GaussianSampling(keras.layers.Layer):
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-        origin = seed if seed is not None else int(ops.convert_to_numpy(self.seed_generator.state)[0])
+        # A seed that was drawn is kept like one that was given: what is saved repeats after loading.
+        self.seed = draw_seed() if seed is None else seed
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         # Another stream than the training's, but one that the same seed makes again.
-        self._evaluation_seed = (origin + 0x5EED) % 2**31
+        self._evaluation_seed = (self.seed + 0x5EED) % 2**31
         self.evaluation_seed_generator = keras.random.SeedGenerator(self._evaluation_seed)
         self.supports_masking = True
 

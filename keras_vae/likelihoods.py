@@ -29,6 +29,9 @@ class Likelihood:
     more than one number. Here `logits` is whatever the decoder puts out: all of it in float32.
     """
 
+    # Whether the decoder's output goes through a sigmoid here, so that one at its end would be one too many.
+    applies_sigmoid = False
+
     def __call__(self, x, logits):
         """−log p(x | z) in nats, summed over pixels.
 
@@ -74,6 +77,8 @@ class Bernoulli(Likelihood):
     (Loaiza-Ganem & Cunningham 2019); `ContinuousBernoulli` is.
     """
 
+    applies_sigmoid = True
+
     def nll_per_pixel(self, x, logits):
         return ops.softplus(logits) - x * logits
 
@@ -88,6 +93,8 @@ class ContinuousBernoulli(Likelihood):
     With ℓ = logits and λ = sigmoid(ℓ), p(x) = C λˣ (1 − λ)¹⁻ˣ, and since 1 − 2λ = −tanh(ℓ/2) the constant is
     C = ℓ / tanh(ℓ/2), which is 2 at ℓ = 0. Near 0, where that is 0/0, the Taylor series stands in.
     """
+
+    applies_sigmoid = True
 
     # Below this |ℓ| the first term that the series leaves out is under 1e-9.
     SERIES_BELOW = 0.1
@@ -147,7 +154,7 @@ def get(identifier: str | Likelihood | None) -> Likelihood:
         return Bernoulli()
     if isinstance(identifier, str) and identifier in BY_NAME:
         return BY_NAME[identifier]()
-    if callable(identifier) and hasattr(identifier, "mean"):
+    if callable(identifier) and hasattr(identifier, "mean") and not isinstance(identifier, type):
         return identifier
     raise InputError(
         f"likelihood: expected one of {', '.join(BY_NAME)}, or a keras_vae.likelihoods.Likelihood; "

@@ -13,7 +13,7 @@ from keras_vae import likelihoods
 from keras_vae.architecture import check, parse
 from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
-from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, kl_per_unit, sum_per_image
+from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
 
 POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
 
@@ -46,6 +46,7 @@ class VAE(keras.Model):
         likelihood: `bernoulli` (default), `continuous-bernoulli`, `gaussian`, or a `Likelihood`.
         beta: weight of the KL or penalty; `BetaWarmup` lets it rise.
         seed: integer behind the sampling noise and the order of the images; `None` chooses at random.
+        dtype: dtype policy, as of any Keras layer; by default the global one.
 
     Raises:
         InputError: if the parts don't fit each other, or an argument is out of range.
@@ -60,33 +61,37 @@ class VAE(keras.Model):
         beta: float = 1.0,
         seed: int | None = None,
         name: str = "vae",
-        **kwargs,
+        dtype=None,
     ):
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        seed = draw_seed() if seed is None else seed
         _check_choice("posterior", posterior, POSTERIORS)
         likelihood = likelihoods.get(likelihood)
+        if posterior == "autoencoder" and beta != 1.0:
+            raise InputError(f"beta: expected none for an autoencoder, which has nothing to weigh; received {beta!r}.")
         has_density = posterior in ("diagonal", "isotropic")
 
         image = keras.Input(encoder.inputs[0].shape[1:], dtype=encoder.inputs[0].dtype, name="image")
         outputs = _encoder_outputs(encoder(image), posterior)
         sampling = None
         if has_density:
-            sampling = GaussianSampling(seed=seed, name="sampling")
+            sampling = GaussianSampling(seed=seed, name="sampling", dtype=policy)
             outputs["z"] = sampling([outputs["mean"], outputs["log_var"]])
         else:
             outputs["z"] = outputs["mean"]
         _check_decoder(decoder, outputs["mean"].shape[1:], likelihood, image.shape[1:])
         outputs["logits"] = decoder(outputs["z"])
 
-        super().__init__(inputs=image, outputs=outputs, name=name, **kwargs)
+        super().__init__(inputs=image, outputs=outputs, name=name)
+        self.dtype_policy = policy
         self.encoder, self.decoder = encoder, decoder
         self.posterior, self.likelihood, self.has_density = posterior, likelihood, has_density
         self.seed = seed
         self.sampling = sampling
-        self.beta_schedule = BetaSchedule(beta, name="beta_schedule")
+        self.beta_schedule = None if posterior == "autoencoder" else BetaSchedule(beta, name="beta_schedule")
         self.epochs_seen = self.add_weight(
             name="epochs_seen", shape=(), dtype="int", initializer="zeros", trainable=False
         )
-        self._order_seed = seed if seed is not None else int(np.random.default_rng().integers(2**31))
         self.image_shape = tuple(image.shape[1:])
         self.latent_shape = tuple(outputs["mean"].shape[1:])
 
@@ -152,9 +157,16 @@ class VAE(keras.Model):
             results["elbo"] = -(results["reconstruction"] + results["kl"])
         return results
 
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in its order."""
+        names = [name for name in super().metrics_names if name != "weighted_loss"]
+        return [*names, "elbo"] if self.has_density else names
+
     def fit(self, *args, **kwargs):
         """Keras' `fit`. The order of an array's images is a function of the model's seed and of how many epochs
-        it has seen, so that it repeats, and a second `fit`, or one after loading, goes on in new orders."""
+        it has seen, so that it repeats, and a second `fit`, or one after loading, goes on in new orders.
+        (Data that isn't an array comes in its own order, and so does an array with `steps_per_epoch`.)"""
         arguments = _bind(super().fit, args, kwargs)
         x = arguments["x"]
         _give_weights_a_target(arguments)
@@ -163,13 +175,21 @@ class VAE(keras.Model):
             parts = dict(zip(("x", "y", "sample_weight"), validation, strict=False))
             _give_weights_a_target(parts)
             arguments["validation_data"] = tuple(parts.values())
-        if isinstance(x, np.ndarray) and arguments["shuffle"] is True and not arguments["steps_per_epoch"]:
+        is_array = isinstance(x, np.ndarray) or ops.is_tensor(x)
+        if is_array and arguments["shuffle"] is True and not arguments["steps_per_epoch"]:
             self._put_in_order(arguments)
         return super().fit(**arguments)
 
     def _put_in_order(self, arguments: dict) -> None:
         """Replaces the arrays by their batches, after the same split that Keras would have made."""
-        arrays = [np.asarray(arguments[key]) for key in ("x", "y", "sample_weight") if arguments[key] is not None]
+        if arguments["class_weight"] is None and arguments["sample_weight"] is None:
+            arguments["y"] = None  # which is ignored, and need not be an array
+        elif arguments["class_weight"] is None:
+            arguments["y"] = np.zeros(len(arguments["x"]), "float32")
+        arrays = [arguments[key] for key in ("x", "y", "sample_weight") if arguments[key] is not None]
+        arrays = [ops.convert_to_numpy(array) if ops.is_tensor(array) else np.asarray(array) for array in arrays]
+        if not len(arrays[0]):
+            raise InputError("x: expected at least one image; received none.")
         if len({len(array) for array in arrays}) > 1:
             raise InputError(f"fit: expected arrays of one length; received {[len(array) for array in arrays]}.")
         split = arguments.pop("validation_split")
@@ -182,16 +202,17 @@ class VAE(keras.Model):
                 )
             arguments["validation_data"] = tuple(array[first:] for array in arrays)
             arrays = [array[:first] for array in arrays]
-        batch_size = arguments.pop("batch_size") or 32  # Keras' default
+        batch_size = arguments.pop("batch_size")
+        batch_size = 32 if batch_size is None else batch_size  # Keras' default
+        if batch_size < 1:
+            raise InputError(f"batch_size: expected at least 1; received {batch_size!r}.")
         arguments["validation_batch_size"] = arguments["validation_batch_size"] or batch_size
         batches, set_order = ordered(tuple(arrays), batch_size)
         arguments |= {"x": batches, "y": None, "sample_weight": None, "shuffle": False}
-        order = EpochOrder(set_order, self._order_seed, len(arrays[0]), self.epochs_seen)
-        given = arguments["callbacks"]
-        if isinstance(given, keras.callbacks.CallbackList):
-            given.append(order)
-        else:
-            arguments["callbacks"] = [order, *(given if isinstance(given, (list, tuple)) else [given] if given else [])]
+        order = EpochOrder(set_order, self.seed, len(arrays[0]), self.epochs_seen)
+        given = getattr(arguments["callbacks"], "callbacks", arguments["callbacks"])  # of a CallbackList
+        given = [] if given is None else given if isinstance(given, (list, tuple)) else [given]
+        arguments["callbacks"] = [order, *given]
 
     def evaluate(self, *args, **kwargs):
         """Keras' `evaluate`, with the same noise every time: it repeats, and training's noise is left alone."""
@@ -247,15 +268,16 @@ class VAE(keras.Model):
             "decoder": serialize(self.decoder),
             "posterior": self.posterior,
             "likelihood": serialize(self.likelihood),
-            "beta": self.beta_schedule.initial_beta,
+            "beta": self.beta_schedule.initial_beta if self.beta_schedule else 1.0,
             "seed": self.seed,
             "name": self.name,
+            "dtype": serialize(self.dtype_policy),
         }
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "VAE":
         config = dict(config)
-        for part in ("encoder", "decoder", "likelihood"):
+        for part in ("encoder", "decoder", "likelihood", "dtype"):
             config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects=custom_objects)
         return cls(**config)
 
@@ -324,7 +346,10 @@ def _bind(method, args: tuple, kwargs: dict) -> dict:
 
 def _give_weights_a_target(arguments: dict) -> None:
     """Adds a target that is ignored: without one, Keras drops the sample weights of arrays without a word."""
-    if arguments.get("sample_weight") is not None and arguments.get("y") is None:
+    weight = arguments.get("sample_weight")
+    if weight is not None and np.ndim(weight) == 0:
+        raise InputError(f"sample_weight: expected one weight an image, shape (images,); received {weight!r}.")
+    if weight is not None and arguments.get("y") is None:
         arguments["y"] = np.zeros(len(arguments["sample_weight"]), "float32")
 
 
@@ -363,7 +388,7 @@ def _check_decoder(decoder: keras.Model, latent_shape: tuple, likelihood, image_
             f"{tuple(decoder.inputs[0].shape[1:])}."
         )
     activation = getattr(decoder.layers[-1], "activation", None)
-    if activation is keras.activations.sigmoid and hasattr(likelihood, "nll_per_pixel"):
+    if activation is keras.activations.sigmoid and getattr(likelihood, "applies_sigmoid", False):
         raise InputError(
             "decoder: expected logits, since the likelihood applies the sigmoid itself; received a last layer with "
             "a sigmoid; remove that activation."

@@ -7,6 +7,8 @@ import json
 import math
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ CONTENTS = (
     "study.json", "figures", "videos", "report.html",
 )  # fmt: skip
 TEMPORARY = ".partial-"
+DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)  # what reading a broken .npz raises
 
 
 @contextlib.contextmanager
@@ -97,16 +100,16 @@ class Run:
     @property
     def history(self) -> dict[str, np.ndarray]:
         """history.csv by column, an entry an epoch."""
-        with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        try:
+            with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+        except OSError as error:
+            raise InputError(f"run: expected a history.csv in {self.path}; {error.strerror}.") from error
         return {key: np.array([float(row[key] or math.nan) for row in rows]) for key in (rows[0] if rows else ())}
 
     @property
     def model_path(self) -> Path:
         return self.path / "model.keras"
-
-    def has(self, name: str) -> bool:
-        return self._array_path(name).is_file()
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of `arrays/NAME.npz`."""
@@ -115,6 +118,8 @@ class Run:
                 return {key: archive[key] for key in archive.files}
         except FileNotFoundError as error:
             raise InputError(f"run: expected arrays/{name}.npz in {self.path}; there is none.") from error
+        except DAMAGED as error:
+            raise InputError(f"run: expected a readable arrays/{name}.npz in {self.path}; it is damaged.") from error
 
     @property
     def trajectory(self) -> Trajectory:
@@ -138,7 +143,11 @@ class Run:
             InputError: if it is not a folder, holds something else, holds a run and neither flag says what to
                 do with it, or can't be written.
         """
-        if self.path.exists() and not self.path.is_dir():
+        try:
+            taken = self.path.exists() and not self.path.is_dir()
+        except OSError as error:  # a name too long, a loop of links
+            raise InputError(f"out: expected the path of a folder; received {self.path} ({error.strerror}).") from error
+        if taken:
             raise InputError(f"out: expected a folder at {self.path}; it is a file; choose another --out.")
         if self.path.is_dir():
             try:
@@ -146,7 +155,7 @@ class Run:
             except OSError as error:
                 raise InputError(f"out: expected a readable folder at {self.path}; {error.strerror}.") from error
             foreign = sorted(present - set(CONTENTS))
-            if foreign or (present and "config.json" not in present):
+            if foreign or (present and not self._is_run()):
                 shown = (foreign or sorted(present))[0]
                 raise InputError(
                     f"out: expected an empty folder or a run at {self.path}; it holds something else ({shown}); choose "
@@ -159,6 +168,13 @@ class Run:
                     f"out: expected a new folder; {self.path} holds {state}; say {advice}--overwrite to replace it."
                 )
         self._check_writable()
+
+    def _is_run(self) -> bool:
+        """Whether config.json is one of ours: anybody may have a file of that name."""
+        try:
+            return {"config", "dataset", "backend"} <= set(self.config)
+        except (InputError, TypeError):
+            return False
 
     def _check_writable(self) -> None:
         folder = self.path
@@ -176,8 +192,9 @@ class Run:
 
     def clear(self) -> None:
         """Deletes what a run may have written here, and nothing else."""
-        # The mark of a finished run goes first: a kill in between leaves an unfinished one.
-        for name in ("metrics.json", *CONTENTS):
+        # First the mark of a finished run, last that of a run: a kill in between leaves an unfinished one.
+        rest = [name for name in CONTENTS if name not in ("metrics.json", "config.json")]
+        for name in ("metrics.json", *rest, "config.json"):
             entry = self.path / name
             if entry.is_dir():
                 shutil.rmtree(entry)
@@ -242,8 +259,13 @@ class Run:
         if not (folder / "state.json").is_file():
             return None
         state = self._json("checkpoint/state.json")
-        with np.load(folder / state["arrays"], allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}, state
+        try:
+            with np.load(folder / state["arrays"], allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}, state
+        except DAMAGED as error:
+            raise InputError(
+                f"resume: expected a readable checkpoint in {folder}; it is damaged; say --overwrite."
+            ) from error
 
     def remove_checkpoint(self) -> None:
         shutil.rmtree(self.path / "checkpoint", ignore_errors=True)

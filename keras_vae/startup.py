@@ -4,6 +4,8 @@ import os
 import sys
 import tempfile
 
+from keras_vae.errors import InputError
+
 
 def import_keras():
     """Imports and returns Keras; what native libraries write to stderr meanwhile is shown only if that fails."""
@@ -19,9 +21,14 @@ def import_keras():
         os.dup2(chatter.fileno(), 2)
         try:
             import keras
-        except BaseException:
+        except BaseException as error:
             chatter.seek(0)
             os.write(kept, chatter.read())
+            if isinstance(error, (ImportError, ValueError)) and os.environ.get("KERAS_BACKEND"):
+                raise InputError(
+                    f"KERAS_BACKEND: expected an installed backend (tensorflow, jax or torch); received "
+                    f"{os.environ['KERAS_BACKEND']!r}, which can't be imported ({error})."
+                ) from error
             raise
         finally:
             os.dup2(kept, 2)

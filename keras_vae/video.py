@@ -1,5 +1,6 @@
 """A trajectory as a video: digits wander through the latent plane, each with the circle of its variance."""
 
+import math
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,7 +170,12 @@ class Painter:
     ):
         self.trajectory, self.ellipses, self.size = trajectory, ellipses, size
         self.mean = trajectory.mean.astype("float64")
-        self.limit = limit or max(trajectory_limit(trajectory.mean, trajectory.std), 2.25)
+        self.limit = max(trajectory_limit(trajectory.mean, trajectory.std), 2.25) if limit is None else limit
+        if not 0 < self.limit < math.inf:
+            raise InputError(
+                f"limit: expected half the side of the view, a finite number above 0; received {self.limit}; a "
+                "training that diverged can't be drawn."
+            )
         # Without a density there is no variance to draw: a dot of constant size marks the point.
         self.std = np.full_like(self.mean, 0.012 * self.limit) if trajectory.std is None else trajectory.std
         self.colors = figures.label_colors(trajectory.labels, self.mean.shape[1])
@@ -177,10 +183,11 @@ class Painter:
         with figures.style():
             self._set_up(title)
         self.thumbnails = None
-        if trajectory.images is not None:
+        pictures = _as_pictures(trajectory.images)
+        if pictures is not None:
             crowd = np.clip(len(self.colors) / 10, 1, 6)
             side = max(8, round(size * 0.062 / crowd**0.28))
-            self.thumbnails = Thumbnails(trajectory.images, 0.4 * self.colors, side)
+            self.thumbnails = Thumbnails(pictures, 0.4 * self.colors, side)
 
     def _set_up(self, title: str) -> None:
         size = self.size
@@ -329,6 +336,14 @@ class Thumbnails:
             seen = stamp[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
             under = canvas[rows, columns, :3]
             canvas[rows, columns, :3] = seen[..., :3] + under * (1.0 - seen[..., 3:])
+
+
+def _as_pictures(images: np.ndarray | None) -> np.ndarray | None:
+    """Images with height and width; flat ones of a square number of pixels are taken for squares."""
+    if images is None or images.ndim > 2:
+        return images
+    side = math.isqrt(images.shape[1])
+    return images.reshape(-1, side, side) if side**2 == images.shape[1] else None
 
 
 def _stamp(image: np.ndarray, color: np.ndarray, side: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def test_records_what_encode_gives_at_the_steps_it_says(images):
     recorder = kv.LatentRecorder(images[:6], np.arange(6), every=2)
     vae.fit(images, batch_size=32, epochs=3, verbose=0, callbacks=[recorder, slow])
     t = recorder.trajectory
-    assert t.steps.tolist() == [0, 2, 4, 6, 8]
+    assert t.steps.tolist() == [0, 2, 4, 6, 8, 9]  # the end is recorded as well
     np.testing.assert_allclose(t.epochs, t.steps / 3)
     for frame, step in enumerate(t.steps):
         np.testing.assert_allclose(t.mean[frame], slow.seen[step].mean, atol=1e-6)
@@ -62,8 +62,8 @@ def test_frames_carry_the_step_they_show_with_many_steps_an_execution(images):
     vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=4)
     recorder = kv.LatentRecorder(images[:6], every=3)
     vae.fit(images, batch_size=10, epochs=2, verbose=0, callbacks=[recorder])  # 10 steps an epoch: 4, 4, 2
-    assert recorder.trajectory.steps.tolist() == [0, 4, 8, 10, 14, 18]
-    np.testing.assert_allclose(recorder.trajectory.epochs, [0, 0.4, 0.8, 1.0, 1.4, 1.8])
+    assert recorder.trajectory.steps.tolist() == [0, 4, 8, 10, 14, 18, 20]
+    np.testing.assert_allclose(recorder.trajectory.epochs, [0, 0.4, 0.8, 1.0, 1.4, 1.8, 2.0])
 
 
 @not_torch
@@ -133,12 +133,44 @@ def test_records_anybodys_model(images):
 def test_refuses_a_recording_beyond_a_gigabyte(images, monkeypatch):
     monkeypatch.setattr(callbacks, "LARGEST_RECORDING", 1000)
     recorder = kv.LatentRecorder(images[:6], every=1)
-    with pytest.raises(kv.InputError, match="expected a recording under 1 GB"):
+    with pytest.raises(kv.InputError, match="expected a recording under 1e-06 GB"):
         make().fit(images, batch_size=8, epochs=5, verbose=0, callbacks=[recorder])
     assert len(recorder.trajectory) == 1  # before the first step
 
 
+def test_goes_on_after_an_interruption(images):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                raise KeyboardInterrupt
+
+    vae, recorder = make(), kv.LatentRecorder(images[:6], every=1)
+    with pytest.raises(KeyboardInterrupt):
+        vae.fit(images, batch_size=24, verbose=0, callbacks=[recorder, Interrupt()])
+    vae.fit(images, batch_size=24, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.epochs.tolist() == [0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]
+
+
+def test_a_resumed_fit_counts_only_what_is_to_come(images, monkeypatch):
+    """Ten epochs of three steps are 31 frames, in one fit or in two."""
+    monkeypatch.setattr(callbacks, "LARGEST_RECORDING", 31 * 6 * 2 * 8)
+    vae, recorder = make(), kv.LatentRecorder(images[:6], every=1)
+    for initial, epochs in ((0, 9), (9, 10)):
+        vae.fit(images, batch_size=32, initial_epoch=initial, epochs=epochs, verbose=0, callbacks=[recorder])
+    assert len(recorder.trajectory) == 31
+
+
 def test_recorder_refusals(images):
+    with pytest.raises(kv.InputError, match="expected numbers from 0 to 1"):
+        make().fit(images, verbose=0, callbacks=[kv.LatentRecorder(images, units=[5])])
+    with pytest.raises(kv.InputError, match="at least one latent unit"):
+        kv.LatentRecorder(images, units=[])
+    with pytest.raises(kv.InputError, match="every: expected a whole number"):
+        kv.LatentRecorder(images, every=float("nan"))
+    plain = keras.Sequential([keras.Input((8, 8)), keras.layers.Dense(8)])
+    plain.compile("adam", "mse")
+    with pytest.raises(kv.InputError, match="hand it in as encoder="):
+        plain.fit(images, images, verbose=0, callbacks=[kv.LatentRecorder(images)])
     with pytest.raises(kv.InputError, match="every: expected a whole number"):
         kv.LatentRecorder(images, every=0)
     with pytest.raises(kv.InputError, match="y: expected a label for each"):

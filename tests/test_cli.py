@@ -78,6 +78,9 @@ def test_train_then_draw(monkeypatch, capsys, npz, tmp_path):
         (["--batch-size", "1000"], "no more than the 96 training images"),
         (["--learning-rate", "0"], "learning_rate: expected"),
         (["--epochs", "0"], "epochs: expected"),
+        (["--warmup", "nan"], "warmup: expected"),
+        (["--resume", "--overwrite"], "received both"),
+        (["--out", "x" * 300], "out: expected"),
     ],
 )
 def test_mistakes_end_in_a_sentence_and_write_nothing(monkeypatch, capsys, npz, tmp_path, more, sentence):
@@ -88,6 +91,19 @@ def test_mistakes_end_in_a_sentence_and_write_nothing(monkeypatch, capsys, npz, 
     assert said.count("\n") == 1
     assert said.startswith("keras-vae: ")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"PK damaged", "nan", "objects"])
+def test_files_that_are_no_data_end_in_a_sentence(monkeypatch, capsys, npz, tmp_path, content):
+    path = tmp_path / "a.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        x = np.full((9, 8, 8), np.nan) if content == "nan" else np.array([{}], dtype=object)
+        np.savez(path, x_train=x, x_test=x)
+    assert run(monkeypatch, *train(path, tmp_path / "out")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.npz"]
 
 
 def test_an_output_folder_that_is_taken(monkeypatch, capsys, npz, tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -305,6 +306,9 @@ def test_refuses_a_configuration_out_of_range(toy_config, changes, sentence):
         ({"architecture": "64-99999999999-2"}, "GiB; make its layers smaller"),
         ({"dataset": "cifar"}, "dataset: expected mnist"),
         ({"batch_size": 97}, "no more than the 96 training images"),
+        ({"architecture": "64-4000", "epochs": 4000, "record_every": 1}, "record_every: expected steps"),
+        ({"architecture": "64-" + "9" * 400 + "-2"}, "architecture: expected layer sizes above 0"),
+        ({"dataset": "x" * 300 + ".npz"}, "there is none"),
     ],
 )
 def test_refuses_before_anything_is_written(toy_config, tmp_path, changes, sentence):
@@ -328,8 +332,9 @@ def test_refuses_a_checkpoint_of_another_model_or_backend(toy_config, tmp_path, 
 
 
 def test_many_units_are_recorded_less_often(toy_config):
-    assert experiment._steps_between_frames(toy_config, images=60_000, probes=60) == 5
-    wide = variant(toy_config, architecture="784-4096", batch_size=128, epochs=50)
+    assert experiment._steps_between_frames(toy_config, images=60_000, probes=60) == 1  # as asked for
+    assert experiment._steps_between_frames(variant(toy_config, record_every=None), images=60_000, probes=60) == 5
+    wide = variant(toy_config, architecture="784-4096", batch_size=128, epochs=50, record_every=None)
     every = experiment._steps_between_frames(wide, images=60_000, probes=60)
     assert 469 * 50 / every * 60 * 4096 * 8 <= experiment.LARGEST_RECORDING
 
@@ -349,6 +354,41 @@ def test_the_configurations_words_are_the_models(toy_config):
     likelihoods = Config.model_fields["likelihood"].annotation.__args__
     assert kinds == models.POSTERIORS
     assert likelihoods == tuple(BY_NAME)
+
+
+def test_a_last_step_that_diverges_is_told_too(toy_config, tmp_path):
+    """With one step an epoch the batch's loss is still that of before the step; the validation shows the rest."""
+    config = variant(toy_config, learning_rate=1e30, epochs=2, batch_size=96)
+    with pytest.raises(TrainingDiverged, match=r"became (nan|inf) at step 1 \(epoch 1\)"):
+        train(config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
+    with broken_off(monkeypatch, 1, "after the checkpoint"):
+        train(toy_config, tmp_path / "run", quiet=True)
+    (arrays,) = (tmp_path / "run" / "checkpoint").glob("*.npz")
+    whole = arrays.read_bytes()
+    arrays.write_bytes(whole[:-50])
+    with pytest.raises(InputError, match="readable checkpoint"):
+        train(variant(toy_config, epochs=9), tmp_path / "run", resume=True, quiet=True)
+    arrays.write_bytes(whole)
+    assert train(toy_config, tmp_path / "run", resume=True, quiet=True).metrics["epochs"] == 3
+
+
+def test_resume_or_overwrite_but_not_both(toy_config, tmp_path):
+    with pytest.raises(InputError, match="received both"):
+        train(toy_config, tmp_path / "run", resume=True, overwrite=True, quiet=True)
+
+
+def test_the_same_data_under_another_name_resumes(toy_run, toy_config, tmp_path, monkeypatch):
+    with broken_off(monkeypatch, 1, "after the checkpoint"):
+        train(toy_config, tmp_path / "run", quiet=True)
+    copy = tmp_path / "copy.npz"
+    shutil.copy(toy_config.dataset, copy)
+    assert same_weights(
+        toy_run, train(variant(toy_config, dataset=str(copy)), tmp_path / "run", resume=True, quiet=True)
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")

@@ -138,14 +138,43 @@ def test_every_likelihood_trains(images, likelihood):
 # -- data in every form ----------------------------------------------------------------------------------------
 
 
-def test_targets_are_ignored(images):
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_targets_are_ignored(images, shuffle):
     trained = []
-    for y in (None, np.zeros(len(images)), np.arange(len(images)) * 1e9):
+    zeros = np.zeros(len(images))
+    for y in (None, zeros, np.arange(len(images)) * 1e9, {"a": zeros}, [zeros, zeros]):
         vae = make()
-        vae.fit(images, y, batch_size=32, shuffle=False, verbose=0)
+        vae.fit(images, y, batch_size=32, shuffle=shuffle, verbose=0)
         trained.append(weights(vae))
-    np.testing.assert_array_equal(trained[0], trained[1])
-    np.testing.assert_array_equal(trained[0], trained[2])
+    for other in trained[1:]:
+        np.testing.assert_array_equal(trained[0], other)
+
+
+def test_tensors_train_as_arrays_do(images):
+    trained = []
+    for x in (images, ops.convert_to_tensor(images)):
+        vae = make()
+        vae.fit(x, batch_size=32, epochs=2, verbose=0)
+        trained.append(weights(vae))
+    np.testing.assert_array_equal(*trained)
+
+
+def test_weights_and_classes_count_in_a_shuffled_training(images):
+    weight, y = np.r_[np.ones(48), np.zeros(48)].astype("float32"), np.r_[np.zeros(48), np.ones(48)].astype("int32")
+    seen = [
+        make("autoencoder").fit(images, batch_size=96, verbose=0, **options).history["loss"][0]
+        for options in ({"sample_weight": weight}, {"y": y, "class_weight": {0: 1.0, 1: 0.0}})
+    ]
+    half = make("autoencoder").evaluate(images[:48], verbose=0, return_dict=True)["loss"]
+    assert seen == pytest.approx([half, half], rel=1e-4)
+
+
+def test_one_callback_or_a_list_of_keras_own(images):
+    history = keras.callbacks.History()
+    vae = make()
+    vae.fit(images, verbose=0, callbacks=history)
+    vae.fit(images, verbose=0, callbacks=keras.callbacks.CallbackList([history], model=vae))
+    assert int(vae.epochs_seen) == 2
 
 
 def test_validation_data_in_every_form(images):
@@ -321,7 +350,7 @@ def test_frozen_layers_stay(images):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_keeps_the_loss_in_float32(images, policy):
+def test_mixed_precision_keeps_the_loss_in_float32(images, policy, tmp_path):
     keras.config.set_dtype_policy(policy)
     try:
         vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
@@ -334,8 +363,16 @@ def test_mixed_precision_keeps_the_loss_in_float32(images, policy):
         assert keras.backend.standardize_dtype(loss.dtype) == "float32"
         losses = vae.fit(images, batch_size=32, epochs=6, verbose=0).history["loss"]
         assert losses[-1] < losses[0]
+        vae.save(tmp_path / "vae.keras")
+        expected = vae.evaluate(images, verbose=0)
+        state = [np.asarray(ops.convert_to_numpy(v)) for v in vae.optimizer.variables]
     finally:
         keras.config.set_dtype_policy("float32")
+    loaded = keras.models.load_model(tmp_path / "vae.keras")  # where the global policy is another
+    assert loaded.dtype_policy.name == policy
+    assert loaded.evaluate(images, verbose=0) == pytest.approx(expected, rel=1e-5)
+    for saved, variable in zip(state, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(saved, ops.convert_to_numpy(variable))
 
 
 # -- looking ---------------------------------------------------------------------------------------------------
@@ -442,6 +479,22 @@ def test_encoder_and_decoder_stand_alone(images, tmp_path):
     np.testing.assert_array_equal(encoder.predict(images, verbose=0)[0], vae.encoder.predict(images, verbose=0)[0])
 
 
+def test_a_seed_that_was_drawn_is_kept(images, tmp_path):
+    vae = kv.dense_vae("64-16-2", (8, 8))
+    vae.compile()
+    vae.save(tmp_path / "vae.keras")
+    loaded = keras.models.load_model(tmp_path / "vae.keras")
+    assert loaded.evaluate(images, verbose=0) == vae.evaluate(images, verbose=0)
+    assert vae.seed != kv.dense_vae("64-16-2", (8, 8)).seed
+
+
+def test_metrics_names_are_those_of_evaluate(images):
+    for posterior in POSTERIORS:
+        vae = make(posterior)
+        named = dict(zip(vae.metrics_names, vae.evaluate(images, verbose=0), strict=True))
+        assert named == pytest.approx(vae.evaluate(images, verbose=0, return_dict=True))
+
+
 def test_load_weights(images, tmp_path):
     vae = make()
     vae.fit(images, verbose=0)
@@ -505,6 +558,24 @@ def test_refuses_parts_that_do_not_fit():
         kv.VAE(encoder, keras.Model(z, keras.layers.Dense(63)(z)))
     with pytest.raises(kv.InputError, match="remove that activation"):
         kv.VAE(encoder, own_parts(keras.layers.Activation("sigmoid"))[1])
+    kv.VAE(encoder, own_parts(keras.layers.Activation("sigmoid"))[1], likelihood="gaussian")  # which has none
+    with pytest.raises(kv.InputError, match="beta: expected none for an autoencoder"):
+        kv.dense_vae("64-2", posterior="autoencoder", beta=2.0)
+    with pytest.raises(kv.InputError, match="likelihood: expected one of"):
+        kv.dense_vae("64-2", likelihood=kv.Gaussian)
+
+
+def test_refuses_batches_and_arrays_that_train_nothing(images):
+    for arguments, sentence in (
+        ({"x": images, "batch_size": 0}, "batch_size: expected at least 1"),
+        ({"x": images, "batch_size": -1}, "batch_size: expected at least 1"),
+        ({"x": images[:0]}, "at least one image"),
+        ({"x": images, "sample_weight": 1.0}, "one weight an image"),
+        ({"x": images, "sample_weight": np.ones(3)}, "arrays of one length"),
+        ({"x": images, "validation_split": 1.0}, "leaves images on both sides"),
+    ):
+        with pytest.raises(kv.InputError, match=sentence):
+            make().fit(verbose=0, **arguments)
 
 
 def test_refuses_weights_per_pixel(images):

@@ -25,9 +25,9 @@ def test_trajectories_on_the_embedded_digits(tmp_path):
     assert said.startswith("Trajectories of 784-256-2 on mnist-5k")
     assert "radii start close to 1" in said
     first, second = (tmp_path / "run" / "videos" / name for name in ("first-epochs.mp4", "six-of-each.mp4"))
-    # 32 steps an epoch, a frame every five and the untrained one; epoch 1 begins with step 32
-    assert imageio_ffmpeg.count_frames_and_secs(first)[0] == 13
-    assert imageio_ffmpeg.count_frames_and_secs(second)[0] == 6
+    # 32 steps an epoch, a frame every five, the untrained one and the end; epoch 1 begins with step 32
+    assert imageio_ffmpeg.count_frames_and_secs(first)[0] == 14
+    assert imageio_ffmpeg.count_frames_and_secs(second)[0] == 7
     again = recipe("trajectories.py", *options)
     assert again.returncode == 0
     assert "finished already" in again.stdout

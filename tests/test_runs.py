@@ -82,25 +82,70 @@ def test_history_and_arrays_come_back(tmp_path):
     run.write_history([{"epoch": 1, "loss": 2.5}, {"epoch": 2, "loss": 1.25}])
     assert run.history["loss"].tolist() == [2.5, 1.25]
     run.write_arrays("a", x=np.arange(3))
-    assert run.has("a")
     assert run.arrays("a")["x"].tolist() == [0, 1, 2]
     with pytest.raises(InputError, match=r"expected arrays/b\.npz"):
         run.arrays("b")
 
 
+OURS = {"config": {}, "dataset": {}, "backend": "tensorflow"}
+
+
+def test_a_kill_while_clearing_leaves_a_run_that_can_be_cleared_again(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    unlink = Path.unlink
+    for survivors in range(4):
+        run = Run(tmp_path / str(survivors))
+        run.write_json("config.json", OURS)
+        run.write_json("metrics.json", {})
+        run.write_arrays("a", x=np.arange(3))
+        left = survivors
+
+        def kill(self, missing_ok=False):
+            nonlocal left
+            if self.exists() and not left:
+                raise Killed
+            left -= self.exists()
+            unlink(self, missing_ok=missing_ok)
+
+        with monkeypatch.context() as patched, contextlib.suppress(Killed):
+            patched.setattr(Path, "unlink", kill)
+            run.clear()
+        run.check_usable(overwrite=True)
+
+
+def test_damaged_files_of_a_run_are_named(tmp_path):
+    run = Run(tmp_path)
+    run.write_arrays("a", x=np.arange(1000))
+    path = tmp_path / "arrays" / "a.npz"
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(InputError, match=r"readable arrays/a\.npz"):
+        run.arrays("a")
+    with pytest.raises(InputError, match=r"expected a history\.csv"):
+        _ = run.history
+    run.save_checkpoint({"a": np.zeros(1000)}, {"epoch": 1})
+    (arrays,) = (tmp_path / "checkpoint").glob("*.npz")
+    arrays.write_bytes(arrays.read_bytes()[:-50])
+    with pytest.raises(InputError, match="readable checkpoint"):
+        run.load_checkpoint()
+
+
 def state(tmp_path, kind: str) -> Run:
     run = Run(tmp_path / kind)
-    if kind == "file":
+    if kind == "foreign config":
+        run.write_json("config.json", {"model": "bert"})
+    elif kind == "file":
         run.path.write_text("")
     elif kind == "foreign":
         (run.path / "thesis").mkdir(parents=True)
     elif kind == "run and foreign":
-        run.write_json("config.json", {})
+        run.write_json("config.json", OURS)
         (run.path / "thesis").mkdir()
     elif kind == "arrays only":
         run.write_arrays("a", x=np.arange(3))
     elif kind in ("unfinished", "finished"):
-        run.write_json("config.json", {})
+        run.write_json("config.json", OURS)
         if kind == "finished":
             run.write_json("metrics.json", {})
     elif kind == "empty":
@@ -117,6 +162,7 @@ def state(tmp_path, kind: str) -> Run:
         ("file", "it is a file; choose another --out", None),
         ("foreign", r"holds something else \(thesis\)", None),
         ("run and foreign", r"holds something else \(thesis\)", None),
+        ("foreign config", r"holds something else \(config.json\)", None),
         ("arrays only", r"holds something else \(arrays\)", None),
         ("unfinished", "an unfinished run; say --resume to go on or --overwrite", ("resume", "overwrite")),
         ("finished", "a finished run; say --overwrite", ("resume", "overwrite")),

@@ -136,6 +136,16 @@ def test_draws_points_without_density_and_colour_images():
     assert video.Painter(colour, size=64).paint(0).shape == (64, 64, 4)
 
 
+def test_flat_images_are_drawn_as_squares_or_as_dots():
+    t = make()
+    square, other = (
+        Trajectory(t.steps, t.epochs, t.mean, t.log_var, images=np.ones((3, n), "float32")) for n in (64, 60)
+    )
+    assert video.Painter(square, size=64).thumbnails is not None
+    assert video.Painter(other, size=64).thumbnails is None
+    assert video.Painter(other, size=64).paint(0).shape == (64, 64, 4)
+
+
 def test_memory_does_not_grow_by_the_frames():
     """180 more frames add less than two to the peak: none is kept. (Matplotlib's caches grow a little, to limits.)"""
     peaks = []
@@ -154,6 +164,7 @@ def test_memory_does_not_grow_by_the_frames():
     ("change", "sentence"),
     [
         ({"size": 100}, "size: expected a multiple of 16"),
+        ({"limit": -1}, "limit: expected half the side"),
         ({"fps": 0}, "fps: expected at least 1"),
         ({"path": "t.avi"}, r"ends in \.mp4"),
         ({"epochs": (50, 60)}, "expected a part of what was recorded"),
