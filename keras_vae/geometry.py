@@ -54,10 +54,10 @@ def scatter_limit(mean: np.ndarray, share: float = 0.998) -> float:
     return 1.06 * float(np.quantile(reach(mean), share))
 
 
-def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: float = 0.95) -> float:
+def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: float = 0.85) -> float:
     """Half the side of a view that shows *all* points `(frames, points, 2)` in that share of the frames.
 
-    The first steps of a training fling points far out; a view that held those few frames too would leave the
-    others small.
+    The first steps of a training fling points far out; a view that held those frames too would leave the others
+    small.
     """
     return 1.06 * float(np.quantile(reach(mean, std).max(axis=1), share))

@@ -49,7 +49,7 @@ def write(
         plane: two of the recorded units; default the first two.
         title: the line at the top.
         ellipses: 1σ ellipses in place of circles with r² = σₓ σᵧ.
-        limit: half the side of the view in data units; default what holds all circles in 95 % of the frames.
+        limit: half the side of the view in data units; default what holds all circles in 85 % of the frames.
         size: side in pixels, a multiple of 16.
         fps: frames a second.
         quiet: no progress bar.
