@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae.errors import InputError
+from keras_vae.startup import import_keras
 
 NAMES = ("mnist", "fashion-mnist", "mnist-5k")
 # MD5 of the unpacked IDX files as they were published: it identifies the arrays, however they were zipped since.
@@ -160,8 +161,7 @@ def _idx_md5(array: np.ndarray) -> str:
 
 def _download(name: str, file: str, folder: str = "") -> Path:
     """Fetches a file as Keras does, into a folder of our own inside its cache."""
-    import keras
-
+    keras = import_keras()
     try:
         path = keras.utils.get_file(
             fname=file,
