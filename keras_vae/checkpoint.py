@@ -23,7 +23,8 @@ def in_order(logs: dict) -> dict:
 
 
 class Keeper(keras.callbacks.Callback):
-    """Ends every epoch with a row of history and a checkpoint; stops at a loss that is no number.
+    """Ends every epoch with a row of history and a checkpoint, tells how far training has come, and refuses to keep
+    a loss that is no number.
 
     A checkpoint holds all state: unlike Keras' own backup, with the seed generators' and the count of epochs, on
     which the order of the images depends.

@@ -158,7 +158,10 @@ def train(
             _finish(run, vae, data, recorder, keeper, config)
         except KeyboardInterrupt:
             narrator.stop()
-            narrator.say(f"Stopped after epoch {keeper.epochs_done}; go on with --resume.")
+            narrator.say(
+                f"Stopped after epoch {keeper.epochs_done}, which is kept: on the command line go on with --resume; a "
+                "recipe goes on by itself."
+            )
             raise
         finally:
             narrator.stop()
