@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "architecture", "callbacks", "datasets", "diagnostics", "errors", "experiment", "figures", "gallery", "geometry",
-    "layers", "likelihoods", "models", "runs", "trajectory", "video",
+    "layers", "likelihoods", "models", "runs", "stepping", "trajectory", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",

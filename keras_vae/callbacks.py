@@ -43,7 +43,7 @@ class LatentRecorder(keras.callbacks.Callback):
             raise InputError(f"y: expected a label for each of {len(self.x)} images; received {len(self.y)}.")
         if not float(every).is_integer() or every < 1:
             raise InputError(f"every: expected a whole number of steps above 0; received {every!r}.")
-        self.every = int(every)
+        self.every = self.steps_between_calls = int(every)
         self.units = None if units is None else np.asarray(units, "int64").reshape(-1)
         if self.units is not None and not len(self.units):
             raise InputError("units: expected at least one latent unit to record; received none.")

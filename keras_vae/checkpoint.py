@@ -37,6 +37,8 @@ class Keeper(keras.callbacks.Callback):
         started: `time.monotonic()` of when the work began.
     """
 
+    steps_between_calls = 0  # as many as the training likes
+
     def __init__(self, run: Run, recorder: LatentRecorder, narrator: Narrator, epochs: int, started: float):
         super().__init__()
         self.run, self.recorder, self.narrator, self.epochs = run, recorder, narrator, epochs

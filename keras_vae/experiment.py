@@ -284,6 +284,8 @@ def _describe(config: Config, data: datasets.Dataset, vae) -> dict:
     """config.json: all that is needed to make the run again."""
     import keras
 
+    from keras_vae.stepping import can_reside
+
     packages = ("keras-vae", "keras", keras.backend.backend(), "numpy")
     return {
         "config": config.model_dump(),
@@ -295,7 +297,7 @@ def _describe(config: Config, data: datasets.Dataset, vae) -> dict:
             "image_shape": list(data.image_shape),
         },
         "backend": keras.backend.backend(),
-        "jit_compile": bool(vae.jit_compile),
+        "jit_compile": bool(vae.jit_compile or can_reside(vae, (data.x_train,))),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "machine": platform.machine(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -14,6 +14,7 @@ from keras_vae.architecture import check, parse
 from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
+from keras_vae.stepping import resident_steps, steps_at_once
 
 POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
 
@@ -95,6 +96,7 @@ class VAE(keras.Model):
         self.image_shape = tuple(image.shape[1:])
         self.latent_shape = tuple(outputs["mean"].shape[1:])
 
+        self._resident_steps = None
         self._loss_mean = keras.metrics.Mean("weighted_loss")
         self._reconstruction_mean = keras.metrics.Mean("reconstruction")
         self._divergence_mean = self._beta_mean = None
@@ -104,8 +106,11 @@ class VAE(keras.Model):
 
     # -- training, by Keras' own steps ---------------------------------------------------------------------
 
-    def compile(self, optimizer="adam", loss=None, **kwargs) -> None:
+    def compile(self, optimizer="adam", loss=None, jit_compile="auto", **kwargs) -> None:
         """Keras' `compile` without `loss`: the loss is the likelihood's and the posterior's.
+
+        With `jit_compile="auto"`, arrays are trained on by the faster step (see `stepping`) where there is one;
+        `False` keeps Keras' own.
 
         Raises:
             InputError: if a `loss` is given.
@@ -115,7 +120,21 @@ class VAE(keras.Model):
                 f"compile: expected no loss, since a VAE's loss is reconstruction + beta · kl; received {loss!r}; "
                 "choose VAE(likelihood=…) instead."
             )
-        super().compile(optimizer=optimizer, **kwargs)
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self._asked_jit_compile, self._asked_steps_per_execution = jit_compile, self.steps_per_execution
+
+    def get_compile_config(self) -> dict | None:
+        config = super().get_compile_config()
+        # What was asked for, not what that meant on this machine.
+        return config and {**config, "jit_compile": self._asked_jit_compile}
+
+    def make_train_function(self, force: bool = False) -> None:
+        if self._resident_steps is None:
+            super().make_train_function(force)
+        else:
+            self.train_function = self._resident_steps
+            # Keras' iterator over the epoch is made by now; a validation's batches are counted as asked.
+            self.steps_per_execution = self._asked_steps_per_execution
 
     def compile_from_config(self, config: dict) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -176,9 +195,16 @@ class VAE(keras.Model):
             _give_weights_a_target(parts)
             arguments["validation_data"] = tuple(parts.values())
         is_array = isinstance(x, np.ndarray) or ops.is_tensor(x)
-        if is_array and arguments["shuffle"] is True and not arguments["steps_per_epoch"]:
+        if not (is_array and arguments["shuffle"] is True and not arguments["steps_per_epoch"]):
+            return super().fit(**arguments)
+        stock = self.train_function
+        try:
             self._put_in_order(arguments)
-        return super().fit(**arguments)
+            return super().fit(**arguments)
+        finally:
+            if self._resident_steps is not None:
+                self._resident_steps = None  # the data need not stay in memory
+                self.train_function, self.steps_per_execution = stock, self._asked_steps_per_execution
 
     def _put_in_order(self, arguments: dict) -> None:
         """Replaces the arrays by their batches, after the same split that Keras would have made."""
@@ -207,12 +233,21 @@ class VAE(keras.Model):
         if batch_size < 1:
             raise InputError(f"batch_size: expected at least 1; received {batch_size!r}.")
         arguments["validation_batch_size"] = arguments["validation_batch_size"] or batch_size
-        batches, set_order = ordered(tuple(arrays), batch_size)
-        arguments |= {"x": batches, "y": None, "sample_weight": None, "shuffle": False}
-        order = EpochOrder(set_order, self.seed, len(arrays[0]), self.epochs_seen)
         given = getattr(arguments["callbacks"], "callbacks", arguments["callbacks"])  # of a CallbackList
         given = [] if given is None else given if isinstance(given, (list, tuple)) else [given]
-        arguments["callbacks"] = [order, *given]
+        if arguments["class_weight"] is None and self.compiled:
+            self.optimizer.build(self.trainable_variables)
+            self._resident_steps = resident_steps(self, tuple(arrays), batch_size, self._asked_jit_compile)
+        if self._resident_steps is None:
+            batches, set_order = ordered(tuple(arrays), batch_size)
+        else:
+            # Keras counts these batches and never asks for one.
+            batches, _ = ordered(self._resident_steps.arrays, batch_size)
+            set_order = self._resident_steps.set_order
+            self.steps_per_execution = self._resident_steps.at_once = steps_at_once(self.steps_per_execution, given)
+        arguments |= {"x": batches, "y": None, "sample_weight": None, "shuffle": False}
+        first = [EpochOrder(set_order, self.seed, len(arrays[0]), self.epochs_seen)]
+        arguments["callbacks"] = [*first, *given]
 
     def evaluate(self, *args, **kwargs):
         """Keras' `evaluate`, with the same noise every time: it repeats, and training's noise is left alone."""

@@ -2,8 +2,20 @@
 
 import math
 
+import keras
 import numpy as np
 import tensorflow as tf
+
+CONVOLUTIONS = tuple(
+    getattr(keras.layers, f"{kind}{d}D{transposed}")
+    for kind, dimensions, transposed in (
+        ("Conv", (1, 2, 3), ""),
+        ("Conv", (1, 2, 3), "Transpose"),
+        ("DepthwiseConv", (1, 2), ""),
+        ("SeparableConv", (1, 2), ""),
+    )
+    for d in dimensions
+)
 
 
 def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int):
@@ -29,3 +41,79 @@ def compiled_encoder(encoder, x: np.ndarray):
     with tf.device("CPU:0"):
         x = tf.convert_to_tensor(x)
     return tf.function(lambda: encoder(x, training=False))
+
+
+def on_one_device() -> bool:
+    """Whether no distribution strategy is in force."""
+    return not tf.distribute.has_strategy()
+
+
+def xla_gains(model: keras.Model) -> bool:
+    """Whether XLA can compile a model's step and makes it faster: on a CPU it slows convolutions down."""
+    layers = list(model._flatten_layers())
+    if not all(layer.supports_jit for layer in layers):
+        return False
+    on_cpu = all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
+    return not (on_cpu and any(isinstance(layer, CONVOLUTIONS) for layer in layers))
+
+
+class ResidentSteps:
+    """Keras' train function for arrays that stay on the device: each call takes the epoch's next `at_once` steps.
+
+    All steps of a call run in one program compiled by XLA, a loop over the model's unmodified `train_step`. However
+    many steps a call takes, the weights come out the same, bit for bit.
+
+    Args:
+        model: a compiled model with its optimizer built.
+        arrays: what `train_step` unpacks, `(n, …)` each.
+        batch_size: images a step; the last batch of an epoch may be smaller.
+    """
+
+    def __init__(self, model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int):
+        self.arrays = tuple(tf.convert_to_tensor(array) for array in arrays)
+        self.batch_size, self.n = batch_size, len(arrays[0])
+        self.at_once = 1
+        self._program = program(model)
+
+    def set_order(self, order: np.ndarray) -> None:
+        """Begins an epoch with the images in this order."""
+        self._order, self._next = tf.convert_to_tensor(order.astype("int32")), 0
+
+    def __call__(self, iterator) -> dict:
+        """The metrics after the next steps; Keras' own `iterator` over the batches stays untouched."""
+        first = self._next
+        self._next = min(first + self.at_once, math.ceil(self.n / self.batch_size))
+        return self._program(self.arrays, self._order, tf.constant(first), tf.constant(self._next), self.batch_size)
+
+
+def program(model: keras.Model):
+    """The compiled steps of a model, traced once for a shape of data; kept with it until it is compiled anew."""
+    kept = model.__dict__.get("_resident_program")
+    if kept is None or kept[0] is not model.optimizer:
+        kept = model.optimizer, _program(model)
+        model.__dict__["_resident_program"] = kept  # not by setattr, which would track it as a part to be saved
+    return kept[1]
+
+
+def _program(model: keras.Model):
+    @tf.function(jit_compile=True, autograph=False)
+    def steps(arrays, order, first, last, batch_size):
+        whole, remainder = divmod(order.shape[0], batch_size)
+
+        def step(rows):
+            model.train_step(tuple(tf.gather(array, rows) for array in arrays))
+
+        def take_one(i):
+            step(tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size]))
+            return [i + 1]
+
+        def take_the_smaller_one():
+            step(order[whole * batch_size :])
+            return 0
+
+        tf.while_loop(lambda i: i < tf.minimum(last, whole), take_one, [first])
+        if remainder:
+            tf.cond(last > whole, take_the_smaller_one, lambda: 0)
+        return model.get_metrics_result()
+
+    return steps

@@ -1,0 +1,72 @@
+"""The faster step inside Keras' `fit`: many steps in one compiled call, on data that stay on the device.
+
+`fit` remains Keras'. What is replaced is the function that it calls between a batch's callbacks, and that one runs
+the model's own `train_step`. Where it can't be used, the stock step is.
+"""
+
+import math
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+MOST_STEPS_AT_ONCE = 50
+LARGEST_RESIDENT = 4 * 10**9  # bytes of training data
+
+_CALLS_WITHIN_AN_EPOCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def steps_at_once(asked: int, callbacks: Iterable[keras.callbacks.Callback]) -> int:
+    """How many steps to take between two calls of the callbacks.
+
+    What `compile(steps_per_execution=…)` asks for, if more than 1. Otherwise up to 50 if no callback listens within
+    an epoch; one that does is called at every step, unless it says by an attribute `steps_between_calls` that every
+    nth is enough (0: any number of steps).
+    """
+    if asked > 1:
+        return asked
+    common = math.gcd(*map(_steps_between_calls, callbacks))  # 0 if nobody listens
+    if not common:
+        return MOST_STEPS_AT_ONCE
+    return max(n for n in range(1, min(common, MOST_STEPS_AT_ONCE) + 1) if common % n == 0)
+
+
+def _steps_between_calls(callback: keras.callbacks.Callback) -> int:
+    if hasattr(callback, "steps_between_calls"):
+        return callback.steps_between_calls
+    # Of Keras' own, some have the methods but listen only when asked to.
+    if "epoch" in (getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)):
+        return 0
+    if isinstance(callback, (keras.callbacks.ProgbarLogger, keras.callbacks.TerminateOnNaN)):
+        return 0
+    methods = ((getattr(callback, name), getattr(keras.callbacks.Callback, name)) for name in _CALLS_WITHIN_AN_EPOCH)
+    return int(any(getattr(own, "__func__", own) is not inherited for own, inherited in methods))
+
+
+def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], asked: bool | str = "auto") -> bool:
+    """Whether a compiled model is trained on these arrays by the faster step.
+
+    Only TensorFlow has one, compiled by XLA. The stock step serves eager models, distribution strategies, data too
+    large for the device, and models that XLA was asked (`jit_compile=False`) or is known not to compile well.
+
+    Args:
+        model: a compiled model.
+        arrays: images, and if there are any, targets and weights.
+        asked: what `compile` was given as `jit_compile`.
+    """
+    if keras.backend.backend() != "tensorflow" or model.run_eagerly or asked is False:
+        return False
+    if sum(array.nbytes for array in arrays) > LARGEST_RESIDENT:
+        return False
+    from keras_vae import tensorflow_backend
+
+    return tensorflow_backend.on_one_device() and (asked is True or tensorflow_backend.xla_gains(model))
+
+
+def resident_steps(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int, asked: bool | str = "auto"):
+    """A train function on arrays that stay on the device, with a method `set_order`; None where they can't."""
+    if not can_reside(model, arrays, asked):
+        return None
+    from keras_vae.tensorflow_backend import ResidentSteps
+
+    return ResidentSteps(model, arrays, batch_size)

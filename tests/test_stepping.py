@@ -1,0 +1,168 @@
+"""The faster step: the same weights as Keras' own step, fewer calls into Python."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vae as kv
+from keras_vae import models, stepping
+
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow has a faster step; others take Keras' own"
+)
+
+
+def trained(images, monkeypatch=None, callbacks=(), epochs=3, **compiling):
+    """A model after three epochs of 6 batches, the last one smaller; on the stock step if a monkeypatch is given."""
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+    vae.compile(keras.optimizers.Adam(1e-2), **compiling)
+    if monkeypatch:
+        monkeypatch.setattr(models, "resident_steps", lambda *args: None)
+    history = vae.fit(
+        images, batch_size=17, epochs=epochs, validation_data=images[:9], callbacks=list(callbacks), verbose=0
+    )
+    return vae, history.history
+
+
+def weights(vae):
+    return [keras.ops.convert_to_numpy(variable) for variable in [*vae.variables, *vae.optimizer.variables]]
+
+
+class Listener(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.batches, self.tested = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches.append(batch)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.tested.append(batch)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("at_once", [1, 2, 5, 7, 50])
+def test_the_same_weights_as_the_stock_step(images, monkeypatch, at_once):
+    stock, stock_history = trained(images, monkeypatch, jit_compile=True)
+    monkeypatch.undo()
+    fast, history = trained(images, steps_per_execution=at_once)
+    assert len(images) % 17  # the last batch is a smaller one
+    for a, b in zip(weights(stock), weights(fast), strict=True):
+        np.testing.assert_array_equal(a, b)
+    # the metrics are summed by another program; its last digits may differ
+    np.testing.assert_allclose(history["loss"], stock_history["loss"], rtol=1e-6)
+
+
+@on_tensorflow
+def test_weights_of_images_and_an_interrupted_training(images, monkeypatch):
+    weight = np.linspace(0, 1, len(images)).astype("float32")
+
+    def fit(vae, **options):
+        vae.fit(images, sample_weight=weight, batch_size=17, verbose=0, **options)
+        return weights(vae)
+
+    whole, parts = (kv.dense_vae("64-16-2", (8, 8), seed=3) for _ in range(2))
+    for vae in (whole, parts):
+        vae.compile(keras.optimizers.Adam(1e-2))
+        vae.optimizer.build(vae.trainable_variables)
+    expected = fit(whole, epochs=3)
+
+    def stop(batch, logs):
+        raise KeyboardInterrupt
+
+    saved = [np.copy(w) for w in weights(parts)]
+    with pytest.raises(KeyboardInterrupt):
+        fit(parts, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=stop)])
+    assert parts.train_function is None
+    for variable, value in zip([*parts.variables, *parts.optimizer.variables], saved, strict=True):
+        variable.assign(value)
+    fit(parts, epochs=1)
+    for a, b in zip(expected, fit(parts, epochs=3, initial_epoch=1), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@on_tensorflow
+def test_one_trace(images):
+    vae, _ = trained(images)
+    vae.fit(images, batch_size=17, epochs=2, verbose=0, callbacks=[Listener()])
+    vae.fit(images[::-1].copy(), batch_size=17, verbose=0)
+    assert vae.__dict__["_resident_program"][1].experimental_get_tracing_count() == 1
+    vae.compile("sgd")
+    vae.fit(images, batch_size=17, verbose=0)  # a new optimizer, a new program
+    assert int(vae.optimizer.iterations) == 6
+
+
+@on_tensorflow
+def test_nothing_is_left_behind(images, tmp_path):
+    vae, _ = trained(images)
+    assert vae.train_function is None
+    assert vae._resident_steps is None
+    assert vae.steps_per_execution == 1
+    vae.save(tmp_path / "vae.keras")
+    loaded = keras.models.load_model(tmp_path / "vae.keras")
+    assert loaded.get_compile_config()["jit_compile"] == "auto"
+    loaded.fit(images, batch_size=17, verbose=0)
+    vae.fit(images, batch_size=17, verbose=0)
+    for a, b in zip(weights(vae), weights(loaded), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@on_tensorflow
+def test_callbacks_are_called_at_the_steps_they_ask_for(images):
+    every, fifth, tested = Listener(), Listener(), Listener()
+    trained(images, callbacks=[every], epochs=2)
+    assert every.batches == [0, 1, 2, 3, 4, 5] * 2
+    trained(images, callbacks=[fifth], epochs=1, steps_per_execution=4)
+    assert fifth.batches == [3, 7]  # as Keras counts: the last execution as a whole one
+    recorder = kv.LatentRecorder(images[:4], every=3)
+    tested.steps_between_calls = 0
+    trained(images, callbacks=[recorder, tested], epochs=1)
+    assert tested.batches == [2, 5]
+    assert recorder.trajectory.steps.tolist() == [0, 3, 6]
+    assert tested.tested == [0]  # the validation's batches stay single
+
+
+def test_steps_at_once(images, tmp_path):
+    at_once = stepping.steps_at_once
+    listener, lambdas = Listener(), keras.callbacks.LambdaCallback(on_train_batch_begin=print)
+    recorder = kv.LatentRecorder(images[:4], every=5)
+    assert at_once(1, []) == at_once(1, [keras.callbacks.EarlyStopping()]) == 50
+    assert at_once(8, [listener]) == 8
+    assert at_once(1, [listener]) == at_once(1, [recorder, lambdas]) == 1
+    assert at_once(1, [recorder]) == 5
+    assert at_once(1, [recorder, kv.LatentRecorder(images[:4], every=15)]) == 5
+    assert at_once(1, [kv.LatentRecorder(images[:4], every=469)]) == 7
+    assert at_once(1, [keras.callbacks.ModelCheckpoint(tmp_path / "a.keras")]) == 50
+    assert at_once(1, [keras.callbacks.ModelCheckpoint(tmp_path / "a.keras", save_freq=9)]) == 1
+
+
+@on_tensorflow
+def test_where_the_stock_step_serves(images, monkeypatch):
+    import tensorflow as tf
+
+    def fast(asked="auto", **compiling):
+        vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+        vae.compile("adam", **compiling)
+        return stepping.resident_steps(vae, (images,), 17, asked) is not None
+
+    assert fast()
+    assert fast(asked=True)
+    assert not fast(asked=False)
+    assert not fast(run_eagerly=True)
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        assert not fast()
+    monkeypatch.setattr(stepping, "LARGEST_RESIDENT", images.nbytes - 1)
+    assert not fast()
+
+
+@on_tensorflow
+def test_convolutions_on_a_cpu_are_not_compiled_unless_asked():
+    import tensorflow as tf
+
+    from keras_vae.tensorflow_backend import xla_gains
+
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("a GPU is here")
+    image = keras.Input((8, 8, 1))
+    assert not xla_gains(keras.Sequential([image, keras.Sequential([keras.layers.Conv2DTranspose(2, 3)])]))
+    assert xla_gains(keras.Sequential([image, keras.layers.Dense(3)]))
