@@ -297,7 +297,7 @@ def _describe(config: Config, data: datasets.Dataset, vae) -> dict:
             "image_shape": list(data.image_shape),
         },
         "backend": keras.backend.backend(),
-        "jit_compile": bool(vae.jit_compile or can_reside(vae, (data.x_train,))),
+        "jit_compile": bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size)),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "machine": platform.machine(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -12,6 +12,7 @@ import numpy as np
 
 MOST_STEPS_AT_ONCE = 50
 LARGEST_RESIDENT = 4 * 10**9  # bytes of training data
+SHORTEST_EPOCH = 100  # steps; compiling takes seconds, which shorter epochs hardly win back
 
 _CALLS_WITHIN_AN_EPOCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
@@ -43,15 +44,17 @@ def _steps_between_calls(callback: keras.callbacks.Callback) -> int:
     return int(any(getattr(own, "__func__", own) is not inherited for own, inherited in methods))
 
 
-def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], asked: bool | str = "auto") -> bool:
+def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int, asked: bool | str = "auto") -> bool:
     """Whether a compiled model is trained on these arrays by the faster step.
 
     Only TensorFlow has one, compiled by XLA. The stock step serves eager models, distribution strategies, data too
-    large for the device, and models that XLA was asked (`jit_compile=False`) or is known not to compile well.
+    large for the device and, unless `jit_compile=True` was asked for, epochs of fewer than 100 steps and models that
+    XLA makes slower.
 
     Args:
         model: a compiled model.
         arrays: images, and if there are any, targets and weights.
+        batch_size: images a step; the last batch of an epoch may be smaller.
         asked: what `compile` was given as `jit_compile`.
     """
     if keras.backend.backend() != "tensorflow" or model.run_eagerly or asked is False:
@@ -60,12 +63,15 @@ def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], asked: bool |
         return False
     from keras_vae import tensorflow_backend
 
-    return tensorflow_backend.on_one_device() and (asked is True or tensorflow_backend.xla_gains(model))
+    if not tensorflow_backend.on_one_device():
+        return False
+    long_enough = len(arrays[0]) >= SHORTEST_EPOCH * batch_size
+    return asked is True or (long_enough and tensorflow_backend.xla_gains(model))
 
 
 def resident_steps(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int, asked: bool | str = "auto"):
     """A train function on arrays that stay on the device, with a method `set_order`; None where they can't."""
-    if not can_reside(model, arrays, asked):
+    if not can_reside(model, arrays, batch_size, asked):
         return None
     from keras_vae.tensorflow_backend import ResidentSteps
 

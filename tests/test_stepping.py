@@ -15,7 +15,7 @@ on_tensorflow = pytest.mark.skipif(
 def trained(images, monkeypatch=None, callbacks=(), epochs=3, **compiling):
     """A model after three epochs of 6 batches, the last one smaller; on the stock step if a monkeypatch is given."""
     vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
-    vae.compile(keras.optimizers.Adam(1e-2), **compiling)
+    vae.compile(keras.optimizers.Adam(1e-2), **{"jit_compile": True, **compiling})
     if monkeypatch:
         monkeypatch.setattr(models, "resident_steps", lambda *args: None)
     history = vae.fit(
@@ -43,7 +43,7 @@ class Listener(keras.callbacks.Callback):
 @on_tensorflow
 @pytest.mark.parametrize("at_once", [1, 2, 5, 7, 50])
 def test_the_same_weights_as_the_stock_step(images, monkeypatch, at_once):
-    stock, stock_history = trained(images, monkeypatch, jit_compile=True)
+    stock, stock_history = trained(images, monkeypatch)
     monkeypatch.undo()
     fast, history = trained(images, steps_per_execution=at_once)
     assert len(images) % 17  # the last batch is a smaller one
@@ -63,7 +63,7 @@ def test_weights_of_images_and_an_interrupted_training(images, monkeypatch):
 
     whole, parts = (kv.dense_vae("64-16-2", (8, 8), seed=3) for _ in range(2))
     for vae in (whole, parts):
-        vae.compile(keras.optimizers.Adam(1e-2))
+        vae.compile(keras.optimizers.Adam(1e-2), jit_compile=True)
         vae.optimizer.build(vae.trainable_variables)
     expected = fit(whole, epochs=3)
 
@@ -87,14 +87,15 @@ def test_one_trace(images):
     vae.fit(images, batch_size=17, epochs=2, verbose=0, callbacks=[Listener()])
     vae.fit(images[::-1].copy(), batch_size=17, verbose=0)
     assert vae.__dict__["_resident_program"][1].experimental_get_tracing_count() == 1
-    vae.compile("sgd")
+    vae.compile("sgd", jit_compile=True)
     vae.fit(images, batch_size=17, verbose=0)  # a new optimizer, a new program
     assert int(vae.optimizer.iterations) == 6
 
 
 @on_tensorflow
-def test_nothing_is_left_behind(images, tmp_path):
-    vae, _ = trained(images)
+def test_nothing_is_left_behind(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(stepping, "SHORTEST_EPOCH", 1)
+    vae, _ = trained(images, jit_compile="auto")
     assert vae.train_function is None
     assert vae._resident_steps is None
     assert vae.steps_per_execution == 1
@@ -140,13 +141,15 @@ def test_steps_at_once(images, tmp_path):
 def test_where_the_stock_step_serves(images, monkeypatch):
     import tensorflow as tf
 
-    def fast(asked="auto", **compiling):
+    def fast(asked="auto", batch_size=17, **compiling):
         vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
         vae.compile("adam", **compiling)
-        return stepping.resident_steps(vae, (images,), 17, asked) is not None
+        return stepping.resident_steps(vae, (images,), batch_size, asked) is not None
 
+    monkeypatch.setattr(stepping, "SHORTEST_EPOCH", 5)
     assert fast()
-    assert fast(asked=True)
+    assert not fast(batch_size=20)
+    assert fast(asked=True, batch_size=20)
     assert not fast(asked=False)
     assert not fast(run_eagerly=True)
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
