@@ -13,11 +13,12 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "architecture", "callbacks", "datasets", "diagnostics", "errors", "experiment", "figures", "gallery", "geometry",
-    "layers", "likelihoods", "models", "runs", "stepping", "trajectory", "video",
+    "layers", "likelihoods", "models", "runs", "samplers", "stepping", "trajectory", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",
     "LatentRecorder": "callbacks",
+    "UnitMonitor": "callbacks",
     "Dataset": "datasets",
     "load": "datasets",
     "InputError": "errors",

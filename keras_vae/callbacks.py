@@ -1,10 +1,11 @@
-"""Callbacks for anybody's Keras training: record a latent space, let β rise."""
+"""Callbacks for anybody's Keras training: record a latent space, measure its units, let β rise."""
 
 import warnings
 
 import keras
 import numpy as np
 
+from keras_vae.diagnostics import UnitHistory, UnitStatistics, units
 from keras_vae.errors import InputError
 from keras_vae.layers import BetaSchedule
 from keras_vae.trajectory import Trajectory
@@ -12,7 +13,112 @@ from keras_vae.trajectory import Trajectory
 LARGEST_RECORDING = 10**9  # bytes
 
 
-class LatentRecorder(keras.callbacks.Callback):
+class _Watcher(keras.callbacks.Callback):
+    """Looks at the encodings of fixed images every so many steps of a training; what it keeps its subclasses say.
+
+    The untrained state is the first frame, the state at the end of training the last. With `steps_per_execution`
+    above 1 a frame is taken at the end of the execution that reaches the step, and carries the step it really
+    shows. A second `fit` goes on where the first ended.
+
+    Args:
+        x: the images, `(n, …)`.
+        every: optimizer steps between frames; None for one at the end of every epoch.
+        encoder: a Keras model that puts out `[mean, log_var]`, or the mean alone; default `model.encoder`.
+    """
+
+    def __init__(self, x, every: int | None, encoder: keras.Model | None = None):
+        super().__init__()
+        self.x = np.asarray(x)
+        if not len(self.x):
+            raise InputError("x: expected at least one image to follow; received none.")
+        if every is not None and (not float(every).is_integer() or every < 1):
+            raise InputError(f"every: expected a whole number of steps above 0; received {every!r}.")
+        self.every = None if every is None else int(every)
+        self.steps_between_calls = self.every or 0
+        self._encoder = encoder
+        self._steps: list[int] = []
+        self._epochs: list[float] = []
+        self._step = 0  # optimizer steps seen by this callback
+        self._next = 0  # the step at which the next frame is due
+        self._epochs_done = 0.0
+        self._in_epoch = False
+
+    def _keep(self, mean: np.ndarray, log_var: np.ndarray | None) -> None:
+        """Keeps a frame: means `(n, units)` and log variances `(n, units)`, `(n, 1)` or None."""
+        raise NotImplementedError
+
+    def _go_on_from(self, steps: np.ndarray, epochs: np.ndarray, step: int, epoch: float) -> None:
+        """After frames at `steps` and `epochs`, `step` optimizer steps and `epoch` whole epochs."""
+        self._steps, self._epochs = steps.tolist(), epochs.tolist()
+        self._step, self._epochs_done = step, epoch
+        self._next = self._following(self._steps[-1])
+
+    def _following(self, step: int) -> float:
+        """The step at which a frame is due after one at `step`."""
+        return (step // self.every + 1) * self.every if self.every else float("inf")
+
+    def on_train_begin(self, logs=None):
+        encoder = self._encoder or getattr(self.model, "encoder", None)
+        if encoder is None:
+            raise InputError(
+                f"{type(self).__name__}: expected a model with an encoder; received one without; hand it in as "
+                "encoder=."
+            )
+        self._encode = _compiled_encoder(encoder, self.x)
+        if self._in_epoch:  # an earlier fit was interrupted: time goes on from there
+            self._epochs_done += (self._step - self._epoch_start) / (self._length or 1)
+            self._in_epoch = False
+        if not self._steps:
+            self._record(0.0)
+            self._next = self._following(0)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._in_epoch = True
+        self._epoch_start = self._step
+        self._first_open_frame = len(self._epochs)
+        self._length = (self.params or {}).get("steps")
+        if not self._length:
+            self._iterations = int(self.model.optimizer.iterations)
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
+        done = min(batch + 1, self._length or batch + 1)
+        self._step = self._epoch_start + done
+        if self._step >= self._next:
+            self._record(self._fractional_epoch(done, self._length))
+            self._next = self._following(self._step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self._length:  # only now is the length of such an epoch known
+            length = self._step - self._epoch_start
+            if self.model.steps_per_execution > 1:  # the last one may have been shorter
+                length = int(self.model.optimizer.iterations) - self._iterations
+            self._step = self._epoch_start + length
+            for i in range(self._first_open_frame, len(self._epochs)):
+                self._steps[i] = min(self._steps[i], self._step)
+                self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
+        self._epochs_done += 1
+        self._in_epoch = False
+        if not self.every or epoch + 1 == self.params.get("epochs"):
+            self._record_the_end()
+
+    def on_train_end(self, logs=None):
+        self._record_the_end()  # of a training that was stopped early
+
+    def _record_the_end(self) -> None:
+        if self._step > self._steps[-1]:
+            self._record(self._epochs_done)
+
+    def _fractional_epoch(self, steps: int, length: int | None) -> float:
+        return self._epochs_done + (steps / length if length else 0.0)
+
+    def _record(self, epoch: float) -> None:
+        self._keep(*self._encode(self.model))
+        self._steps.append(self._step)
+        self._epochs.append(epoch)
+
+
+class LatentRecorder(_Watcher):
     """Records mean and log variance of fixed images' posteriors while a model trains.
 
     The untrained state is the first frame, the state at the end of training the last. With `steps_per_execution`
@@ -34,28 +140,15 @@ class LatentRecorder(keras.callbacks.Callback):
     """
 
     def __init__(self, x, y=None, every: int = 5, units=None, encoder: keras.Model | None = None):
-        super().__init__()
-        self.x = np.asarray(x)
+        super().__init__(x, every, encoder)
         self.y = None if y is None else np.asarray(y).reshape(-1)
-        if not len(self.x):
-            raise InputError("x: expected at least one image to follow; received none.")
         if self.y is not None and len(self.y) != len(self.x):
             raise InputError(f"y: expected a label for each of {len(self.x)} images; received {len(self.y)}.")
-        if not float(every).is_integer() or every < 1:
-            raise InputError(f"every: expected a whole number of steps above 0; received {every!r}.")
-        self.every = self.steps_between_calls = int(every)
         self.units = None if units is None else np.asarray(units, "int64").reshape(-1)
         if self.units is not None and not len(self.units):
             raise InputError("units: expected at least one latent unit to record; received none.")
-        self._encoder = encoder
-        self._steps: list[int] = []
-        self._epochs: list[float] = []
         self._means: list[np.ndarray] = []
         self._log_vars: list[np.ndarray] = []
-        self._step = 0  # optimizer steps seen by this recorder
-        self._next = 0  # the step at which the next frame is due
-        self._epochs_done = 0.0
-        self._in_epoch = False
 
     @property
     def trajectory(self) -> Trajectory:
@@ -73,79 +166,23 @@ class LatentRecorder(keras.callbacks.Callback):
 
     def resume_from(self, trajectory: Trajectory, step: int, epoch: int) -> None:
         """Goes on from a recording that ended after `step` optimizer steps and `epoch` whole epochs."""
-        self._steps, self._epochs = trajectory.steps.tolist(), trajectory.epochs.tolist()
+        self._go_on_from(trajectory.steps, trajectory.epochs, step, epoch)
         self._means = list(trajectory.mean)
         self._log_vars = [] if trajectory.log_var is None else list(trajectory.log_var)
-        self._step, self._epochs_done = step, epoch
-        self._next = (self._steps[-1] // self.every + 1) * self.every
 
     def on_train_begin(self, logs=None):
-        encoder = self._encoder or getattr(self.model, "encoder", None)
-        if encoder is None:
-            raise InputError(
-                "LatentRecorder: expected a model with an encoder; received one without; hand it in as encoder=."
-            )
-        self._encode_probes = _compiled_encoder(encoder, self.x)
-        if self._in_epoch:  # an earlier fit was interrupted: time goes on from there
-            self._epochs_done += (self._step - self._epoch_start) / (self._length or 1)
-            self._in_epoch = False
-        if not self._means:
-            self._record(0.0)
-            self._next = self.every
+        super().on_train_begin(logs)
         params = self.params or {}
         epochs_to_come = max(0.0, params.get("epochs", 0) - self._epochs_done)
         self._refuse_too_much(len(self._means) + int(epochs_to_come * (params.get("steps") or 0) / self.every))
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._in_epoch = True
-        self._epoch_start = self._step
-        self._first_open_frame = len(self._epochs)
-        self._length = (self.params or {}).get("steps")
-        if not self._length:
-            self._iterations = int(self.model.optimizer.iterations)
-
-    def on_train_batch_end(self, batch, logs=None):
-        # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
-        done = min(batch + 1, self._length or batch + 1)
-        self._step = self._epoch_start + done
-        if self._step >= self._next:
-            self._record(self._fractional_epoch(done, self._length))
-            self._next = (self._step // self.every + 1) * self.every
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not self._length:  # only now is the length of such an epoch known
-            length = self._step - self._epoch_start
-            if self.model.steps_per_execution > 1:  # the last one may have been shorter
-                length = int(self.model.optimizer.iterations) - self._iterations
-            self._step = self._epoch_start + length
-            for i in range(self._first_open_frame, len(self._epochs)):
-                self._steps[i] = min(self._steps[i], self._step)
-                self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
-        self._epochs_done += 1
-        self._in_epoch = False
-        if epoch + 1 == self.params.get("epochs"):
-            self._record_the_end()
-
-    def on_train_end(self, logs=None):
-        self._record_the_end()  # of a training that was stopped early
-
-    def _record_the_end(self) -> None:
-        if self._step > self._steps[-1]:
-            self._record(self._epochs_done)
-
-    def _fractional_epoch(self, steps: int, length: int | None) -> float:
-        return self._epochs_done + (steps / length if length else 0.0)
-
-    def _record(self, epoch: float) -> None:
-        mean, log_var = self._encode_probes(self.model)
+    def _keep(self, mean, log_var):
         chosen = slice(None) if self.units is None else self.units
         if self.units is not None and not (self.units.min() >= 0 and self.units.max() < mean.shape[1]):
             raise InputError(
                 f"units: expected numbers from 0 to {mean.shape[1] - 1}, the model's latent units; received "
                 f"{self.units.tolist()}."
             )
-        self._steps.append(self._step)
-        self._epochs.append(epoch)
         self._means.append(mean[:, chosen].astype("float32"))
         if log_var is not None:
             # An isotropic posterior's one variance stands for every unit.
@@ -162,6 +199,42 @@ class LatentRecorder(keras.callbacks.Callback):
                 f"{points} images and {units} units take {size / 1e9:.1f} GB; choose fewer units=, fewer images or a "
                 "larger every=."
             )
+
+
+class UnitMonitor(_Watcher):
+    """Measures every latent unit while a model trains: which are active, and when one dies.
+
+    Args:
+        x: the images to measure on, `(n, …)`; a few thousand are enough.
+        every: optimizer steps between measurements; default one at the end of every epoch.
+        encoder: a Keras model that puts out `[mean, log_var]`, or the mean alone; default `model.encoder`.
+
+    Attributes:
+        history: what was measured so far, a `diagnostics.UnitHistory`, the untrained model first.
+    """
+
+    def __init__(self, x, every: int | None = None, encoder: keras.Model | None = None):
+        super().__init__(x, every, encoder)
+        self._statistics: list[UnitStatistics] = []
+
+    @property
+    def history(self) -> UnitHistory:
+        if not self._statistics:
+            raise InputError("history: expected measurements; there are none yet; pass the monitor to fit first.")
+        columns = {
+            name: np.stack([getattr(frame, name) for frame in self._statistics])
+            for name in ("kl", "var_mean", "mean_var")
+            if getattr(self._statistics[0], name) is not None
+        }
+        return UnitHistory(np.array(self._steps, "int64"), np.array(self._epochs), **columns)
+
+    def resume_from(self, history: UnitHistory, step: int, epoch: int) -> None:
+        """Goes on from a history that ended after `step` optimizer steps and `epoch` whole epochs."""
+        self._go_on_from(history.steps, history.epochs, step, epoch)
+        self._statistics = history.frames()
+
+    def _keep(self, mean, log_var):
+        self._statistics.append(units(mean, log_var))
 
 
 def _compiled_encoder(encoder: keras.Model, x: np.ndarray):

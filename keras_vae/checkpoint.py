@@ -7,7 +7,8 @@ from datetime import timedelta
 import keras
 import numpy as np
 
-from keras_vae.callbacks import LatentRecorder
+from keras_vae.callbacks import LatentRecorder, UnitMonitor
+from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run
@@ -31,7 +32,7 @@ class Keeper(keras.callbacks.Callback):
 
     Args:
         run: where to keep it.
-        recorder: the recorder that trains beside it; list it before this callback.
+        recorder, monitor: what watches the training beside it; list them before this callback.
         narrator: told how far training has come.
         epochs: planned.
         started: `time.monotonic()` of when the work began.
@@ -39,9 +40,18 @@ class Keeper(keras.callbacks.Callback):
 
     steps_between_calls = 0  # as many as the training likes
 
-    def __init__(self, run: Run, recorder: LatentRecorder, narrator: Narrator, epochs: int, started: float):
+    def __init__(
+        self,
+        run: Run,
+        recorder: LatentRecorder,
+        monitor: UnitMonitor,
+        narrator: Narrator,
+        epochs: int,
+        started: float,
+    ):
         super().__init__()
-        self.run, self.recorder, self.narrator, self.epochs = run, recorder, narrator, epochs
+        self.run, self.recorder, self.monitor = run, recorder, monitor
+        self.narrator, self.epochs = narrator, epochs
         self.rows: list[dict] = []
         self._started = started
         self._seconds_before = 0.0
@@ -73,8 +83,9 @@ class Keeper(keras.callbacks.Callback):
             )
         for i, variable in enumerate(variables):
             variable.assign(arrays[f"variable/{i}"])
-        trajectory = {key.removeprefix("trajectory/"): a for key, a in arrays.items() if key.startswith("trajectory/")}
-        self.recorder.resume_from(Trajectory(**trajectory), state["steps"], state["epoch"])
+        time = state["steps"], state["epoch"]
+        self.recorder.resume_from(Trajectory(**_under("trajectory/", arrays)), *time)
+        self.monitor.resume_from(UnitHistory(**_under("units/", arrays)), *time)
         self.rows, self._seconds_before = state["history"], state["seconds"]
         self.narrator.say(f"Resuming after epoch {self.epochs_done}")
 
@@ -84,6 +95,7 @@ class Keeper(keras.callbacks.Callback):
         variables = _variables(self.model)
         arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
         arrays |= {f"trajectory/{name}": array for name, array in self.recorder.trajectory.arrays().items()}
+        arrays |= {f"units/{name}": array for name, array in self.monitor.history.arrays().items()}
         state = {
             "epoch": self.epochs_done,
             "steps": self.epochs_done * self._steps_per_epoch,
@@ -138,6 +150,10 @@ class Keeper(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.narrator.stop()
+
+
+def _under(prefix: str, arrays: dict) -> dict:
+    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
 
 
 def _variables(model: keras.Model) -> list:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from keras_vae import architecture, datasets, diagnostics, geometry, startup
+from keras_vae import architecture, datasets, diagnostics, geometry, samplers, startup
 from keras_vae.errors import InputError
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run, atomic
@@ -19,6 +19,9 @@ from keras_vae.runs import Run, atomic
 LARGEST_ENCODING = 10_000  # test images whose encodings a run keeps
 MANIFOLD_SIDE = 20
 SAMPLES = 100
+GRID_SIDES = {3: 5, 4: 3}  # images along each unit, by their number: 125 and 81 in all
+MONITORED = 2000  # test images on which the units are measured while training
+MEASUREMENTS_AN_EPOCH = 10
 UNITS_IN_METRICS = 256
 EVALUATION_BATCH = 1000
 LARGEST_RECORDING = 256e6  # bytes, where `record_every` is left to us
@@ -146,16 +149,19 @@ def train(
         vae.compile(keras.optimizers.Adam(config.learning_rate))
         vae.optimizer.build(vae.trainable_variables)
         recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every)
-        keeper = Keeper(run, recorder, narrator, config.epochs, started)
+        monitor = kv.UnitMonitor(data.x_test[:MONITORED], _steps_between_measurements(config, data, every))
+        keeper = Keeper(run, recorder, monitor, narrator, config.epochs, started)
         keeper.restore(vae)
         description = _describe(config, data, vae)
         if resumable:
             _tell_differences(run.config, description, narrator)
         run.write_json("config.json", description)
         try:
-            _fit(vae, data, config, [recorder, keeper], keeper.epochs_done)
+            _fit(vae, data, config, [recorder, monitor, keeper], keeper.epochs_done)
             narrator.say("Evaluating")
-            _finish(run, vae, data, recorder, keeper, config)
+            run.write_arrays("trajectory", **recorder.trajectory.arrays())
+            run.write_arrays("unit_history", **monitor.history.arrays())
+            _finish(run, vae, data, keeper, config)
         except KeyboardInterrupt:
             narrator.stop()
             narrator.say(
@@ -201,12 +207,18 @@ def _steps_between_frames(config: Config, images: int, probes: int) -> int:
     return max(5, math.ceil(steps * bytes_a_frame / LARGEST_RECORDING))
 
 
-def _finish(run: Run, vae, data: datasets.Dataset, recorder, keeper, config: Config) -> None:
+def _steps_between_measurements(config: Config, data: datasets.Dataset, every: int) -> int:
+    """About ten measurements of the units an epoch, each at a step at which the recorder looks as well."""
+    steps = math.ceil(len(data.x_train) / config.batch_size)
+    return every * max(1, round(steps / MEASUREMENTS_AN_EPOCH / every))
+
+
+def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> None:
     """Evaluates and writes the model, the arrays that drawing needs and, last of all, the metrics."""
     with atomic(run.model_path) as temporary:
         vae.save(temporary)
     results = {name: _evaluate(vae, x) for name, x in (("train", data.x_train), ("test", data.x_test))}
-    statistics = _write_arrays(run, vae, data, recorder, config)
+    statistics = _write_arrays(run, vae, data, config)
     seconds = keeper.seconds_of_epochs()
     metrics = {
         **results,
@@ -233,7 +245,7 @@ def _evaluate(vae, x: np.ndarray) -> dict:
     return {key: value for key, value in in_order(results).items() if key != "beta"}
 
 
-def _write_arrays(run: Run, vae, data: datasets.Dataset, recorder, config: Config) -> diagnostics.UnitStatistics:
+def _write_arrays(run: Run, vae, data: datasets.Dataset, config: Config) -> diagnostics.UnitStatistics:
     x, y = data.x_test[:LARGEST_ENCODING], data.y_test
     encoding = vae.encode(x)
     statistics = diagnostics.units(*encoding)
@@ -246,17 +258,24 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, recorder, config: Confi
     if y is not None:
         kept["labels"] = y[: len(x)]
     run.write_arrays("encodings", **kept)
-    run.write_arrays("trajectory", **recorder.trajectory.arrays())
 
-    plane = geometry.liveliest_plane(statistics.var_mean)
-    grid = geometry.latent_grid(MANIFOLD_SIDE, plane, np.zeros(len(statistics.var_mean)))
-    run.write_arrays("manifold", plane=np.array(plane), side=np.array(MANIFOLD_SIDE), z=grid, images=vae.decode(grid))
-    run.write_arrays("samples", images=vae.generate(SAMPLES, seed=config.seed))
+    _write_grid(run, vae, "manifold", geometry.liveliest(statistics.var_mean), MANIFOLD_SIDE)
+    for dimensions, side in GRID_SIDES.items():
+        if statistics.var_mean.size >= dimensions:
+            _write_grid(run, vae, f"grid_{dimensions}d", geometry.liveliest(statistics.var_mean, dimensions), side)
+    matched = samplers.moment_matched(SAMPLES, *encoding, seed=config.seed)
+    run.write_arrays("samples", images=vae.generate(SAMPLES, seed=config.seed), moment_matched=vae.decode(matched))
     shown = np.sort(_choose_probes(data, config)[:20])
     if y is not None:
         shown = shown[np.argsort(y[shown], kind="stable")]
     run.write_arrays("reconstructions", originals=x[shown], images=vae.reconstruct(x[shown]))
     return statistics
+
+
+def _write_grid(run: Run, vae, name: str, units: tuple[int, ...], side: int) -> None:
+    """Images decoded at the prior's quantiles in these units, the others at 0."""
+    z = geometry.latent_grid(side, units, np.zeros(vae.latent_shape))
+    run.write_arrays(name, units=np.array(units), side=np.array(side), z=z, images=vae.decode(z))
 
 
 def _rows_of_units(statistics: diagnostics.UnitStatistics) -> list[dict]:

@@ -160,7 +160,7 @@ def latent(run: Run) -> Figure:
 def manifold(run: Run) -> Figure:
     """Images decoded on a grid at the prior's quantiles in two units."""
     arrays = run.arrays("manifold")
-    side, plane = int(arrays["side"]), arrays["plane"]
+    side, plane = int(arrays["side"]), arrays["units"]
     rows = len(arrays["images"]) // side
     figure = Figure(figsize=(7.4, 1.2 + 6.4 * rows / side), layout="constrained")
     ax = figure.subplots()
@@ -206,7 +206,7 @@ def samples(run: Run) -> Figure:
 
 
 def _plane(run: Run) -> tuple[int, ...]:
-    return tuple(run.arrays("manifold")["plane"].tolist())
+    return tuple(run.arrays("manifold")["units"].tolist())
 
 
 def _name(dataset: str) -> str:

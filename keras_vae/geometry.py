@@ -10,29 +10,35 @@ def prior_quantiles(n: int) -> np.ndarray:
     return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
 
 
-def latent_grid(n: int, plane: tuple[int, ...], center: np.ndarray) -> np.ndarray:
-    """Latent points at the prior's quantiles in one or two units, the others as in `center`.
+def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarray:
+    """Latent points at the prior's quantiles in some units (one to four, as a rule), the others as in `center`.
+
+    In order of reading: within a row the first unit rises; from row to row, top to bottom, the second one falls.
+    A third unit falls from slice to slice (one of n × n points), the highest first. Of four units, the third
+    rises within a row of blocks and the fourth falls from one row of blocks to the next.
 
     Args:
-        n: points along each side.
-        plane: the units along x and, if there is a second, y.
-        center: `(units,)`.
+        n: points in each unit.
+        units: the units along x, y, and so on.
+        center: `(all units,)`.
 
     Returns:
-        `(n, units)` or `(n · n, units)` float32, row by row from the top left (lowest x, highest y): as images
-        are read.
+        `(n ** len(units), all units)` float32.
     """
-    axes = [prior_quantiles(n), prior_quantiles(n)[::-1]][: len(plane)]
-    columns = np.meshgrid(*axes)
+    rising, falling = prior_quantiles(n), prior_quantiles(n)[::-1]
+    axes = [falling if i % 2 else rising for i in range(len(units))]
+    if len(units) == 3:
+        axes[2] = falling
+    columns = np.meshgrid(*axes[::-1], indexing="ij")[::-1]  # the first unit changes fastest
     z = np.tile(np.asarray(center, "float32"), (columns[0].size, 1))
-    for unit, column in zip(plane, columns, strict=True):
+    for unit, column in zip(units, columns, strict=True):
         z[:, unit] = column.ravel()
     return z
 
 
-def liveliest_plane(var_mean: np.ndarray) -> tuple[int, ...]:
-    """The two units whose means vary most (or the only one), in rising order of their number."""
-    return tuple(sorted(np.argsort(-np.asarray(var_mean), kind="stable")[:2].tolist()))
+def liveliest(var_mean: np.ndarray, n: int = 2) -> tuple[int, ...]:
+    """The `n` units whose means vary most (or all, if there are fewer), in rising order of their number."""
+    return tuple(sorted(np.argsort(-np.asarray(var_mean), kind="stable")[:n].tolist()))
 
 
 def reach(mean: np.ndarray, std: np.ndarray | None = None) -> np.ndarray:

@@ -22,10 +22,10 @@ def test_a_grid_is_read_like_a_page():
     assert geometry.latent_grid(4, (0,), np.zeros(1)).shape == (4, 1)
 
 
-def test_the_liveliest_plane():
-    assert geometry.liveliest_plane([0.1, 3.0, 0.0, 2.0]) == (1, 3)
-    assert geometry.liveliest_plane([0.0, 0.0, 0.0]) == (0, 1)
-    assert geometry.liveliest_plane([1.0]) == (0,)
+def test_the_liveliest_units():
+    assert geometry.liveliest([0.1, 3.0, 0.0, 2.0]) == (1, 3)
+    assert geometry.liveliest([0.0, 0.0, 0.0]) == (0, 1)
+    assert geometry.liveliest([1.0]) == (0,)
 
 
 def test_reach_counts_the_circle():

@@ -27,6 +27,24 @@ class UnitStatistics(NamedTuple):
     active: np.ndarray
     collapsed: np.ndarray
 
+    @property
+    def total_var(self) -> np.ndarray:
+        """E[σ²] + Var[μ]: the variance of the unit under the aggregate posterior q(z), by the law of total variance.
+
+        What a sum of 1 means: multiplying a unit by a, and dividing by it again in the decoder, leaves the
+        reconstruction as it was and makes the unit's KL ½ (a² (E[σ²] + E[μ²]) − 1 − ln a² − E[ln σ²]), which is
+        least where a² (E[σ²] + E[μ²]) = 1. So in a model that has come to rest, every unit whose codes are centred
+        has a sum of 1, a collapsed one (1 + 0) like a lively one (0.01 + 0.99). It is stationarity under rescaling
+        and no proof that q(z) is the prior: two clusters at ±1 have it as well.
+        Without a density it is `var_mean`.
+        """
+        return self.var_mean if self.mean_var is None else self.var_mean + self.mean_var
+
+    @property
+    def active_by_variance(self) -> np.ndarray:
+        """Whether `mean_var` is below 0.8: the posterior is narrower than the prior; by `active` without a density."""
+        return self.active if self.mean_var is None else self.mean_var < COLLAPSED_MEAN_VAR
+
 
 def units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics:
     """Statistics of every latent unit over the encodings of n images.
@@ -43,9 +61,8 @@ def units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics
     if mean.ndim < 2 or not len(mean):
         raise InputError(f"mean: expected posterior means of shape (n, units…) with n above 0; received {mean.shape}.")
     var_mean = mean.var(axis=0, dtype="float64")
-    active = var_mean > ACTIVE_VAR_MEAN
     if log_var is None:
-        return UnitStatistics(None, var_mean, None, active, ~active)
+        return _classified(None, var_mean, None)
     try:
         log_var = np.broadcast_to(log_var, mean.shape)
     except ValueError as error:
@@ -54,5 +71,10 @@ def units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics
         ) from error
     variance = np.exp(log_var)
     kl = 0.5 * (np.square(mean) + variance - 1.0 - log_var).mean(axis=0, dtype="float64")
-    mean_var = variance.mean(axis=0, dtype="float64")
-    return UnitStatistics(kl, var_mean, mean_var, active, ~active & (mean_var > COLLAPSED_MEAN_VAR))
+    return _classified(kl, var_mean, variance.mean(axis=0, dtype="float64"))
+
+
+def _classified(kl: np.ndarray | None, var_mean: np.ndarray, mean_var: np.ndarray | None) -> UnitStatistics:
+    active = var_mean > ACTIVE_VAR_MEAN
+    collapsed = ~active if mean_var is None else ~active & (mean_var > COLLAPSED_MEAN_VAR)
+    return UnitStatistics(kl, var_mean, mean_var, active, collapsed)
