@@ -12,8 +12,9 @@ import sys
 __version__ = "0.1.0"
 
 _MODULES = (
-    "architecture", "callbacks", "datasets", "diagnostics", "errors", "experiment", "figures", "gallery", "geometry",
-    "layers", "likelihoods", "models", "runs", "samplers", "stepping", "trajectory", "video",
+    "architecture", "callbacks", "datasets", "diagnostics", "errors", "evaluation", "experiment", "features", "figures",
+    "gallery", "geometry", "layers", "likelihoods", "models", "panels", "runs", "samplers", "space", "stepping",
+    "study", "tiles", "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",
@@ -23,6 +24,7 @@ _HOME = {
     "load": "datasets",
     "InputError": "errors",
     "TrainingDiverged": "errors",
+    "evaluate": "evaluation",
     "Config": "experiment",
     "train": "experiment",
     "GaussianSampling": "layers",

@@ -20,7 +20,7 @@ app = typer.Typer(
 def train(
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
     architecture: Annotated[str, typer.Option(help="Layer sizes, pixels first, latent units last.")] = "784-256-2",
-    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k or FILE.npz.")] = "mnist",
+    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 50,
     posterior: Annotated[str, typer.Option(help="diagonal, isotropic, none or autoencoder.")] = "diagonal",
     likelihood: Annotated[str, typer.Option(help="bernoulli, continuous-bernoulli or gaussian.")] = "bernoulli",

@@ -16,8 +16,9 @@ import numpy as np
 
 from keras_vae.errors import InputError
 from keras_vae.startup import import_keras
+from keras_vae.tiles import tiles
 
-NAMES = ("mnist", "fashion-mnist", "mnist-5k")
+NAMES = ("mnist", "fashion-mnist", "mnist-5k", "tiles", "tiles-2k")
 # MD5 of the unpacked IDX files as they were published: it identifies the arrays, however they were zipped since.
 IDX_MD5 = {
     "mnist": {
@@ -35,6 +36,8 @@ IDX_MD5 = {
 }
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 MNIST_5K_SPLIT_SEED = 5000
+FACTORS = ("factors_train", "factors_test")
+KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTORS)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Dataset:
     Attributes:
         name: what `load` was given.
         digest: SHA-256 of all arrays as they were found, with their shapes and types.
+        factors_train, factors_test: the numbers that made the images, `(n, factors)`, where they are known.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray | None
     digest: str
+    factors_train: np.ndarray | None = None
+    factors_test: np.ndarray | None = None
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -63,11 +69,14 @@ def load(name: str | Path) -> Dataset:
 
     `mnist` and `fashion-mnist` are taken from Keras' cache (`$KERAS_HOME/datasets`, by default
     `~/.keras/datasets`) or downloaded there; what is in the cache is never deleted or written over.
-    `mnist-5k` needs no download: 5,000 of MNIST's training digits, split 4,000 / 1,000.
+    `mnist-5k` needs no download: 5,000 of MNIST's training digits, split 4,000 / 1,000. `tiles` is made here:
+    60,000 / 10,000 images of a white tile on black (see `tiles.tiles`), with its position and size as factors;
+    `tiles-2k` is 1,600 / 400 of them.
 
     Args:
-        name: `mnist`, `fashion-mnist`, `mnist-5k`, or the path of an `.npz` that holds `x_train` and `x_test`
-            (integers 0…255 or floats 0…1) and, if there are labels, `y_train` and `y_test`.
+        name: `mnist`, `fashion-mnist`, `mnist-5k`, `tiles`, `tiles-2k`, or the path of an `.npz` that holds `x_train`
+            and `x_test` (integers 0…255 or floats 0…1), if there are labels `y_train` and `y_test`, and if the
+            images were made from known numbers `factors_train` and `factors_test`, `(n, factors)`.
 
     Raises:
         InputError: if there is no such data set, it is damaged, or it can't be had without a network.
@@ -76,6 +85,8 @@ def load(name: str | Path) -> Dataset:
         "mnist": _mnist,
         "fashion-mnist": _fashion_mnist,
         "mnist-5k": _mnist_5k,
+        "tiles": lambda: _tiles(60_000, 10_000),
+        "tiles-2k": lambda: _tiles(1600, 400),
     }
     if str(name) in loaders:
         arrays = loaders[str(name)]()
@@ -91,6 +102,7 @@ def load(name: str | Path) -> Dataset:
         x_test=_unit_range(arrays["x_test"]),
         y_test=arrays.get("y_test"),
         digest=digest,
+        **{name: arrays[name] for name in FACTORS if name in arrays},
     )
 
 
@@ -144,6 +156,16 @@ def _mnist_5k() -> dict:
     train = rng.permutation(np.concatenate([rows[:400] for rows in shuffled]))
     test = rng.permutation(np.concatenate([rows[400:] for rows in shuffled]))
     return {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}
+
+
+def _tiles(n_train: int, n_test: int) -> dict:
+    train, test = tiles(n_train, seed=0), tiles(n_test, seed=1)
+    return {
+        "x_train": train.images,
+        "factors_train": train.factors,
+        "x_test": test.images,
+        "factors_test": test.factors,
+    }
 
 
 def _known(arrays: dict | None, name: str) -> dict | None:
@@ -213,7 +235,7 @@ def _read_npz(path: Path) -> dict:
         raise damaged
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files if key in ("x_train", "y_train", "x_test", "y_test")}
+            arrays = {key: archive[key] for key in archive.files if key in KEYS}
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise InputError(f"dataset: expected arrays of numbers in {path}; received Python objects.") from error
@@ -250,6 +272,14 @@ def _check(arrays: dict, name: str) -> dict:
             )
         if y is not None:
             arrays[f"y_{part}"] = _check_labels(y, len(x), part, name)
+        factors = arrays.get(f"factors_{part}")
+        if factors is not None and (
+            factors.shape[:1] != x.shape[:1] or factors.ndim != 2 or factors.dtype.kind not in "uif"
+        ):
+            raise InputError(
+                f"dataset: expected numbers of shape ({len(x)}, factors) in factors_{part} of {name}; received "
+                f"{factors.dtype} {factors.shape}."
+            )
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         raise InputError(
             f"dataset: expected images of one shape in {name}; received {arrays['x_train'].shape[1:]} for training and "

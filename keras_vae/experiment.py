@@ -85,7 +85,12 @@ class Config(BaseModel):
 
 
 def train(
-    config: Config, folder: str | Path, overwrite: bool = False, resume: bool = False, quiet: bool = False
+    config: Config,
+    folder: str | Path,
+    overwrite: bool = False,
+    resume: bool = False,
+    quiet: bool = False,
+    narrator: Narrator | None = None,
 ) -> Run:
     """Trains a dense VAE into a run folder, with every array that drawing needs.
 
@@ -99,6 +104,7 @@ def train(
         resume: go on with an unfinished run of the same configuration (`epochs` may have grown); a finished one
             is returned as it is.
         quiet: print nothing.
+        narrator: told how far training has come, in place of one that prints.
 
     Raises:
         InputError: before anything is written, if configuration, data or folder are not usable.
@@ -110,7 +116,7 @@ def train(
     if overwrite and resume:
         raise InputError("train: expected --resume or --overwrite; received both; choose one.")
     run.check_usable(overwrite, resume)
-    narrator = Narrator(quiet)
+    narrator = narrator or Narrator(quiet)
     data = datasets.load(config.dataset)
     architecture.check(sizes, data.image_shape)
     if config.batch_size > len(data.x_train):

@@ -7,10 +7,13 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.collections import EllipseCollection
+from matplotlib.collections import EllipseCollection, QuadMesh
+from matplotlib.colors import Normalize
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
+
+from keras_vae.diagnostics import UnitHistory
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 PRIOR_COLOR = "#6b7480"
@@ -27,6 +30,12 @@ def label_colors(labels: np.ndarray | None, n: int) -> np.ndarray:
     with style():
         palette = np.array([mpl.colors.to_rgb(entry["color"]) for entry in mpl.rcParams["axes.prop_cycle"]])
     return palette[np.zeros(n, int) if labels is None else np.asarray(labels, int) % len(palette)]
+
+
+def label_keys(labels: np.ndarray) -> list[Line2D]:
+    """Handles of a legend: a dot for every label that occurs."""
+    present = np.unique(labels)
+    return [Line2D([], [], marker="o", linestyle="", color=label_colors([k], 1)[0], label=str(k)) for k in present]
 
 
 def prior_rings(ax: Axes, limit: float) -> list[Circle]:
@@ -111,9 +120,7 @@ def latent_scatter(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, limit:
     size = np.clip(30_000 / len(mean), 3, 30)
     points = ax.scatter(*mean[order].T, s=size, c=colors[order], alpha=0.6, linewidths=0)
     if labels is not None:
-        present = np.unique(labels)
-        keys = [Line2D([], [], marker="o", linestyle="", color=label_colors([k], 1)[0], label=str(k)) for k in present]
-        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
+        ax.legend(handles=label_keys(labels), loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
     square_view(ax, limit, units)
     return [points]
 
@@ -164,3 +171,30 @@ def curves(ax: Axes, epochs: np.ndarray, lines: dict[str, np.ndarray], ylabel: s
     ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.legend()
     return drawn
+
+
+def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize) -> QuadMesh:
+    """The KL (or, without a density, the variance of the means) of every unit over epochs, the liveliest at the top.
+
+    A cross marks where a unit died that had been active before; the untrained model is left out, since the epochs
+    are on a logarithmic scale.
+
+    Args:
+        ax: to draw on.
+        history: measurements through training.
+        scale: of the colours.
+    """
+    quantity = history.var_mean if history.kl is None else history.kl
+    order = np.argsort(-quantity[-1], kind="stable")
+    later = history.epochs > 0
+    epochs, values = history.epochs[later], np.clip(quantity[later][:, order], 1e-12, None)
+    edges = np.concatenate([[0.5 * epochs[0]], 0.5 * (epochs[1:] + epochs[:-1]), [epochs[-1]]])
+    mesh = ax.pcolormesh(edges, np.arange(len(order) + 1) - 0.5, values.T, norm=scale, cmap="Blues", rasterized=True)
+    died = history.lifetimes().died[order]
+    rows = np.flatnonzero(~np.isnan(died))
+    ax.plot(died[rows], rows, "x", color="#d1495b", markersize=8, markeredgewidth=2, linestyle="")
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
+    ax.set_yticks(np.arange(len(order)), [str(unit) for unit in order])
+    ax.set(xlabel="epoch", ylabel="latent unit", ylim=(len(order) - 0.5, -0.5), xlim=(edges[0], edges[-1]))
+    return mesh

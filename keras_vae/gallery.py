@@ -82,7 +82,7 @@ def trajectory_video(
         trajectory = trajectory.every(-(-len(trajectory) // LONGEST_VIDEO))
     path = run.path / "videos" / f"{name}.mp4"
     return video.write(
-        trajectory, path, epochs=epochs, plane=_plane(run), title=title(run), ellipses=ellipses, quiet=quiet
+        trajectory, path, epochs=epochs, units=_plane(run), title=title(run), ellipses=ellipses, quiet=quiet
     )
 
 

@@ -41,6 +41,22 @@ def liveliest(var_mean: np.ndarray, n: int = 2) -> tuple[int, ...]:
     return tuple(sorted(np.argsort(-np.asarray(var_mean), kind="stable")[:n].tolist()))
 
 
+def view_from(azimuth: float, elevation: float) -> np.ndarray:
+    """The orthographic view of three units from a direction.
+
+    Args:
+        azimuth: degrees around the third unit's axis, which points up; from 0 the first unit points to the right.
+        elevation: degrees above the plane of the first two.
+
+    Returns:
+        `(3, 3)`, orthonormal: `points @ view` are, by column, to the right, up, and towards the eye.
+    """
+    a, e = np.radians([azimuth, elevation])
+    right = [np.cos(a), np.sin(a), 0]
+    toward = [np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)]
+    return np.column_stack([right, np.cross(toward, right), toward])
+
+
 def reach(mean: np.ndarray, std: np.ndarray | None = None) -> np.ndarray:
     """How far from the origin along either axis each point goes, with the circle r² = σₓ σᵧ around it.
 
@@ -61,9 +77,13 @@ def scatter_limit(mean: np.ndarray, share: float = 0.998) -> float:
 
 
 def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: float = 0.85) -> float:
-    """Half the side of a view that shows *all* points `(frames, points, 2)` in that share of the frames.
+    """Half the side of a view that shows *all* points `(frames, points, units)` in that share of the frames.
 
     The first steps of a training fling points far out; a view that held those frames too would leave the others
-    small.
+    small. Three units count by their distance from the origin, from wherever they are seen.
     """
+    if mean.shape[-1] == 3:
+        distance = np.linalg.norm(mean, axis=-1)
+        mean = np.stack([distance, np.zeros_like(distance)], axis=-1)
+        std = None if std is None else np.repeat(std.prod(axis=-1, keepdims=True) ** (1 / 3), 2, axis=-1)
     return 1.06 * float(np.quantile(reach(mean, std).max(axis=1), share))

@@ -1,6 +1,9 @@
 """Telling a person how far long work has come: a bar in a terminal, lines in a log."""
 
+import contextlib
+import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -38,7 +41,7 @@ class Narrator:
         self._task = self._bar.add_task(title, total=total, completed=done, detail="")
         self._bar.start()
 
-    def advance(self, done: int, detail: str = "") -> None:
+    def advance(self, done: float, detail: str = "") -> None:
         if self._bar:
             self._bar.update(self._task, completed=done, detail=detail)
 
@@ -56,3 +59,60 @@ class Narrator:
                 self.advance(done)
         finally:
             self.stop()
+
+
+class Parts(Narrator):
+    """Tells of long work in several parts which one is running, and when all of it will have ended.
+
+    Inside a part, what is told to it of that part's own work becomes a share of the whole.
+
+    Args:
+        n: the number of parts.
+    """
+
+    def __init__(self, n: int, quiet: bool = False):
+        super().__init__(quiet)
+        self.n, self._ended, self._worked = n, 0, 0
+        self._title, self._total = "", 0
+
+    def __enter__(self) -> "Parts":
+        self._began = time.monotonic()
+        super().start("", self.n)
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        super().stop()
+        if kind is KeyboardInterrupt:
+            super().say(f"Stopped at {self._title}; all until then is kept: the same command goes on from there.")
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Names the part that begins. One in which no work is told of was there already, and takes no time."""
+        self._title, self._total = f"{self._ended + 1}/{self.n} {name}", 0
+        super().advance(self._ended, self._title)
+        began = time.monotonic()
+        yield
+        self._ended += 1
+        if self._total:
+            self._worked += 1
+            a_part = (time.monotonic() - self._began) / self._worked
+            left = timedelta(seconds=round(a_part * (self.n - self._ended)))
+            super().note(f"{self._title}: {time.monotonic() - began:.0f} s; all done in {left}")
+        super().advance(self._ended, self._title)
+
+    def say(self, text: str) -> None:
+        if not self._title:
+            super().say(text)
+
+    def note(self, text: str) -> None:
+        pass
+
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        self._total = total
+        self.advance(done)
+
+    def advance(self, done: int, detail: str = "") -> None:
+        super().advance(self._ended + done / self._total, f"{self._title} · {detail}")
+
+    def stop(self) -> None:
+        pass

@@ -60,6 +60,7 @@ class Run:
     arrays/*.npz    what drawing needs
     checkpoint/     while training only
     metrics.json    written last: its presence means that training finished
+    evaluation.json the audit of the trained model
     figures/, videos/
     ```
     """
@@ -92,6 +93,10 @@ class Run:
                 f"run: expected a finished training in {self.path}; it has no metrics.json yet; go on with --resume."
             )
         return self._json("metrics.json")
+
+    @property
+    def evaluation(self) -> dict:
+        return self._json("evaluation.json")
 
     @property
     def finished(self) -> bool:

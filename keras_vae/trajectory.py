@@ -100,18 +100,18 @@ class Trajectory:
             raise InputError("labels: expected a trajectory with labels to choose one point a label; it has none.")
         return self.points(np.unique(self.labels, return_index=True)[1])
 
-    def plane(self, first: int, second: int) -> "Trajectory":
-        """Two of the recorded units, by their number in the model.
+    def of_units(self, *units: int) -> "Trajectory":
+        """Some of the recorded units, by their number in the model.
 
         Raises:
             InputError: if one of them was not recorded.
         """
         recorded = list(range(self.mean.shape[2])) if self.units is None else self.units.tolist()
-        if not {first, second} <= set(recorded):
-            raise InputError(f"units: expected two of the recorded units {recorded}; received ({first}, {second}).")
-        columns = [recorded.index(first), recorded.index(second)]
+        if not set(units) <= set(recorded):
+            raise InputError(f"units: expected some of the recorded units {recorded}; received {units}.")
+        columns = [recorded.index(unit) for unit in units]
         log_var = None if self.log_var is None else self.log_var[..., columns]
-        return replace(self, mean=self.mean[..., columns], log_var=log_var, units=np.array([first, second]))
+        return replace(self, mean=self.mean[..., columns], log_var=log_var, units=np.array(units))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What is there, by name: for `np.savez`."""

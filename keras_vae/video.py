@@ -1,8 +1,8 @@
-"""A trajectory as a video: digits wander through the latent plane, each with the circle of its variance."""
+"""A trajectory as a video: digits wander through a latent space, each with the circle of its variance."""
 
 import math
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path as MplPath
 from PIL import Image, ImageFilter
 
-from keras_vae import figures
+from keras_vae import figures, geometry, space
 from keras_vae.errors import InputError
-from keras_vae.geometry import trajectory_limit
 from keras_vae.progress import Narrator
 from keras_vae.runs import atomic
 from keras_vae.trajectory import Trajectory
@@ -24,6 +23,7 @@ MACROBLOCK = 16  # the encoder rescales, unasked, what isn't a multiple of it
 LARGEST_GIF = 5_000_000  # bytes
 TRAIL_SECONDS = 1.5
 TRAIL_PIECES = 12
+DEGREES_A_SECOND = 12  # by which the view of three units turns
 
 
 def write(
@@ -31,7 +31,7 @@ def write(
     path: str | Path,
     *,
     epochs: tuple[float, float] | None = None,
-    plane: tuple[int, int] | None = None,
+    units: tuple[int, ...] | None = None,
     title: str = "",
     ellipses: bool = False,
     limit: float | None = None,
@@ -46,9 +46,10 @@ def write(
         path: ends in `.mp4`; written under another name until complete.
         epochs: the part to show, (0, 5) for the first five epochs; default all of it. The view is chosen from
             this part, so a later one is drawn closer.
-        plane: two of the recorded units; default the first two.
+        units: two of the recorded units, or three, which are seen from a direction that turns slowly; default the
+            first two.
         title: the line at the top.
-        ellipses: 1σ ellipses in place of circles with r² = σₓ σᵧ.
+        ellipses: 1σ ellipses in place of circles with r² = σₓ σᵧ, of two units.
         limit: half the side of the view in data units; default what holds all circles in 85 % of the frames.
         size: side in pixels, a multiple of 16.
         fps: frames a second.
@@ -67,10 +68,60 @@ def write(
         raise InputError(f"size: expected a multiple of {MACROBLOCK} pixels; received {size!r}.")
     if fps < 1:
         raise InputError(f"fps: expected at least 1 frame a second; received {fps!r}.")
-    part = select(trajectory, epochs, plane)
+    part = select(trajectory, epochs, units)
     painter = Painter(part, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps)
+    return encode(painter.frames(), len(part), path, size, fps, quiet)
+
+
+def write_turn(
+    mean: np.ndarray,
+    labels: np.ndarray | None,
+    path: str | Path,
+    *,
+    units: tuple[int, ...] = (0, 1, 2),
+    title: str = "",
+    seconds: float = 12.0,
+    size: int = 720,
+    fps: int = 30,
+    quiet: bool = False,
+) -> Path:
+    """Writes an MP4 in which the codes of three latent units turn around once, so that it can play in a loop.
+
+    Args:
+        mean: codes `(n, 3)`.
+        labels: `(n,)` or None.
+        path: ends in `.mp4`.
+        units: the numbers of the three units.
+        title: the line at the top.
+        seconds: of the turn.
+        size, fps, quiet: as in `write`.
+    """
+    n = round(seconds * fps)
+    with figures.style():
+        figure = Figure(figsize=(size / 100, size / 100), dpi=100)
+        canvas = FigureCanvasAgg(figure)
+        ax = figure.add_axes((0.064, 0.032, 0.872, 0.872))
+        figure.text(0.03, 0.962, title, fontsize=13 * size / 720, fontweight="bold", color="#1d2430", va="center")
+        cloud = space.Cloud(ax, mean, labels, space.limit(mean), units)
+        cloud.points.set_animated(True)
+        canvas.draw()
+    still, pixels = canvas.copy_from_bbox(figure.bbox), np.asarray(canvas.buffer_rgba())
+
+    def frames() -> Iterator[np.ndarray]:
+        for i in range(n):
+            canvas.restore_region(still)
+            cloud.turn(space.AZIMUTH + 360 * i / n, space.ELEVATION)
+            cloud.guides.draw()
+            ax.draw_artist(cloud.points)
+            yield pixels
+
+    return encode(frames(), n, Path(path), size, fps, quiet)
+
+
+def encode(frames: Iterable[np.ndarray], n: int, path: Path, size: int, fps: int = 30, quiet: bool = False) -> Path:
+    """Writes `n` frames `(size, size, 4)` uint8 to an MP4 as they come."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = Narrator(quiet).track(painter.frames(), f"video {path.name}", len(part))
+    frames = Narrator(quiet).track(frames, f"video {path.name}", n)
     with atomic(path) as temporary:
         encoder = imageio_ffmpeg.write_frames(
             str(temporary),
@@ -135,27 +186,27 @@ def _gif(video: Path, path: Path, width: int, fps: int) -> None:
 
 
 def select(
-    trajectory: Trajectory, epochs: tuple[float, float] | None = None, plane: tuple[int, int] | None = None
+    trajectory: Trajectory, epochs: tuple[float, float] | None = None, units: tuple[int, ...] | None = None
 ) -> Trajectory:
-    """The part of a trajectory that a video shows: two units, between two epochs."""
+    """The part of a trajectory that a video shows: two units or three, between two epochs."""
     if trajectory.mean.shape[2] < 2:
-        raise InputError(
-            f"trajectory: expected at least two units to draw a plane; received {trajectory.mean.shape[2]}."
-        )
-    if plane is None:
-        plane = (0, 1) if trajectory.units is None else tuple(trajectory.units[:2].tolist())
-    part = trajectory.plane(*plane)
+        raise InputError(f"trajectory: expected at least two units to draw; received {trajectory.mean.shape[2]}.")
+    if units is None:
+        units = (0, 1) if trajectory.units is None else tuple(trajectory.units[:2].tolist())
+    if len(units) not in (2, 3):
+        raise InputError(f"units: expected two or three to draw; received {len(units)}.")
+    part = trajectory.of_units(*units)
     return part if epochs is None else part.between(*epochs)
 
 
 class Painter:
-    """Paints the frames of a trajectory in the plane.
+    """Paints the frames of a trajectory.
 
     Everything that stands still is drawn once. A frame restores it, lays the digits' thumbnails on it at
-    positions between pixels, and draws the two collections that move.
+    positions between pixels, and draws the collections that move.
 
     Args:
-        trajectory: of two units, as `select` gives it.
+        trajectory: of two units or three, as `select` gives it.
         title, ellipses, limit, size, fps: as in `write`.
     """
 
@@ -168,16 +219,19 @@ class Painter:
         size: int = 720,
         fps: int = 30,
     ):
-        self.trajectory, self.ellipses, self.size = trajectory, ellipses, size
+        self.trajectory, self.ellipses, self.size, self.fps = trajectory, ellipses, size, fps
         self.mean = trajectory.mean.astype("float64")
-        self.limit = max(trajectory_limit(trajectory.mean, trajectory.std), 2.25) if limit is None else limit
+        self.limit = max(geometry.trajectory_limit(trajectory.mean, trajectory.std), 2.25) if limit is None else limit
         if not 0 < self.limit < math.inf:
             raise InputError(
                 f"limit: expected half the side of the view, a finite number above 0; received {self.limit}; a "
                 "training that diverged can't be drawn."
             )
+        self.in_space = self.mean.shape[2] == 3
         # Without a density there is no variance to draw: a dot of constant size marks the point.
         self.std = np.full_like(self.mean, 0.012 * self.limit) if trajectory.std is None else trajectory.std
+        if self.in_space:  # a ball is a circle from everywhere
+            self.std = np.repeat(self.std.prod(axis=2, keepdims=True) ** (1 / 3), 2, axis=2)
         self.colors = figures.label_colors(trajectory.labels, self.mean.shape[1])
         self._trail_frames = max(2, round(TRAIL_SECONDS * fps))
         with figures.style():
@@ -199,6 +253,7 @@ class Painter:
         self.ax.set_axis_off()
         figures.prior_density(self.ax, self.limit)
         figures.prior_rings(self.ax, self.limit)
+        self.guides = space.Guides(self.ax, self.trajectory.units) if self.in_space else None
         text = {"transform": self.figure.transFigure, "va": "center"}
         self.figure.text(0.03, 0.962, title, fontsize=13 * scale, fontweight="bold", color="#1d2430", **text)
         self.figure.text(0.97, 0.95, "epoch", fontsize=9 * scale, ha="right", color="#6b7480", va="top")
@@ -206,14 +261,14 @@ class Painter:
         self.clock = self.figure.text(
             0.97, 0.968, "", fontsize=20 * scale, ha="right", va="center", fontweight="bold", color="#1d2430"
         )
-        circles = self.mean[0], self.std[0], self.colors, self.ellipses
+        circles = self.mean[0, :, :2], self.std[0], self.colors, self.ellipses
         # A circle may be smaller than its digit or larger: its disc lies under the thumbnail, its line over it.
         self.discs = figures.posterior_circles(self.ax, *circles, fill=0.18, line=0.0)
         self.circles = figures.posterior_circles(self.ax, *circles, fill=0.0, line=0.95)
         self.circles.set_linewidth(1.5 * scale)
         self.trails = Trails(self.mean, self.colors, self._trail_frames, 1.5 * scale)
         self.ax.add_collection(self.trails.collection, autolim=False)
-        moving = (self.discs, self.circles, self.trails.collection, self.clock)
+        moving = [self.discs, self.circles, self.trails.collection, self.clock]
         for artist in moving:
             artist.set(animated=True, clip_on=False)
         self.canvas.draw()
@@ -223,13 +278,15 @@ class Painter:
     def _caption(self) -> str:
         if self.trajectory.log_var is None:
             what = "points: the codes"
+        elif self.in_space:
+            what = "circles: r³ = σ₁ σ₂ σ₃ of each posterior"
         elif self.ellipses:
             what = "ellipses: the posterior's σ along each axis"
         else:
             what = "circles: r² = σₓ σᵧ of each posterior"
         units = self.trajectory.units
-        plane = "" if units is None or tuple(units) == (0, 1) else f"   latent units {units[0]} and {units[1]}"
-        return f"{what}   dashed: the prior's σ{plane}"
+        shown = "" if units is None or tuple(units) == (0, 1) else f"   latent units {', '.join(map(str, units))}"
+        return f"{what}   dashed: the prior's σ{shown}"
 
     def frames(self) -> Iterator[np.ndarray]:
         """All frames in turn, each valid until the next is asked for: `(size, size, 4)` uint8."""
@@ -240,17 +297,29 @@ class Painter:
         """Frame `i`, `(size, size, 4)` uint8; the array is painted over by the next call."""
         self.canvas.restore_region(self._still)
         self._paint_timeline(i)
-        self.trails.move(i)
+        view = self._view(i)
+        seen = self.mean[i] @ view
+        self.trails.move(i, view[:, :2])
         for circles in (self.discs, self.circles):
-            figures.move_circles(circles, self.mean[i], self.std[i], self.ellipses)
+            figures.move_circles(circles, seen[:, :2], self.std[i], self.ellipses)
         self.clock.set_text(f"{self.trajectory.epochs[i]:.2f}")
+        if self.guides is not None:
+            self.guides.turn(view)
+            self.guides.draw()
         self.ax.draw_artist(self.trails.collection)
         self.ax.draw_artist(self.discs)
         if self.thumbnails is not None:
-            self.thumbnails.lay(self._pixels, self._to_pixels(self.mean[i]))
+            nearest_last = np.argsort(seen[:, 2], kind="stable") if self.in_space else None
+            self.thumbnails.lay(self._pixels, self._to_pixels(seen[:, :2]), nearest_last)
         self.ax.draw_artist(self.circles)
         self.figure.draw_artist(self.clock)
         return self._pixels
+
+    def _view(self, i: int) -> np.ndarray:
+        """`(units, units)`: what turns latent points into right, up and, of three units, towards the eye."""
+        if not self.in_space:
+            return np.eye(2)
+        return geometry.view_from(space.AZIMUTH + DEGREES_A_SECOND * i / self.fps, space.ELEVATION)
 
     def _to_pixels(self, points: np.ndarray) -> np.ndarray:
         """Columns and rows, in pixels from the top left, of points `(n, 2)`."""
@@ -273,7 +342,7 @@ class Trails:
     writes their vertices.
 
     Args:
-        mean: `(frames, points, 2)`.
+        mean: `(frames, points, units)`.
         colors: `(points, 3)`.
         length: of a trail, in frames.
         width: of its line, in points.
@@ -297,12 +366,12 @@ class Trails:
             linewidths=width,
         )
 
-    def move(self, i: int) -> None:
-        """To frame `i`; before the recording began a trail has no length."""
+    def move(self, i: int, view: np.ndarray) -> None:
+        """To frame `i`, all of it seen by `view` `(units, 2)`; before the recording began a trail has no length."""
         ends = i - np.arange(TRAIL_PIECES)[::-1] * self.steps
         # A piece begins where the older one ends.
         frames = np.clip(ends[:, None] + np.arange(-self.steps, 1), 0, None)
-        pieces = self.mean[frames].transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
+        pieces = (self.mean[frames] @ view).transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
         for group, paths in zip(self.groups, self.paths, strict=True):
             for piece, path in zip(pieces[:, group], paths, strict=True):
                 path.vertices[:] = piece.reshape(-1, 2)
@@ -321,14 +390,16 @@ class Thumbnails:
         # Premultiplied by its opacity, with a free border for the shift by a part of a pixel.
         self.stamps = np.stack([_stamp(image, color, side) for image, color in zip(images, colors, strict=True)])
 
-    def lay(self, canvas: np.ndarray, centers: np.ndarray) -> None:
-        """Blends every thumbnail into the `(height, width, 4)` uint8 canvas, centred at `(points, 2)` (x, y)."""
+    def lay(self, canvas: np.ndarray, centers: np.ndarray, order: np.ndarray | None = None) -> None:
+        """Blends every thumbnail into the `(height, width, 4)` uint8 canvas, centred at `(points, 2)` (x, y); those
+        that come later in `order` lie on top."""
         side = self.stamps.shape[1]
         corners = centers - side / 2
         whole = np.floor(corners).astype(int)
         shifted = _shift(self.stamps, corners - whole)
         height, width = canvas.shape[:2]
-        for stamp, (left, top) in zip(shifted, whole, strict=True):
+        for i in range(len(whole)) if order is None else order:
+            stamp, (left, top) = shifted[i], whole[i]
             rows = slice(max(top, 0), min(top + side, height))
             columns = slice(max(left, 0), min(left + side, width))
             if rows.start >= rows.stop or columns.start >= columns.stop:

@@ -25,7 +25,7 @@ What the source says, and what this run shows:
 
 
 def main(
-    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k or FILE.npz.")] = "mnist",
+    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="At least 10 for both of the source's videos.")] = 10,
     seed: Annotated[int, typer.Option(help="Behind everything random.")] = 0,
     out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("runs/trajectories"),

@@ -124,7 +124,9 @@ def test_refuses_files_that_are_not_there_or_damaged(tmp_path):
 
 
 def test_refuses_an_unknown_name():
-    with pytest.raises(InputError, match=r"expected mnist, fashion-mnist, mnist-5k or a FILE\.npz; received 'cifar'"):
+    with pytest.raises(
+        InputError, match=r"expected mnist, fashion-mnist, mnist-5k, tiles, tiles-2k or a FILE\.npz; received 'cifar'"
+    ):
         datasets.load("cifar")
 
 

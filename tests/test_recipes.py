@@ -36,10 +36,8 @@ def test_trajectories_on_the_embedded_digits(tmp_path):
 def test_mistakes_end_in_a_sentence(tmp_path):
     done = recipe("trajectories.py", "--dataset", "cifar", "--out", tmp_path / "run")
     assert done.returncode == 2
-    assert (
-        done.stderr
-        == "trajectories: dataset: expected mnist, fashion-mnist, mnist-5k or a FILE.npz; received 'cifar'.\n"
-    )
+    names = "mnist, fashion-mnist, mnist-5k, tiles, tiles-2k or a FILE.npz"
+    assert done.stderr == f"trajectories: dataset: expected {names}; received 'cifar'.\n"
 
 
 @pytest.mark.skipif(not FULL.is_file(), reason="full MNIST is not in $KERAS_HOME/datasets")

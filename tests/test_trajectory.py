@@ -40,11 +40,11 @@ def test_one_per_label_takes_the_first_of_each(trajectory):
     np.testing.assert_array_equal(chosen.log_var, trajectory.log_var[:, :2])
 
 
-def test_plane_goes_by_the_number_in_the_model(trajectory):
-    plane = trajectory.plane(2, 0)
+def test_units_go_by_the_number_in_the_model(trajectory):
+    plane = trajectory.of_units(2, 0)
     np.testing.assert_array_equal(plane.mean, trajectory.mean[..., [2, 0]])
     with pytest.raises(InputError, match="recorded units"):
-        plane.plane(0, 1)
+        plane.of_units(0, 1)
 
 
 def test_every_and_std(trajectory):

@@ -168,7 +168,7 @@ def test_memory_does_not_grow_by_the_frames():
         ({"fps": 0}, "fps: expected at least 1"),
         ({"path": "t.avi"}, r"ends in \.mp4"),
         ({"epochs": (50, 60)}, "expected a part of what was recorded"),
-        ({"plane": (0, 5)}, "expected two of the recorded units"),
+        ({"units": (0, 5)}, "expected some of the recorded units"),
     ],
 )
 def test_refusals(tmp_path, change, sentence):

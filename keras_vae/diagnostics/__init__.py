@@ -1,6 +1,31 @@
 """Measures of a latent space: pure functions of arrays, for the encodings of any library's model."""
 
+from keras_vae.diagnostics.regression import held_out_linear_r2, held_out_r2
+from keras_vae.diagnostics.sample_quality import (
+    PrecisionRecall,
+    class_balance,
+    confidence,
+    frechet_distance,
+    precision_recall,
+)
+from keras_vae.diagnostics.shape import gaussian_divergence, whiten
 from keras_vae.diagnostics.unit_history import Lifetimes, UnitHistory
+from keras_vae.diagnostics.unit_replacement import replacement_loss
 from keras_vae.diagnostics.unit_statistics import UnitStatistics, units
 
-__all__ = ["Lifetimes", "UnitHistory", "UnitStatistics", "units"]
+__all__ = [
+    "Lifetimes",
+    "PrecisionRecall",
+    "UnitHistory",
+    "UnitStatistics",
+    "class_balance",
+    "confidence",
+    "frechet_distance",
+    "gaussian_divergence",
+    "held_out_linear_r2",
+    "held_out_r2",
+    "precision_recall",
+    "replacement_loss",
+    "units",
+    "whiten",
+]

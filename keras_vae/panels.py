@@ -1,0 +1,264 @@
+"""Pictures that set several runs beside each other, as a study does; each is drawn from the runs' arrays."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from keras_vae import diagnostics, figures, geometry, space
+from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, COLLAPSED_MEAN_VAR
+from keras_vae.runs import Run, atomic
+
+Runs = Mapping[str, Run]  # by what to call each
+
+ALIVE, COLLAPSED = "#1f6fb4", "#d1495b"
+QUIET = "#6b7480"
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Writes a picture, under another name until it is complete."""
+    with atomic(path) as temporary, figures.style():
+        figure.savefig(temporary)
+    return path
+
+
+@figures.style()
+def comparison(runs: Runs) -> Figure:
+    """A row a run: its codes in a plane, new images from the prior, new images from the codes' own Gaussian."""
+    figure = Figure(figsize=(13, 4.6 * len(runs)), layout="constrained")
+    rows = figure.subplots(len(runs), 3, gridspec_kw={"width_ratios": (1.13, 1, 1)}, squeeze=False)
+    for (name, run), (left, *others) in zip(runs.items(), rows, strict=True):
+        mean, labels, plane = _codes(run, 2)
+        limit = max(geometry.scatter_limit(mean), 2.25)
+        figures.prior_density(left, limit)
+        figures.latent_scatter(left, mean, labels, limit, plane)
+        left.set_title(name)
+        samples = run.arrays("samples")
+        drawn_from = {"images": "N(0, I)", "moment_matched": "the Gaussian that matches the codes"}
+        for ax, (key, source) in zip(others, drawn_from.items(), strict=True):
+            figures.image_grid(ax, samples[key], 10, gap=2)
+            _subtitle(ax, f"new images, z from {source}")
+    return figure
+
+
+@figures.style()
+def spaces(runs: Runs) -> Figure:
+    """The codes of three latent units as a cloud in space."""
+    figure = Figure(figsize=(6.4 * len(runs) + 0.8, 6.4), layout="constrained")
+    for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
+        mean, labels, units = _codes(run, 3)
+        space.Cloud(ax, mean, labels, space.limit(mean), units)
+        ax.set_title(name)
+    if labels is not None:
+        figure.legend(handles=figures.label_keys(labels), loc="outside right center", title="label")
+    return figure
+
+
+@figures.style()
+def slices(runs: Runs) -> Figure:
+    """Five horizontal slices through a space of three units, 25 images each, for every run."""
+    figure = Figure(figsize=(13, 3.25 * len(runs)), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.05)
+    for (name, run), part in zip(runs.items(), np.atleast_1d(figure.subfigures(len(runs), 1)), strict=True):
+        grid = run.arrays("grid_3d")
+        side, units = int(grid["side"]), grid["units"]
+        part.suptitle(name, x=0.01, ha="left", fontweight="bold")
+        images = grid["images"].reshape(side, side * side, *grid["images"].shape[1:])
+        for ax, slice_images, height in zip(
+            part.subplots(1, side), images, geometry.prior_quantiles(side)[::-1], strict=True
+        ):
+            figures.image_grid(ax, slice_images, side)
+            _subtitle(ax, f"unit {units[2]} = {_signed(height)}")
+        part.supxlabel(
+            f"in each slice, at the prior's quantiles: unit {units[0]} rises to the right, unit {units[1]} upwards",
+            fontsize=9,
+            color=QUIET,
+        )
+    return figure
+
+
+@figures.style()
+def blocks(runs: Runs) -> Figure:
+    """3⁴ = 81 images of four units: two of them choose the block, two the place in it."""
+    figure = Figure(figsize=(6.6 * len(runs), 6.9), layout="constrained")
+    for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
+        _blocks(ax, run.arrays("grid_4d"))
+        ax.set_title(name, pad=28)
+    return figure
+
+
+def _blocks(ax, grid: dict) -> None:
+    side, units, images = int(grid["side"]), grid["units"], grid["images"]
+    inner = [figures.tile(block, side) for block in images.reshape(side * side, side * side, *images.shape[1:])]
+    gap = images.shape[1] // 3
+    figures.image_grid(ax, np.stack(inner), side, gap=gap)
+    height, width = inner[0].shape[:2]
+    values = [_signed(value) for value in geometry.prior_quantiles(side)]
+    ax.set_axis_on()
+    ax.spines[:].set_visible(False)
+    ax.set_xticks([i * (width + gap) + width / 2 for i in range(side)], values)
+    ax.set_yticks([i * (height + gap) + height / 2 for i in range(side)], values[::-1])
+    ax.set(xlabel=f"the block: latent unit {units[2]}", ylabel=f"the block: latent unit {units[3]}")
+    ax.tick_params(length=0)
+    for axis, size, names, unit in (("x", width, values, units[0]), ("y", height, values[::-1], units[1])):
+        step = (size + 1) / side
+        places = [i * (size + gap) + (j + 0.5) * step for i in range(side) for j in range(side)]
+        other = ax.secondary_xaxis("top") if axis == "x" else ax.secondary_yaxis("right")
+        (other.set_xticks if axis == "x" else other.set_yticks)(places, names * side)
+        other.tick_params(length=0, labelsize=7)
+        other.spines[:].set_visible(False)
+        label = f"within a block: latent unit {unit}"
+        other.set_xlabel(label, fontsize=9) if axis == "x" else other.set_ylabel(label, fontsize=9)
+
+
+@figures.style()
+def samples(runs: Runs) -> Figure:
+    """A hundred images a run, decoded from draws of the prior."""
+    columns = 2
+    rows = -(-len(runs) // columns)
+    figure = Figure(figsize=(6 * columns, 6.25 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax, (name, run) in zip(axes, runs.items(), strict=False):
+        figures.image_grid(ax, run.arrays("samples")["images"], 10, gap=2)
+        ax.set_title(name)
+    for ax in axes[len(runs) :]:
+        ax.remove()
+    return figure
+
+
+REPORT = {  # column of the report: its name, the value to hold it against, whether on a logarithmic scale
+    "kl": ("KL, nats", None, False),
+    "var_mean": ("Var[μ]", ACTIVE_VAR_MEAN, True),
+    "mean_var": ("E[σ²]", COLLAPSED_MEAN_VAR, False),
+    "total_var": ("E[σ²] + Var[μ]", 1.0, False),
+    "replacement_loss": ("lost when replaced, nats", None, False),
+}
+
+
+@figures.style()
+def collapse(name: str, run: Run) -> Figure:
+    """What each unit of a run became, the liveliest first."""
+    units = sorted(enumerate(run.evaluation["units"]), key=lambda unit: -unit[1]["var_mean"])
+    columns = [column for column in REPORT if column in units[0][1]]
+    figure = Figure(figsize=(13, 1.5 + 0.27 * len(units)), layout="constrained")
+    colors = [ALIVE if unit["active"] else COLLAPSED for _, unit in units]
+    places = np.arange(len(units))
+    for ax, column in zip(figure.subplots(1, len(columns), sharey=True), columns, strict=True):
+        title, line, logarithmic = REPORT[column]
+        values = np.array([unit[column] for _, unit in units])
+        ax.barh(places, np.maximum(values, 1e-7) if logarithmic else values, color=colors, height=0.72)
+        if logarithmic:
+            ax.set_xscale("log")
+            ax.set_xlim(min(1e-4, values[values > 0].min() / 2), None)
+        if line is not None:
+            ax.axvline(line, color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+        _subtitle(ax, title + ("" if line is None else f" (dashed: {line:g})"))
+        ax.set_yticks(places, [f"unit {i}" for i, _ in units])
+        ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
+    keys = {"active": ALIVE, "inactive": COLLAPSED}
+    handles = [Line2D([], [], marker="s", linestyle="", color=color, label=label) for label, color in keys.items()]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2)
+    figure.suptitle(name, x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+@figures.style()
+def timelines(runs: Runs) -> Figure:
+    """The KL of every unit through training, and where a unit died that had been active."""
+    rows = -(-len(runs) // 2)
+    figure = Figure(figsize=(13, 4.3 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False).ravel()
+    scale = mpl.colors.LogNorm(1e-3, 5)
+    for ax, (name, run) in zip(axes, runs.items(), strict=False):
+        history = diagnostics.UnitHistory(**run.arrays("unit_history"))
+        drawn = figures.unit_timeline(ax, history, scale)
+        ax.set_title(name)
+    for ax in axes[len(runs) :]:
+        ax.remove()
+    figure.colorbar(drawn, ax=list(axes[: len(runs)]), label="KL, nats", extend="both", shrink=0.6)
+    return figure
+
+
+@figures.style()
+def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]], quantity: str) -> Figure:
+    """A quantity of several trainings of each kind over epochs, all panels to one scale.
+
+    Args:
+        histories: `Run.history` of each seed, by the name of the kind.
+        quantity: a column of them.
+    """
+    figure = Figure(figsize=(13, 3.8), layout="constrained")
+    kinds = figure.subplots(1, len(histories), sharey=True)
+    for ax, (name, rows) in zip(kinds, histories.items(), strict=True):
+        for row in rows:
+            ax.plot(row["epoch"], row[quantity], color=ALIVE, alpha=0.6, linewidth=1.2)
+        last = [row[quantity][-1] for row in rows]
+        ax.grid(axis="y")
+        ax.set_xlabel("epoch")
+        ax.set_title(name)
+        spread = f"at the end {np.mean(last):.1f}" + (f" ± {np.std(last, ddof=1):.2f}" if len(last) > 1 else "")
+        ax.text(0.97, 0.95, spread, transform=ax.transAxes, ha="right", va="top", fontsize=9)
+    every = np.concatenate([row[quantity] for rows in histories.values() for row in rows])
+    late = np.concatenate(
+        [row[quantity][min(4, len(row[quantity]) - 1) :] for rows in histories.values() for row in rows]
+    )
+    if late.max() > late.min():
+        kinds[0].set_ylim(every.min() - 0.05 * np.ptp(late), late.max() + 0.3 * np.ptp(late))
+    kinds[0].set_ylabel("test loss, nats per image")
+    return figure
+
+
+@figures.style()
+def factors(runs: Runs, values: np.ndarray, names: Sequence[str]) -> Figure:
+    """A row a run: its codes in the two units that vary most, coloured by each factor in turn.
+
+    Args:
+        runs: by what to call them.
+        values: the factors of the encoded test images, `(n, factors)`.
+        names: of the factors.
+    """
+    figure = Figure(figsize=(4.1 * len(names) + 0.6, 4.1 * len(runs)), layout="constrained")
+    axes = figure.subplots(len(runs), len(names), squeeze=False)
+    for row, (name, run) in zip(axes, runs.items(), strict=True):
+        mean, _, plane = _codes(run, 2)
+        limit = max(geometry.scatter_limit(mean), 2.25)
+        for ax, factor, value in zip(row, names, values[: len(mean)].T, strict=True):
+            figures.prior_rings(ax, limit)
+            points = ax.scatter(*mean.T, s=np.clip(30_000 / len(mean), 3, 30), c=value, cmap="viridis", linewidths=0)
+            figures.square_view(ax, limit, plane)
+            _subtitle(ax, f"coloured by {factor}")
+            figure.colorbar(points, ax=ax, shrink=0.7, label=factor)
+        row[0].set_title(name)
+    return figure
+
+
+@figures.style()
+def originals_and_reconstructions(runs: Runs) -> Figure:
+    """Test images, and below them what each run makes of them."""
+    shown = {name: run.arrays("reconstructions") for name, run in runs.items()}
+    first = next(iter(shown.values()))["originals"]
+    rows = {"test image": first, **{name: arrays["images"] for name, arrays in shown.items()}}
+    figure = Figure(figsize=(0.5 * len(first) + 1.6, 0.62 * len(rows) + 0.2), layout="constrained")
+    for ax, (name, images) in zip(figure.subplots(len(rows), 1), rows.items(), strict=True):
+        figures.image_grid(ax, images, len(first))
+        ax.text(-0.008, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=9)
+    return figure
+
+
+def _codes(run: Run, n: int) -> tuple[np.ndarray, np.ndarray | None, tuple[int, ...]]:
+    """Codes in the `n` units that vary most, labels, and the units' numbers."""
+    encodings = run.arrays("encodings")
+    units = geometry.liveliest(encodings["mean"].var(axis=0), n)
+    return encodings["mean"][:, list(units)], encodings.get("labels"), units
+
+
+def _subtitle(ax, text: str) -> None:
+    ax.set_title(text, fontweight="normal", fontsize=10)
+
+
+def _signed(value: float) -> str:
+    return "0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")

@@ -1,0 +1,158 @@
+"""Claims about trainings with several seeds, and what the numbers say of each: holds, does not hold, undecided.
+
+A claim states its measure and the region in which it would be true before anything is trained. It is judged by the
+95 % confidence interval of what was measured: inside the region it *holds*, outside it *does not hold*, and across
+its border it is *undecided*. So "about the same" needs an interval within a margin, an equivalence test; a
+difference that failed to show is none.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+
+# From the name of a configuration and of a measure to the values, one a seed.
+Values = Callable[[str, str], np.ndarray]
+
+
+class Interval(NamedTuple):
+    """An estimate with its 95 % confidence interval; NaN bounds where the seeds are too few for one."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def verdict(interval: Interval, region: tuple[float, float]) -> str:
+    """Whether an interval lies inside, outside or across the border of a region (low, high)."""
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return UNDECIDED
+    if region[0] <= interval.low and interval.high <= region[1]:
+        return HOLDS
+    return FAILS if interval.high < region[0] or interval.low > region[1] else UNDECIDED
+
+
+def mean_interval(values: np.ndarray) -> Interval:
+    """Mean of values with Student's interval."""
+    values = np.asarray(values, "float64")
+    n, mean = len(values), float(values.mean()) if len(values) else math.nan
+    if n < 2:
+        return Interval(mean, math.nan, math.nan)
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * values.std(ddof=1) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a source says, and what is to be measured for it.
+
+    Attributes:
+        words: the source's claim.
+        measure: the name of a measure of a run.
+        region: (low, high), in which the claim is true; ∞ where there is no bound.
+    """
+
+    words: str
+    measure: str
+    region: tuple[float, float]
+
+    unit: ClassVar[str] = ""
+
+    def interval(self, values: Values) -> Interval:
+        raise NotImplementedError
+
+    def formula(self) -> str:
+        """What is measured, for people."""
+        raise NotImplementedError
+
+    def judge(self, values: Values) -> dict[str, Any]:
+        """The claim with its interval and verdict, as plain data."""
+        interval = self.interval(values)
+        return {
+            "claim": self.words,
+            "measured": self.formula(),
+            **{name: None if math.isnan(value) else value for name, value in interval._asdict().items()},
+            "expected": [None if math.isinf(bound) else bound for bound in self.region],
+            "verdict": verdict(interval, self.region),
+        }
+
+
+@dataclass(frozen=True)
+class Mean(Claim):
+    """About a weighted sum of configurations, paired by seed: a level (one with weight 1), a difference (1 and −1),
+    or an interaction (a difference of differences)."""
+
+    of: Mapping[str, float]
+
+    def interval(self, values: Values) -> Interval:
+        return mean_interval(sum(weight * values(name, self.measure) for name, weight in self.of.items()))
+
+    def formula(self) -> str:
+        terms = [f"{'−' if weight < 0 else '+'} {_factor(weight)}{name}" for name, weight in self.of.items()]
+        return f"{self.measure}: {' '.join(terms).removeprefix('+ ')}"
+
+
+@dataclass(frozen=True)
+class Ratio(Claim):
+    """About a ratio of two configurations, paired by seed: the geometric mean over seeds."""
+
+    of: tuple[str, str]
+
+    def interval(self, values: Values) -> Interval:
+        above, below = (np.log(values(name, self.measure)) for name in self.of)
+        return Interval(*np.exp(mean_interval(above - below)).tolist())
+
+    def formula(self) -> str:
+        return f"{self.measure}: {self.of[0]} / {self.of[1]}"
+
+
+@dataclass(frozen=True)
+class Spread(Claim):
+    """About how much more one configuration varies from seed to seed than another.
+
+    Brown and Forsythe (1974) compare the absolute deviations from the medians by an analysis of variance; of two
+    groups that is the t-test, whose interval of the difference is used here. (A spread over 5 seeds says little:
+    take 10.)
+    """
+
+    of: tuple[str, str]
+
+    def interval(self, values: Values) -> Interval:
+        more, less = (np.abs(v - np.median(v)) for v in (values(name, self.measure) for name in self.of))
+        n, m = len(more), len(less)
+        estimate = float(more.mean() - less.mean()) if n and m else math.nan
+        if n < 3 or m < 3:
+            return Interval(estimate, math.nan, math.nan)
+        pooled = (more.var(ddof=1) * (n - 1) + less.var(ddof=1) * (m - 1)) / (n + m - 2)
+        half = stats.t.ppf(0.5 + CONFIDENCE / 2, n + m - 2) * math.sqrt(pooled * (1 / n + 1 / m))
+        return Interval(estimate, estimate - half, estimate + half)
+
+    def formula(self) -> str:
+        return f"spread over seeds of {self.measure}: {self.of[0]} − {self.of[1]}"
+
+
+@dataclass(frozen=True)
+class Share(Claim):
+    """About the share of seeds in which a measure is at least 1, with Clopper and Pearson's interval (1934)."""
+
+    of: str
+
+    def interval(self, values: Values) -> Interval:
+        found = values(self.of, self.measure) >= 1
+        if not len(found):
+            return Interval(math.nan, math.nan, math.nan)
+        exact = stats.binomtest(int(found.sum()), len(found)).proportion_ci(CONFIDENCE, "exact")
+        return Interval(float(found.mean()), float(exact.low), float(exact.high))
+
+    def formula(self) -> str:
+        return f"share of seeds with {self.measure}: {self.of}"
+
+
+def _factor(weight: float) -> str:
+    return "" if abs(weight) == 1 else f"{abs(weight):g} · "
