@@ -158,7 +158,7 @@ def collapse(name: str, run: Run) -> Figure:
         _subtitle(ax, title + ("" if line is None else f" (dashed: {line:g})"))
         ax.set_yticks(places, [f"unit {i}" for i, _ in units])
         ax.tick_params(axis="y", length=0)
-    ax.invert_yaxis()
+    ax.set_ylim(len(units) - 0.4, -0.6)
     keys = {"active": ALIVE, "inactive": COLLAPSED}
     handles = [Line2D([], [], marker="s", linestyle="", color=color, label=label) for label, color in keys.items()]
     figure.legend(handles=handles, loc="outside upper right", ncols=2)
@@ -221,18 +221,18 @@ def factors(runs: Runs, values: np.ndarray, names: Sequence[str]) -> Figure:
         values: the factors of the encoded test images, `(n, factors)`.
         names: of the factors.
     """
-    figure = Figure(figsize=(4.1 * len(names) + 0.6, 4.1 * len(runs)), layout="constrained")
-    axes = figure.subplots(len(runs), len(names), squeeze=False)
-    for row, (name, run) in zip(axes, runs.items(), strict=True):
+    figure = Figure(figsize=(4.1 * len(names), 3.9 * len(runs)), layout="constrained")
+    for (name, run), part in zip(runs.items(), np.atleast_1d(figure.subfigures(len(runs), 1)), strict=True):
+        part.suptitle(name, x=0.01, ha="left", fontweight="bold")
         mean, _, plane = _codes(run, 2)
         limit = max(geometry.scatter_limit(mean), 2.25)
-        for ax, factor, value in zip(row, names, values[: len(mean)].T, strict=True):
+        size = np.clip(30_000 / len(mean), 3, 30)
+        for ax, factor, value in zip(part.subplots(1, len(names)), names, values[: len(mean)].T, strict=True):
             figures.prior_rings(ax, limit)
-            points = ax.scatter(*mean.T, s=np.clip(30_000 / len(mean), 3, 30), c=value, cmap="viridis", linewidths=0)
+            points = ax.scatter(*mean.T, s=size, c=value, cmap="viridis", linewidths=0)
             figures.square_view(ax, limit, plane)
             _subtitle(ax, f"coloured by {factor}")
-            figure.colorbar(points, ax=ax, shrink=0.7, label=factor)
-        row[0].set_title(name)
+            part.colorbar(points, ax=ax, shrink=0.8)
     return figure
 
 

@@ -124,14 +124,14 @@ class Spread(Claim):
     of: tuple[str, str]
 
     def interval(self, values: Values) -> Interval:
-        more, less = (np.abs(v - np.median(v)) for v in (values(name, self.measure) for name in self.of))
-        n, m = len(more), len(less)
-        estimate = float(more.mean() - less.mean()) if n and m else math.nan
-        if n < 3 or m < 3:
-            return Interval(estimate, math.nan, math.nan)
+        groups = [values(name, self.measure) for name in self.of]
+        if min(map(len, groups)) < 3:
+            return Interval(math.nan, math.nan, math.nan)
+        more, less = (np.abs(group - np.median(group)) for group in groups)
+        n, m, difference = len(more), len(less), float(more.mean() - less.mean())
         pooled = (more.var(ddof=1) * (n - 1) + less.var(ddof=1) * (m - 1)) / (n + m - 2)
         half = stats.t.ppf(0.5 + CONFIDENCE / 2, n + m - 2) * math.sqrt(pooled * (1 / n + 1 / m))
-        return Interval(estimate, estimate - half, estimate + half)
+        return Interval(difference, difference - half, difference + half)
 
     def formula(self) -> str:
         return f"spread over seeds of {self.measure}: {self.of[0]} − {self.of[1]}"

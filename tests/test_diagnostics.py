@@ -1,4 +1,4 @@
-"""Unit statistics: a perfect, a dead and a redundant unit, and the slow version."""
+"""Diagnostics of units: a perfect, a dead and a redundant unit, slow versions, closed forms."""
 
 import math
 
@@ -62,3 +62,124 @@ def test_refusals():
         diagnostics.units(np.zeros((0, 2)), np.zeros((0, 2)))
     with pytest.raises(InputError, match="broadcasts to the mean's"):
         diagnostics.units(np.zeros((4, 2)), np.zeros((4, 3)))
+
+
+def test_the_sum_of_variances_is_that_of_the_aggregate_posterior():
+    mean, log_var = encodings(200_000)
+    statistics = diagnostics.units(mean, log_var)
+    z = mean + np.exp(0.5 * log_var) * np.random.default_rng(1).standard_normal(mean.shape)
+    np.testing.assert_allclose(statistics.total_var, z.var(axis=0), rtol=0.02)
+    assert statistics.active_by_variance.tolist() == [True, False, True]
+    # two clusters at ±1 have the sum 1 as well, and are far from the prior
+    two = diagnostics.units(np.array([[-1.0], [1.0]]), np.full((2, 1), -9.0))
+    assert two.total_var[0] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_best_scale_of_a_unit_has_the_sum_one():
+    """What the docstring says: the KL of a unit multiplied by a is least where the sum is 1."""
+    rng = np.random.default_rng(2)
+    mean, log_var = rng.normal(0, 2, (5000, 1)), rng.normal(-1, 0.5, (5000, 1))
+    mean -= mean.mean()
+    scales = np.exp(np.linspace(-3, 3, 6001))
+    second = np.mean(np.square(mean) + np.exp(log_var))
+    kl = 0.5 * (scales**2 * second - 1 - 2 * np.log(scales) - log_var.mean())
+    a = scales[kl.argmin()]
+    best = diagnostics.units(a * mean, log_var + 2 * np.log(a))
+    assert best.total_var[0] == pytest.approx(1, abs=0.01)
+    assert best.kl[0] == pytest.approx(kl.min(), abs=1e-3)
+
+
+# -- a unit replaced by the prior --------------------------------------------------------------------------------
+
+
+def test_replacing_a_perfect_a_dead_and_a_duplicated_unit():
+    rng = np.random.default_rng(3)
+    z = rng.standard_normal((4000, 4)).astype("float32")
+    z[:, 3] = z[:, 2]
+    x = np.column_stack([z[:, 0], z[:, 2]])  # unit 1 is not read; units 2 and 3 are averaged
+
+    def nll(z):
+        return np.square(x - np.column_stack([z[:, 0], 0.5 * (z[:, 2] + z[:, 3])])).sum(axis=1)
+
+    # E (a − b)² of independent draws is 2; of a half of the difference, 2 / 4
+    np.testing.assert_allclose(diagnostics.replacement_loss(nll, z), [2, 0, 0.5, 0.5], atol=0.1)
+    np.testing.assert_array_equal(diagnostics.replacement_loss(nll, z), diagnostics.replacement_loss(nll, z))
+
+
+def test_replacing_units_of_any_shape():
+    z = np.random.default_rng(4).standard_normal((50, 2, 3)).astype("float32")
+    losses = diagnostics.replacement_loss(lambda z: z[:, 1, 2] ** 2, z)
+    assert losses.shape == (2, 3)
+    assert np.flatnonzero(losses).tolist() == [5]
+
+
+# -- when a unit died ----------------------------------------------------------------------------------------------
+
+
+def test_lifetimes():
+    alive, dead = 0.5, 0.001
+    var_mean = np.array(
+        [  # lives on, dies, never lived, died and came back, dies at once, was only ever random
+            [alive, alive, dead, dead, dead, alive],  # the untrained model
+            [alive, alive, dead, alive, alive, dead],
+            [alive, alive, dead, dead, dead, dead],
+            [alive, dead, dead, alive, dead, dead],
+        ]
+    )
+    history = diagnostics.UnitHistory(np.arange(4) * 10, np.array([0, 0.5, 1.0, 1.5]), var_mean)
+    born, died = history.lifetimes()
+    np.testing.assert_array_equal(born, [0.5, 0.5, np.nan, 0.5, 0.5, np.nan])
+    np.testing.assert_array_equal(died, [np.nan, 1.5, np.nan, np.nan, 1.0, np.nan])
+    assert history.lifetimes().alive.tolist() == [True, False, False, True, False, False]
+    assert len(history.frames()) == 4
+    assert history.frames()[3].active.tolist() == [True, False, False, True, False, False]
+    untrained = diagnostics.UnitHistory(np.zeros(1, int), np.zeros(1), var_mean[:1])
+    assert np.isnan(untrained.lifetimes()).all()
+
+
+# -- the shape of codes ----------------------------------------------------------------------------------------------
+
+
+def test_whitening_takes_place_scale_and_slant_away():
+    rng = np.random.default_rng(5)
+    codes = rng.standard_normal((5000, 3)) @ np.array([[3, 1, 0], [0, 0.1, 0], [0, 0, 0]]) + 7
+    white = diagnostics.whiten(codes)
+    assert white.shape == (5000, 2)  # the third direction has no variance
+    np.testing.assert_allclose(np.cov(white, rowvar=False), np.eye(2), atol=1e-9)
+    np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-9)
+    with pytest.raises(InputError, match="n above the units"):
+        diagnostics.whiten(codes[:3])
+
+
+@pytest.mark.parametrize("units", [1, 2, 3])
+def test_the_divergence_of_gaussian_codes_is_zero(units):
+    rng = np.random.default_rng(6)
+    values = [diagnostics.gaussian_divergence(rng.standard_normal((10_000, units))) for _ in range(20)]
+    assert np.mean(values) == pytest.approx(0, abs=1e-3)  # the bias is taken away
+    assert np.std(values) < 0.003
+
+
+def test_the_divergence_of_other_codes():
+    rng = np.random.default_rng(7)
+    half = np.abs(rng.standard_normal((10_000, 2)))
+    # a quarter of the cells, evenly: ln 4
+    assert diagnostics.gaussian_divergence(half) == pytest.approx(math.log(4), abs=0.03)
+    assert diagnostics.gaussian_divergence(np.zeros((10_000, 2)) + 0.01) == pytest.approx(math.log(400), abs=0.03)
+    with pytest.raises(InputError, match="expected at most 6 units"):
+        diagnostics.gaussian_divergence(rng.standard_normal((100, 7)))
+
+
+# -- what can be read from codes -------------------------------------------------------------------------------------
+
+
+def test_regression_on_codes_that_know_bend_and_dont_know():
+    rng = np.random.default_rng(8)
+    factors = rng.uniform(-1, 1, (2000, 2))
+    straight, noise = factors @ [[1, 2], [0, 1]], factors[::-1]
+    bent = np.column_stack([np.sin(2 * factors[:, 0]), np.cos(2 * factors[:, 0]), factors[:, 1]])
+    assert diagnostics.held_out_linear_r2(straight, factors).min() > 0.999
+    assert diagnostics.held_out_r2(straight, factors).min() > 0.99
+    assert diagnostics.held_out_linear_r2(bent, factors)[0] < 0.9 < 0.99 < diagnostics.held_out_r2(bent, factors)[0]
+    assert diagnostics.held_out_r2(noise, factors).max() < 0.05
+    with pytest.raises(InputError, match="as many as there are inputs"):
+        diagnostics.held_out_r2(straight, factors[:5])

@@ -53,13 +53,12 @@ class UnitHistory:
         weights are random; the first measurement therefore doesn't count.
         """
         active, epochs = self.active[self.epochs > 0], self.epochs[self.epochs > 0]
-        frames, units = active.shape
-        born, died = np.full((2, units), np.nan)
-        lived = active.any(axis=0)
-        born[lived] = epochs[active.argmax(axis=0)[lived]]
-        last = frames - 1 - active[::-1].argmax(axis=0) if frames else np.zeros(units, int)
-        dead = lived & (last < frames - 1)
-        died[dead] = epochs[last[dead] + 1]
+        frames = np.arange(len(epochs))[:, None]
+        first = np.where(active, frames, len(epochs)).min(axis=0, initial=len(epochs))
+        last = np.where(active, frames, -1).max(axis=0, initial=-1)
+        times = np.append(epochs, np.nan)  # after the last measurement nothing is known
+        born = times[first]
+        died = np.where(last < 0, np.nan, times[last + 1])
         return Lifetimes(born, died)
 
     def frames(self) -> list[UnitStatistics]:

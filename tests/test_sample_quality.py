@@ -1,0 +1,101 @@
+"""Scores of samples, against closed forms and slow versions, and the classifier behind them."""
+
+import numpy as np
+import pytest
+
+from keras_vae import InputError, datasets, diagnostics, features
+
+
+def test_frechet_distance_of_gaussians_with_known_moments():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((200_000, 3))
+    b = rng.standard_normal((200_000, 3)) * [1, 2, 3] + [0, 0, 5]
+    # diagonal covariances: Σ (σ_a − σ_b)² + ‖μ_a − μ_b‖² = 0 + 1 + 4 + 25
+    assert diagnostics.frechet_distance(a, b) == pytest.approx(30, rel=0.02)
+    assert diagnostics.frechet_distance(b, a) == pytest.approx(diagnostics.frechet_distance(a, b))
+    assert diagnostics.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_distance_against_a_matrix_square_root():
+    from scipy.linalg import sqrtm
+
+    rng = np.random.default_rng(1)
+    a, b = (rng.standard_normal((300, 5)) @ rng.standard_normal((5, 5)) for _ in range(2))
+    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    slow = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(cov_a + cov_b - 2 * sqrtm(cov_a @ cov_b).real)
+    assert diagnostics.frechet_distance(a, b) == pytest.approx(slow, rel=1e-6)
+
+
+def slow_precision_recall(real, generated, k):
+    def share(points, centers):
+        radius = [sorted(np.linalg.norm(center - other) for other in centers)[k] for center in centers]
+        inside = [any(np.linalg.norm(p - c) <= r for c, r in zip(centers, radius, strict=True)) for p in points]
+        return np.mean(inside)
+
+    return share(generated, real), share(real, generated)
+
+
+def test_precision_and_recall_against_the_slow_version():
+    rng = np.random.default_rng(2)
+    real, generated = rng.standard_normal((60, 2)), 0.7 * rng.standard_normal((60, 2)) + 0.8
+    fast = diagnostics.precision_recall(real, generated, k=3)
+    assert fast == pytest.approx(slow_precision_recall(real, generated, 3))
+    assert 0 < fast.recall < fast.precision < 1
+
+
+def test_precision_and_recall_in_the_extreme_cases(monkeypatch):
+    from keras_vae.diagnostics import sample_quality
+
+    monkeypatch.setattr(sample_quality, "ROWS_AT_ONCE", 7)  # several parts, the last one smaller
+    rng = np.random.default_rng(3)
+    real = rng.standard_normal((50, 4))
+    assert diagnostics.precision_recall(real, real) == (1, 1)
+    assert diagnostics.precision_recall(real, real + 100) == (0, 0)
+    one = np.repeat(real[:1], 50, axis=0) + 1e-9 * rng.standard_normal((50, 4))  # a single mode, over and over
+    assert diagnostics.precision_recall(real, one) == pytest.approx((1, 0), abs=0.021)
+    with pytest.raises(InputError, match="equal numbers"):
+        diagnostics.precision_recall(real, real[:-1])
+
+
+def test_confidence_and_balance():
+    certain = np.eye(4)[[0, 1, 2, 3]]
+    assert diagnostics.confidence(certain) == 1
+    assert diagnostics.confidence(np.full((5, 4), 0.25)) == 0.25
+    assert diagnostics.class_balance(certain, np.array([0, 1, 2, 3])) == 1
+    assert diagnostics.class_balance(certain[:1], np.array([0, 1, 2, 3])) == pytest.approx(0.25)
+    assert diagnostics.class_balance(certain[:1], np.array([3])) == 0
+
+
+def test_a_judge_knows_good_samples_from_bad_ones(npz, tmp_path):
+    data = datasets.load(npz)
+    judge = features.Judge(data, images=30, epochs=30, cache=tmp_path)
+    assert judge.n == 30
+    assert judge.accuracy > 0.9
+    noise = np.random.default_rng(0).uniform(size=(30, 8, 8)).astype("float32")
+    bad = judge.score(noise)
+    assert bad.frechet > 5 * judge.floor.frechet
+    assert bad.precision < judge.floor.precision
+    one_class = data.x_test[data.y_test == 0]
+    assert judge.score(np.resize(one_class, (30, 8, 8))).balance < 0.6 < judge.floor.balance
+    with pytest.raises(InputError, match="expected 30, as many as real ones"):
+        judge.score(noise[:3])
+
+
+def test_a_classifier_is_trained_once_and_a_damaged_one_again(npz, tmp_path, monkeypatch):
+    data = datasets.load(npz)
+    first = features.Judge(data, images=30, epochs=2, cache=tmp_path)
+    (file,) = tmp_path.iterdir()
+    assert first.accuracy == features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy
+    file.write_bytes(b"nothing")
+    assert features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
+    monkeypatch.setattr(features, "_train", lambda *args: pytest.fail("trained again"))
+    features.Judge(data, images=30, epochs=2, cache=tmp_path)
+    monkeypatch.undo()
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert features.Judge(data, images=30, epochs=2, cache=blocked).accuracy == first.accuracy
+
+
+def test_data_without_labels_has_no_judge():
+    with pytest.raises(InputError, match="expected labels"):
+        features.Judge(datasets.load("tiles-2k"))

@@ -1,0 +1,54 @@
+"""Where latent points are drawn from, by their moments."""
+
+import numpy as np
+import pytest
+
+from keras_vae import InputError, samplers
+
+
+def codes(n=20_000):
+    rng = np.random.default_rng(0)
+    mean = rng.standard_normal((n, 2)) @ np.array([[2.0, 1.0], [0.0, 0.5]]) + [1, -3]
+    return mean, np.log(np.tile([0.25, 1.0], (n, 1)))
+
+
+def test_the_prior():
+    z = samplers.prior(50_000, 3, seed=0)
+    assert z.shape == (50_000, 3)
+    assert z.dtype == np.float32
+    np.testing.assert_allclose(np.cov(z, rowvar=False), np.eye(3), atol=0.03)
+    assert samplers.prior(4, (2, 3)).shape == (4, 2, 3)
+    np.testing.assert_array_equal(samplers.prior(4, 2, seed=1), samplers.prior(4, 2, seed=1))
+
+
+@pytest.mark.parametrize("sampler", [samplers.moment_matched, samplers.aggregate_posterior])
+def test_both_have_the_moments_of_the_aggregate_posterior(sampler):
+    mean, log_var = codes()
+    z = sampler(100_000, mean, log_var, seed=1)
+    expected = np.cov(mean, rowvar=False) + np.diag([0.25, 1.0])
+    np.testing.assert_allclose(np.cov(z, rowvar=False), expected, atol=0.1)
+    np.testing.assert_allclose(z.mean(axis=0), mean.mean(axis=0), atol=0.05)
+    np.testing.assert_array_equal(sampler(5, mean, log_var, seed=1), sampler(5, mean, log_var, seed=1))
+
+
+def test_codes_without_a_density_and_with_a_dead_unit():
+    mean = codes()[0]
+    mean[:, 1] = 0.5
+    z = samplers.moment_matched(1000, mean, seed=0)
+    np.testing.assert_allclose(z[:, 1], 0.5, atol=1e-6)
+    drawn = samplers.aggregate_posterior(100, mean, seed=0)
+    assert np.isin(drawn[:, 0], mean[:, 0].astype("float32")).all()
+
+
+def test_a_mixture_is_no_gaussian():
+    two = np.repeat([[-5.0], [5.0]], 100, axis=0)
+    z = samplers.aggregate_posterior(1000, two, np.full((200, 1), np.log(0.01)), seed=0)
+    assert (np.abs(z) > 4).all()
+    assert (np.abs(samplers.moment_matched(1000, two, seed=0)) < 4).any()
+
+
+def test_codes_of_any_shape():
+    mean = np.random.default_rng(0).standard_normal((50, 2, 3, 4))
+    assert samplers.moment_matched(7, mean, np.zeros((50, 1, 1, 1))).shape == (7, 2, 3, 4)
+    with pytest.raises(InputError, match="at least two images"):
+        samplers.moment_matched(7, mean[:1])

@@ -1,0 +1,104 @@
+"""Claims and their verdicts."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from keras_vae import verdicts
+from keras_vae.verdicts import FAILS, HOLDS, UNDECIDED, Interval, Mean, Ratio, Share, Spread
+
+INF = math.inf
+
+
+def values_of(table: dict):
+    return lambda name, measure: np.array(table[name, measure], "float64")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "region", "expected"),
+    [
+        (0.2, 0.4, (0.1, INF), HOLDS),
+        (0.05, 0.4, (0.1, INF), UNDECIDED),
+        (-0.2, 0.05, (0.1, INF), FAILS),
+        (-0.05, 0.05, (-0.1, 0.1), HOLDS),
+        (-0.05, 0.15, (-0.1, 0.1), UNDECIDED),  # no difference was shown, but no equivalence either
+        (0.15, 0.2, (-0.1, 0.1), FAILS),
+        (-INF, 0.2, (-INF, 0.3), HOLDS),
+        (math.nan, math.nan, (-INF, INF), UNDECIDED),
+    ],
+)
+def test_verdicts(low, high, region, expected):
+    assert verdicts.verdict(Interval(0.0, low, high), region) == expected
+
+
+def test_the_interval_of_a_mean_is_students():
+    x = np.array([1.0, 2.0, 4.0, 8.0, 9.0])
+    expected = stats.ttest_1samp(x, 0).confidence_interval(0.95)
+    interval = verdicts.mean_interval(x)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert interval.estimate == x.mean()
+    assert math.isnan(verdicts.mean_interval(x[:1]).low)
+
+
+def test_the_interval_covers_the_truth_in_95_of_100_studies():
+    rng = np.random.default_rng(0)
+    intervals = [verdicts.mean_interval(rng.normal(3, 2, 5)) for _ in range(4000)]
+    assert np.mean([i.low <= 3 <= i.high for i in intervals]) == pytest.approx(0.95, abs=0.012)
+
+
+def test_differences_are_paired_by_seed():
+    table = {("a", "loss"): [10.0, 20.0, 30.0], ("b", "loss"): [9.0, 19.0, 29.1]}
+    claim = Mean("a is worse", "loss", (0.5, INF), {"a": 1, "b": -1})
+    judged = claim.judge(values_of(table))
+    assert judged["verdict"] == HOLDS  # unpaired, the seeds' spread would hide it
+    assert judged["estimate"] == pytest.approx(2.9 / 3)
+    assert judged["expected"] == [0.5, None]
+    assert judged["measured"] == "loss: a − b"
+
+
+def test_an_interaction():
+    table = {(c, "m"): [v, v + 0.01, v - 0.01] for c, v in {"a": 5.0, "b": 3.0, "c": 2.0, "d": 1.5}.items()}
+    claim = Mean("", "m", (1, INF), {"a": 1, "b": -1, "c": -1, "d": 1})
+    assert claim.interval(values_of(table)).estimate == pytest.approx(1.5)
+    assert claim.formula() == "m: a − b − c + d"
+    assert Mean("", "m", (1, INF), {"a": 0.5, "b": 0.5}).formula() == "m: 0.5 · a + 0.5 · b"
+
+
+def test_a_ratio_is_a_geometric_mean():
+    table = {("a", "d"): [2.0, 8.0], ("b", "d"): [1.0, 1.0]}
+    interval = Ratio("", "d", (1, INF), ("a", "b")).interval(values_of(table))
+    assert interval.estimate == pytest.approx(4)
+    assert interval.low == pytest.approx(16 / interval.high)
+
+
+def test_a_spread_agrees_with_brown_and_forsythe():
+    rng = np.random.default_rng(1)
+    for scale in (1.0, 1.5, 2.0, 3.0, 5.0):
+        table = {("a", "loss"): rng.normal(0, scale, 10), ("b", "loss"): rng.normal(0, 1, 10)}
+        interval = Spread("", "loss", (0, INF), ("a", "b")).interval(values_of(table))
+        p = stats.levene(*table.values(), center="median").pvalue
+        assert (p < 0.05) == (interval.low > 0 or interval.high < 0)
+    few = {("a", "loss"): [1.0, 2.0], ("b", "loss"): [1.0, 2.0]}
+    assert Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(few))["verdict"] == UNDECIDED
+
+
+def test_a_share():
+    table = {("a", "collapsed"): [0, 1, 2, 0, 0, 3, 0, 0, 1, 0]}
+    interval = Share("", "collapsed", (0.1, INF), "a").interval(values_of(table))
+    assert interval.estimate == 0.4
+    assert (interval.low, interval.high) == pytest.approx((0.1216, 0.7376), abs=1e-3)  # Clopper and Pearson's table
+
+
+def test_what_was_not_measured_is_undecided():
+    table = {("a", "m"): [], ("b", "m"): []}
+    for claim in (
+        Mean("", "m", (0, 1), {"a": 1}),
+        Ratio("", "m", (0, 1), ("a", "b")),
+        Spread("", "m", (0, 1), ("a", "b")),
+    ):
+        judged = claim.judge(values_of(table))
+        assert judged["verdict"] == UNDECIDED
+        assert judged["estimate"] is None
+    assert Share("", "m", (0, 1), "a").judge(values_of(table))["verdict"] == UNDECIDED
