@@ -97,7 +97,8 @@ class Parts(Narrator):
             self._worked += 1
             a_part = (time.monotonic() - self._began) / self._worked
             left = timedelta(seconds=round(a_part * (self.n - self._ended)))
-            super().note(f"{self._title}: {time.monotonic() - began:.0f} s; all done in {left}")
+            if not self.console.is_terminal:
+                super().say(f"{self._title}: {time.monotonic() - began:.0f} s; all done in {left}")
         super().advance(self._ended, self._title)
 
     def say(self, text: str) -> None:

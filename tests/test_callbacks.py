@@ -255,3 +255,56 @@ def test_warmup_refusals(images):
 
     with pytest.raises(kv.InputError, match="give steps= instead"):
         make().fit(endless(), verbose=0, callbacks=[kv.BetaWarmup(1)])
+
+
+# -- the units, measured while they train ------------------------------------------------------------------------
+
+
+def test_a_monitor_measures_what_the_slow_way_measures(images):
+    vae, slow, monitor = make(), EncodeEveryStep(images), kv.UnitMonitor(images, every=2)
+    vae.fit(images, batch_size=32, epochs=2, verbose=0, callbacks=[monitor, slow])
+    history = monitor.history
+    assert history.steps.tolist() == [0, 2, 4, 6]
+    np.testing.assert_allclose(history.epochs, history.steps / 3)
+    for frame, step in enumerate(history.steps):
+        expected = kv.diagnostics.units(*slow.seen[step])
+        np.testing.assert_allclose(history.kl[frame], expected.kl, rtol=1e-4)
+        np.testing.assert_allclose(history.var_mean[frame], expected.var_mean, rtol=1e-4)
+        np.testing.assert_allclose(history.mean_var[frame], expected.mean_var, rtol=1e-4)
+
+
+def test_a_monitor_looks_at_the_end_of_every_epoch_unless_told_otherwise(images):
+    vae, monitor = make(posterior="none"), kv.UnitMonitor(images[:20])
+    with pytest.raises(kv.InputError, match="there are none yet"):
+        _ = monitor.history
+    for _ in range(2):
+        vae.fit(images, batch_size=32, epochs=2, verbose=0, callbacks=[monitor])
+    assert monitor.history.steps.tolist() == [0, 3, 6, 9, 12]
+    assert monitor.history.epochs.tolist() == [0, 1, 2, 3, 4]
+    assert monitor.history.kl is None
+    assert monitor.history.var_mean.shape == (5, 2)
+
+
+def test_a_monitor_watches_anybodys_encoder_of_any_shape(images):
+    image = keras.Input((8, 8))
+    h = keras.layers.Reshape((8, 8, 1))(image)
+    mean, log_var = (keras.layers.Conv2D(2, 3, 4, "same")(h) for _ in range(2))
+    z = kv.GaussianSampling(seed=0)(list(kv.KLDivergence()([mean, log_var])))
+    model = keras.Model(image, keras.layers.Dense(64)(keras.layers.Flatten()(z)))
+    model.compile("adam", "mse")
+    monitor = kv.UnitMonitor(images, encoder=keras.Model(image, [mean, log_var]))
+    model.fit(images, images.reshape(-1, 64), epochs=1, verbose=0, callbacks=[monitor])
+    assert monitor.history.kl.shape == (2, 2 * 2 * 2)
+
+
+def test_a_monitor_sees_units_die(images):
+    """Units are made lively by hand, then killed by a heavy KL."""
+    vae = kv.dense_vae("64-16-2", (8, 8), beta=500.0, seed=0)
+    vae.compile(keras.optimizers.Adam(3e-2))
+    vae.encoder.get_layer("mean").kernel.assign(3 * vae.encoder.get_layer("mean").kernel)
+    monitor = kv.UnitMonitor(images, every=1)
+    vae.fit(images, batch_size=32, epochs=40, verbose=0, callbacks=[monitor])
+    born, died = monitor.history.lifetimes()
+    assert (born <= 1).all()
+    assert ((died > born) & (died < 40)).all()
+    assert not monitor.history.active[-1].any()

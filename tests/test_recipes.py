@@ -1,5 +1,6 @@
 """Recipes, run as their users run them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -51,3 +52,47 @@ def test_full_mnist_gives_the_published_loss(tmp_path):
     assert len(t.between(0, 5)) >= 300
     radius = (t.std[..., 0] * t.std[..., 1]) ** 0.5
     assert radius[-1].mean() < 0.3 * radius[0].mean()
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """A folder of runs that the recipes share, as they do for their users."""
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures"),
+    [
+        ("sampling", {"784-256-2.png", "784-256-32-8-2.png"}),
+        ("latent_3d", {"space.png", "slices.png"}),
+        ("latent_4d", {"81-images.png", "seeds.png"}),
+        ("collapse", {"samples.png", "timelines.png", "units-784-256-32-24-16.png"}),
+        ("tiles", {"codes.png", "reconstructions.png", "samples.png"}),
+    ],
+)
+def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
+    done = recipe(f"{name}.py", "--quick", "--seeds", 1, "--out", studies)
+    assert done.returncode == 0, done.stderr
+    assert "undecided" in done.stdout or name == "tiles"
+    folder = studies / name
+    assert pictures <= {path.name for path in (folder / "figures").iterdir()}
+    content = json.loads((folder / "study.json").read_text())
+    assert content["seeds"] == content["epochs"] == 1
+    assert {claim["verdict"] for claim in content["claims"]} <= {"undecided"}
+    measured = {key for run in content["runs"] for key in run["measures"]}
+    for claim in content["claims"]:
+        assert claim["estimate"] is not None or claim["measured"].startswith("spread"), claim
+    assert {"loss", "reconstruction", "active units"} <= measured
+    for row in content["runs"]:  # a model without a density has no KL, and one with has no penalty
+        assert ("kl" in row["measures"]) != ("penalty" in row["measures"])
+    for line in done.stdout.splitlines():
+        if line.startswith(str(studies)):
+            assert Path(line).stat().st_size > 500
+    if name == "latent_3d":
+        assert len(list((folder / "videos").glob("*.mp4"))) == 4
+
+
+def test_a_recipe_stays_short():
+    for path in RECIPES.glob("*.py"):
+        assert len(path.read_text().splitlines()) < 100, path.name

@@ -1,0 +1,141 @@
+"""A study from its configurations to its verdicts, at toy size."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from keras_vae import InputError, features, study
+from keras_vae.study import ReportTable, Study
+from keras_vae.verdicts import HOLDS, UNDECIDED, Mean
+
+WIDE, NARROW = "64-16-2", "64-4-2"
+
+
+@pytest.fixture
+def toy(npz, tmp_path, monkeypatch):
+    """A study of two nets, and what it takes to run it."""
+    monkeypatch.setattr(features, "cache_folder", lambda: tmp_path / "cache")
+
+    def draw(results):
+        path = results.folder / "figures" / "a.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("drawn")
+        return [path]
+
+    return Study(
+        name="toy",
+        title="Toy nets",
+        configs={net: {"architecture": net, "batch_size": 40, "record_per_label": 2} for net in (WIDE, NARROW)},
+        measures=["loss", "kl", "penalty", "pixels"],
+        claims=[
+            Mean("losses are finite", "loss", (-math.inf, 1e6), {WIDE: 1}),
+            Mean("nobody measures this", "beauty", (0, math.inf), {WIDE: 1}),
+        ],
+        draw=draw,
+        measure=lambda run, data: {"pixels": float(data.x_test[0].size)},
+        tables=lambda results: [ReportTable("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
+    )
+
+
+def run(toy, npz, out, epochs=1, seeds=2, quick=True):
+    return toy.run(str(npz), epochs, seeds, out, quick)
+
+
+def test_from_configurations_to_verdicts(toy, npz, tmp_path, capsys):
+    results = run(toy, npz, tmp_path / "out")
+    assert capsys.readouterr().out.startswith("Toy nets: 4 trainings of 1 epochs on ")
+    names = {path.name for path in (tmp_path / "out" / "runs").iterdir()}
+    assert names == {
+        f"{net}_diagonal_blobs_1-epochs_batch_size-40_record_per_label-2_seed-{s}"
+        for net in (WIDE, NARROW)
+        for s in (0, 1)
+    }
+    losses = [results.run(WIDE, seed).metrics["test"]["loss"] for seed in (0, 1)]
+    assert results.values(WIDE, "loss").tolist() == losses
+    assert losses[0] != losses[1]
+    content = json.loads((tmp_path / "out" / "toy" / "study.json").read_text())
+    assert content["configs"][NARROW]["architecture"] == NARROW
+    assert [row["measures"]["loss"] for row in content["runs"] if row["config"] == WIDE] == losses
+    assert [claim["verdict"] for claim in content["claims"]] == [UNDECIDED, UNDECIDED]  # toy size decides nothing
+    assert content["claims"][1]["estimate"] is None
+    assert content["tables"][0]["rows"] == [["0"], ["1"]]
+    assert len(content["dataset"]["digest"]) == 64
+
+
+def test_the_report(toy, npz, tmp_path, capsys):
+    results = run(toy, npz, tmp_path / "out", quick=False)
+    assert [claim["verdict"] for claim in results.verdicts] == [HOLDS, UNDECIDED]
+    capsys.readouterr()
+    results.report()
+    said = capsys.readouterr().out
+    markdown = (tmp_path / "out" / "toy" / "study.md").read_text()
+    mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
+    for text in (said, markdown):
+        assert f"{mean:.2f} ± {spread:.2f}" in text or f"{mean:.1f} ± {spread:.2f}" in text
+        assert "losses are finite" in text
+        assert "beauty: 64-16-2 was not measured" in text
+        assert "64.00 ± 0.00" in text
+        assert "penalty" not in text  # what no configuration has isn't shown
+    assert f"python recipes/toy.py --dataset {npz} --epochs 1 --seeds 2" in markdown
+    paths = [line for line in said.splitlines() if line.startswith(str(tmp_path))]
+    assert [path.rsplit("/", 1)[1] for path in paths] == ["a.png", "study.json", "study.md"]
+
+
+def test_what_is_finished_is_not_trained_again(toy, npz, tmp_path, capsys):
+    first = run(toy, npz, tmp_path / "out", seeds=1)
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").rglob("model.keras")}
+    again = run(toy, npz, tmp_path / "out", seeds=2)
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert again.rows[WIDE, 0] == first.rows[WIDE, 0]
+    assert len(again.rows) == 4
+    said = capsys.readouterr().out
+    assert "1/2 64-16-2, seed 0: " in said
+    assert "3/4 64-16-2, seed 1: " in said
+    assert "1/4" not in said  # what was there already is not told of
+
+
+def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
+    from keras_vae import evaluation
+
+    calls = []
+
+    def interrupt(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    real = evaluation.evaluate
+    monkeypatch.setattr(evaluation, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(toy, npz, tmp_path / "out", seeds=1)
+    assert "Stopped at 2/2 64-4-2, seed 0; all until then is kept" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "toy").exists()
+    assert len(run(toy, npz, tmp_path / "out", seeds=1).rows) == 2
+
+
+def test_data_without_labels_is_studied_without_a_judge(toy, tmp_path):
+    images = np.random.default_rng(0).uniform(size=(90, 8, 8)).astype("float32")
+    np.savez(tmp_path / "plain.npz", x_train=images, x_test=images[:40])
+    results = run(toy, tmp_path / "plain.npz", tmp_path / "out", seeds=1)
+    assert not len(results.values(WIDE, "Fréchet distance, prior"))
+    assert len(results.values(WIDE, "roundness of the codes"))
+
+
+def test_refusals_come_before_any_training(toy, npz, tmp_path):
+    with pytest.raises(InputError, match="seeds: expected at least 1"):
+        run(toy, npz, tmp_path / "out", seeds=0)
+    with pytest.raises(InputError, match="epochs"):
+        run(toy, npz, tmp_path / "out", epochs=0)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(InputError, match="expected a folder that can be written"):
+        run(toy, npz, blocked)
+    assert not (tmp_path / "out").exists()
+
+
+def test_numbers_for_tables():
+    shown = [study.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6)]
+    assert shown == ["–", "0.00", "−1.23", "151.0", "12346"]
