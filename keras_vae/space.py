@@ -29,8 +29,8 @@ class Guides:
         angle = np.linspace(0, 2 * np.pi, POINTS_IN_A_CIRCLE)
         circle = 2 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)])
         self._circles = [circle, circle[:, [0, 2, 1]], circle[:, [2, 0, 1]]]
-        length = 0.94 * max(ax.get_xlim())
-        self._ends = length * np.eye(3)
+        self._limit = max(ax.get_xlim())
+        self._ends = 0.9 * self._limit * np.eye(3)
         style = {"animated": True, "clip_on": False}
         self.circles = ax.add_collection(LineCollection([], colors=figures.PRIOR_COLOR, linewidths=0.6, **style))
         self.axes = ax.add_collection(LineCollection([], colors=AXIS_COLOR, linewidths=0.9, alpha=0.55, **style))
@@ -52,7 +52,8 @@ class Guides:
         ends = self._ends @ view
         self.axes.set_segments(np.stack([np.zeros((3, 2)), ends[:, :2]], axis=1))
         for name, end in zip(self.names, ends, strict=True):
-            name.set_position(1.05 * end[:2])
+            # beyond the end, but not far away where the axis points at the eye
+            name.set_position(end[:2] * (1 + 0.06 * self._limit / max(np.linalg.norm(end[:2]), 0.3 * self._limit)))
 
     def draw(self) -> None:
         """Draws them on what the canvas holds already, as an animation does."""

@@ -102,7 +102,8 @@ class Study:
         if seeds < 1:
             raise InputError(f"seeds: expected at least 1; received {seeds}.")
         trainings = len(self.configs) * seeds
-        print(f"{self.title}: {trainings} trainings of {epochs} epochs on {dataset}, into {out}", flush=True)
+        size = f"{_count(trainings, 'training')} of {_count(epochs, 'epoch')}"
+        print(f"{self.title}: {size} on {dataset}, into {out}", flush=True)
         from keras_vae.experiment import Config
 
         configs = {
@@ -136,7 +137,7 @@ class Study:
         import keras
 
         keras.backend.clear_session()
-        gc.collect()  # models refer to themselves, and each holds its compiled steps
+        gc.collect()  # models refer to themselves; (TensorFlow keeps their compiled steps, some 50 MB each)
         return row
 
 
@@ -253,10 +254,9 @@ class Results:
         return self.study.tables(self) if self.study.tables else []
 
     def description(self) -> str:
-        seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         size = "Toy size, which decides nothing. " if self.quick else ""
         return (
-            f"{size}{self.dataset}, {self.epochs} epochs, {seeds}, Adam 1e-3, batches of 128; test images, losses in "
+            f"{size}{self.dataset}, {_count(self.epochs, 'epoch')}, {_count(self.seeds, 'seed')}, Adam 1e-3, batches of 128; test images, losses in "
             f"nats per image; mean ± standard deviation over seeds. {self.minutes():.0f} minutes of training."
         )
 
@@ -311,6 +311,10 @@ def _region(low: float | None, high: float | None) -> str:
     if high is None:
         return f"above {number(low)}"
     return f"below {number(high)}" if low is None else f"within {number(low)} … {number(high)}"
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def number(value: float | None) -> str:

@@ -104,6 +104,10 @@ def write_turn(
         figure.text(0.03, 0.962, title, fontsize=13 * size / 720, fontweight="bold", color="#1d2430", va="center")
         cloud = space.Cloud(ax, mean, labels, space.limit(mean), units)
         cloud.points.set_animated(True)
+        if labels is not None:
+            figure.legend(
+                handles=figures.label_keys(labels), loc="lower center", ncols=10, handletextpad=0, columnspacing=1
+            )
         canvas.draw()
     still, pixels = canvas.copy_from_bbox(figure.bbox), np.asarray(canvas.buffer_rgba())
 

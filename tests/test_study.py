@@ -45,7 +45,7 @@ def run(toy, npz, out, epochs=1, seeds=2, quick=True):
 
 def test_from_configurations_to_verdicts(toy, npz, tmp_path, capsys):
     results = run(toy, npz, tmp_path / "out")
-    assert capsys.readouterr().out.startswith("Toy nets: 4 trainings of 1 epochs on ")
+    assert capsys.readouterr().out.startswith("Toy nets: 4 trainings of 1 epoch on ")
     names = {path.name for path in (tmp_path / "out" / "runs").iterdir()}
     assert names == {
         f"{net}_diagonal_blobs_1-epochs_batch_size-40_record_per_label-2_seed-{s}"
