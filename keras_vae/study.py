@@ -254,10 +254,11 @@ class Results:
         return self.study.tables(self) if self.study.tables else []
 
     def description(self) -> str:
-        size = "Toy size, which decides nothing. " if self.quick else ""
+        toy = "Toy size, which decides nothing. " if self.quick else ""
+        trained = f"{self.dataset}, {_count(self.epochs, 'epoch')}, {_count(self.seeds, 'seed')}"
         return (
-            f"{size}{self.dataset}, {_count(self.epochs, 'epoch')}, {_count(self.seeds, 'seed')}, Adam 1e-3, batches of 128; test images, losses in "
-            f"nats per image; mean ± standard deviation over seeds. {self.minutes():.0f} minutes of training."
+            f"{toy}{trained}, Adam 1e-3, batches of 128; test images, losses in nats per image; mean ± standard "
+            f"deviation over seeds. {self.minutes():.0f} minutes of training."
         )
 
     def markdown(self) -> str:
