@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "architecture", "callbacks", "datasets", "diagnostics", "errors", "evaluation", "experiment", "features", "figures",
     "gallery", "geometry", "layers", "likelihoods", "models", "panels", "runs", "samplers", "space", "stepping",
-    "study", "tiles", "trajectory", "verdicts", "video",
+    "study", "tables", "tiles", "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",

@@ -1,4 +1,4 @@
-"""The command line: `keras-vae train` makes a run folder, `keras-vae draw` its pictures."""
+"""The command line: `keras-vae train` makes a run folder, `draw` its pictures, `evaluate` its audit."""
 
 import sys
 from collections.abc import Callable
@@ -69,6 +69,58 @@ def draw(
     drawn = gallery.draw(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
     for path in drawn:
         print(path)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again.")] = False,
+) -> None:
+    """Audit a trained model: what its latent units carry, and how good its samples are."""
+    from keras_vae import datasets, evaluation, features
+    from keras_vae.runs import Run
+
+    opened = Run.open(run)
+    _ = opened.metrics  # refuses an unfinished run before anything is loaded
+    data = datasets.load(opened.config["config"]["dataset"])
+    judge = None
+    if data.y_train is not None and data.y_test is not None:
+        print("Samples are judged by a small classifier, trained once a data set", flush=True)
+        judge = features.Judge(data)
+    print_evaluation(evaluation.evaluate(opened, data, judge, overwrite))
+    print(opened.path / "evaluation.json")
+
+
+def print_evaluation(evaluation: dict) -> None:
+    """The units and the samples' scores of an evaluation as tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from keras_vae import tables
+
+    console = Console(highlight=False)
+    shown = []
+    if evaluation["units"]:
+        shown.append(("latent units, the liveliest first", *tables.units(evaluation["units"])))
+    if "samples" in evaluation:
+        names = {"prior": "z from N(0, I)", "moment_matched": "z moment-matched", "floor": "training images"}
+        scores = evaluation["samples"]
+        rows = [[name, *(tables.number(scores[source][s]) for source in names)] for name, s in SCORES.items()]
+        shown.append((f"{evaluation['judge']['images']:,} samples", ["", *names.values()], rows))
+    for title, head, rows in shown:
+        table = Table(*head, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+
+
+SCORES = {
+    "Fréchet distance (in the classifier's features)": "frechet",
+    "precision": "precision",
+    "recall": "recall",
+    "confidence of the classifier": "confidence",
+    "balance of the classes": "balance",
+}
 
 
 def print_results(folder: Path) -> None:

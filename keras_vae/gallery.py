@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from keras_vae import figures, geometry
+from keras_vae.diagnostics import UnitHistory
 from keras_vae.runs import Run, atomic
 from keras_vae.trajectory import Trajectory
 
+MOST_UNITS = 128  # whose timelines are drawn
 LONGEST_VIDEO = 600  # frames, of a video of the whole training; more recorded ones are left out evenly
 
 
@@ -48,6 +51,8 @@ def draw(
         drawn.append(_save(manifold(run), run, "manifold"))
         drawn.append(_save(reconstructions(run), run, "reconstructions"))
         drawn.append(_save(samples(run), run, "samples"))
+        if 2 < run.metrics["n_units"] <= MOST_UNITS:
+            drawn.append(_save(units(run), run, "units"))
     if video and run.trajectory.mean.shape[2] > 1:
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
         if gif:
@@ -202,6 +207,19 @@ def samples(run: Run) -> Figure:
     figures.image_grid(ax, images, 10, gap=2)
     ax.set_title(f"{title(run)}\n")
     ax.text(0, 1.012, f"{len(images)} samples, z from N(0, I)", transform=ax.transAxes, fontsize=9)
+    return figure
+
+
+def units(run: Run) -> Figure:
+    """The KL of every latent unit through training, and when one died."""
+    history = UnitHistory(**run.arrays("unit_history"))
+    figure = Figure(figsize=(7.6, 1.8 + 0.24 * history.var_mean.shape[1]), layout="constrained")
+    ax = figure.subplots()
+    quantity = "Var[μ]" if history.kl is None else "KL, nats"
+    drawn = figures.unit_timeline(ax, history, LogNorm(1e-3, 5))
+    figure.colorbar(drawn, ax=ax, label=quantity, extend="both")
+    ax.set_title(f"{title(run)}\n")
+    ax.text(0, 1.02, "latent units; a cross marks the death of one", transform=ax.transAxes, fontsize=9)
     return figure
 
 

@@ -24,6 +24,7 @@ from keras_vae.cli import guarded
 from keras_vae.errors import InputError
 from keras_vae.progress import Narrator, Parts
 from keras_vae.runs import Run, write_json, write_text
+from keras_vae.tables import ABSENT, markdown, number
 from keras_vae.verdicts import UNDECIDED, Claim
 
 QUICK = {"dataset": "mnist-5k", "epochs": 1, "seeds": 2}
@@ -267,13 +268,13 @@ class Results:
             f"# {self.study.title}",
             f"\n{self.description()}",
             f"\n    {self.command()}\n",
-            *_markdown_table(head, rows),
+            *markdown(head, rows),
         ]
         for title, head, rows in self.tables():
-            lines += [f"\n## {title}\n", *_markdown_table(head, rows)]
+            lines += [f"\n## {title}\n", *markdown(head, rows)]
         if self.study.claims:
             claims = [[one["claim"], *_measured(one), one["verdict"]] for one in self.verdicts]
-            lines += ["\n## What the source says\n", *_markdown_table(CLAIM_HEAD, claims)]
+            lines += ["\n## What the source says\n", *markdown(CLAIM_HEAD, claims)]
         return "\n".join(lines) + "\n"
 
     def report(self) -> None:
@@ -295,7 +296,6 @@ class Results:
             print(path)
 
 
-ABSENT = "–"
 CLAIM_HEAD = ["the source says", "measured", "95 % interval", "would hold", "verdict"]
 
 
@@ -318,25 +318,12 @@ def _count(n: int, thing: str) -> str:
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
-def number(value: float | None) -> str:
-    """A number for a table: to two decimals, large ones to fewer."""
-    if value is None:
-        return ABSENT
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
 def _mean_and_spread(values: np.ndarray) -> str:
     if not len(values):
         return ABSENT
     if len(values) == 1:
         return number(values[0])
     return f"{number(values.mean())} ± {number(values.std(ddof=1))}"
-
-
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
 def _judge(data: datasets.Dataset, narrator: Narrator, options: dict):

@@ -10,7 +10,8 @@ one. It names neither optimizer nor epochs: ours are Adam, 1e-3, batches of 128,
 
 from math import inf
 
-from keras_vae.study import ReportTable, Results, Study, number
+from keras_vae import tables
+from keras_vae.study import ReportTable, Results, Study
 from keras_vae.verdicts import Mean, Ratio
 
 DEEP_8, SHALLOW_8 = "784-256-32-16-8", "784-256-32-8"
@@ -27,31 +28,10 @@ CLAIMS = [
     Ratio("with 16 the deeper net yet generates slightly better", PRIOR, (1.05, inf), (SHALLOW_16, DEEP_16)),
 ]
 
-HEAD = {
-    "kl": "KL, nats",
-    "var_mean": "Var[μ]",
-    "mean_var": "E[σ²]",
-    "total_var": "sum",
-    "active": "active (Var[μ] > 0.01)",
-    "active_by_variance": "active (E[σ²] < 0.8)",
-    "replacement_loss": "lost when replaced, nats",
-    "born": "active from epoch",
-    "died": "died in epoch",
-}
 
-
-def collapse_report(results: Results) -> list[ReportTable]:
-    """Per unit of the first seed's runs, the liveliest first."""
-    tables = []
-    for net in NETS:
-        units = sorted(enumerate(results.run(net).evaluation["units"]), key=lambda unit: -unit[1]["var_mean"])
-        rows = [[str(i), *(_cell(unit[column]) for column in HEAD)] for i, unit in units]
-        tables.append(ReportTable(f"Units of {net}, seed 0", ["unit", *HEAD.values()], rows))
-    return tables
-
-
-def _cell(value) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else number(value)
+def unit_reports(results: Results) -> list[ReportTable]:
+    """Every unit of the first seed's runs."""
+    return [ReportTable(f"Units of {net}, seed 0", *tables.units(results.run(net).evaluation["units"])) for net in NETS]
 
 
 def draw(results: Results) -> list:
@@ -72,7 +52,7 @@ STUDY = Study(
     measures=["loss", "reconstruction", "kl", "active units", COLLAPSED, "units that died", PRIOR],
     claims=CLAIMS,
     draw=draw,
-    tables=collapse_report,
+    tables=unit_reports,
 )
 
 if __name__ == "__main__":

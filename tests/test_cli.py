@@ -169,3 +169,19 @@ def test_results_name_what_was_measured(capsys, toy_run):
     for value in toy_run.metrics["test"].values():
         assert f"{value:.2f}" in said
     assert np.char.find(said, "latent units active") >= 0
+
+
+def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
+    from keras_vae import features
+
+    shutil.copytree(toy_run.path, tmp_path / "run")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(features, "EPOCHS", 1)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(monkeypatch, "evaluate", tmp_path / "run") == 0
+    said = capsys.readouterr().out
+    assert "lost when replaced" in said
+    assert "40 samples" in said
+    assert said.splitlines()[-1] == str(tmp_path / "run" / "evaluation.json")
+    assert run(monkeypatch, "evaluate", tmp_path) == 2
+    assert "expected a run folder" in capsys.readouterr().err

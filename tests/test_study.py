@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_vae import InputError, features, study
+from keras_vae import InputError, features, tables
 from keras_vae.study import ReportTable, Study
 from keras_vae.verdicts import HOLDS, UNDECIDED, Mean
 
@@ -137,5 +137,5 @@ def test_refusals_come_before_any_training(toy, npz, tmp_path):
 
 
 def test_numbers_for_tables():
-    shown = [study.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6)]
+    shown = [tables.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6)]
     assert shown == ["–", "0.00", "−1.23", "151.0", "12346"]

@@ -1,0 +1,50 @@
+"""Numbers as people read them, in tables on a screen and in Markdown."""
+
+from collections.abc import Sequence
+
+ABSENT = "–"
+
+# A unit's row in evaluation.json, in a reader's order.
+UNIT_COLUMNS = {
+    "kl": "KL, nats",
+    "var_mean": "Var[μ]",
+    "mean_var": "E[σ²]",
+    "total_var": "E[σ²] + Var[μ]",
+    "active": "active, by Var[μ] > 0.01",
+    "active_by_variance": "active, by E[σ²] < 0.8",
+    "replacement_loss": "lost when replaced, nats",
+    "born": "active from epoch",
+    "died": "died in epoch",
+}
+
+
+def number(value: float | None) -> str:
+    """A number to two decimals, large ones to fewer; a dash for none."""
+    if value is None:
+        return ABSENT
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def units(rows: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the report on a run's latent units, the liveliest first.
+
+    Args:
+        rows: `units` of `evaluation.json`.
+    """
+    columns = [column for column in UNIT_COLUMNS if column in rows[0]]
+    liveliest = sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])
+    return (
+        ["unit", *(UNIT_COLUMNS[column] for column in columns)],
+        [[str(i), *(_cell(unit[column]) for column in columns)] for i, unit in liveliest],
+    )
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def _cell(value: float | bool | None) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else number(value)
