@@ -61,7 +61,6 @@ def spaces(runs: Runs) -> Figure:
 def slices(runs: Runs) -> Figure:
     """Five horizontal slices through a space of three units, 25 images each, for every run."""
     figure = Figure(figsize=(13, 3.25 * len(runs)), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.05)
     for (name, run), part in zip(runs.items(), np.atleast_1d(figure.subfigures(len(runs), 1)), strict=True):
         grid = run.arrays("grid_3d")
         side, units = int(grid["side"]), grid["units"]
@@ -71,6 +70,9 @@ def slices(runs: Runs) -> Figure:
             part.subplots(1, side), images, geometry.prior_quantiles(side)[::-1], strict=True
         ):
             figures.image_grid(ax, slice_images, side)
+            ax.set_axis_on()
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set(visible=True, color="#d5d9df")
             _subtitle(ax, f"unit {units[2]} = {_signed(height)}")
         part.supxlabel(
             f"in each slice, at the prior's quantiles: unit {units[0]} rises to the right, unit {units[1]} upwards",

@@ -285,7 +285,9 @@ class Results:
             table = Table(*head, title=title or None, title_justify="left")
             for row in rows:
                 table.add_row(*row)
-            narrator.console.print(table, width=max(narrator.console.width, 40 + 20 * len(head)), crop=False)
+            if not narrator.console.is_terminal:
+                narrator.console.width = 40 + 20 * len(head)  # a log has no edge to keep to
+            narrator.console.print(table)
         for one in self.verdicts:
             measured, interval, region = _measured(one)
             narrator.say(f"{one['verdict']:>14}   {one['claim']}")
