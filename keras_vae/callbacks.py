@@ -121,9 +121,10 @@ class _Watcher(keras.callbacks.Callback):
 class LatentRecorder(_Watcher):
     """Records mean and log variance of fixed images' posteriors while a model trains.
 
-    The untrained state is the first frame, the state at the end of training the last. With `steps_per_execution`
-    above 1 a frame is recorded at the end of the execution that reaches the step, and carries the step it really
-    shows. A second `fit` goes on where the first ended.
+    The untrained state is the first frame, the state at the end of training the last. Where several steps are taken
+    at once (with `steps_per_execution` above 1, and on TensorFlow, see `stepping`) they are counted from each
+    epoch's start: a frame is recorded at the end of the execution that reaches the step, and carries the step it
+    really shows. A second `fit` goes on where the first ended.
 
     Args:
         x: the images to follow, `(points, …)`.

@@ -76,7 +76,7 @@ class Keeper(keras.callbacks.Callback):
             return
         arrays, state = checkpoint
         variables = _variables(model)
-        if [list(v.shape) for v in variables] != state["shapes"]:
+        if [list(v.shape) for v in variables] != state["shapes"] or "units/steps" not in arrays:
             raise InputError(
                 f"resume: expected the checkpoint of this model in {self.run.path}; it was made by another version of "
                 "keras_vae or Keras, or on another backend; say --overwrite."
@@ -121,7 +121,8 @@ class Keeper(keras.callbacks.Callback):
         self._epoch, self._began, self._trained = epoch, time.perf_counter(), None
 
     def on_train_batch_end(self, batch, logs=None):
-        step = self._epoch * self._steps_per_epoch + batch + 1
+        # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
+        step = self._epoch * self._steps_per_epoch + min(batch + 1, self._steps_per_epoch)
         self._stop_unless_finite({"loss": logs["loss"]}, step)
         self.narrator.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
 

@@ -71,7 +71,7 @@ def load(name: str | Path) -> Dataset:
     `~/.keras/datasets`) or downloaded there; what is in the cache is never deleted or written over.
     `mnist-5k` needs no download: 5,000 of MNIST's training digits, split 4,000 / 1,000. `tiles` is made here:
     60,000 / 10,000 images of a white tile on black (see `tiles.tiles`), with its position and size as factors;
-    `tiles-2k` is 1,600 / 400 of them.
+    `tiles-2k` has 1,600 / 400 others.
 
     Args:
         name: `mnist`, `fashion-mnist`, `mnist-5k`, `tiles`, `tiles-2k`, or the path of an `.npz` that holds `x_train`

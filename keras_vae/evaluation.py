@@ -9,7 +9,7 @@ from keras_vae.errors import InputError
 from keras_vae.features import Judge
 from keras_vae.runs import Run
 
-VERSION = 1  # of the content of evaluation.json
+VERSION = 2  # of the content of evaluation.json
 LARGEST_UNITS = 256  # more units are not replaced one by one
 MOST_DIMENSIONS = 6  # of a latent space whose cells are counted
 REPLACED = 2000  # test images that units are replaced in
@@ -33,8 +33,9 @@ def evaluate(
         The content of `evaluation.json`:
         `units`: per unit, all of `UnitStatistics`, `total_var`, `replacement_loss`, and `born` and `died` in epochs.
         `codes`: `radius`, the median over images of the posterior's geometric mean of standard deviations; `center`,
-        the distance of the mean code from 0; `roundness`, the least variance along a principal axis over the largest;
-        `divergence` of the whitened codes from N(0, I), in nats.
+        the distance of the mean code from 0; and of a draw from each image's posterior, together the aggregate
+        posterior q(z): `roundness`, the least variance along a principal axis over the largest, and `divergence`
+        from N(0, I) after whitening, in nats.
         `samples`: scores by where z was drawn from; `floor`: those of training images.
 
     Raises:
@@ -45,7 +46,8 @@ def evaluate(
     path = run.path / "evaluation.json"
     if path.is_file() and not overwrite:
         found = run.evaluation
-        if found.get("version") == VERSION and ("samples" in found or judge is None):
+        same_judge = judge is None or found.get("judge", {}).get("identity") == judge.identity
+        if found.get("version") == VERSION and same_judge:
             return found
     config = run.config
     data = data or datasets.load(config["config"]["dataset"])
@@ -56,7 +58,7 @@ def evaluate(
     encodings = run.arrays("encodings")
     mean, log_var = encodings["mean"], encodings.get("log_var")
     result = {"version": VERSION, "epochs": metrics["epochs"], "units": _units(run, vae, data, mean, log_var, seed)}
-    result["codes"] = _codes(mean, log_var)
+    result["codes"] = _codes(mean, log_var, seed)
     if judge is not None:
         drawn = {
             "prior": samplers.prior(judge.n, vae.latent_shape, seed),
@@ -64,7 +66,7 @@ def evaluate(
         }
         scores = {name: judge.score(vae.decode(z)) for name, z in drawn.items()} | {"floor": judge.floor}
         result["samples"] = {name: score._asdict() for name, score in scores.items()}
-        result["judge"] = {"images": judge.n, "accuracy": judge.accuracy}
+        result["judge"] = {"images": judge.n, "accuracy": judge.accuracy, "identity": judge.identity}
     run.write_json("evaluation.json", result)
     return result
 
@@ -74,17 +76,16 @@ def _units(run: Run, vae, data: datasets.Dataset, mean, log_var, seed: int) -> l
     statistics = diagnostics.units(mean, log_var)
     if statistics.var_mean.size > LARGEST_UNITS:
         return None
-    x = data.x_test[:REPLACED]
-    z = _one_draw_each(mean[: len(x)], None if log_var is None else log_var[: len(x)], seed)
-    lifetimes = diagnostics.UnitHistory(**run.arrays("unit_history")).lifetimes()
+    some = np.random.default_rng(seed).permutation(len(mean))[:REPLACED]
+    x, z = data.x_test[some], _one_draw_each(mean[some], None if log_var is None else log_var[some], seed)
     columns = {
         **{name: column for name, column in statistics._asdict().items() if column is not None},
         "total_var": statistics.total_var,
         "active_by_variance": statistics.active_by_variance,
         "replacement_loss": diagnostics.replacement_loss(lambda z: _nll(vae, x, z), z, seed),
-        "born": lifetimes.born,
-        "died": lifetimes.died,
     }
+    if run.has_arrays("unit_history"):
+        columns |= diagnostics.UnitHistory(**run.arrays("unit_history")).lifetimes()._asdict()
     columns = {
         name: [None if value != value else value for value in column.tolist()] for name, column in columns.items()
     }
@@ -104,15 +105,18 @@ def _one_draw_each(mean: np.ndarray, log_var: np.ndarray | None, seed: int) -> n
     return (mean + np.exp(0.5 * log_var) * noise).astype("float32")
 
 
-def _codes(mean: np.ndarray, log_var: np.ndarray | None) -> dict:
-    """The codes as a cloud: its place, the circles' size, its shape."""
+def _codes(mean: np.ndarray, log_var: np.ndarray | None, seed: int) -> dict:
+    """The aggregate posterior as a cloud: its place, the circles' size, its shape."""
     flat = mean.reshape(len(mean), -1)
     result = {"center": float(np.linalg.norm(flat.mean(axis=0)))}
     if log_var is not None:
         result["radius"] = float(np.median(np.exp(0.5 * log_var.reshape(len(mean), -1).mean(axis=1))))
-    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False)))
+    # Draws, not means: those of a collapsed unit are the prior's, while whitening would blow its means up.
+    z = _one_draw_each(mean, log_var, seed).reshape(flat.shape)
+    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(z, rowvar=False)))
     result["roundness"] = float(max(spread[0], 0) / spread[-1]) if spread[-1] > 0 else 0.0
-    whitened = diagnostics.whiten(flat)
-    if 0 < whitened.shape[1] <= MOST_DIMENSIONS:
-        result["divergence"] = diagnostics.gaussian_divergence(whitened)
+    if z.shape[1] <= MOST_DIMENSIONS and len(z) >= 2 ** (z.shape[1] + 2):
+        whitened = diagnostics.whiten(z)
+        if whitened.shape[1]:
+            result["divergence"] = diagnostics.gaussian_divergence(whitened)
     return result

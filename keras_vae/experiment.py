@@ -91,6 +91,7 @@ def train(
     resume: bool = False,
     quiet: bool = False,
     narrator: Narrator | None = None,
+    data: datasets.Dataset | None = None,
 ) -> Run:
     """Trains a dense VAE into a run folder, with every array that drawing needs.
 
@@ -105,6 +106,7 @@ def train(
             is returned as it is.
         quiet: print nothing.
         narrator: told how far training has come, in place of one that prints.
+        data: what `config.dataset` names, where it is loaded already.
 
     Raises:
         InputError: before anything is written, if configuration, data or folder are not usable.
@@ -117,7 +119,7 @@ def train(
         raise InputError("train: expected --resume or --overwrite; received both; choose one.")
     run.check_usable(overwrite, resume)
     narrator = narrator or Narrator(quiet)
-    data = datasets.load(config.dataset)
+    data = data or datasets.load(config.dataset)
     architecture.check(sizes, data.image_shape)
     if config.batch_size > len(data.x_train):
         raise InputError(

@@ -51,7 +51,7 @@ def draw(
         drawn.append(_save(manifold(run), run, "manifold"))
         drawn.append(_save(reconstructions(run), run, "reconstructions"))
         drawn.append(_save(samples(run), run, "samples"))
-        if 2 < run.metrics["n_units"] <= MOST_UNITS:
+        if 2 < run.metrics["n_units"] <= MOST_UNITS and run.has_arrays("unit_history"):
             drawn.append(_save(units(run), run, "units"))
     if video and run.trajectory.mean.shape[2] > 1:
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))

@@ -14,7 +14,7 @@ from keras_vae.architecture import check, parse
 from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
-from keras_vae.stepping import resident_steps, steps_at_once
+from keras_vae.stepping import forget_program, resident_steps, steps_at_once
 
 POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
 
@@ -122,6 +122,7 @@ class VAE(keras.Model):
             )
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self._asked_jit_compile, self._asked_steps_per_execution = jit_compile, self.steps_per_execution
+        forget_program(self)
 
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from keras_vae import diagnostics, figures, geometry, space
+from keras_vae import diagnostics, figures, geometry, space, tables
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, COLLAPSED_MEAN_VAR
 from keras_vae.runs import Run, atomic
 
@@ -131,25 +131,25 @@ def samples(runs: Runs) -> Figure:
     return figure
 
 
-REPORT = {  # column of the report: its name, the value to hold it against, whether on a logarithmic scale
-    "kl": ("KL, nats", None, False),
-    "var_mean": ("Var[μ]", ACTIVE_VAR_MEAN, True),
-    "mean_var": ("E[σ²]", COLLAPSED_MEAN_VAR, False),
-    "total_var": ("E[σ²] + Var[μ]", 1.0, False),
-    "replacement_loss": ("lost when replaced, nats", None, False),
+REPORT = {  # column of the report: the value to hold it against
+    "kl": None,
+    "var_mean": ACTIVE_VAR_MEAN,
+    "mean_var": COLLAPSED_MEAN_VAR,
+    "total_var": 1.0,
+    "replacement_loss": None,
 }
 
 
 @figures.style()
 def collapse(name: str, run: Run) -> Figure:
     """What each unit of a run became, the liveliest first."""
-    units = sorted(enumerate(run.evaluation["units"]), key=lambda unit: -unit[1]["var_mean"])
+    units = tables.liveliest_first(run.evaluation["units"])
     columns = [column for column in REPORT if column in units[0][1]]
     figure = Figure(figsize=(13, 1.5 + 0.27 * len(units)), layout="constrained")
     colors = [ALIVE if unit["active"] else COLLAPSED for _, unit in units]
     places = np.arange(len(units))
     for ax, column in zip(figure.subplots(1, len(columns), sharey=True), columns, strict=True):
-        title, line, logarithmic = REPORT[column]
+        title, line, logarithmic = tables.UNIT_COLUMNS[column], REPORT[column], column == "var_mean"
         values = np.array([unit[column] for _, unit in units])
         ax.barh(places, np.maximum(values, 1e-7) if logarithmic else values, color=colors, height=0.72)
         if logarithmic:
@@ -181,18 +181,21 @@ def timelines(runs: Runs) -> Figure:
         ax.set_title(name)
     for ax in axes[len(runs) :]:
         ax.remove()
-    figure.colorbar(drawn, ax=list(axes[: len(runs)]), label="KL, nats", extend="both", shrink=0.6)
+    quantity = "Var[μ]" if history.kl is None else "KL, nats"
+    figure.colorbar(drawn, ax=list(axes[: len(runs)]), label=quantity, extend="both", shrink=0.6)
     return figure
 
 
 @figures.style()
-def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]], quantity: str) -> Figure:
-    """A quantity of several trainings of each kind over epochs, all panels to one scale.
+def seeds(
+    histories: Mapping[str, Sequence[dict[str, np.ndarray]]],
+) -> Figure:
+    """The test loss of several trainings of each kind over epochs, all panels to one scale.
 
     Args:
         histories: `Run.history` of each seed, by the name of the kind.
-        quantity: a column of them.
     """
+    quantity = "val_loss"
     figure = Figure(figsize=(13, 3.8), layout="constrained")
     kinds = figure.subplots(1, len(histories), sharey=True)
     for ax, (name, rows) in zip(kinds, histories.items(), strict=True):

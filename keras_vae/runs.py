@@ -50,6 +50,26 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+def check_writable(path: Path) -> None:
+    """Refuses, without leaving a trace, a path at which no folder can be made or written to.
+
+    Raises:
+        InputError: saying which folder refuses.
+    """
+    folder = path
+    while not folder.exists():
+        folder = folder.parent
+    probe = folder / f"{TEMPORARY}{os.getpid()}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"out: expected a folder that can be written at {path}; {folder} refuses ({error.strerror}); choose "
+            "another --out."
+        ) from error
+
+
 class Run:
     """A run folder, read and written.
 
@@ -126,6 +146,9 @@ class Run:
         except DAMAGED as error:
             raise InputError(f"run: expected a readable arrays/{name}.npz in {self.path}; it is damaged.") from error
 
+    def has_arrays(self, name: str) -> bool:
+        return self._array_path(name).is_file()
+
     @property
     def trajectory(self) -> Trajectory:
         return Trajectory(**self.arrays("trajectory"))
@@ -172,7 +195,7 @@ class Run:
                 raise InputError(
                     f"out: expected a new folder; {self.path} holds {state}; say {advice}--overwrite to replace it."
                 )
-        self._check_writable()
+        check_writable(self.path)
 
     def _is_run(self) -> bool:
         """Whether config.json is one of ours: anybody may have a file of that name."""
@@ -180,20 +203,6 @@ class Run:
             return {"config", "dataset", "backend"} <= set(self.config)
         except (InputError, TypeError):
             return False
-
-    def _check_writable(self) -> None:
-        folder = self.path
-        while not folder.exists():
-            folder = folder.parent
-        probe = folder / f"{TEMPORARY}{os.getpid()}"
-        try:
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise InputError(
-                f"out: expected a folder that can be written at {self.path}; {folder} refuses ({error.strerror}); "
-                "choose another --out."
-            ) from error
 
     def clear(self) -> None:
         """Deletes what a run may have written here, and nothing else."""

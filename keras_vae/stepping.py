@@ -47,9 +47,9 @@ def _steps_between_calls(callback: keras.callbacks.Callback) -> int:
 def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int, asked: bool | str = "auto") -> bool:
     """Whether a compiled model is trained on these arrays by the faster step.
 
-    Only TensorFlow has one, compiled by XLA. The stock step serves eager models, distribution strategies, data too
-    large for the device and, unless `jit_compile=True` was asked for, epochs of fewer than 100 steps and models that
-    XLA makes slower.
+    Only TensorFlow has one, compiled by XLA. The stock step serves eager models, distribution strategies, models
+    with a `train_step` of their own, data too large for the device and, unless `jit_compile=True` was asked for,
+    epochs of fewer than 100 steps and models that XLA makes slower.
 
     Args:
         model: a compiled model.
@@ -59,14 +59,21 @@ def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: i
     """
     if keras.backend.backend() != "tensorflow" or model.run_eagerly or asked is False:
         return False
+    if type(model).train_step is not keras.Model.train_step:  # whose logs may hold more than the metrics
+        return False
     if sum(array.nbytes for array in arrays) > LARGEST_RESIDENT:
         return False
     from keras_vae import tensorflow_backend
 
-    if not tensorflow_backend.on_one_device():
+    if not tensorflow_backend.on_one_device(model):
         return False
     long_enough = len(arrays[0]) >= SHORTEST_EPOCH * batch_size
     return asked is True or (long_enough and tensorflow_backend.xla_gains(model))
+
+
+def forget_program(model: keras.Model) -> None:
+    """Drops a model's compiled steps, as compiling it anew must: they hold its optimizer and what was trainable."""
+    model.__dict__.pop("_resident_program", None)
 
 
 def resident_steps(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int, asked: bool | str = "auto"):

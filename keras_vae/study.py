@@ -19,15 +19,16 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from keras_vae import datasets
+from keras_vae import architecture, datasets
 from keras_vae.cli import guarded
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.progress import Narrator, Parts
-from keras_vae.runs import Run, write_json, write_text
+from keras_vae.runs import Run, check_writable, write_json, write_text
 from keras_vae.tables import ABSENT, markdown, number
 from keras_vae.verdicts import UNDECIDED, Claim
 
-QUICK = {"dataset": "mnist-5k", "epochs": 1, "seeds": 2}
+CONTENTS = ("study.json", "study.md", "figures", "videos")
+QUICK = {"epochs": 1, "seeds": 2}
 QUICK_JUDGE = {"images": 200, "epochs": 1}
 
 
@@ -51,6 +52,7 @@ class Study:
         claims: of the source.
         draw: makes the pictures, from the results: a list of paths.
         measure: what is to be measured beside `measures`, from a run and its data.
+        factors: names of the factors that the data must have.
         tables: what is to be reported beside the summary, from the results.
         seeds: how many, counted from 0.
         epochs, dataset: by default.
@@ -65,6 +67,7 @@ class Study:
     draw: Callable[["Results"], list[Path]] | None = None
     measure: Callable[[Run, datasets.Dataset], dict[str, float]] | None = None
     tables: Callable[["Results"], list[ReportTable]] | None = None
+    factors: Sequence[str] = ()
     seeds: int = 5
     epochs: int = 50
     dataset: str = "mnist"
@@ -74,9 +77,11 @@ class Study:
         """The recipe's command line."""
 
         def command(
-            dataset: Annotated[str | None, typer.Option(help=f"As of keras-vae train.  [{self.dataset}]")] = None,
-            epochs: Annotated[int | None, typer.Option(help=f"Of every training.  [{self.epochs}]")] = None,
-            seeds: Annotated[int | None, typer.Option(help=f"Trainings of each kind.  [{self.seeds}]")] = None,
+            dataset: Annotated[
+                str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")
+            ] = self.dataset,
+            epochs: Annotated[int, typer.Option(help="Of every training.")] = self.epochs,
+            seeds: Annotated[int, typer.Option(help="Trainings of each kind.")] = self.seeds,
             out: Annotated[Path, typer.Option(help="Folder of runs and results; recipes share it.")] = Path(
                 "runs/dense"
             ),
@@ -84,13 +89,15 @@ class Study:
                 bool, typer.Option("--quick", help="Toy size: shows that it works, decides nothing.")
             ] = False,
         ) -> None:
-            if quick:
-                dataset, epochs, seeds = dataset or self.quick, epochs or QUICK["epochs"], seeds or QUICK["seeds"]
-            results = self.run(dataset or self.dataset, epochs or self.epochs, seeds or self.seeds, out, quick)
-            results.report()
+            asked = {"dataset": dataset, "epochs": epochs, "seeds": seeds}
+            if quick:  # of what isn't asked for otherwise
+                usual = {"dataset": self.dataset, "epochs": self.epochs, "seeds": self.seeds}
+                toy = {**QUICK, "dataset": self.quick}
+                asked = {name: toy[name] if value == usual[name] else value for name, value in asked.items()}
+            self.run(**asked, out=out, quick=quick).report()
 
         command.__doc__ = f"{self.title}. What is finished already in OUT isn't done again."
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         app.command()(command)
         guarded(app)
 
@@ -113,6 +120,11 @@ class Study:
             for name, differing in self.configs.items()
         }
         data = datasets.load(dataset)
+        for config in configs.values():
+            architecture.check(config.sizes, data.image_shape)
+        _check_factors(data, self.factors)
+        folder = out / self._folder_name(dataset, epochs, seeds, quick)
+        _check_folder(folder)
         runs = {key: Run(out / "runs" / folder_name(config)) for key, config in configs.items()}
         for run in runs.values():
             run.check_usable(resume=True)
@@ -121,16 +133,30 @@ class Study:
         with narrator:
             judge = _judge(data, narrator, QUICK_JUDGE if quick else {})
             for key, config in configs.items():
-                with narrator.part(f"{key[0]}, seed {key[1]}"):
-                    rows[key] = self._train_and_measure(config, runs[key], data, judge, narrator)
-        results = Results(self, dataset, epochs, seeds, out / self.name, runs, rows, data, quick)
+                name = f"{key[0]}, seed {key[1]}"
+                with narrator.part(name):
+                    try:
+                        rows[key] = self._train_and_measure(config, runs[key], data, judge, narrator)
+                    except TrainingDiverged as error:
+                        raise TrainingDiverged(f"{name}: {error}") from error
+        results = Results(self, dataset, epochs, seeds, folder, runs, rows, data, quick)
         results.write()
         return results
+
+    def _folder_name(self, dataset: str, epochs: int, seeds: int, quick: bool) -> str:
+        """The study's name, and what isn't as planned: a toy must not replace the results of hours."""
+        unusual = {
+            Path(dataset).stem: dataset != self.dataset,
+            f"{epochs}-epochs": epochs != self.epochs,
+            f"{seeds}-seeds": seeds != self.seeds,
+            "quick": quick,
+        }
+        return "_".join([self.name, *(name for name, is_so in unusual.items() if is_so)])
 
     def _train_and_measure(self, config, run: Run, data, judge, narrator: Narrator) -> dict[str, float]:
         from keras_vae import evaluation, experiment
 
-        experiment.train(config, run.path, resume=True, narrator=narrator)
+        experiment.train(config, run.path, resume=True, narrator=narrator, data=data)
         evaluation.evaluate(run, data, judge)
         row = measures(run)
         if self.measure:
@@ -140,6 +166,30 @@ class Study:
         keras.backend.clear_session()
         gc.collect()  # models refer to themselves; (TensorFlow keeps their compiled steps, some 50 MB each)
         return row
+
+
+def _check_factors(data: datasets.Dataset, names: Sequence[str]) -> None:
+    """Refuses data without the factors that a study asks for."""
+    found = 0 if data.factors_test is None else data.factors_test.shape[1]
+    if names and found != len(names):
+        raise InputError(
+            f"dataset: expected test images with {len(names)} known factors ({', '.join(names)}); {data.name} has "
+            f"{found or 'none'}; use tiles."
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuses a folder of results that holds something else."""
+    if folder.is_dir():
+        foreign = sorted({entry.name for entry in folder.iterdir()} - set(CONTENTS))
+        if foreign:
+            raise InputError(
+                f"out: expected an empty folder or a study at {folder}; it holds something else ({foreign[0]}); choose "
+                "another --out."
+            )
+    elif folder.exists():
+        raise InputError(f"out: expected a folder at {folder}; it is a file; choose another --out.")
+    check_writable(folder)
 
 
 def folder_name(config) -> str:
@@ -158,7 +208,7 @@ def measures(run: Run) -> dict[str, float]:
     units = evaluation["units"] or []
     row["active units"] = metrics["n_active"]
     row["collapsed units"] = sum(unit["collapsed"] for unit in units)
-    row["units that died"] = sum(unit["died"] is not None for unit in units)
+    row["units that died"] = sum(unit.get("died") is not None for unit in units)
     row |= {CODES[name]: value for name, value in evaluation["codes"].items()}
     for source in ("prior", "moment-matched"):
         for name, value in evaluation.get("samples", {}).get(source.replace("-", "_"), {}).items():
@@ -200,9 +250,8 @@ class Results:
     quick: bool = False
 
     def values(self, config: str, measure: str) -> np.ndarray:
-        """A measure of a configuration, a value a seed; empty where it wasn't measured."""
-        found = [self.rows[config, seed].get(measure) for seed in range(self.seeds)]
-        return np.array([value for value in found if value is not None], "float64")
+        """A measure of a configuration, a value a seed; NaN where it wasn't measured."""
+        return np.array([self.rows[config, seed].get(measure, np.nan) for seed in range(self.seeds)], "float64")
 
     def run(self, config: str, seed: int = 0) -> Run:
         return self.runs[config, seed]
@@ -257,9 +306,24 @@ class Results:
     def description(self) -> str:
         toy = "Toy size, which decides nothing. " if self.quick else ""
         trained = f"{self.dataset}, {_count(self.epochs, 'epoch')}, {_count(self.seeds, 'seed')}"
+        used = self.run(next(iter(self.study.configs))).config["config"]
         return (
-            f"{toy}{trained}, Adam 1e-3, batches of 128; test images, losses in nats per image; mean ± standard "
-            f"deviation over seeds. {self.minutes():.0f} minutes of training."
+            f"{toy}{trained}, Adam {used['learning_rate']:g}, batches of {used['batch_size']}; test images, losses in "
+            f"nats per image; mean ± standard deviation over seeds. {self.minutes():.0f} minutes of training."
+            f"{self._judged()}"
+        )
+
+    def _judged(self) -> str:
+        """Who scored the samples, and what training images would have scored: the floor."""
+        evaluation = self.run(next(iter(self.study.configs))).evaluation
+        if "samples" not in evaluation:
+            return ""
+        judge, floor = evaluation["judge"], evaluation["samples"]["floor"]
+        return (
+            f" Samples: {judge['images']:,} against as many test images, by a classifier that labels "
+            f"{100 * judge['accuracy']:.1f} % of those right; training images in their place would have a Fréchet "
+            f"distance of {number(floor['frechet'])}, precision {number(floor['precision'])}, recall "
+            f"{number(floor['recall'])}."
         )
 
     def markdown(self) -> str:
@@ -321,11 +385,12 @@ def _count(n: int, thing: str) -> str:
 
 
 def _mean_and_spread(values: np.ndarray) -> str:
-    if not len(values):
+    found = values[~np.isnan(values)]
+    if not len(found):
         return ABSENT
-    if len(values) == 1:
-        return number(values[0])
-    return f"{number(values.mean())} ± {number(values.std(ddof=1))}"
+    few = "" if len(found) == len(values) else f" ({_count(len(found), 'seed')})"
+    spread = f" ± {number(found.std(ddof=1))}" if len(found) > 1 else ""
+    return f"{number(found.mean())}{spread}{few}"
 
 
 def _judge(data: datasets.Dataset, narrator: Narrator, options: dict):

@@ -19,11 +19,17 @@ UNIT_COLUMNS = {
 
 
 def number(value: float | None) -> str:
-    """A number to two decimals, large ones to fewer; a dash for none."""
+    """A number to two decimals, large ones to fewer and small ones to more; a dash for none."""
     if value is None:
         return ABSENT
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
-    return f"{value:.{digits}f}".replace("-", "−")
+    digits = next((d for border, d in ((1000, 0), (100, 1), (0.1, 2), (0.01, 3)) if abs(value) >= border), 4)
+    text = f"{value:.{digits}f}"
+    return "0" if not float(text) else text.replace("-", "−")
+
+
+def liveliest_first(rows: Sequence[dict]) -> list[tuple[int, dict]]:
+    """Units with their numbers, those whose means vary most first."""
+    return sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])
 
 
 def units(rows: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
@@ -33,7 +39,7 @@ def units(rows: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
         rows: `units` of `evaluation.json`.
     """
     columns = [column for column in UNIT_COLUMNS if column in rows[0]]
-    liveliest = sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])
+    liveliest = liveliest_first(rows)
     return (
         ["unit", *(UNIT_COLUMNS[column] for column in columns)],
         [[str(i), *(_cell(unit[column]) for column in columns)] for i, unit in liveliest],

@@ -43,9 +43,9 @@ def compiled_encoder(encoder, x: np.ndarray):
     return tf.function(lambda: encoder(x, training=False))
 
 
-def on_one_device() -> bool:
-    """Whether no distribution strategy is in force."""
-    return not tf.distribute.has_strategy()
+def on_one_device(model: keras.Model) -> bool:
+    """Whether the model wasn't made under a distribution strategy and none is in force."""
+    return not tf.distribute.has_strategy() and model.distribute_strategy is tf.distribute.get_strategy()
 
 
 def xla_gains(model: keras.Model) -> bool:
@@ -88,11 +88,10 @@ class ResidentSteps:
 
 def program(model: keras.Model):
     """The compiled steps of a model, traced once for a shape of data; kept with it until it is compiled anew."""
-    kept = model.__dict__.get("_resident_program")
-    if kept is None or kept[0] is not model.optimizer:
-        kept = model.optimizer, _program(model)
-        model.__dict__["_resident_program"] = kept  # not by setattr, which would track it as a part to be saved
-    return kept[1]
+    if "_resident_program" not in model.__dict__:
+        # not by setattr, which would track it as a part to be saved
+        model.__dict__["_resident_program"] = _program(model)
+    return model.__dict__["_resident_program"]
 
 
 def _program(model: keras.Model):

@@ -9,7 +9,7 @@ difference that failed to show is none.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -17,12 +17,12 @@ from scipy import stats
 CONFIDENCE = 0.95
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 
-# From the name of a configuration and of a measure to the values, one a seed.
+# From the name of a configuration and of a measure to the values, one a seed; NaN where it wasn't measured.
 Values = Callable[[str, str], np.ndarray]
 
 
 class Interval(NamedTuple):
-    """An estimate with its 95 % confidence interval; NaN bounds where the seeds are too few for one."""
+    """An estimate with its 95 % confidence interval; NaN bounds where the values don't tell one."""
 
     estimate: float
     low: float
@@ -38,13 +38,21 @@ def verdict(interval: Interval, region: tuple[float, float]) -> str:
     return FAILS if interval.high < region[0] or interval.low > region[1] else UNDECIDED
 
 
-def mean_interval(values: np.ndarray) -> Interval:
-    """Mean of values with Student's interval."""
+def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
+    """Mean of values with Student's interval; of those that are NaN nothing is known.
+
+    Args:
+        values: one a seed.
+        resolution: the grid that they lie on, 1 for counts. Equal counts would have an interval without width; a
+            grid's values are as uncertain as rounding makes them, with a variance of resolution² / 12.
+    """
     values = np.asarray(values, "float64")
+    values = values[~np.isnan(values)]
     n, mean = len(values), float(values.mean()) if len(values) else math.nan
-    if n < 2:
+    variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
+    if not variance:  # one seed, or seeds without any difference, which is no certainty
         return Interval(mean, math.nan, math.nan)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * values.std(ddof=1) / math.sqrt(n)
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * math.sqrt(variance / n)
     return Interval(mean, mean - half, mean + half)
 
 
@@ -61,8 +69,6 @@ class Claim:
     words: str
     measure: str
     region: tuple[float, float]
-
-    unit: ClassVar[str] = ""
 
     def interval(self, values: Values) -> Interval:
         raise NotImplementedError
@@ -86,12 +92,19 @@ class Claim:
 @dataclass(frozen=True)
 class Mean(Claim):
     """About a weighted sum of configurations, paired by seed: a level (one with weight 1), a difference (1 and −1),
-    or an interaction (a difference of differences)."""
+    or an interaction (a difference of differences).
+
+    Attributes:
+        of: the weight of each configuration.
+        resolution: as in `mean_interval`: 1 for counts.
+    """
 
     of: Mapping[str, float]
+    resolution: float = 0.0
 
     def interval(self, values: Values) -> Interval:
-        return mean_interval(sum(weight * values(name, self.measure) for name, weight in self.of.items()))
+        weighted = sum(weight * values(name, self.measure) for name, weight in self.of.items())
+        return mean_interval(weighted, self.resolution)
 
     def formula(self) -> str:
         terms = [f"{'−' if weight < 0 else '+'} {_factor(weight)}{name}" for name, weight in self.of.items()]
@@ -124,7 +137,7 @@ class Spread(Claim):
     of: tuple[str, str]
 
     def interval(self, values: Values) -> Interval:
-        groups = [values(name, self.measure) for name in self.of]
+        groups = [v[~np.isnan(v)] for v in (values(name, self.measure) for name in self.of)]
         if min(map(len, groups)) < 3:
             return Interval(math.nan, math.nan, math.nan)
         more, less = (np.abs(group - np.median(group)) for group in groups)
@@ -134,7 +147,7 @@ class Spread(Claim):
         return Interval(difference, difference - half, difference + half)
 
     def formula(self) -> str:
-        return f"spread over seeds of {self.measure}: {self.of[0]} − {self.of[1]}"
+        return f"mean distance of a seed's {self.measure} from the median: {self.of[0]} − {self.of[1]}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,8 @@ class Share(Claim):
     of: str
 
     def interval(self, values: Values) -> Interval:
-        found = values(self.of, self.measure) >= 1
+        measured = values(self.of, self.measure)
+        found = measured[~np.isnan(measured)] >= 1
         if not len(found):
             return Interval(math.nan, math.nan, math.nan)
         exact = stats.binomtest(int(found.sum()), len(found)).proportion_ci(CONFIDENCE, "exact")

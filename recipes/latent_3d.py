@@ -16,7 +16,7 @@ from keras_vae.verdicts import Mean, Ratio
 NET = "784-256-32-8-3"
 PLAIN = f"{NET} without"
 
-SHAPE, ROUND = "divergence from a Gaussian", "roundness of the codes"
+SHAPE, ROUND = "divergence from a Gaussian", "roundness of the codes"  # of q(z); the first whitened, in nats
 PRIOR, MATCHED = "Fréchet distance, prior", "Fréchet distance, moment-matched"
 
 CLAIMS = [
@@ -48,7 +48,19 @@ STUDY = Study(
     name="latent_3d",
     title="Three latent units, with and without sampling",
     configs={NET: {"architecture": NET}, PLAIN: {"architecture": NET, "posterior": "none"}},
-    measures=["loss", "reconstruction", "kl", "penalty", "median radius", ROUND, SHAPE, PRIOR, MATCHED],
+    measures=[
+        "loss",
+        "reconstruction",
+        "kl",
+        "penalty",
+        "median radius",
+        ROUND,
+        SHAPE,
+        PRIOR,
+        MATCHED,
+        "precision, prior",
+        "recall, prior",
+    ],
     claims=CLAIMS,
     draw=draw,
 )

@@ -11,7 +11,7 @@ from keras_vae.study import Results, Study
 from keras_vae.tiles import FACTORS
 
 NETS = ("784-256-32-3", "784-256-32-4", "784-256-32-16")  # as many units as factors, and more
-READERS = ("codes", "codes, linear", "shuffled codes", "pixels")
+READERS = ("codes", "codes, linear", "shuffled codes", "pixels", "pixels, linear")
 
 
 def read(run, data) -> dict[str, float]:
@@ -28,6 +28,7 @@ def read(run, data) -> dict[str, float]:
         "codes, linear": diagnostics.held_out_linear_r2(codes, factors),
         "shuffled codes": diagnostics.held_out_r2(shuffled, factors),
         "pixels": diagnostics.held_out_r2(data.x_test[: len(codes)], factors),
+        "pixels, linear": diagnostics.held_out_linear_r2(data.x_test[: len(codes)], factors),
     }
     return {
         f"R² of {name} from {of}": value
@@ -60,6 +61,7 @@ STUDY = Study(
         *(f"R² of {f} from {r}" for r in READERS for f in FACTORS),
     ],
     measure=read,
+    factors=FACTORS,
     draw=draw,
     seeds=3,
     dataset="tiles",

@@ -117,22 +117,23 @@ def test_replacing_units_of_any_shape():
 
 
 def test_lifetimes():
-    alive, dead = 0.5, 0.001
-    var_mean = np.array(
-        [  # lives on, dies, never lived, died and came back, dies at once, was only ever random
-            [alive, alive, dead, dead, dead, alive],  # the untrained model
-            [alive, alive, dead, alive, alive, dead],
-            [alive, alive, dead, dead, dead, dead],
-            [alive, dead, dead, alive, dead, dead],
-        ]
+    lives = (
+        "111111",  # lives on
+        "111000",  # dies
+        "000000",  # never lived
+        "001111",  # comes alive later
+        "010010",  # flickers, for less than an epoch at a time
+        "100000",  # was only ever random: the first measurement is the untrained model's
+        "111110",  # is not active at the end, but no whole epoch has passed since
     )
-    history = diagnostics.UnitHistory(np.arange(4) * 10, np.array([0, 0.5, 1.0, 1.5]), var_mean)
+    var_mean = np.array([[0.5 if at == "1" else 0.001 for at in unit] for unit in lives]).T
+    history = diagnostics.UnitHistory(np.arange(6) * 10, np.arange(6.0), var_mean)
     born, died = history.lifetimes()
-    np.testing.assert_array_equal(born, [0.5, 0.5, np.nan, 0.5, 0.5, np.nan])
-    np.testing.assert_array_equal(died, [np.nan, 1.5, np.nan, np.nan, 1.0, np.nan])
-    assert history.lifetimes().alive.tolist() == [True, False, False, True, False, False]
-    assert len(history.frames()) == 4
-    assert history.frames()[3].active.tolist() == [True, False, False, True, False, False]
+    np.testing.assert_array_equal(born, [1, 1, np.nan, 2, np.nan, np.nan, 1])
+    np.testing.assert_array_equal(died, [np.nan, 3, np.nan, np.nan, np.nan, np.nan, np.nan])
+    assert history.lifetimes().alive.tolist() == [True, False, False, True, False, False, True]
+    assert len(history.frames()) == 6
+    assert history.frames()[5].active.tolist() == [True, False, False, True, False, False, False]
     untrained = diagnostics.UnitHistory(np.zeros(1, int), np.zeros(1), var_mean[:1])
     assert np.isnan(untrained.lifetimes()).all()
 

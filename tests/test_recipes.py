@@ -1,12 +1,15 @@
 """Recipes, run as their users run them."""
 
+import itertools
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -75,7 +78,8 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
     done = recipe(f"{name}.py", "--quick", "--seeds", 1, "--out", studies)
     assert done.returncode == 0, done.stderr
     assert "undecided" in done.stdout or name == "tiles"
-    folder = studies / name
+    dataset = "tiles-2k" if name == "tiles" else "mnist-5k"
+    folder = studies / f"{name}_{dataset}_1-epochs_1-seeds_quick"
     assert pictures <= {path.name for path in (folder / "figures").iterdir()}
     content = json.loads((folder / "study.json").read_text())
     assert content["seeds"] == content["epochs"] == 1
@@ -96,3 +100,24 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
 def test_a_recipe_stays_short():
     for path in RECIPES.glob("*.py"):
         assert len(path.read_text().splitlines()) < 100, path.name
+
+
+@pytest.mark.parametrize("name", ["sampling", "latent_3d", "latent_4d", "collapse"])
+def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
+    """Some values of the planned number of seeds must lead to either verdict, or the claim decides nothing."""
+    study = runpy.run_path(RECIPES / f"{name}.py")["STUDY"]
+    rng = np.random.default_rng(0)
+    noise = {config: 1e-3 * rng.standard_normal(study.seeds) for config in study.configs}
+    for claim in study.claims:
+        verdicts = set()
+        levels = (0, 0.05, 0.3, 1, 1.1, 3, 30)
+        for values in itertools.product(levels, repeat=len(claim.of) if not isinstance(claim.of, str) else 1):
+            named = [claim.of] if isinstance(claim.of, str) else list(claim.of)
+            table = dict(zip(named, values, strict=True))
+            # for spreads the level scales the noise, for the rest it is added to it
+            scaled = {
+                c: v * 1e3 * noise[c] if type(claim).__name__ == "Spread" else v + 1e-3 + noise[c] / 10
+                for c, v in table.items()
+            }
+            verdicts.add(claim.judge(lambda config, measure, scaled=scaled: scaled[config])["verdict"])
+        assert {"holds", "does not hold"} <= verdicts, claim

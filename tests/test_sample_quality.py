@@ -85,12 +85,14 @@ def test_a_judge_knows_good_samples_from_bad_ones(npz, tmp_path):
 def test_a_classifier_is_trained_once_and_a_damaged_one_again(npz, tmp_path, monkeypatch):
     data = datasets.load(npz)
     first = features.Judge(data, images=30, epochs=2, cache=tmp_path)
+    assert not list(tmp_path.iterdir())  # nobody asked for a score yet
+    assert first.accuracy > 0.1
     (file,) = tmp_path.iterdir()
     assert first.accuracy == features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy
     file.write_bytes(b"nothing")
     assert features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
     monkeypatch.setattr(features, "_train", lambda *args: pytest.fail("trained again"))
-    features.Judge(data, images=30, epochs=2, cache=tmp_path)
+    assert features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
     monkeypatch.undo()
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

@@ -86,7 +86,7 @@ def test_one_trace(images):
     vae, _ = trained(images)
     vae.fit(images, batch_size=17, epochs=2, verbose=0, callbacks=[Listener()])
     vae.fit(images[::-1].copy(), batch_size=17, verbose=0)
-    assert vae.__dict__["_resident_program"][1].experimental_get_tracing_count() == 1
+    assert vae.__dict__["_resident_program"].experimental_get_tracing_count() == 1
     vae.compile("sgd", jit_compile=True)
     vae.fit(images, batch_size=17, verbose=0)  # a new optimizer, a new program
     assert int(vae.optimizer.iterations) == 6
@@ -154,6 +154,9 @@ def test_where_the_stock_step_serves(images, monkeypatch):
     assert not fast(run_eagerly=True)
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
         assert not fast()
+        mirrored = kv.dense_vae("64-16-2", (8, 8), seed=3)
+        mirrored.compile("adam")
+    assert not stepping.can_reside(mirrored, (images,), 17)  # as it is usually trained: outside the scope
     monkeypatch.setattr(stepping, "LARGEST_RESIDENT", images.nbytes - 1)
     assert not fast()
 
@@ -169,3 +172,37 @@ def test_convolutions_on_a_cpu_are_not_compiled_unless_asked():
     image = keras.Input((8, 8, 1))
     assert not xla_gains(keras.Sequential([image, keras.Sequential([keras.layers.Conv2DTranspose(2, 3)])]))
     assert xla_gains(keras.Sequential([image, keras.layers.Dense(3)]))
+
+
+@on_tensorflow
+def test_compiling_anew_with_the_same_optimizer(images):
+    """What is frozen then must stay as it is, though the optimizer is the one of before."""
+    vae, _ = trained(images)
+    frozen = [np.copy(w) for w in vae.decoder.get_weights()]
+    vae.decoder.trainable = False
+    vae.compile(vae.optimizer, jit_compile=True)
+    before = vae.encoder.get_weights()
+    vae.fit(images, batch_size=17, verbose=0)
+    for a, b in zip(frozen, vae.decoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any((a != b).any() for a, b in zip(before, vae.encoder.get_weights(), strict=True))
+
+
+@on_tensorflow
+def test_a_train_step_of_ones_own_keeps_its_logs(images):
+    class Counting(kv.VAE):
+        def train_step(self, data):
+            return {**super().train_step(data), "mine": 7.0}
+
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+    counting = Counting(vae.encoder, vae.decoder, seed=0)
+    counting.compile("adam", jit_compile=True)
+    assert counting.fit(images, batch_size=17, verbose=0).history["mine"] == [7.0]
+
+
+@on_tensorflow
+def test_frames_of_an_epoch_that_is_no_multiple_of_the_interval(images):
+    """Executions begin anew with every epoch, of 6 steps here."""
+    recorder = kv.LatentRecorder(images[:4], every=4)
+    trained(images, callbacks=[recorder], epochs=3)
+    assert recorder.trajectory.steps.tolist() == [0, 4, 10, 12, 16, 18]

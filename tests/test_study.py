@@ -2,6 +2,8 @@
 
 import json
 import math
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,7 +57,8 @@ def test_from_configurations_to_verdicts(toy, npz, tmp_path, capsys):
     losses = [results.run(WIDE, seed).metrics["test"]["loss"] for seed in (0, 1)]
     assert results.values(WIDE, "loss").tolist() == losses
     assert losses[0] != losses[1]
-    content = json.loads((tmp_path / "out" / "toy" / "study.json").read_text())
+    assert results.folder == tmp_path / "out" / "toy_blobs_1-epochs_2-seeds_quick"
+    content = json.loads((results.folder / "study.json").read_text())
     assert content["configs"][NARROW]["architecture"] == NARROW
     assert [row["measures"]["loss"] for row in content["runs"] if row["config"] == WIDE] == losses
     assert [claim["verdict"] for claim in content["claims"]] == [UNDECIDED, UNDECIDED]  # toy size decides nothing
@@ -70,13 +73,13 @@ def test_the_report(toy, npz, tmp_path, capsys):
     capsys.readouterr()
     results.report()
     said = capsys.readouterr().out
-    markdown = (tmp_path / "out" / "toy" / "study.md").read_text()
+    markdown = (results.folder / "study.md").read_text()
     mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
     for text in (said, markdown):
         assert f"{mean:.2f} ± {spread:.2f}" in text or f"{mean:.1f} ± {spread:.2f}" in text
         assert "losses are finite" in text
         assert "beauty: 64-16-2 was not measured" in text
-        assert "64.00 ± 0.00" in text
+        assert "64.00 ± 0 " in text
         assert "penalty" not in text  # what no configuration has isn't shown
     assert f"python recipes/toy.py --dataset {npz} --epochs 1 --seeds 2" in markdown
     paths = [line for line in said.splitlines() if line.startswith(str(tmp_path))]
@@ -112,7 +115,7 @@ def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
     with pytest.raises(KeyboardInterrupt):
         run(toy, npz, tmp_path / "out", seeds=1)
     assert "Stopped at 2/2 64-4-2, seed 0; all until then is kept" in capsys.readouterr().out
-    assert not (tmp_path / "out" / "toy").exists()
+    assert not list((tmp_path / "out").glob("toy*"))
     assert len(run(toy, npz, tmp_path / "out", seeds=1).rows) == 2
 
 
@@ -120,8 +123,8 @@ def test_data_without_labels_is_studied_without_a_judge(toy, tmp_path):
     images = np.random.default_rng(0).uniform(size=(90, 8, 8)).astype("float32")
     np.savez(tmp_path / "plain.npz", x_train=images, x_test=images[:40])
     results = run(toy, tmp_path / "plain.npz", tmp_path / "out", seeds=1)
-    assert not len(results.values(WIDE, "Fréchet distance, prior"))
-    assert len(results.values(WIDE, "roundness of the codes"))
+    assert np.isnan(results.values(WIDE, "Fréchet distance, prior")).all()
+    assert np.isfinite(results.values(WIDE, "roundness of the codes")).all()
 
 
 def test_refusals_come_before_any_training(toy, npz, tmp_path):
@@ -133,9 +136,45 @@ def test_refusals_come_before_any_training(toy, npz, tmp_path):
     blocked.write_text("")
     with pytest.raises(InputError, match="expected a folder that can be written"):
         run(toy, npz, blocked)
+    wide = replace(toy, configs={**toy.configs, "wide": {"architecture": "784-2"}})
+    with pytest.raises(InputError, match="expected 64 as its first number"):
+        run(wide, npz, tmp_path / "out")
+    with pytest.raises(InputError, match=r"with 3 known factors \(x, y, size\); .* has none"):
+        run(replace(toy, factors=("x", "y", "size")), npz, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    results = tmp_path / "out" / "toy_blobs_1-epochs_2-seeds_quick"
+    results.mkdir(parents=True)
+    (results / "thesis.tex").write_text("")
+    with pytest.raises(InputError, match=r"holds something else \(thesis.tex\)"):
+        run(toy, npz, tmp_path / "out")
+    assert not (tmp_path / "out" / "runs").exists()
+
+
+def test_the_command_line(toy, npz, tmp_path, monkeypatch, capsys):
+    def exit_code(*options) -> int:
+        monkeypatch.setattr(sys, "argv", ["toy", "--out", str(tmp_path / "out"), *map(str, options)])
+        with pytest.raises(SystemExit) as exit_:
+            toy.main()
+        return exit_.value.code
+
+    assert exit_code("--epochs", 0, "--dataset", npz) == 2
+    assert exit_code("--seeds", 0, "--dataset", npz) == 2
+    assert "seeds: expected at least 1; received 0" in capsys.readouterr().err
+    assert exit_code("--help") == 0
+    assert "mnist-5k, tiles or FILE.npz" in capsys.readouterr().out
+    assert exit_code("--dataset", npz, "--quick", "--seeds", 1) == 0
+    assert "2 trainings of 1 epoch on" in capsys.readouterr().out
+
+
+def test_a_seed_without_a_value_is_left_out_of_its_pair(toy, npz, tmp_path):
+    results = run(toy, npz, tmp_path / "out", seeds=2)
+    del results.rows[WIDE, 1]["loss"]
+    difference = Mean("", "loss", (-math.inf, 0), {NARROW: 1, WIDE: -1}).interval(results.values)
+    assert difference.estimate == results.rows[NARROW, 0]["loss"] - results.rows[WIDE, 0]["loss"]
+    assert math.isnan(difference.low)
+    assert "(1 seed)" in results.markdown()
 
 
 def test_numbers_for_tables():
-    shown = [tables.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6)]
-    assert shown == ["–", "0.00", "−1.23", "151.0", "12346"]
+    shown = [tables.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6, 0.0654, 0.00123, -1e-9)]
+    assert shown == ["–", "0", "−1.23", "151.0", "12346", "0.065", "0.0012", "0"]

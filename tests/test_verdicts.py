@@ -92,7 +92,7 @@ def test_a_share():
 
 
 def test_what_was_not_measured_is_undecided():
-    table = {("a", "m"): [], ("b", "m"): []}
+    table = {("a", "m"): [math.nan] * 5, ("b", "m"): [math.nan] * 5}
     for claim in (
         Mean("", "m", (0, 1), {"a": 1}),
         Ratio("", "m", (0, 1), ("a", "b")),
@@ -102,3 +102,20 @@ def test_what_was_not_measured_is_undecided():
         assert judged["verdict"] == UNDECIDED
         assert judged["estimate"] is None
     assert Share("", "m", (0, 1), "a").judge(values_of(table))["verdict"] == UNDECIDED
+
+
+def test_equal_values_are_no_certainty():
+    same = values_of({("a", "count"): [1.0] * 5})
+    assert Mean("", "count", (1, INF), {"a": 1}).judge(same)["verdict"] == UNDECIDED
+    # counts are known to ± ½: all ones are above a half, and not surely above 1
+    interval = Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).interval(same)
+    assert interval.low == pytest.approx(1 - stats.t.ppf(0.975, 4) * math.sqrt(1 / 12 / 5))
+    assert Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).judge(same)["verdict"] == HOLDS
+    assert Mean("", "count", (1, INF), {"a": 1}, resolution=1).judge(same)["verdict"] == UNDECIDED
+    assert Mean("", "count", (1.5, INF), {"a": 1}, resolution=1).judge(same)["verdict"] == FAILS
+
+
+def test_seeds_with_a_missing_partner_are_left_out():
+    table = values_of({("a", "m"): [1.0, math.nan, 3.0, 4.0], ("b", "m"): [0.5, 5.0, 1.5, math.nan]})
+    assert Mean("", "m", (0, INF), {"a": 1, "b": -1}).interval(table).estimate == 1
+    assert Ratio("", "m", (0, INF), ("b", "a")).interval(table).estimate == pytest.approx(0.5)

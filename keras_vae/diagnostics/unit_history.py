@@ -7,14 +7,17 @@ import numpy as np
 
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, UnitStatistics, _classified
 
+SUSTAINED = 1.0  # epochs
+
 
 class Lifetimes(NamedTuple):
     """When each unit lived, in epochs, `(units,)` float64.
 
     Attributes:
-        born: the first measurement after training began that found the unit active; NaN if none did.
-        died: the first measurement from which on it was never active again; NaN for one that is alive at the
-            end or never lived.
+        born: the first measurement of a spell in which the unit was active for a whole epoch or more; NaN if there
+            was none.
+        died: the first measurement after the last such spell, if a whole epoch or more passed since without
+            another; NaN for a unit that is alive at the end or never lived.
     """
 
     born: np.ndarray
@@ -49,17 +52,25 @@ class UnitHistory:
     def lifetimes(self) -> Lifetimes:
         """When each unit came alive and died.
 
-        A unit must have lived to die. What an untrained encoder puts out varies from image to image too, since its
-        weights are random; the first measurement therefore doesn't count.
+        A unit must have lived to die: been active for a whole epoch. Shorter spells are the noise of the first
+        steps, and the untrained encoder's, whose random weights make its means vary too.
         """
-        active, epochs = self.active[self.epochs > 0], self.epochs[self.epochs > 0]
-        frames = np.arange(len(epochs))[:, None]
-        first = np.where(active, frames, len(epochs)).min(axis=0, initial=len(epochs))
-        last = np.where(active, frames, -1).max(axis=0, initial=-1)
-        times = np.append(epochs, np.nan)  # after the last measurement nothing is known
-        born = times[first]
-        died = np.where(last < 0, np.nan, times[last + 1])
+        later = self.epochs > 0
+        times = [self._lifetime(unit, self.epochs[later]) for unit in self.active[later].T]
+        born, died = np.array(times, "float64").reshape(-1, 2).T
         return Lifetimes(born, died)
+
+    @staticmethod
+    def _lifetime(active: np.ndarray, epochs: np.ndarray) -> tuple[float, float]:
+        """When one unit was born and died, from whether it was `active` at each of the `epochs`."""
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]])))
+        spells = edges.reshape(-1, 2)  # first measurement inside, first one after
+        lived = [(a, b) for a, b in spells.tolist() if epochs[b - 1] - epochs[a] >= SUSTAINED - 1e-9]
+        if not lived:
+            return np.nan, np.nan
+        end = lived[-1][1]
+        dead = end < len(epochs) and epochs[-1] - epochs[end] >= SUSTAINED - 1e-9
+        return epochs[lived[0][0]], epochs[end] if dead else np.nan
 
     def frames(self) -> list[UnitStatistics]:
         """The measurements one by one."""
