@@ -9,7 +9,7 @@ from keras_vae.errors import InputError
 from keras_vae.features import Judge
 from keras_vae.runs import Run
 
-VERSION = 2  # of the content of evaluation.json
+VERSION = 3  # of the content of evaluation.json
 LARGEST_UNITS = 256  # more units are not replaced one by one
 MOST_DIMENSIONS = 6  # of a latent space whose cells are counted
 REPLACED = 2000  # test images that units are replaced in
@@ -33,9 +33,8 @@ def evaluate(
         The content of `evaluation.json`:
         `units`: per unit, all of `UnitStatistics`, `total_var`, `replacement_loss`, and `born` and `died` in epochs.
         `codes`: `radius`, the median over images of the posterior's geometric mean of standard deviations; `center`,
-        the distance of the mean code from 0; and of a draw from each image's posterior, together the aggregate
-        posterior q(z): `roundness`, the least variance along a principal axis over the largest, and `divergence`
-        from N(0, I) after whitening, in nats.
+        the distance of the mean code from 0; `roundness`, the least variance along a principal axis over the largest;
+        `divergence` of the active units' whitened codes from N(0, I), in nats.
         `samples`: scores by where z was drawn from; `floor`: those of training images.
 
     Raises:
@@ -58,7 +57,7 @@ def evaluate(
     encodings = run.arrays("encodings")
     mean, log_var = encodings["mean"], encodings.get("log_var")
     result = {"version": VERSION, "epochs": metrics["epochs"], "units": _units(run, vae, data, mean, log_var, seed)}
-    result["codes"] = _codes(mean, log_var, seed)
+    result["codes"] = _codes(mean, log_var)
     if judge is not None:
         drawn = {
             "prior": samplers.prior(judge.n, vae.latent_shape, seed),
@@ -105,18 +104,16 @@ def _one_draw_each(mean: np.ndarray, log_var: np.ndarray | None, seed: int) -> n
     return (mean + np.exp(0.5 * log_var) * noise).astype("float32")
 
 
-def _codes(mean: np.ndarray, log_var: np.ndarray | None, seed: int) -> dict:
-    """The aggregate posterior as a cloud: its place, the circles' size, its shape."""
+def _codes(mean: np.ndarray, log_var: np.ndarray | None) -> dict:
+    """The codes as a cloud: its place, the circles' size, its shape."""
     flat = mean.reshape(len(mean), -1)
     result = {"center": float(np.linalg.norm(flat.mean(axis=0)))}
     if log_var is not None:
         result["radius"] = float(np.median(np.exp(0.5 * log_var.reshape(len(mean), -1).mean(axis=1))))
-    # Draws, not means: those of a collapsed unit are the prior's, while whitening would blow its means up.
-    z = _one_draw_each(mean, log_var, seed).reshape(flat.shape)
-    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(z, rowvar=False)))
+    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False)))
     result["roundness"] = float(max(spread[0], 0) / spread[-1]) if spread[-1] > 0 else 0.0
-    if z.shape[1] <= MOST_DIMENSIONS and len(z) >= 2 ** (z.shape[1] + 2):
-        whitened = diagnostics.whiten(z)
-        if whitened.shape[1]:
-            result["divergence"] = diagnostics.gaussian_divergence(whitened)
+    # Whitening would blow up the little that the means of a collapsed unit vary.
+    active = flat[:, diagnostics.units(flat).active]
+    if 0 < active.shape[1] <= MOST_DIMENSIONS and len(active) >= 2 ** (active.shape[1] + 2):
+        result["divergence"] = diagnostics.gaussian_divergence(diagnostics.whiten(active))
     return result

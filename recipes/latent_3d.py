@@ -16,7 +16,7 @@ from keras_vae.verdicts import Mean, Ratio
 NET = "784-256-32-8-3"
 PLAIN = f"{NET} without"
 
-SHAPE, ROUND = "divergence from a Gaussian", "roundness of the codes"  # of q(z); the first whitened, in nats
+SHAPE, ROUND = "divergence from a Gaussian", "roundness of the codes"  # the first of whitened codes, in nats
 PRIOR, MATCHED = "Fréchet distance, prior", "Fréchet distance, moment-matched"
 
 CLAIMS = [

@@ -18,7 +18,7 @@ from keras_vae.verdicts import Mean, Ratio
 SHALLOW, DEEP = "784-256-2", "784-256-32-8-2"
 PLAIN_SHALLOW, PLAIN_DEEP = f"{SHALLOW} without", f"{DEEP} without"
 
-SHAPE = "divergence from a Gaussian"  # of q(z), whitened, in nats
+SHAPE = "divergence from a Gaussian"  # of the whitened codes, in nats
 PRIOR, MATCHED = "Fréchet distance, prior", "Fréchet distance, moment-matched"
 DEPTH = {PLAIN_DEEP: 1, DEEP: -1, PLAIN_SHALLOW: -1, SHALLOW: 1}
 
