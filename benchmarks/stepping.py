@@ -1,0 +1,50 @@
+"""How much faster an epoch is when many steps are taken in one compiled call: the ratio to Keras' own step.
+
+Two equal models are trained on full MNIST (or another set) in turn, an epoch each, warm; the median ratio of pairs is
+reported, with its quartiles, since machines are noisy.
+
+    python benchmarks/stepping.py --dataset mnist
+"""
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from keras_vae.cli import guarded
+
+
+def main(
+    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k or FILE.npz.")] = "mnist",
+    architecture: Annotated[str, typer.Option(help="Layer sizes.")] = "784-256-2",
+    pairs: Annotated[int, typer.Option(help="Pairs of epochs to compare.")] = 9,
+) -> None:
+    import numpy as np
+
+    import keras_vae as kv
+    from keras_vae.startup import import_keras
+
+    keras = import_keras()
+    data = kv.load(dataset)
+    models = {}
+    for name, jit_compile in (("many steps a call", True), ("Keras' own step", False)):
+        models[name] = kv.dense_vae(architecture, data.image_shape, seed=0)
+        models[name].compile(keras.optimizers.Adam(1e-3), jit_compile=jit_compile)
+
+    def epoch(name: str) -> float:
+        began = time.perf_counter()
+        models[name].fit(data.x_train, batch_size=128, verbose=0)
+        return time.perf_counter() - began
+
+    first = {name: epoch(name) for name in models}
+    fast, stock = np.array([[epoch(name) for name in models] for _ in range(pairs)]).T
+    low, median, high = np.quantile(stock / fast, [0.25, 0.5, 0.75])
+    print(f"{architecture} on {dataset}, batches of 128, {os.cpu_count()} cores, {pairs} pairs of warm epochs")
+    for name, seconds in zip(models, (fast, stock), strict=True):
+        print(f"  {name:18} {np.median(seconds):6.2f} s an epoch; the first, compilation included, {first[name]:.2f} s")
+    print(f"  ratio of warm epochs {median:.2f} (quartiles {low:.2f} to {high:.2f})")
+
+
+if __name__ == "__main__":
+    guarded(typer.run, main)
