@@ -41,8 +41,8 @@ def main() -> None:
     ratios = sorted(b / a for a, b in zip(without, recorded, strict=True))
     print(
         f"processor seconds of an epoch without recording {statistics.median(without):.2f} s, with "
-        f"{statistics.median(recorded):.2f} s; ratio of {PAIRS} pairs: median {statistics.median(ratios):.3f}, quartiles "
-        f"{ratios[PAIRS // 4]:.3f} to {ratios[-1 - PAIRS // 4]:.3f}"
+        f"{statistics.median(recorded):.2f} s; ratio of {PAIRS} pairs: median {statistics.median(ratios):.3f}, "
+        f"quartiles {ratios[PAIRS // 4]:.3f} to {ratios[-1 - PAIRS // 4]:.3f}"
     )
 
 

@@ -15,7 +15,7 @@ from keras_vae.runs import Run, atomic
 Runs = Mapping[str, Run]  # by what to call each
 
 ALIVE, COLLAPSED = "#1f6fb4", "#d1495b"
-QUIET = "#6b7480"
+QUIET, HAIRLINE = "#6b7480", "#d5d9df"
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -72,7 +72,7 @@ def slices(runs: Runs) -> Figure:
             figures.image_grid(ax, slice_images, side)
             ax.set_axis_on()
             ax.set(xticks=[], yticks=[])
-            ax.spines[:].set(visible=True, color="#d5d9df")
+            ax.spines[:].set(visible=True, color=HAIRLINE)
             _subtitle(ax, f"unit {units[2]} = {_signed(height)}")
         part.supxlabel(
             f"in each slice, at the prior's quantiles: unit {units[0]} rises to the right, unit {units[1]} upwards",
@@ -98,6 +98,9 @@ def _blocks(ax, grid: dict) -> None:
     gap = images.shape[1] // 3
     figures.image_grid(ax, np.stack(inner), side, gap=gap)
     height, width = inner[0].shape[:2]
+    for i in range(1, side):  # hairlines between the blocks
+        ax.axvline(i * (width + gap) - (gap + 1) / 2, color=HAIRLINE, linewidth=0.8)
+        ax.axhline(i * (height + gap) - (gap + 1) / 2, color=HAIRLINE, linewidth=0.8)
     values = [_signed(value) for value in geometry.prior_quantiles(side)]
     ax.set_axis_on()
     ax.spines[:].set_visible(False)
