@@ -37,9 +37,10 @@ def comparison(runs: Runs) -> Figure:
         figures.latent_scatter(left, mean, labels, limit, plane)
         left.set_title(name)
         samples = run.arrays("samples")
-        drawn_from = {"images": "N(0, I)", "moment_matched": "the Gaussian that matches the codes"}
+        drawn_from = {"images": "N(0, I)", "moment_matched": "a Gaussian like the codes"}
         for ax, (key, source) in zip(others, drawn_from.items(), strict=True):
             figures.image_grid(ax, samples[key], 10, gap=2)
+            _frame(ax)
             _subtitle(ax, f"new images, z from {source}")
     return figure
 
@@ -70,9 +71,7 @@ def slices(runs: Runs) -> Figure:
             part.subplots(1, side), images, geometry.prior_quantiles(side)[::-1], strict=True
         ):
             figures.image_grid(ax, slice_images, side)
-            ax.set_axis_on()
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set(visible=True, color=HAIRLINE)
+            _frame(ax)
             _subtitle(ax, f"unit {units[2]} = {_signed(height)}")
         part.supxlabel(
             f"in each slice, at the prior's quantiles: unit {units[0]} rises to the right, unit {units[1]} upwards",
@@ -128,6 +127,7 @@ def samples(runs: Runs) -> Figure:
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, (name, run) in zip(axes, runs.items(), strict=False):
         figures.image_grid(ax, run.arrays("samples")["images"], 10, gap=2)
+        _frame(ax)
         ax.set_title(name)
     for ax in axes[len(runs) :]:
         ax.remove()
@@ -262,6 +262,13 @@ def _codes(run: Run, n: int) -> tuple[np.ndarray, np.ndarray | None, tuple[int, 
     encodings = run.arrays("encodings")
     units = geometry.liveliest(encodings["mean"].var(axis=0), n)
     return encodings["mean"][:, list(units)], encodings.get("labels"), units
+
+
+def _frame(ax) -> None:
+    """A hairline around a grid of images, so that it ends where the next one begins."""
+    ax.set_axis_on()
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(visible=True, color=HAIRLINE)
 
 
 def _subtitle(ax, text: str) -> None:

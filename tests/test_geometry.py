@@ -41,3 +41,22 @@ def test_a_trajectorys_limit_shows_all_points_in_most_frames():
     mean[:, 2, 1] = 50.0
     assert geometry.trajectory_limit(mean) == pytest.approx(50 * 1.06)
     assert geometry.scatter_limit(np.array([[0.0, -2.0]] * 10)) == pytest.approx(2 * 1.06)
+
+
+def test_grids_of_three_and_four_units_are_read_slice_by_slice_and_block_by_block():
+    low, middle, high = geometry.prior_quantiles(3)
+    z = geometry.latent_grid(3, (0, 1, 2), np.zeros(3)).reshape(3, 3, 3, 3)  # slice, row, column, units
+    np.testing.assert_allclose(z[0, 0, 0], [low, high, high], rtol=1e-6)  # the highest slice, its top left
+    np.testing.assert_allclose(z[0, 0, 2], [high, high, high], rtol=1e-6)
+    np.testing.assert_allclose(z[2, 2, 1], [middle, low, low], rtol=1e-6, atol=1e-7)
+    z = geometry.latent_grid(3, (4, 1, 2, 0), np.full(5, 9.0)).reshape(
+        3, 3, 3, 3, 5
+    )  # block row and column, row, column
+    np.testing.assert_allclose(z[0, 0, 0, 0], [high, high, low, 9, low], rtol=1e-6)
+    np.testing.assert_allclose(
+        z[0, 2, 0, 0], [high, high, high, 9, low], rtol=1e-6
+    )  # blocks to the right: the third unit
+    np.testing.assert_allclose(z[2, 0, 0, 0], [low, high, low, 9, low], rtol=1e-6)  # blocks below: the fourth
+    np.testing.assert_allclose(z[0, 0, 2, 0], [high, low, low, 9, low], rtol=1e-6)  # rows below: the second
+    np.testing.assert_allclose(z[0, 0, 0, 2], [high, high, low, 9, high], rtol=1e-6)  # to the right: the first
+    assert len(np.unique(z.reshape(-1, 5), axis=0)) == 81

@@ -1,0 +1,99 @@
+"""Pictures of several runs, by the data of what they drew."""
+
+import numpy as np
+import pytest
+
+from keras_vae import Run, geometry, panels
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    """A run folder of four units, of which the last one died; each image of a grid has a grey of its own."""
+    run = Run(tmp_path / "run")
+    rng = np.random.default_rng(0)
+    mean = rng.normal(size=(60, 4)) * [1, 2, 3, 0.01]
+    run.write_arrays("encodings", mean=mean, log_var=np.zeros((60, 4)), labels=np.arange(60) % 3)
+    for name, n, units in (("grid_3d", 5, (0, 1, 2)), ("grid_4d", 3, (0, 1, 2, 3))):
+        count = n ** len(units)
+        greys = np.arange(count)[:, None, None] / count * np.ones((1, 6, 6))
+        run.write_arrays(name, units=np.array(units), side=np.array(n), images=greys)
+    run.write_arrays("samples", images=rng.uniform(size=(100, 6, 6)), moment_matched=rng.uniform(size=(100, 6, 6)))
+    epochs = np.arange(0.0, 6)
+    var_mean = np.tile([1.0, 1.0, 1.0, 0.5], (6, 1))
+    var_mean[3:, 3] = 0.001
+    run.write_arrays(
+        "unit_history", steps=np.arange(6), epochs=epochs, var_mean=var_mean, kl=var_mean, mean_var=var_mean
+    )
+    columns = {"kl": 0.7, "mean_var": 0.4, "total_var": 1.1, "replacement_loss": 3.0}
+    units = [{**columns, "var_mean": v, "active": v > 0.01} for v in (0.2, 0.9, 0.5, 0.001)]
+    run.write_json("evaluation.json", {"units": units})
+    return run
+
+
+def pictures(figure):
+    return [image.get_array() for ax in figure.get_axes() for image in ax.images]
+
+
+def test_slices_stand_from_the_highest_to_the_lowest(run):
+    figure = panels.slices({"a": run})
+    shown = pictures(figure)
+    assert len(shown) == 5
+    for k, picture in enumerate(shown):
+        assert picture[0, 0] == pytest.approx(25 * k / 125)
+        assert picture[-1, -1] == pytest.approx((25 * k + 24) / 125)
+    heights = [ax.get_title("left") for ax in figure.get_axes()]
+    assert heights[0] == "unit 2 = +1.28"
+    assert heights[2] == "unit 2 = 0"
+    assert heights[4] == "unit 2 = −1.28"
+
+
+def test_blocks_put_every_image_where_its_axes_say(run):
+    figure = panels.blocks({"a": run})
+    ax = figure.get_axes()[0]
+    (picture,) = pictures(figure)
+    greys = run.arrays("grid_4d")["images"][:, 0, 0]
+    z = geometry.latent_grid(3, (0, 1, 2, 3), np.zeros(4))
+    columns = {text.get_text(): place for place, text in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)}
+    rows = {text.get_text(): place for place, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)}
+    names = dict(zip(geometry.prior_quantiles(3).round(4), ("−0.97", "0", "+0.97"), strict=True))
+    for grey, point in zip(greys, z, strict=True):
+        a, b, c, d = (names[round(float(value), 4)] for value in point)
+        offset = {"−0.97": -7, "0": 0, "+0.97": 7}  # an image of 6 pixels and a gap of 1
+        x, y = columns[c] + offset[a], rows[d] - offset[b]
+        assert picture[round(y), round(x)] == pytest.approx(grey)
+
+
+def test_bars_and_timelines(run):
+    figure = panels.collapse("a", run)
+    widths = [bar.get_width() for bar in figure.get_axes()[1].patches]
+    assert widths == [0.9, 0.5, 0.2, 0.001]  # the liveliest first
+    assert [text.get_text() for text in figure.get_axes()[0].get_yticklabels()] == [
+        "unit 1",
+        "unit 2",
+        "unit 0",
+        "unit 3",
+    ]
+    ax = panels.timelines({"a": run}).get_axes()[0]
+    (crosses,) = ax.lines
+    assert crosses.get_xdata().tolist() == [3.0]
+    assert ax.get_yticklabels()[int(crosses.get_ydata()[0])].get_text() == "3"
+
+
+def test_clouds_and_comparisons_show_the_units_that_vary_most(run):
+    mean = run.arrays("encodings")["mean"]
+    scatter = panels.comparison({"a": run, "b": run}).get_axes()[0].collections[-1].get_offsets()
+    np.testing.assert_allclose(np.sort(scatter[:, 0]), np.sort(mean[:, 1]))
+    np.testing.assert_allclose(np.sort(scatter[:, 1]), np.sort(mean[:, 2]))
+    assert len(panels.spaces({"a": run}).get_axes()) == 1
+    assert len(panels.samples({"a": run, "b": run, "c": run}).get_axes()) == 3
+
+
+def test_seeds_and_factors(run):
+    history = {"epoch": np.arange(1, 4), "val_loss": np.array([9.0, 5.0, 4.0])}
+    figure = panels.seeds({"a": [history, {**history, "val_loss": history["val_loss"] + 1}], "b": [history]})
+    first, second = figure.get_axes()
+    assert len(first.lines) == 2
+    assert first.texts[0].get_text() == "at the end 4.5 ± 0.71"
+    assert second.texts[0].get_text() == "at the end 4.0"
+    figure = panels.factors({"a": run}, np.random.default_rng(0).uniform(size=(60, 3)), ["x", "y", "size"])
+    assert [ax.get_title("left") for ax in figure.get_axes()[:3]] == [f"coloured by {name}" for name in ("x", "y", "size")]
