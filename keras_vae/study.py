@@ -371,7 +371,8 @@ def _measured(judged: dict) -> tuple[str, str, str]:
     if judged["estimate"] is None:
         return f"{judged['measured']} was not measured", ABSENT, region
     interval = ABSENT if judged["low"] is None else f"{number(judged['low'])} … {number(judged['high'])}"
-    return f"{judged['measured']} = {number(judged['estimate'])}", interval, region
+    note = f" ({judged['note']})" if judged["note"] else ""
+    return f"{judged['measured']} = {number(judged['estimate'])}{note}", interval, region
 
 
 def _region(low: float | None, high: float | None) -> str:

@@ -77,6 +77,10 @@ class Claim:
         """What is measured, for people."""
         raise NotImplementedError
 
+    def note(self, values: Values) -> str:
+        """What is to be said beside the interval."""
+        return ""
+
     def judge(self, values: Values) -> dict[str, Any]:
         """The claim with its interval and verdict, as plain data."""
         interval = self.interval(values)
@@ -86,6 +90,7 @@ class Claim:
             **{name: None if math.isnan(value) else value for name, value in interval._asdict().items()},
             "expected": [None if math.isinf(bound) else bound for bound in self.region],
             "verdict": verdict(interval, self.region),
+            "note": self.note(values),
         }
 
 
@@ -137,7 +142,7 @@ class Spread(Claim):
     of: tuple[str, str]
 
     def interval(self, values: Values) -> Interval:
-        groups = [v[~np.isnan(v)] for v in (values(name, self.measure) for name in self.of)]
+        groups = self._groups(values)
         if min(map(len, groups)) < 3:
             return Interval(math.nan, math.nan, math.nan)
         more, less = (np.abs(group - np.median(group)) for group in groups)
@@ -145,6 +150,16 @@ class Spread(Claim):
         pooled = (more.var(ddof=1) * (n - 1) + less.var(ddof=1) * (m - 1)) / (n + m - 2)
         half = stats.t.ppf(0.5 + CONFIDENCE / 2, n + m - 2) * math.sqrt(pooled * (1 / n + 1 / m))
         return Interval(difference, difference - half, difference + half)
+
+    def note(self, values: Values) -> str:
+        groups = self._groups(values)
+        if min(map(len, groups)) < 3:
+            return ""
+        return f"Brown–Forsythe p = {stats.levene(*groups, center='median').pvalue:.3f}"
+
+    def _groups(self, values: Values) -> list[np.ndarray]:
+        measured = (values(name, self.measure) for name in self.of)
+        return [group[~np.isnan(group)] for group in measured]
 
     def formula(self) -> str:
         return f"mean distance of a seed's {self.measure} from the median: {self.of[0]} − {self.of[1]}"

@@ -95,5 +95,6 @@ def test_seeds_and_factors(run):
     assert len(first.lines) == 2
     assert first.texts[0].get_text() == "at the end 4.5 ± 0.71"
     assert second.texts[0].get_text() == "at the end 4.0"
-    figure = panels.factors({"a": run}, np.random.default_rng(0).uniform(size=(60, 3)), ["x", "y", "size"])
-    assert [ax.get_title("left") for ax in figure.get_axes()[:3]] == [f"coloured by {name}" for name in ("x", "y", "size")]
+    names = ["x", "y", "size"]
+    figure = panels.factors({"a": run}, np.random.default_rng(0).uniform(size=(60, 3)), names)
+    assert [ax.get_title("left") for ax in figure.get_axes()[:3]] == [f"coloured by {name}" for name in names]

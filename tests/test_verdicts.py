@@ -80,6 +80,8 @@ def test_a_spread_agrees_with_brown_and_forsythe():
         interval = Spread("", "loss", (0, INF), ("a", "b")).interval(values_of(table))
         p = stats.levene(*table.values(), center="median").pvalue
         assert (p < 0.05) == (interval.low > 0 or interval.high < 0)
+        judged = Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(table))
+        assert judged["note"] == f"Brown–Forsythe p = {p:.3f}"
     few = {("a", "loss"): [1.0, 2.0], ("b", "loss"): [1.0, 2.0]}
     assert Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(few))["verdict"] == UNDECIDED
 
