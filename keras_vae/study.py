@@ -19,7 +19,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from keras_vae import architecture, datasets
+from keras_vae import architecture, datasets, startup
 from keras_vae.cli import guarded
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.progress import Narrator, Parts
@@ -161,9 +161,7 @@ class Study:
         row = measures(run)
         if self.measure:
             row |= self.measure(run, data)
-        import keras
-
-        keras.backend.clear_session()
+        startup.import_keras().backend.clear_session()
         gc.collect()  # models refer to themselves; (TensorFlow keeps their compiled steps, some 50 MB each)
         return row
 

@@ -40,7 +40,8 @@ def compiled_encoder(encoder, x: np.ndarray):
     """A function that gives the encoder's outputs for `x`, traced once, with `x` inside the graph."""
     with tf.device("CPU:0"):
         x = tf.convert_to_tensor(x)
-    return tf.function(lambda: encoder(x, training=False))
+    # A concrete function: of the other kind TensorFlow counts the traces, and warns when many models are trained.
+    return tf.function(lambda: encoder(x, training=False)).get_concrete_function()
 
 
 def on_one_device(model: keras.Model) -> bool:
@@ -73,7 +74,7 @@ class ResidentSteps:
         self.arrays = tuple(tf.convert_to_tensor(array) for array in arrays)
         self.batch_size, self.n = batch_size, len(arrays[0])
         self.at_once = 1
-        self._program = program(model)
+        self._model, self._steps = model, None
 
     def set_order(self, order: np.ndarray) -> None:
         """Begins an epoch with the images in this order."""
@@ -83,7 +84,10 @@ class ResidentSteps:
         """The metrics after the next steps; Keras' own `iterator` over the batches stays untouched."""
         first = self._next
         self._next = min(first + self.at_once, math.ceil(self.n / self.batch_size))
-        return self._program(self.arrays, self._order, tf.constant(first), tf.constant(self._next), self.batch_size)
+        arguments = self.arrays, self._order, tf.constant(first), tf.constant(self._next), self.batch_size
+        if self._steps is None:  # concrete, like the encoder above
+            self._steps = program(self._model).get_concrete_function(*arguments)
+        return self._steps(*arguments)
 
 
 def program(model: keras.Model):
