@@ -13,8 +13,8 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "architecture", "callbacks", "datasets", "diagnostics", "errors", "evaluation", "experiment", "features", "figures",
-    "gallery", "geometry", "layers", "likelihoods", "models", "panels", "runs", "samplers", "space", "stepping",
-    "study", "tables", "tiles", "trajectory", "verdicts", "video",
+    "gallery", "geometry", "layers", "likelihoods", "models", "panels", "results", "runs", "samplers", "space",
+    "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",

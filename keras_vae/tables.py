@@ -27,6 +27,11 @@ def number(value: float | None) -> str:
     return "0" if not float(text) else text.replace("-", "−")
 
 
+def count(n: int, thing: str) -> str:
+    """`1 epoch`, `2 epochs`."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
 def liveliest_first(rows: Sequence[dict]) -> list[tuple[int, dict]]:
     """Units with their numbers, those whose means vary most first."""
     return sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])

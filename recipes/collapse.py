@@ -11,7 +11,8 @@ one. It names neither optimizer nor epochs: ours are Adam, 1e-3, batches of 128,
 from math import inf
 
 from keras_vae import tables
-from keras_vae.study import ReportTable, Results, Study
+from keras_vae.results import ReportTable, Results
+from keras_vae.study import Study
 from keras_vae.verdicts import Mean, Ratio
 
 DEEP_8, SHALLOW_8 = "784-256-32-16-8", "784-256-32-8"

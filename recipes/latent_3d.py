@@ -10,7 +10,8 @@ Adam, 1e-3, batches of 128, 50 epochs.
 
 from math import inf
 
-from keras_vae.study import Results, Study
+from keras_vae.results import Results
+from keras_vae.study import Study
 from keras_vae.verdicts import Mean, Ratio
 
 NET = "784-256-32-8-3"

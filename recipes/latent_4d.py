@@ -9,7 +9,8 @@ nor epochs: ours are Adam, 1e-3, batches of 128, 50 epochs. "Aleatory" is about 
 
 from math import inf
 
-from keras_vae.study import Results, Study
+from keras_vae.results import Results
+from keras_vae.study import Study
 from keras_vae.verdicts import Ratio, Share, Spread
 
 DEEP, SHALLOW = "784-256-32-8-4", "784-256-32-4"

@@ -12,7 +12,8 @@ generated from N(0, I) and also from a Gaussian that matches the codes' moments.
 
 from math import inf
 
-from keras_vae.study import Results, Study
+from keras_vae.results import Results
+from keras_vae.study import Study
 from keras_vae.verdicts import Mean, Ratio
 
 SHALLOW, DEEP = "784-256-2", "784-256-32-8-2"

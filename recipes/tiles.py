@@ -7,7 +7,8 @@ the codes. It makes no claims, so there are none to judge. Adam, 1e-3, batches o
     python recipes/tiles.py
 """
 
-from keras_vae.study import Results, Study
+from keras_vae.results import Results
+from keras_vae.study import Study
 from keras_vae.tiles import FACTORS
 
 NETS = ("784-256-32-3", "784-256-32-4", "784-256-32-16")  # as many units as factors, and more

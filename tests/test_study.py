@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, features, tables
-from keras_vae.study import ReportTable, Study
+from keras_vae.results import ReportTable
+from keras_vae.study import Study
 from keras_vae.verdicts import HOLDS, UNDECIDED, Mean
 
 WIDE, NARROW = "64-16-2", "64-4-2"
