@@ -90,7 +90,7 @@ def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
     assert set(run.metrics["test"]) == expected[posterior]
     drawn = gallery.draw(run, quiet=True)
     assert {path.name for path in drawn} == {
-        "loss.png", "latent.png", "manifold.png", "reconstructions.png", "samples.png", "trajectory.mp4",
+        "loss.png", "latent.png", "manifold.png", "reconstructions.png", "samples.png", "units.png", "trajectory.mp4",
     }  # fmt: skip
     assert all(path.stat().st_size > 1000 for path in drawn)
 
