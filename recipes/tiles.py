@@ -2,7 +2,8 @@
 
 Source: a study of dense VAEs on MNIST ends by announcing "a slightly more complex generative task", which it doesn't
 show. This is one, and what became of it: tiles of any position and size, the two things that differ, regressed on
-the codes. (Pictures show grey images as ink on paper, so the tiles are black there.) The source makes no claims, so there are none to judge. Adam, 1e-3, batches of 128, 50 epochs.
+the codes. (Pictures show grey images as ink on paper, so the tiles are black there.) The source makes no claims, so
+there are none to judge. Adam, 1e-3, batches of 128, 50 epochs.
 
     python recipes/tiles.py
 """
