@@ -86,7 +86,8 @@ def _units(run: Run, vae, data: datasets.Dataset, mean, log_var, seed: int) -> l
     if run.has_arrays("unit_history"):
         columns |= diagnostics.UnitHistory(**run.arrays("unit_history")).lifetimes()._asdict()
     columns = {
-        name: [None if value != value else value for value in column.tolist()] for name, column in columns.items()
+        name: [None if value != value else value for value in column.ravel().tolist()]
+        for name, column in columns.items()
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -110,7 +111,7 @@ def _codes(mean: np.ndarray, log_var: np.ndarray | None) -> dict:
     result = {"center": float(np.linalg.norm(flat.mean(axis=0)))}
     if log_var is not None:
         result["radius"] = float(np.median(np.exp(0.5 * log_var.reshape(len(mean), -1).mean(axis=1))))
-    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False)))
+    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False, ddof=0)))
     result["roundness"] = float(max(spread[0], 0) / spread[-1]) if spread[-1] > 0 else 0.0
     # Whitening would blow up the little that the means of a collapsed unit vary.
     active = flat[:, diagnostics.units(flat).active]

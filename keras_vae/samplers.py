@@ -27,7 +27,7 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
         `(n, units…)` float32.
     """
     codes = _flat(mean)
-    covariance = np.atleast_2d(np.cov(codes, rowvar=False))
+    covariance = np.atleast_2d(np.cov(codes, rowvar=False, ddof=0))
     if log_var is not None:
         covariance = covariance + np.diag(_flat(np.exp(np.broadcast_to(log_var, np.shape(mean)))).mean(axis=0))
     # By eigenvalues, not by Cholesky: collapsed units may leave the covariance singular.
@@ -58,6 +58,6 @@ def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = N
 
 def _flat(array: np.ndarray) -> np.ndarray:
     array = np.asarray(array, "float64")
-    if array.ndim < 2 or len(array) < 2:
-        raise InputError(f"mean: expected codes of at least two images, (images, units…); received {array.shape}.")
+    if array.ndim < 2 or not len(array):
+        raise InputError(f"mean: expected codes of at least one image, (images, units…); received {array.shape}.")
     return array.reshape(len(array), -1)

@@ -50,5 +50,6 @@ def test_a_mixture_is_no_gaussian():
 def test_codes_of_any_shape():
     mean = np.random.default_rng(0).standard_normal((50, 2, 3, 4))
     assert samplers.moment_matched(7, mean, np.zeros((50, 1, 1, 1))).shape == (7, 2, 3, 4)
-    with pytest.raises(InputError, match="at least two images"):
-        samplers.moment_matched(7, mean[:1])
+    with pytest.raises(InputError, match="at least one image"):
+        samplers.moment_matched(7, mean[:0])
+    np.testing.assert_allclose(samplers.moment_matched(7, mean[:1]), np.repeat(mean[:1], 7, axis=0), rtol=1e-6)
