@@ -12,9 +12,9 @@ import sys
 __version__ = "0.1.0"
 
 _MODULES = (
-    "architecture", "callbacks", "datasets", "diagnostics", "errors", "evaluation", "experiment", "features", "figures",
-    "gallery", "geometry", "layers", "likelihoods", "models", "panels", "results", "runs", "samplers", "space",
-    "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
+    "architecture", "builders", "callbacks", "datasets", "diagnostics", "errors", "evaluation", "experiment",
+    "features", "figures", "gallery", "geometry", "layers", "likelihoods", "models", "panels", "results", "runs",
+    "samplers", "space", "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",
@@ -35,7 +35,9 @@ _HOME = {
     "Likelihood": "likelihoods",
     "Encoding": "models",
     "VAE": "models",
-    "dense_vae": "models",
+    "conv_vae": "builders",
+    "dense_vae": "builders",
+    "spatial_vae": "builders",
     "Run": "runs",
     "Trajectory": "trajectory",
 }

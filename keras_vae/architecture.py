@@ -1,59 +1,169 @@
-"""Architectures of dense layers as the literature writes them: `784-256-32-8-2`."""
+"""Architectures as text: `784-256-32-8-2`, as the literature writes dense ones, and in its manner `c32-c64-256-16` and
+`c64-c128-8x8x1024`.
+
+Read from the image to the latent units; the decoder mirrors the encoder.
+
+- `c32` is a convolution of 32 filters that halves height and width.
+- a bare number is a dense layer; where no convolution comes first, the first number is the size of the image.
+- the last part is the latent space: a number of units, or a map of height × width × channels.
+"""
 
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from keras_vae.errors import InputError
 
+KERNEL = 3
+STRIDE = 2
+DEFAULTS = {"dense": "784-256-2", "conv": "c32-c64-256-2", "spatial": "c32-c64-8x8x16"}
 
-def parse(architecture: str | Sequence[int]) -> tuple[int, ...]:
-    """`"784-256-2"` → `(784, 256, 2)`: pixels first, latent units last; a sequence of integers passes through.
+
+@dataclass(frozen=True)
+class Architecture:
+    """An encoder, and a decoder that mirrors it.
+
+    Attributes:
+        pixels: size of the image, of a dense architecture only.
+        filters: of the convolutions.
+        hidden: sizes of the dense layers between them and the latent space.
+        latent_shape: `(units,)`, or `(height, width, channels)`.
+    """
+
+    pixels: int | None
+    filters: tuple[int, ...]
+    hidden: tuple[int, ...]
+    latent_shape: tuple[int, ...]
+
+    @property
+    def kind(self) -> str:
+        """`dense`, `conv` or `spatial`."""
+        if self.pixels is not None:
+            return "dense"
+        return "conv" if len(self.latent_shape) == 1 else "spatial"
+
+    @property
+    def n_units(self) -> int:
+        return math.prod(self.latent_shape)
+
+    def __str__(self) -> str:
+        pixels = [] if self.pixels is None else [str(self.pixels)]
+        convolutions = [f"c{filters}" for filters in self.filters]
+        return "-".join([*pixels, *convolutions, *map(str, self.hidden), "x".join(map(str, self.latent_shape))])
+
+    def smallest_map(self, image_shape: Sequence[int]) -> tuple[int, int]:
+        """Height and width after all convolutions of the image, padded as far as it must be."""
+        if self.kind == "spatial":
+            return self.latent_shape[:2]
+        halved = STRIDE ** len(self.filters)
+        return tuple(-(-side // halved) for side in image_shape[:2])
+
+    def padded(self, image_shape: Sequence[int]) -> tuple[int, int]:
+        """Height and width that the convolutions see: the least that halves evenly, or what a latent map asks for."""
+        return tuple(side * STRIDE ** len(self.filters) for side in self.smallest_map(image_shape))
+
+    def check(self, image_shape: Sequence[int]) -> None:
+        """Refuses an architecture that doesn't fit the image or can't be trained in the machine's memory.
+
+        Raises:
+            InputError: saying which.
+        """
+        image_shape = tuple(image_shape)
+        if self.kind == "dense":
+            if math.prod(image_shape) != self.pixels:
+                raise InputError(
+                    f"architecture: expected {math.prod(image_shape)} as its first number, the size of an image of "
+                    f"shape {image_shape}; received {self}."
+                )
+        elif len(image_shape) not in (2, 3):
+            raise InputError(
+                f"architecture: expected images of shape (height, width) or (height, width, channels) for the "
+                f"convolutions of {self}; received {image_shape}."
+            )
+        elif any(padded < side for padded, side in zip(self.padded(image_shape), image_shape, strict=False)):
+            height, width = self.padded(image_shape)
+            wanted = (-(-side // STRIDE ** len(self.filters)) for side in image_shape[:2])
+            fitting = "x".join(map(str, [*wanted, self.latent_shape[2]]))
+            raise InputError(
+                f"architecture: expected a latent map that images of {image_shape[0]} × {image_shape[1]} fit into, "
+                f"such as {fitting}; received {self}, which is made for {height} × {width}."
+            )
+        self._check_memory(image_shape)
+
+    def _check_memory(self, image_shape: tuple[int, ...]) -> None:
+        if not hasattr(os, "sysconf"):  # Windows doesn't tell
+            return
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        # float32 weights, their gradients and an optimizer's two moments
+        needed = 4 * 4 * self.count_parameters(image_shape)
+        if needed > memory:
+            raise InputError(
+                f"architecture: expected layers that can be trained in this machine's {memory / 2**30:.0f} GiB of "
+                f"memory; received {self}, which needs about {needed / 2**30:,.0f} GiB; make its layers smaller."
+            )
+
+    def count_parameters(self, image_shape: Sequence[int]) -> int:
+        """Weights and biases of encoder and decoder, with both heads (mean and log_var)."""
+        channels = image_shape[2] if len(image_shape) == 3 else 1
+        window = KERNEL * KERNEL
+        there = sum((a * window + 1) * b for a, b in pairwise([channels, *self.filters]))
+        back = sum((b * window + 1) * a for a, b in pairwise([channels, *self.filters]))
+        if self.kind == "spatial":
+            features, latent = self.filters[-1], self.latent_shape[2]
+            return there + back + 2 * (features + 1) * latent + (latent + 1) * features
+        first = self.pixels or math.prod(self.smallest_map(image_shape)) * self.filters[-1]
+        sizes = [first, *self.hidden, self.latent_shape[0]]
+        there += sum((a + 1) * b for a, b in pairwise(sizes)) + (sizes[-2] + 1) * sizes[-1]
+        return there + back + sum((b + 1) * a for a, b in pairwise(sizes))
+
+
+def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
+    """Reads `"784-256-2"`, `"c32-c64-256-16"` or `"c64-c128-8x8x1024"`; a sequence of integers is a dense one.
 
     Raises:
-        InputError: unless there are at least two whole numbers, all of them above 0.
+        InputError: unless it is one of these, with whole numbers above 0.
     """
-    parts = architecture.split("-") if isinstance(architecture, str) else list(architecture)
-    texts = [str(part).strip() for part in parts]
+    if isinstance(architecture, Architecture):
+        return architecture
+    parts = architecture.split("-") if isinstance(architecture, str) else [str(part) for part in architecture]
+    parts = [part.strip() for part in parts]
+    convolutions = [part for part in parts if part.startswith("c")]
+    filters = _numbers(part[1:] for part in convolutions)
+    *hidden, latent = parts[len(convolutions) :] or [""]
+    hidden, latent = _numbers(hidden), _numbers(latent.split("x"))
+    # The convolutions come first, and a map comes right after them.
+    readable = None not in (filters, hidden, latent) and parts[: len(convolutions)] == convolutions
+    if readable and filters and (len(latent) == 1 or (len(latent) == 3 and not hidden)):
+        return Architecture(None, filters, hidden, latent)
+    if readable and not filters and hidden and len(latent) == 1:
+        return Architecture(hidden[0], (), hidden[1:], latent)
+    raise InputError(
+        "architecture: expected layer sizes above 0 joined by dashes, from the image to the latent units, such as "
+        "784-256-2 (dense), c32-c64-256-2 (with convolutions) or c32-c64-8x8x16 (whose latent space is a map); "
+        f"received {architecture!r}."
+    )
+
+
+def parse_kind(architecture: str | Sequence[int] | Architecture, *kinds: str) -> Architecture:
+    """As `parse`, but only of these kinds.
+
+    Raises:
+        InputError: if it can't be read or is of another kind.
+    """
+    parsed = parse(architecture)
+    if parsed.kind not in kinds:
+        expected = " or ".join(f"{kind} one, such as {DEFAULTS[kind]}" for kind in kinds)
+        raise InputError(f"architecture: expected a {expected}; received {parsed}, which is {parsed.kind}.")
+    return parsed
+
+
+def _numbers(texts) -> tuple[int, ...] | None:
+    """Whole numbers above 0, or None if one of the texts is anything else."""
+    texts = tuple(texts)
     # Python itself refuses to read numbers of thousands of digits.
-    sizes = tuple(int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 100)
-    if len(sizes) != len(parts) or len(sizes) < 2 or not 1 <= min(sizes) <= max(sizes) < 10**15:
-        raise InputError(
-            "architecture: expected layer sizes above 0 joined by dashes, from the pixels to the latent units, "
-            f"such as 784-256-2; received {architecture!r}."
-        )
-    return sizes
-
-
-def count_parameters(sizes: Sequence[int]) -> int:
-    """Weights and biases of encoder and mirrored decoder, with both heads (mean and log_var)."""
-    layers = sum((a + 1) * b for a, b in pairwise(sizes))
-    mirrored = sum((b + 1) * a for a, b in pairwise(sizes))
-    log_var_head = (sizes[-2] + 1) * sizes[-1]
-    return layers + log_var_head + mirrored
-
-
-def check(sizes: Sequence[int], image_shape: Sequence[int]) -> None:
-    """Refuses an architecture that doesn't fit the image or can't be trained in the machine's memory.
-
-    Raises:
-        InputError: saying which.
-    """
-    written = "-".join(map(str, sizes))
-    pixels = math.prod(image_shape)
-    if pixels != sizes[0]:
-        raise InputError(
-            f"architecture: expected {pixels} as its first number, the size of an image of shape "
-            f"{tuple(image_shape)}; received {written}."
-        )
-    if not hasattr(os, "sysconf"):  # Windows doesn't tell
-        return
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # float32 weights, their gradients and an optimizer's two moments
-    needed = 4 * 4 * count_parameters(sizes)
-    if needed > memory:
-        raise InputError(
-            f"architecture: expected layers that can be trained in this machine's {memory / 2**30:.0f} GiB of memory; "
-            f"received {written}, which needs about {needed / 2**30:,.0f} GiB; make its layers smaller."
-        )
+    if not all(text.isascii() and text.isdigit() and len(text) < 16 for text in texts):
+        return None
+    numbers = tuple(map(int, texts))
+    return numbers if all(numbers) else None

@@ -16,10 +16,14 @@ app = typer.Typer(
 )
 
 
+ARCHITECTURE = "As 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
+
+
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
-    architecture: Annotated[str, typer.Option(help="Layer sizes, pixels first, latent units last.")] = "784-256-2",
+    model: Annotated[str | None, typer.Option(help="dense, conv or spatial.")] = None,
+    architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
     dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 50,
     posterior: Annotated[str, typer.Option(help="diagonal, isotropic, none or autoencoder.")] = "diagonal",
@@ -29,14 +33,15 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Adam's.")] = 1e-3,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     seed: Annotated[int, typer.Option(help="Behind everything random.")] = 0,
+    jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it gains), on or off.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
 ) -> None:
-    """Train a dense VAE into a run folder."""
+    """Train a VAE into a run folder."""
     from keras_vae import experiment
 
     config = experiment.Config(
-        architecture,
+        choose_architecture(model, architecture),
         dataset=dataset,
         epochs=epochs,
         posterior=posterior,
@@ -46,9 +51,31 @@ def train(
         learning_rate=learning_rate,
         batch_size=batch_size,
         seed=seed,
+        jit_compile=_on_or_off(jit_compile),
     )
     run = experiment.train(config, out, overwrite=overwrite, resume=resume)
     print_results(run.path)
+
+
+def choose_architecture(model: str | None, architecture: str | None) -> str:
+    """The architecture that was asked for, by its text, or by its kind alone."""
+    from keras_vae.architecture import DEFAULTS, parse_kind
+    from keras_vae.errors import InputError
+
+    if model is not None and model not in DEFAULTS:
+        raise InputError(f"model: expected one of {', '.join(DEFAULTS)}; received {model!r}.")
+    if architecture is None:
+        return DEFAULTS[model or "dense"]
+    return str(parse_kind(architecture, *([model] if model else DEFAULTS)))
+
+
+def _on_or_off(text: str) -> bool | str:
+    from keras_vae.errors import InputError
+
+    choices = {"auto": "auto", "on": True, "off": False}
+    if text not in choices:
+        raise InputError(f"jit-compile: expected auto, on or off; received {text!r}.")
+    return choices[text]
 
 
 @app.command()
@@ -141,10 +168,11 @@ def print_results(folder: Path) -> None:
         table.add_row(key, f"{metrics['train'][key]:.2f}", f"{value:.2f}")
     console = Console()
     console.print(table)
-    seconds = metrics["seconds"]
+    seconds, parameters = metrics["seconds"], metrics["parameters"]
     console.print(
-        f"{metrics['n_active']} of {metrics['n_units']} latent units active; {seconds['epoch_median']:.2f} s an epoch, "
-        f"{seconds['total']:.0f} s in all; run folder {run.path}",
+        f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "
+        f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s an epoch, {seconds['total']:.0f} s in "
+        f"all; run folder {run.path}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -1,18 +1,26 @@
 """The audit of a trained run: what its latent units carry, the shape of its codes, how good its samples are."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from keras_vae import datasets, diagnostics, samplers, startup
+from keras_vae import datasets, diagnostics, geometry, samplers, startup
 from keras_vae.errors import InputError
+from keras_vae.experiment import LARGEST_ENCODING
 from keras_vae.features import Judge
 from keras_vae.runs import Run
 
-VERSION = 3  # of the content of evaluation.json
+VERSION = 4  # of the content of evaluation.json
 LARGEST_UNITS = 256  # more units are not replaced one by one
 MOST_DIMENSIONS = 6  # of a latent space whose cells are counted
 REPLACED = 2000  # test images that units are replaced in
+NEIGHBOURS = 10  # of a code, that vote on its label
+PATHS, POINTS = 200, 11  # ways between two test images, and points on each
+SHOWN_PATHS = 6
+LARGEST_PATHS = 256e6  # bytes of latent points that are decoded at once
+LARGEST_MEANS = 512e6  # bytes of test means that are held at once
 
 
 def evaluate(
@@ -34,8 +42,12 @@ def evaluate(
         `units`: per unit, all of `UnitStatistics`, `total_var`, `replacement_loss`, and `born` and `died` in epochs.
         `codes`: `radius`, the median over images of the posterior's geometric mean of standard deviations; `center`,
         the distance of the mean code from 0; `roundness`, the least variance along a principal axis over the largest;
-        `divergence` of the active units' whitened codes from N(0, I), in nats.
+        `divergence` of the active units' whitened codes from N(0, I), in nats; `label_accuracy`, of codes by their
+        neighbours' labels, and `label_accuracy_plane`, of their projection on two principal components.
+        `interpolation`: on straight (`linear`) and `spherical` ways between the codes of two test images, and for the
+        `cross_fade` of their pixels, the mean over ways of `largest_step`, and scores of the `midpoints`.
         `samples`: scores by where z was drawn from; `floor`: those of training images.
+        `arrays/interpolation.npz` holds some of these ways.
 
     Raises:
         InputError: if the run isn't finished or its data has changed.
@@ -54,10 +66,11 @@ def evaluate(
         raise InputError(f"evaluate: expected the data that {run.path} was trained on; {data.name} has changed since.")
     vae = startup.import_keras().models.load_model(run.model_path)
     seed = config["config"]["seed"]
-    encodings = run.arrays("encodings")
-    mean, log_var = encodings["mean"], encodings.get("log_var")
+    mean, log_var = _codes_of_the_test_set(run, vae, data)
+    labels = None if data.y_test is None else data.y_test[: len(mean)]
     result = {"version": VERSION, "epochs": metrics["epochs"], "units": _units(run, vae, data, mean, log_var, seed)}
-    result["codes"] = _codes(mean, log_var)
+    result["codes"] = _codes(mean, log_var, labels)
+    result["interpolation"] = _interpolation(run, vae, data, judge, seed)
     if judge is not None:
         drawn = {
             "prior": samplers.prior(judge.n, vae.latent_shape, seed),
@@ -68,6 +81,16 @@ def evaluate(
         result["judge"] = {"images": judge.n, "accuracy": judge.accuracy, "identity": judge.identity}
     run.write_json("evaluation.json", result)
     return result
+
+
+def _codes_of_the_test_set(run: Run, vae, data: datasets.Dataset):
+    """Means and log variances of as many test images as can be held; a run of very many units keeps fewer."""
+    kept = run.arrays("encodings")
+    bytes_an_image = 4 * math.prod(vae.latent_shape)
+    n = int(min(len(data.x_test), LARGEST_ENCODING, max(1, LARGEST_MEANS // bytes_an_image)))
+    if n <= len(kept["mean"]):
+        return kept["mean"], kept.get("log_var")
+    return vae.encode(data.x_test[:n], batch_size=256)
 
 
 def _units(run: Run, vae, data: datasets.Dataset, mean, log_var, seed: int) -> list[dict] | None:
@@ -105,12 +128,19 @@ def _one_draw_each(mean: np.ndarray, log_var: np.ndarray | None, seed: int) -> n
     return (mean + np.exp(0.5 * log_var) * noise).astype("float32")
 
 
-def _codes(mean: np.ndarray, log_var: np.ndarray | None) -> dict:
-    """The codes as a cloud: its place, the circles' size, its shape."""
-    flat = mean.reshape(len(mean), -1)
+def _codes(mean: np.ndarray, log_var: np.ndarray | None, labels: np.ndarray | None) -> dict:
+    """The codes as a cloud: its place, the circles' size, its shape, how its labels lie."""
+    flat = geometry.flat(mean)
     result = {"center": float(np.linalg.norm(flat.mean(axis=0)))}
     if log_var is not None:
         result["radius"] = float(np.median(np.exp(0.5 * log_var.reshape(len(mean), -1).mean(axis=1))))
+    if labels is not None and len(flat) >= 2 * (NEIGHBOURS + 1):
+        result["label_accuracy"] = diagnostics.label_accuracy(flat, labels, NEIGHBOURS)
+    if "label_accuracy" in result and flat.shape[1] > 1:
+        plane = geometry.principal_plane(flat).points
+        result["label_accuracy_plane"] = diagnostics.label_accuracy(plane, labels, NEIGHBOURS)
+    if flat.shape[1] > LARGEST_UNITS:
+        return result  # no matrix of units × units
     spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False, ddof=0)))
     result["roundness"] = float(max(spread[0], 0) / spread[-1]) if spread[-1] > 0 else 0.0
     # Whitening would blow up the little that the means of a collapsed unit vary.
@@ -118,3 +148,49 @@ def _codes(mean: np.ndarray, log_var: np.ndarray | None) -> dict:
     if 0 < active.shape[1] <= MOST_DIMENSIONS and len(active) >= 2 ** (active.shape[1] + 2):
         result["divergence"] = diagnostics.gaussian_divergence(diagnostics.whiten(active))
     return result
+
+
+def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> dict:
+    """Ways between pairs of test images: how even their steps are, how real what lies half-way."""
+    x, (first, last) = data.x_test, _pairs(data, seed)
+    paths = {"linear": geometry.linear_path, "spherical": geometry.spherical_path}
+    few = first[:PATHS], last[:PATHS]
+    ways = {name: _decoded(vae, x, *few, lambda a, b, p=path: p(a, b, POINTS)) for name, path in paths.items()}
+    ways["cross_fade"] = geometry.linear_path(x[few[0]], x[few[1]], POINTS)
+    run.write_arrays("interpolation", **{name: images[:, :SHOWN_PATHS] for name, images in ways.items()})
+    result = {name: {"largest_step": float(diagnostics.largest_step(w).mean())} for name, w in ways.items()}
+    if judge is not None:
+        many = first[: judge.n], last[: judge.n]
+        halfway = {
+            name: _decoded(vae, x, *many, lambda a, b, p=path: p(a, b, 3)[1:2])[0] for name, path in paths.items()
+        }
+        halfway["cross_fade"] = 0.5 * (x[many[0]] + x[many[1]])
+        for name, images in halfway.items():
+            result[name]["midpoints"] = judge.score(images)._asdict()
+    return result
+
+
+def _decoded(vae, x: np.ndarray, first: np.ndarray, last: np.ndarray, path: Callable) -> np.ndarray:
+    """Images `(points, paths, …)` on the paths between the codes of test images; only some at once are in memory."""
+    at_once = int(np.clip(LARGEST_PATHS // (4 * POINTS * math.prod(vae.latent_shape)), 1, 1024))
+    parts = []
+    for i in range(0, len(first), at_once):
+        z = path(*(vae.encode(x[which[i : i + at_once]]).mean for which in (first, last)))
+        images = vae.decode(z.reshape(-1, *vae.latent_shape))
+        parts.append(images.reshape(*z.shape[:2], *images.shape[1:]))
+    return np.concatenate(parts, axis=1)
+
+
+def _pairs(data: datasets.Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two orders of the test images, in which those that stand side by side differ in label where that can be."""
+    rng, n = np.random.default_rng([seed, 3]), len(data.x_test)
+    first, last = rng.permutation(n), rng.permutation(n)
+    if data.y_test is None:
+        return first, last
+    y = data.y_test
+    for _ in range(20):  # swaps of what is alike with random others leave ever fewer
+        alike = np.flatnonzero(y[first] == y[last])
+        others = rng.integers(0, n, len(alike))
+        for i, j in zip(alike, others, strict=True):
+            last[i], last[j] = last[j], last[i]
+    return first, last

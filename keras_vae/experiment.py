@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,7 +24,10 @@ GRID_SIDES = {3: 5, 4: 3}  # images along each unit, by their number: 125 and 81
 MONITORED = 2000  # test images on which the units are measured while training
 MEASUREMENTS_AN_EPOCH = 10
 UNITS_IN_METRICS = 256
+MOST_RECORDED_UNITS = 256  # whose trajectory is recorded
 EVALUATION_BATCH = 1000
+LARGEST_BATCH = 64e6  # bytes of codes that are evaluated or monitored at once
+LARGEST_MEANS = 64e6  # bytes of test means that a run keeps, and as many of log variances
 LARGEST_RECORDING = 256e6  # bytes, where `record_every` is left to us
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -35,7 +39,7 @@ class Config(BaseModel):
     """Every hyperparameter of a training; what it doesn't know it refuses.
 
     Attributes:
-        architecture: dense layers, as `784-256-2`.
+        architecture: as in `architecture`: `784-256-2`, `c32-c64-256-16`, `c64-c128-8x8x1024`.
         dataset: a name `datasets.load` knows, or the path of an `.npz`.
         epochs, batch_size, learning_rate: of Adam.
         posterior, likelihood, beta: as in `VAE`.
@@ -44,6 +48,7 @@ class Config(BaseModel):
         record_every: optimizer steps between recorded frames of the trajectory; default 5, or what keeps the
             recording of many units under 256 MB.
         record_per_label: test images of each label that are followed.
+        jit_compile: as in `VAE.compile`; `auto` uses XLA where it gains.
 
     Raises:
         InputError: naming the first argument that is out of range.
@@ -63,6 +68,7 @@ class Config(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     record_every: Count | None = None
     record_per_label: Count = 6
+    jit_compile: Literal["auto"] | bool = "auto"
 
     def __init__(self, architecture: str, **others):
         try:
@@ -80,8 +86,8 @@ class Config(BaseModel):
         return self
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return architecture.parse(self.architecture)
+    def n_units(self) -> int:
+        return architecture.parse(self.architecture).n_units
 
 
 def train(
@@ -93,7 +99,7 @@ def train(
     narrator: Narrator | None = None,
     data: datasets.Dataset | None = None,
 ) -> Run:
-    """Trains a dense VAE into a run folder, with every array that drawing needs.
+    """Trains a VAE into a run folder, with every array that drawing needs.
 
     The same configuration on the same machine with the same number of threads gives the same weights, bit for
     bit, also if the run was killed and resumed.
@@ -114,13 +120,13 @@ def train(
     """
     started = time.monotonic()
     run = Run(folder)
-    sizes = config.sizes
+    network = architecture.parse(config.architecture)
     if overwrite and resume:
         raise InputError("train: expected --resume or --overwrite; received both; choose one.")
     run.check_usable(overwrite, resume)
     narrator = narrator or Narrator(quiet)
     data = data or datasets.load(config.dataset)
-    architecture.check(sizes, data.image_shape)
+    network.check(data.image_shape)
     if config.batch_size > len(data.x_train):
         raise InputError(
             f"batch_size: expected no more than the {len(data.x_train)} training images of {data.name}; received "
@@ -151,13 +157,14 @@ def train(
             return run
         if overwrite:
             run.clear()
-        vae = kv.dense_vae(
-            config.architecture, data.image_shape, config.posterior, config.likelihood, config.beta, config.seed
+        vae = kv.builders.build(
+            network, data.image_shape, config.posterior, config.likelihood, config.beta, config.seed
         )
-        vae.compile(keras.optimizers.Adam(config.learning_rate))
+        vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
         vae.optimizer.build(vae.trainable_variables)
-        recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every)
-        monitor = kv.UnitMonitor(data.x_test[:MONITORED], _steps_between_measurements(config, data, every))
+        recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every, _recorded_units(config))
+        monitored = data.x_test[: _images_within(LARGEST_BATCH, config.n_units, MONITORED)]
+        monitor = kv.UnitMonitor(monitored, _steps_between_measurements(config, data, every))
         keeper = Keeper(run, recorder, monitor, narrator, config.epochs, started)
         keeper.restore(vae)
         description = _describe(config, data, vae)
@@ -194,7 +201,7 @@ def _fit(vae, data: datasets.Dataset, config: Config, callbacks: list, epochs_do
             epochs=config.epochs,
             initial_epoch=epochs_done,
             validation_data=data.x_test,
-            validation_batch_size=EVALUATION_BATCH,
+            validation_batch_size=_evaluation_batch(config.n_units),
             callbacks=callbacks,
             verbose=0,
         )
@@ -203,7 +210,7 @@ def _fit(vae, data: datasets.Dataset, config: Config, callbacks: list, epochs_do
 def _steps_between_frames(config: Config, images: int, probes: int) -> int:
     """What is asked for, or five, or as many more as keep a recording of many units small."""
     steps = config.epochs * math.ceil(images / config.batch_size)
-    bytes_a_frame = probes * config.sizes[-1] * 2 * 4
+    bytes_a_frame = probes * min(config.n_units, MOST_RECORDED_UNITS) * 2 * 4
     if config.record_every:
         size = steps / config.record_every * bytes_a_frame
         if size > 1e9:
@@ -213,6 +220,22 @@ def _steps_between_frames(config: Config, images: int, probes: int) -> int:
             )
         return config.record_every
     return max(5, math.ceil(steps * bytes_a_frame / LARGEST_RECORDING))
+
+
+def _recorded_units(config: Config) -> np.ndarray | None:
+    """All units, or where there are very many, some of them, chosen by the seed."""
+    if config.n_units <= MOST_RECORDED_UNITS:
+        return None
+    return np.sort(np.random.default_rng([config.seed, 2]).permutation(config.n_units)[:MOST_RECORDED_UNITS])
+
+
+def _images_within(size: float, units: int, most: int) -> int:
+    """How many images' codes of that many units, as float32, stay within a size in bytes; at most `most`."""
+    return int(max(1, min(most, size // (4 * units))))
+
+
+def _evaluation_batch(units: int) -> int:
+    return _images_within(LARGEST_BATCH, units, EVALUATION_BATCH)
 
 
 def _steps_between_measurements(config: Config, data: datasets.Dataset, every: int) -> int:
@@ -225,7 +248,8 @@ def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> No
     """Evaluates and writes the model, the arrays that drawing needs and, last of all, the metrics."""
     with atomic(run.model_path) as temporary:
         vae.save(temporary)
-    results = {name: _evaluate(vae, x) for name, x in (("train", data.x_train), ("test", data.x_test))}
+    batch = _evaluation_batch(config.n_units)
+    results = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
     statistics = _write_arrays(run, vae, data, config)
     seconds = keeper.seconds_of_epochs()
     metrics = {
@@ -234,6 +258,7 @@ def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> No
         "n_units": int(statistics.active.size),
         "epochs": keeper.epochs_done,
         "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
+        "peak_memory_gb": _peak_memory_gb(),
         "seconds": {
             "train": round(float(seconds.sum()), 3),
             "epoch_median": round(float(np.median(seconds)), 4),
@@ -246,26 +271,37 @@ def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> No
     run.remove_checkpoint()
 
 
-def _evaluate(vae, x: np.ndarray) -> dict:
+def _peak_memory_gb() -> float | None:
+    """The most memory that this process has held so far, in 10⁹ bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
+
+
+def _evaluate(vae, x: np.ndarray, batch: int) -> dict:
     from keras_vae.checkpoint import in_order
 
-    results = vae.evaluate(x, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+    results = vae.evaluate(x, batch_size=batch, verbose=0, return_dict=True)
     return {key: value for key, value in in_order(results).items() if key != "beta"}
 
 
 def _write_arrays(run: Run, vae, data: datasets.Dataset, config: Config) -> diagnostics.UnitStatistics:
     x, y = data.x_test[:LARGEST_ENCODING], data.y_test
-    encoding = vae.encode(x)
-    statistics = diagnostics.units(*encoding)
+    kept = _images_within(LARGEST_MEANS, config.n_units, len(x))
+    encoding = vae.encode(x[:kept])
+    statistics = diagnostics.units(*encoding) if kept == len(x) else _statistics_in_parts(vae, x, config.n_units)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
     run.write_arrays("units", **columns)
 
-    kept = {"mean": encoding.mean, "n_test": np.array(len(data.x_test))}
+    arrays = {"mean": encoding.mean, "n_test": np.array(len(data.x_test))}
     if encoding.log_var is not None:
-        kept["log_var"] = encoding.log_var
+        arrays["log_var"] = encoding.log_var
     if y is not None:
-        kept["labels"] = y[: len(x)]
-    run.write_arrays("encodings", **kept)
+        arrays["labels"] = y[:kept]
+    run.write_arrays("encodings", **arrays)
 
     _write_grid(run, vae, "manifold", geometry.liveliest(statistics.var_mean), MANIFOLD_SIDE)
     for dimensions, side in GRID_SIDES.items():
@@ -280,10 +316,17 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, config: Config) -> diag
     return statistics
 
 
+def _statistics_in_parts(vae, x: np.ndarray, units: int) -> diagnostics.UnitStatistics:
+    """Statistics over more encodings than should be held at once."""
+    batch = _evaluation_batch(units)
+    return diagnostics.units_of_parts(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
+
+
 def _write_grid(run: Run, vae, name: str, units: tuple[int, ...], side: int) -> None:
     """Images decoded at the prior's quantiles in these units, the others at 0."""
-    z = geometry.latent_grid(side, units, np.zeros(vae.latent_shape))
-    run.write_arrays(name, units=np.array(units), side=np.array(side), z=z, images=vae.decode(z))
+    z = geometry.latent_grid(side, units, np.zeros(math.prod(vae.latent_shape)))
+    images = vae.decode(z.reshape(-1, *vae.latent_shape))
+    run.write_arrays(name, units=np.array(units), side=np.array(side), images=images)
 
 
 def _rows_of_units(statistics: diagnostics.UnitStatistics) -> list[dict]:
@@ -324,7 +367,7 @@ def _describe(config: Config, data: datasets.Dataset, vae) -> dict:
             "image_shape": list(data.image_shape),
         },
         "backend": keras.backend.backend(),
-        "jit_compile": bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size)),
+        "jit_compile": bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size, config.jit_compile)),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "machine": platform.machine(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -348,12 +391,14 @@ def _tell_differences(before: dict, now: dict, narrator: Narrator) -> None:
 def _check_same(run: Run, config: Config, digest: str) -> None:
     """Refuses to resume a run of another configuration or other data; `epochs` may have grown."""
     before = run.config
-    wanted, had = config.model_dump(), before["config"]
-    differing = [key for key in wanted if key not in ("epochs", "dataset") and wanted[key] != had.get(key)]
+    # A run of an earlier version lacks what was added to the configuration since.
+    usual = Config(config.architecture).model_dump()
+    wanted, had = config.model_dump(), usual | before["config"]
+    differing = [key for key in wanted if key not in ("epochs", "dataset") and wanted[key] != had[key]]
     if differing:
         key = differing[0]
         raise InputError(
-            f"resume: expected the configuration of the run in {run.path}, {key}={had.get(key)!r}; received "
+            f"resume: expected the configuration of the run in {run.path}, {key}={had[key]!r}; received "
             f"{wanted[key]!r}; repeat it, or say --overwrite."
         )
     if before["dataset"]["digest"] != digest:

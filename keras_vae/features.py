@@ -26,6 +26,7 @@ class Scores(NamedTuple):
         frechet: Fréchet distance in the classifier's features (not an FID).
         precision, recall: Kynkäänniemi et al. 2019, k = 3.
         confidence: mean probability of the likeliest class.
+        entropy: mean entropy of the predicted class, nats.
         balance: 1 − total variation between the classes that come up and those of the test set.
     """
 
@@ -33,6 +34,7 @@ class Scores(NamedTuple):
     precision: float
     recall: float
     confidence: float
+    entropy: float
     balance: float
 
 
@@ -95,6 +97,7 @@ class Judge:
             diagnostics.frechet_distance(self._real, features),
             *diagnostics.precision_recall(self._real, features),
             diagnostics.confidence(probabilities),
+            diagnostics.entropy(probabilities),
             diagnostics.class_balance(probabilities, self._labels),
         )
 
@@ -106,6 +109,10 @@ class Judge:
     def _some(self, available: int) -> np.ndarray:
         """`n` images of that many, at random: MNIST's first test images are cleaner than its last."""
         return np.random.default_rng(0).permutation(available)[: self.n]
+
+    def classify(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities `(n, classes)` of any number of images."""
+        return self._look(images)[1]
 
     def _look(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features and class probabilities."""

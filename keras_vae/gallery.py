@@ -46,7 +46,7 @@ def draw(
     drawn = []
     with figures.style():
         drawn.append(_save(losses(run), run, "loss"))
-        if run.arrays("encodings")["mean"].shape[1] > 1:
+        if run.metrics["n_units"] > 1:
             drawn.append(_save(latent(run), run, "latent"))
         drawn.append(_save(manifold(run), run, "manifold"))
         drawn.append(_save(reconstructions(run), run, "reconstructions"))
@@ -87,7 +87,7 @@ def trajectory_video(
         trajectory = trajectory.every(-(-len(trajectory) // LONGEST_VIDEO))
     path = run.path / "videos" / f"{name}.mp4"
     return video.write(
-        trajectory, path, epochs=epochs, units=_plane(run), title=title(run), ellipses=ellipses, quiet=quiet
+        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses, quiet=quiet
     )
 
 
@@ -100,7 +100,7 @@ def trajectory_stills(
     from keras_vae import video
 
     trajectory = _one_of_each(run.trajectory) if one_per_label else run.trajectory
-    part = video.select(trajectory, epochs, _plane(run))
+    part = video.select(trajectory, epochs, _recorded_plane(run))
     painter = video.Painter(part, title=title(run))
     nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in at]
     row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
@@ -151,7 +151,7 @@ def latent(run: Run) -> Figure:
     """Posterior means of test images in the plane of the two units that vary most."""
     encodings = run.arrays("encodings")
     plane = _plane(run)
-    mean = encodings["mean"][:, list(plane)]
+    mean = geometry.flat(encodings["mean"])[:, list(plane)]
     figure = Figure(figsize=(7.6, 6.6), layout="constrained")
     ax = figure.subplots()
     limit = max(geometry.scatter_limit(mean), 2.25)
@@ -179,7 +179,7 @@ def manifold(run: Run) -> Figure:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel=f"latent unit {plane[0]}", ylabel=f"latent unit {plane[1]}" if rows > 1 else "")
-    others = "" if len(arrays["z"][0]) == len(plane) else ", the other units at 0"
+    others = "" if run.metrics["n_units"] == len(plane) else ", the other units at 0"
     ax.set_title(f"{title(run)}\n")
     ax.text(0, 1.01, f"decoded at the prior's quantiles{others}", transform=ax.transAxes, fontsize=9)
     return figure
@@ -225,6 +225,15 @@ def units(run: Run) -> Figure:
 
 def _plane(run: Run) -> tuple[int, ...]:
     return tuple(run.arrays("manifold")["units"].tolist())
+
+
+def _recorded_plane(run: Run) -> tuple[int, ...]:
+    """The two of the recorded units that vary most: of very many, not all are recorded."""
+    recorded = run.trajectory.units
+    if recorded is None:
+        return _plane(run)
+    best = geometry.liveliest(run.arrays("units")["var_mean"].ravel()[recorded])
+    return tuple(recorded[list(best)].tolist())
 
 
 def _name(dataset: str) -> str:

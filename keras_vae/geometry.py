@@ -1,8 +1,14 @@
 """The arrays behind pictures: grids of latent points, the plane to look at, the limits of a view."""
 
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
+
+
+def flat(codes: np.ndarray) -> np.ndarray:
+    """Codes of any shape `(n, units…)` as `(n, all units)`, without a copy."""
+    return codes.reshape(len(codes), -1)
 
 
 def prior_quantiles(n: int) -> np.ndarray:
@@ -38,7 +44,58 @@ def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarra
 
 def liveliest(var_mean: np.ndarray, n: int = 2) -> tuple[int, ...]:
     """The `n` units whose means vary most (or all, if there are fewer), in rising order of their number."""
-    return tuple(sorted(np.argsort(-np.asarray(var_mean), kind="stable")[:n].tolist()))
+    return tuple(sorted(np.argsort(-np.ravel(var_mean), kind="stable")[:n].tolist()))
+
+
+def linear_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
+    """`n` points on the straight line between points `(…, units…)`, both ends included: `(n, …, units…)`.
+
+    Of images it is their cross-fade.
+    """
+    t = np.linspace(0, 1, n, dtype="float32").reshape(-1, *[1] * np.ndim(first))
+    return (1 - t) * first + t * last
+
+
+def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
+    """`n` points on the arc between latent points `(pairs, units…)`: `(n, pairs, units…)` (Shoemake 1985).
+
+    The angle at the origin grows evenly, so the path keeps the radius of its ends, where a straight line cuts
+    through the shell that the prior's mass lies in. Where the ends point in one direction, or in opposite ones,
+    the line is taken: there is no arc, or any.
+    """
+    a, b = flat(np.asarray(first, "float64")), flat(np.asarray(last, "float64"))
+    norms = np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-300)
+    angle = np.arccos(np.clip((a * b).sum(axis=1) / norms, -1, 1))
+    t = np.linspace(0, 1, n)[:, None]
+    bent = np.sin(angle) > 1e-6
+    safe = np.where(bent, angle, 1.0)
+    weight_a = np.where(bent, np.sin((1 - t) * safe) / np.sin(safe), 1 - t)
+    weight_b = np.where(bent, np.sin(t * safe) / np.sin(safe), t)
+    path = weight_a[..., None] * a + weight_b[..., None] * b
+    return path.reshape(n, *np.shape(first)).astype("float32")
+
+
+class Plane(NamedTuple):
+    """A projection on two directions.
+
+    Attributes:
+        points: `(n, 2)`.
+        explained: the share of the codes' variance along each direction.
+    """
+
+    points: np.ndarray
+    explained: np.ndarray
+
+
+def principal_plane(codes: np.ndarray) -> Plane:
+    """Codes `(n, units…)` of two units or more on their two principal components (PCA).
+
+    No matrix of units × units is built.
+    """
+    from sklearn.decomposition import PCA
+
+    pca = PCA(2, svd_solver="randomized", random_state=0) if flat(codes).shape[1] > 500 else PCA(2)
+    return Plane(pca.fit_transform(flat(codes)), pca.explained_variance_ratio_)
 
 
 def view_from(azimuth: float, elevation: float) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 from keras import ops
 
 from keras_vae import likelihoods
-from keras_vae.architecture import check, parse
 from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
@@ -66,7 +65,7 @@ class VAE(keras.Model):
     ):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         seed = draw_seed() if seed is None else seed
-        _check_choice("posterior", posterior, POSTERIORS)
+        check_choice("posterior", posterior, POSTERIORS)
         likelihood = likelihoods.get(likelihood)
         if posterior == "autoencoder" and beta != 1.0:
             raise InputError(f"beta: expected none for an autoencoder, which has nothing to weigh; received {beta!r}.")
@@ -318,60 +317,6 @@ class VAE(keras.Model):
         return cls(**config)
 
 
-def dense_vae(
-    architecture: str | Sequence[int],
-    image_shape: tuple | None = None,
-    posterior: str = "diagonal",
-    likelihood: str | likelihoods.Likelihood | None = None,
-    beta: float = 1.0,
-    seed: int | None = None,
-    activation: str = "relu",
-    name: str = "dense_vae",
-) -> VAE:
-    """A VAE of dense layers, written as the literature writes it.
-
-    Args:
-        architecture: `"784-256-32-8-2"`: the pixels, the hidden layers, the latent units last; the decoder
-            mirrors the encoder.
-        image_shape: shape of one image; its size must be the first number. Default: flat vectors.
-        posterior, likelihood, beta: see `VAE`.
-        seed: integer behind initial weights, sampling noise and the order of the images; `None` chooses at random.
-        activation: of the hidden layers.
-
-    Raises:
-        InputError: if the architecture can't be read, doesn't fit the image or the memory.
-    """
-    pixels, *hidden, units = sizes = parse(architecture)
-    image_shape = (pixels,) if image_shape is None else tuple(image_shape)
-    check(sizes, image_shape)
-    _check_choice("posterior", posterior, POSTERIORS)
-    # Every layer has a seed of its own: equal layers must not start equal.
-    spawned = iter(np.random.SeedSequence(seed).generate_state(2 * len(sizes) + 2))
-
-    def dense(size: int, name: str, **kwargs) -> keras.layers.Layer:
-        initializer = keras.initializers.GlorotUniform(seed=int(next(spawned)) % 2**31)
-        return keras.layers.Dense(size, kernel_initializer=initializer, name=name, **kwargs)
-
-    # Means, log variances and logits are kept in float32 under mixed precision.
-    image = keras.Input(image_shape, name="image")
-    h = keras.layers.Flatten(name="flatten")(image)
-    for i, size in enumerate(hidden, 1):
-        h = dense(size, f"hidden_{i}", activation=activation)(h)
-    outputs = [dense(units, "mean", dtype="float32")(h)]
-    if posterior in ("diagonal", "isotropic"):
-        outputs.append(dense(units if posterior == "diagonal" else 1, "log_var", dtype="float32")(h))
-    encoder = keras.Model(image, outputs, name="encoder")
-
-    z = h = keras.Input((units,), name="z")
-    for i, size in enumerate(reversed(hidden), 1):
-        h = dense(size, f"hidden_{i}", activation=activation)(h)
-    logits = dense(pixels, "logits", dtype="float32")(h)
-    decoder = keras.Model(z, keras.layers.Reshape(image_shape, dtype="float32", name="image")(logits), name="decoder")
-
-    noise_seed = None if seed is None else int(next(spawned)) % 2**31
-    return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name)
-
-
 def _bind(method, args: tuple, kwargs: dict) -> dict:
     """All arguments of a call of Keras' method, by name."""
     bound = inspect.signature(method).bind(*args, **kwargs)
@@ -389,7 +334,7 @@ def _give_weights_a_target(arguments: dict) -> None:
         arguments["y"] = np.zeros(len(arguments["sample_weight"]), "float32")
 
 
-def _check_choice(argument: str, value: str, choices: Sequence[str]) -> None:
+def check_choice(argument: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         raise InputError(f"{argument}: expected one of {', '.join(choices)}; received {value!r}.")
 

@@ -260,8 +260,9 @@ def originals_and_reconstructions(runs: Runs) -> Figure:
 def _codes(run: Run, n: int) -> tuple[np.ndarray, np.ndarray | None, tuple[int, ...]]:
     """Codes in the `n` units that vary most, labels, and the units' numbers."""
     encodings = run.arrays("encodings")
-    units = geometry.liveliest(encodings["mean"].var(axis=0), n)
-    return encodings["mean"][:, list(units)], encodings.get("labels"), units
+    mean = geometry.flat(encodings["mean"])
+    units = geometry.liveliest(mean.var(axis=0), n)
+    return mean[:, list(units)], encodings.get("labels"), units
 
 
 def _frame(ax) -> None:

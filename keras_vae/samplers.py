@@ -27,15 +27,28 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
         `(n, units…)` float32.
     """
     codes = _flat(mean)
-    covariance = np.atleast_2d(np.cov(codes, rowvar=False, ddof=0))
+    rng = np.random.default_rng(seed)
+    n_images, n_units = codes.shape
+    center = codes.mean(axis=0)
+    mean_var = None
     if log_var is not None:
-        covariance = covariance + np.diag(_flat(np.exp(np.broadcast_to(log_var, np.shape(mean)))).mean(axis=0))
-    # By eigenvalues, not by Cholesky: collapsed units may leave the covariance singular.
-    values, vectors = np.linalg.eigh(covariance)
-    factor = vectors * np.sqrt(np.clip(values, 0, None))
-    noise = np.random.default_rng(seed).standard_normal((n, codes.shape[1]))
-    drawn = codes.mean(axis=0) + noise @ factor.T
-    return drawn.reshape(n, *np.shape(mean)[1:]).astype("float32")
+        log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
+        mean_var = np.exp(log_var).mean(axis=0, dtype="float64")
+    if n_units < n_images:
+        covariance = np.atleast_2d(np.cov(codes, rowvar=False, ddof=0))
+        if mean_var is not None:
+            covariance = covariance + np.diag(mean_var)
+        # By eigenvalues, not by Cholesky: collapsed units may leave the covariance singular.
+        values, vectors = np.linalg.eigh(covariance)
+        drawn = center + rng.standard_normal((n, n_units)) @ (vectors * np.sqrt(np.clip(values, 0, None))).T
+    else:
+        # Sums of the codes' deviations with random weights have their covariance, and no matrix of units × units.
+        drawn = rng.standard_normal((n, n_images), dtype="float32") @ (codes - center).astype("float32")
+        drawn /= np.sqrt(np.float32(n_images))
+        drawn += center.astype("float32")
+        if mean_var is not None:
+            drawn += np.sqrt(mean_var).astype("float32") * rng.standard_normal(drawn.shape, dtype="float32")
+    return drawn.reshape(n, *np.shape(mean)[1:]).astype("float32", copy=False)
 
 
 def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: int | None = None):
@@ -57,7 +70,8 @@ def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = N
 
 
 def _flat(array: np.ndarray) -> np.ndarray:
-    array = np.asarray(array, "float64")
+    array = np.asarray(array)
     if array.ndim < 2 or not len(array):
         raise InputError(f"mean: expected codes of at least one image, (images, units…); received {array.shape}.")
-    return array.reshape(len(array), -1)
+    array = array.reshape(len(array), -1)
+    return array.astype("float64") if array.shape[1] < len(array) else array  # very many units stay as they are

@@ -107,7 +107,7 @@ class Study:
         }
         data = datasets.load(dataset)
         for config in configs.values():
-            architecture.check(config.sizes, data.image_shape)
+            architecture.parse(config.architecture).check(data.image_shape)
         _check_factors(data, self.factors)
         folder = out / self._folder_name(dataset, epochs, seeds, quick)
         _check_folder(folder)

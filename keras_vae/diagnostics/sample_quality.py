@@ -78,6 +78,12 @@ def confidence(probabilities: np.ndarray) -> float:
     return float(np.max(probabilities, axis=1).mean())
 
 
+def entropy(probabilities: np.ndarray) -> float:
+    """Mean entropy of the predicted class, nats, of `(n, classes)`: 0 for unambiguous images, ln(classes) at most."""
+    p = np.asarray(probabilities, "float64")
+    return float(-(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=1).mean())
+
+
 def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """1 − the total variation between the classes of generated images and those of real ones.
 

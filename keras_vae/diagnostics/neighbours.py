@@ -1,0 +1,36 @@
+"""How far codes of one label lie together."""
+
+import numpy as np
+
+from keras_vae.errors import InputError
+
+HELD_OUT = 0.5
+
+
+def label_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int | None = 0) -> float:
+    """Share of held-out codes whose label is that of most of their `k` nearest neighbours.
+
+    A score of how well labels that training never saw are separated: 1 if every label has a region of its own, the
+    largest label's share if codes say nothing of it. It asks for no shape of the regions, as a silhouette does.
+
+    Args:
+        codes: `(n, units…)`.
+        labels: `(n,)`.
+        k: neighbours that vote.
+        seed: of the split into halves.
+
+    Raises:
+        InputError: for fewer than 2 (k + 1) codes, or labels of another number.
+    """
+    codes, labels = np.asarray(codes).reshape(len(codes), -1), np.asarray(labels)
+    if len(codes) != len(labels) or len(codes) < 2 * (k + 1):
+        raise InputError(
+            f"label_accuracy: expected a label for each of {2 * (k + 1)} codes or more; received {len(codes)} codes "
+            f"and {len(labels)} labels."
+        )
+    from sklearn.neighbors import KNeighborsClassifier
+
+    order = np.random.default_rng(seed).permutation(len(codes))
+    half = round(HELD_OUT * len(codes))
+    held_out, known = order[:half], order[half:]
+    return float(KNeighborsClassifier(k).fit(codes[known], labels[known]).score(codes[held_out], labels[held_out]))
