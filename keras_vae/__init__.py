@@ -12,9 +12,9 @@ import sys
 __version__ = "0.1.0"
 
 _MODULES = (
-    "architecture", "builders", "callbacks", "datasets", "diagnostics", "errors", "evaluation", "experiment",
-    "features", "figures", "gallery", "geometry", "layers", "likelihoods", "models", "panels", "results", "runs",
-    "samplers", "space", "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
+    "architecture", "builders", "callbacks", "datasets", "diagnostics", "dynamics", "errors", "evaluation",
+    "experiment", "features", "figures", "gallery", "geometry", "layers", "likelihoods", "models", "panels",
+    "results", "runs", "samplers", "space", "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",

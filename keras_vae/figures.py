@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
+from keras_vae import geometry
 from keras_vae.diagnostics import UnitHistory
 
 STYLE = Path(__file__).with_name("style.mplstyle")
@@ -123,6 +124,38 @@ def latent_scatter(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, limit:
         ax.legend(handles=label_keys(labels), loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
     square_view(ax, limit, units)
     return [points]
+
+
+def principal_scatter(ax: Axes, codes: np.ndarray, labels: np.ndarray | None) -> list:
+    """Codes `(n, units…)` on their two principal components, the axes named by their shares of the variance."""
+    points, explained = geometry.principal_plane(codes)
+    limit = max(geometry.scatter_limit(points), 2.25)
+    prior_density(ax, limit)
+    drawn = latent_scatter(ax, points, labels, limit, (0, 1))
+    names = [f"principal component {i} ({100 * share:.0f} % of the variance)" for i, share in enumerate(explained, 1)]
+    ax.set(xlabel=names[0], ylabel=names[1])
+    return drawn
+
+
+WAYS = {"linear": "line", "spherical": "arc", "cross_fade": "cross-fade"}
+
+
+def interpolations(figure, ways: dict[str, np.ndarray], paths: int = 6) -> None:
+    """A block for each pair of images: the ways between them, one a row.
+
+    Args:
+        figure: or part of one, to draw on.
+        ways: images `(points, paths, …)` by the name of the way.
+        paths: how many pairs to show.
+    """
+    shown = {name: ways[key] for key, name in WAYS.items() if key in ways}
+    paths = min(paths, next(iter(shown.values())).shape[1])
+    for i, ax in enumerate(np.atleast_1d(figure.subplots(paths, 1))):
+        rows = [images[:, i] for images in shown.values()]
+        image_grid(ax, np.concatenate(rows), len(rows[0]))
+        for j, name in enumerate(shown):
+            place = 1 - (j + 0.5) / len(shown)
+            ax.text(-0.012, place, name, transform=ax.transAxes, ha="right", va="center", fontsize=8, color=PRIOR_COLOR)
 
 
 def square_view(ax: Axes, limit: float, units: tuple[int, int]) -> None:

@@ -48,11 +48,15 @@ def draw(
         drawn.append(_save(losses(run), run, "loss"))
         if run.metrics["n_units"] > 1:
             drawn.append(_save(latent(run), run, "latent"))
+        if run.metrics["n_units"] > 2:
+            drawn.append(_save(principal(run), run, "principal"))
         drawn.append(_save(manifold(run), run, "manifold"))
         drawn.append(_save(reconstructions(run), run, "reconstructions"))
         drawn.append(_save(samples(run), run, "samples"))
         if 2 < run.metrics["n_units"] <= MOST_UNITS and run.has_arrays("unit_history"):
             drawn.append(_save(units(run), run, "units"))
+        if run.has_arrays("interpolation"):  # which evaluating makes
+            drawn.append(_save(interpolation(run), run, "interpolation"))
     if video and run.trajectory.mean.shape[2] > 1:
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
         if gif:
@@ -159,6 +163,26 @@ def latent(run: Run) -> Figure:
     figures.latent_scatter(ax, mean, encodings.get("labels"), limit, plane)
     ax.set_title(f"{title(run)}\n")
     ax.text(0, 1.015, f"means of {len(mean):,} test images; dashed: the prior's σ", transform=ax.transAxes, fontsize=9)
+    return figure
+
+
+def principal(run: Run) -> Figure:
+    """Posterior means of test images on their two principal components."""
+    encodings = run.arrays("encodings")
+    figure = Figure(figsize=(7.6, 6.6), layout="constrained")
+    ax = figure.subplots()
+    figures.principal_scatter(ax, encodings["mean"], encodings.get("labels"))
+    ax.set_title(f"{title(run)}\n")
+    text = f"means of {len(encodings['mean']):,} test images on two principal components; dashed: the prior's σ"
+    ax.text(0, 1.015, text, transform=ax.transAxes, fontsize=9)
+    return figure
+
+
+def interpolation(run: Run) -> Figure:
+    """From one test image to another: by latent points on a line and on an arc, and by a cross-fade of the pixels."""
+    figure = Figure(figsize=(7.4, 8.6), layout="constrained")
+    figures.interpolations(figure, run.arrays("interpolation"))
+    figure.suptitle(title(run), x=0.01, ha="left", fontweight="bold")
     return figure
 
 

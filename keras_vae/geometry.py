@@ -76,10 +76,10 @@ def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
 
 
 class Plane(NamedTuple):
-    """A projection on two directions.
+    """A projection on two directions that are orthogonal to each other.
 
     Attributes:
-        points: `(n, 2)`.
+        points: `(n, 2)`; the latent space's origin stays at (0, 0).
         explained: the share of the codes' variance along each direction.
     """
 
@@ -95,7 +95,8 @@ def principal_plane(codes: np.ndarray) -> Plane:
     from sklearn.decomposition import PCA
 
     pca = PCA(2, svd_solver="randomized", random_state=0) if flat(codes).shape[1] > 500 else PCA(2)
-    return Plane(pca.fit_transform(flat(codes)), pca.explained_variance_ratio_)
+    pca.fit(flat(codes))
+    return Plane(flat(codes) @ pca.components_.T, pca.explained_variance_ratio_)
 
 
 def view_from(azimuth: float, elevation: float) -> np.ndarray:

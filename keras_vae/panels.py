@@ -46,6 +46,69 @@ def comparison(runs: Runs) -> Figure:
 
 
 @figures.style()
+def dynamics(runs: Runs) -> Figure:
+    """Loss, reconstruction and KL over epochs, each in a panel with a line a run; dashed on test images."""
+    quantities = ("loss", "reconstruction", "kl")
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    for ax, quantity in zip(figure.subplots(1, 3), quantities, strict=True):
+        lines = {}
+        for name, run in runs.items():
+            history = run.history
+            if quantity in history:
+                lines |= {name: history[quantity], f"test {name}": history[f"val_{quantity}"]}
+        figures.curves(ax, history["epoch"], lines, "nats per image")
+        ax.legend(handles=[line for line in ax.lines if not line.get_label().startswith("test ")])
+        _subtitle(ax, f"{quantity} (dashed: test images)")
+    return figure
+
+
+@figures.style()
+def planes(runs: Runs) -> Figure:
+    """The codes of each run: of two units as they are, of more on their two principal components."""
+    columns = 2
+    rows = -(-len(runs) // columns)
+    figure = Figure(figsize=(13.5, 6.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax, (name, run) in zip(axes, runs.items(), strict=False):
+        encodings = run.arrays("encodings")
+        mean, labels = geometry.flat(encodings["mean"]), encodings.get("labels")
+        if mean.shape[1] == 2:
+            limit = max(geometry.scatter_limit(mean), 2.25)
+            figures.prior_density(ax, limit)
+            figures.latent_scatter(ax, mean, labels, limit, (0, 1))
+        else:
+            figures.principal_scatter(ax, mean, labels)
+        ax.set_title(name)
+    for ax in axes[len(runs) :]:
+        ax.remove()
+    return figure
+
+
+@figures.style()
+def interpolations(runs: Runs, paths: int = 3) -> Figure:
+    """The ways between the same pairs of test images, a column a run."""
+    figure = Figure(figsize=(6.6 * len(runs), 1.55 * paths + 0.4), layout="constrained")
+    for (name, run), part in zip(runs.items(), np.atleast_1d(figure.subfigures(1, len(runs))), strict=True):
+        part.suptitle(name, x=0.01, ha="left", fontweight="bold")
+        figures.interpolations(part, run.arrays("interpolation"), paths)
+    return figure
+
+
+@figures.style()
+def drawn_from(rows: Mapping[str, np.ndarray], columns: int = 20) -> Figure:
+    """Some images a row, by where they come from.
+
+    Args:
+        rows: images `(n, …)` by the row's name; the first `columns` of them are shown.
+    """
+    figure = Figure(figsize=(0.5 * columns + 2.2, 0.62 * len(rows) + 0.2), layout="constrained")
+    for ax, (name, images) in zip(figure.subplots(len(rows), 1), rows.items(), strict=True):
+        figures.image_grid(ax, images[:columns], columns)
+        ax.text(-0.008, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=9)
+    return figure
+
+
+@figures.style()
 def spaces(runs: Runs) -> Figure:
     """The codes of three latent units as a cloud in space."""
     figure = Figure(figsize=(6.4 * len(runs) + 0.8, 6.4), layout="constrained")
@@ -249,12 +312,7 @@ def originals_and_reconstructions(runs: Runs) -> Figure:
     """Test images, and below them what each run makes of them."""
     shown = {name: run.arrays("reconstructions") for name, run in runs.items()}
     first = next(iter(shown.values()))["originals"]
-    rows = {"test image": first, **{name: arrays["images"] for name, arrays in shown.items()}}
-    figure = Figure(figsize=(0.5 * len(first) + 1.6, 0.62 * len(rows) + 0.2), layout="constrained")
-    for ax, (name, images) in zip(figure.subplots(len(rows), 1), rows.items(), strict=True):
-        figures.image_grid(ax, images, len(first))
-        ax.text(-0.008, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=9)
-    return figure
+    return drawn_from({"test image": first, **{name: arrays["images"] for name, arrays in shown.items()}}, len(first))
 
 
 def _codes(run: Run, n: int) -> tuple[np.ndarray, np.ndarray | None, tuple[int, ...]]:

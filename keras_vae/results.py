@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from keras_vae.datasets import Dataset
+from keras_vae.dynamics import dynamics
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run, write_json, write_text
 from keras_vae.tables import ABSENT, count, markdown, number
@@ -32,6 +33,7 @@ def measures(run: Run) -> dict[str, float]:
     metrics, evaluation = run.metrics, run.evaluation
     row = {key: metrics["test"][key] for key in ("loss", "reconstruction", "kl", "penalty") if key in metrics["test"]}
     units = evaluation["units"] or []
+    row["parameters"] = sum(metrics["parameters"].values())
     row["active units"] = metrics["n_active"]
     row["collapsed units"] = sum(unit["collapsed"] for unit in units)
     row["units that died"] = sum(unit.get("died") is not None for unit in units)
@@ -39,7 +41,15 @@ def measures(run: Run) -> dict[str, float]:
     for source in ("prior", "moment-matched"):
         for name, value in evaluation.get("samples", {}).get(source.replace("-", "_"), {}).items():
             row[f"{SCORES.get(name, name)}, {source}"] = value
-    return row
+    for key, found in evaluation["interpolation"].items():
+        way = key.replace("_", "-")
+        row[f"largest step, {way}"] = found["largest_step"]
+        for name, value in found.get("midpoints", {}).items():
+            row[f"{SCORES.get(name, name)}, {way} midpoints"] = value
+        if "midpoints" in found:
+            faded = evaluation["interpolation"]["cross_fade"]["midpoints"]["frechet"]
+            row[f"Fréchet distance, {way} midpoints / cross-fade"] = found["midpoints"]["frechet"] / faded
+    return row | dynamics(run)
 
 
 CODES = {
@@ -47,6 +57,8 @@ CODES = {
     "center": "distance of the mean code from 0",
     "roundness": "roundness of the codes",
     "divergence": "divergence from a Gaussian",
+    "label_accuracy": "labels by neighbours",
+    "label_accuracy_plane": "labels by neighbours in the plane",
 }
 SCORES = {"frechet": "Fréchet distance", "balance": "class balance"}
 

@@ -25,7 +25,6 @@ from keras_vae.runs import Run, check_writable
 from keras_vae.tables import count
 from keras_vae.verdicts import Claim
 
-SHARED = Path("runs/dense")
 DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
 CONTENTS = ("study.json", "study.md", "figures", "videos")
 QUICK = {"epochs": 1, "seeds": 2}
@@ -49,6 +48,7 @@ class Study:
         seeds: how many, counted from 0.
         epochs, dataset: by default.
         quick: the data set of `--quick`.
+        out: folder of runs and results, by default; recipes of one source share it.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Study:
     epochs: int = 50
     dataset: str = "mnist"
     quick: str = "mnist-5k"
+    out: str = "runs/dense"
 
     def main(self) -> None:
         """The recipe's command line."""
@@ -72,7 +73,7 @@ class Study:
             dataset: Annotated[str, typer.Option(help=DATASETS)] = self.dataset,
             epochs: Annotated[int, typer.Option(help="Of every training.")] = self.epochs,
             seeds: Annotated[int, typer.Option(help="Trainings of each kind.")] = self.seeds,
-            out: Annotated[Path, typer.Option(help="Folder of runs and results, shared by recipes.")] = SHARED,
+            out: Annotated[Path, typer.Option(help="Folder of runs and results, shared by recipes.")] = Path(self.out),
             quick: Annotated[bool, typer.Option("--quick", help="Toy size, which decides nothing.")] = False,
         ) -> None:
             asked = {"dataset": dataset, "epochs": epochs, "seeds": seeds}

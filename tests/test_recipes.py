@@ -99,7 +99,7 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
 
 def test_a_recipe_stays_short():
     for path in RECIPES.glob("*.py"):
-        assert len(path.read_text().splitlines()) < 100, path.name
+        assert len(path.read_text().splitlines()) < 130, path.name
 
 
 @pytest.mark.parametrize("name", ["sampling", "latent_3d", "latent_4d", "collapse"])
