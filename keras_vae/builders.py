@@ -112,7 +112,7 @@ def build(
     architecture, image_shape = parse(architecture), tuple(image_shape)
     architecture.check(image_shape)
     check_choice("posterior", posterior, POSTERIORS)
-    layers = _Layers(seed, activation)
+    layers = _Layers(seed, activation, he=architecture.kind != "dense")
     image = keras.Input(image_shape, name="image")
     features = _features(architecture, image, layers)
     outputs = [_head(architecture, features, layers, "mean")]
@@ -128,17 +128,23 @@ def build(
 
 
 class _Layers:
-    """Makes layers, each with a seed of its own: equal layers must not start equal."""
+    """Makes layers, each with a seed of its own: equal layers must not start equal.
 
-    def __init__(self, seed: int | None, activation: str):
+    With `he`, those with an activation begin with the variances of He et al. 2015, made for ReLU. Under Keras' own
+    (Glorot & Bengio 2010) the signal fades in deeper nets, and latent units that say little early on are lost for
+    good: c32-c64-256-256-16 on MNIST ended with 8 of its 16.
+    """
+
+    def __init__(self, seed: int | None, activation: str, he: bool):
         self._spawned = iter(np.random.SeedSequence(seed).generate_state(MOST_LAYERS))
-        self.activation = activation
+        self.activation, self._he = activation, he
 
     def next_seed(self) -> int:
         return int(next(self._spawned)) % 2**31
 
     def _make(self, kind: type, *args, **kwargs) -> keras.layers.Layer:
-        initializer = keras.initializers.GlorotUniform(seed=self.next_seed())
+        he = self._he and "activation" in kwargs
+        initializer = (keras.initializers.HeUniform if he else keras.initializers.GlorotUniform)(seed=self.next_seed())
         return kind(*args, kernel_initializer=initializer, **kwargs)
 
     def dense(self, size: int, **kwargs) -> keras.layers.Layer:

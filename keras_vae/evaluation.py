@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vae import datasets, diagnostics, geometry, samplers, startup
+from keras_vae import datasets, diagnostics, geometry, memory, samplers, startup
 from keras_vae.errors import InputError
 from keras_vae.experiment import LARGEST_ENCODING
 from keras_vae.features import Judge
@@ -86,8 +86,7 @@ def evaluate(
 def _codes_of_the_test_set(run: Run, vae, data: datasets.Dataset):
     """Means and log variances of as many test images as can be held; a run of very many units keeps fewer."""
     kept = run.arrays("encodings")
-    bytes_an_image = 4 * math.prod(vae.latent_shape)
-    n = int(min(len(data.x_test), LARGEST_ENCODING, max(1, LARGEST_MEANS // bytes_an_image)))
+    n = memory.images_within(math.prod(vae.latent_shape), min(len(data.x_test), LARGEST_ENCODING), LARGEST_MEANS)
     if n <= len(kept["mean"]):
         return kept["mean"], kept.get("log_var")
     return vae.encode(data.x_test[:n], batch_size=256)
@@ -172,7 +171,7 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
 
 def _decoded(vae, x: np.ndarray, first: np.ndarray, last: np.ndarray, path: Callable) -> np.ndarray:
     """Images `(points, paths, …)` on the paths between the codes of test images; only some at once are in memory."""
-    at_once = int(np.clip(LARGEST_PATHS // (4 * POINTS * math.prod(vae.latent_shape)), 1, 1024))
+    at_once = memory.images_within(POINTS * math.prod(vae.latent_shape), 1000, LARGEST_PATHS)
     parts = []
     for i in range(0, len(first), at_once):
         z = path(*(vae.encode(x[which[i : i + at_once]]).mean for which in (first, last)))

@@ -3,7 +3,6 @@
 import math
 import os
 import platform
-import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from keras_vae import architecture, datasets, diagnostics, geometry, samplers, startup
+from keras_vae import architecture, datasets, diagnostics, geometry, memory, samplers, startup
 from keras_vae.errors import InputError
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run, atomic
@@ -26,7 +25,6 @@ MEASUREMENTS_AN_EPOCH = 10
 UNITS_IN_METRICS = 256
 MOST_RECORDED_UNITS = 256  # whose trajectory is recorded
 EVALUATION_BATCH = 1000
-LARGEST_BATCH = 64e6  # bytes of codes that are evaluated or monitored at once
 LARGEST_MEANS = 64e6  # bytes of test means that a run keeps, and as many of log variances
 LARGEST_RECORDING = 256e6  # bytes, where `record_every` is left to us
 
@@ -163,7 +161,7 @@ def train(
         vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
         vae.optimizer.build(vae.trainable_variables)
         recorder = kv.LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every, _recorded_units(config))
-        monitored = data.x_test[: _images_within(LARGEST_BATCH, config.n_units, MONITORED)]
+        monitored = data.x_test[: memory.images_within(config.n_units, MONITORED)]
         monitor = kv.UnitMonitor(monitored, _steps_between_measurements(config, data, every))
         keeper = Keeper(run, recorder, monitor, narrator, config.epochs, started)
         keeper.restore(vae)
@@ -201,7 +199,7 @@ def _fit(vae, data: datasets.Dataset, config: Config, callbacks: list, epochs_do
             epochs=config.epochs,
             initial_epoch=epochs_done,
             validation_data=data.x_test,
-            validation_batch_size=_evaluation_batch(config.n_units),
+            validation_batch_size=memory.images_within(config.n_units, EVALUATION_BATCH),
             callbacks=callbacks,
             verbose=0,
         )
@@ -229,15 +227,6 @@ def _recorded_units(config: Config) -> np.ndarray | None:
     return np.sort(np.random.default_rng([config.seed, 2]).permutation(config.n_units)[:MOST_RECORDED_UNITS])
 
 
-def _images_within(size: float, units: int, most: int) -> int:
-    """How many images' codes of that many units, as float32, stay within a size in bytes; at most `most`."""
-    return int(max(1, min(most, size // (4 * units))))
-
-
-def _evaluation_batch(units: int) -> int:
-    return _images_within(LARGEST_BATCH, units, EVALUATION_BATCH)
-
-
 def _steps_between_measurements(config: Config, data: datasets.Dataset, every: int) -> int:
     """About ten measurements of the units an epoch, each at a step at which the recorder looks as well."""
     steps = math.ceil(len(data.x_train) / config.batch_size)
@@ -248,7 +237,7 @@ def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> No
     """Evaluates and writes the model, the arrays that drawing needs and, last of all, the metrics."""
     with atomic(run.model_path) as temporary:
         vae.save(temporary)
-    batch = _evaluation_batch(config.n_units)
+    batch = memory.images_within(config.n_units, EVALUATION_BATCH)
     results = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
     statistics = _write_arrays(run, vae, data, config)
     seconds = keeper.seconds_of_epochs()
@@ -258,7 +247,7 @@ def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> No
         "n_units": int(statistics.active.size),
         "epochs": keeper.epochs_done,
         "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
-        "peak_memory_gb": _peak_memory_gb(),
+        "peak_memory_gb": memory.peak_gb(),
         "seconds": {
             "train": round(float(seconds.sum()), 3),
             "epoch_median": round(float(np.median(seconds)), 4),
@@ -271,16 +260,6 @@ def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> No
     run.remove_checkpoint()
 
 
-def _peak_memory_gb() -> float | None:
-    """The most memory that this process has held so far, in 10⁹ bytes."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
-
-
 def _evaluate(vae, x: np.ndarray, batch: int) -> dict:
     from keras_vae.checkpoint import in_order
 
@@ -290,7 +269,7 @@ def _evaluate(vae, x: np.ndarray, batch: int) -> dict:
 
 def _write_arrays(run: Run, vae, data: datasets.Dataset, config: Config) -> diagnostics.UnitStatistics:
     x, y = data.x_test[:LARGEST_ENCODING], data.y_test
-    kept = _images_within(LARGEST_MEANS, config.n_units, len(x))
+    kept = memory.images_within(config.n_units, len(x), LARGEST_MEANS)
     encoding = vae.encode(x[:kept])
     statistics = diagnostics.units(*encoding) if kept == len(x) else _statistics_in_parts(vae, x, config.n_units)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
@@ -318,7 +297,7 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, config: Config) -> diag
 
 def _statistics_in_parts(vae, x: np.ndarray, units: int) -> diagnostics.UnitStatistics:
     """Statistics over more encodings than should be held at once."""
-    batch = _evaluation_batch(units)
+    batch = memory.images_within(units, EVALUATION_BATCH)
     return diagnostics.units_of_parts(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
 
 

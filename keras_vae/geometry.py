@@ -60,14 +60,14 @@ def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
     """`n` points on the arc between latent points `(pairs, units…)`: `(n, pairs, units…)` (Shoemake 1985).
 
     The angle at the origin grows evenly, so the path keeps the radius of its ends, where a straight line cuts
-    through the shell that the prior's mass lies in. Where the ends point in one direction, or in opposite ones,
-    the line is taken: there is no arc, or any.
+    through the shell that the prior's mass lies in. Where the ends point in one direction, in opposite ones, or
+    one is the origin, the line is taken: there is no arc, or any.
     """
     a, b = flat(np.asarray(first, "float64")), flat(np.asarray(last, "float64"))
-    norms = np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-300)
-    angle = np.arccos(np.clip((a * b).sum(axis=1) / norms, -1, 1))
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    angle = np.arccos(np.clip((a * b).sum(axis=1) / np.where(norms > 0, norms, 1), -1, 1))
     t = np.linspace(0, 1, n)[:, None]
-    bent = np.sin(angle) > 1e-6
+    bent = (norms > 0) & (np.sin(angle) > 1e-6)
     safe = np.where(bent, angle, 1.0)
     weight_a = np.where(bent, np.sin((1 - t) * safe) / np.sin(safe), 1 - t)
     weight_b = np.where(bent, np.sin(t * safe) / np.sin(safe), t)

@@ -106,7 +106,8 @@ class Results:
     def command(self) -> str:
         """What makes these results again."""
         options = f"--dataset {shlex.quote(self.dataset)} --epochs {self.epochs} --seeds {self.seeds}"
-        return f"python recipes/{self.study.name}.py {options}" + (" --quick" if self.quick else "")
+        more = f"{' ' * bool(self.study.option)}{self.study.option}{' --quick' * self.quick}"
+        return f"python recipes/{self.study.name}.py {options}{more}"
 
     def write(self) -> None:
         """Writes `study.json` and `study.md`."""

@@ -21,7 +21,7 @@ from keras_vae.trajectory import Trajectory
 # All that a run may put into its folder; nothing else is ever deleted.
 CONTENTS = (
     "config.json", "history.csv", "model.keras", "arrays", "checkpoint", "metrics.json", "evaluation.json",
-    "study.json", "figures", "videos", "report.html",
+    "bubbles.json", "study.json", "figures", "videos", "report.html",
 )  # fmt: skip
 TEMPORARY = ".partial-"
 DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)  # what reading a broken .npz raises
@@ -81,6 +81,7 @@ class Run:
     checkpoint/     while training only
     metrics.json    written last: its presence means that training finished
     evaluation.json the audit of the trained model
+    bubbles.json    how far its posteriors lie from the prior, where that was asked for
     figures/, videos/
     ```
     """
@@ -117,6 +118,10 @@ class Run:
     @property
     def evaluation(self) -> dict:
         return self._json("evaluation.json")
+
+    @property
+    def bubbles(self) -> dict:
+        return self._json("bubbles.json")
 
     @property
     def finished(self) -> bool:

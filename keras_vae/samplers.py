@@ -1,17 +1,19 @@
-"""Where latent points may be drawn from: the prior, a Gaussian that matches the codes, the codes' own mixture."""
+"""Where latent points may be drawn from: the prior, a Gaussian like the codes, their mixture, around an image's."""
 
 import numpy as np
 
 from keras_vae.errors import InputError
 
+Seed = int | np.random.Generator | None  # a generator goes on from where it is
 
-def prior(n: int, shape: int | tuple[int, ...], seed: int | None = None) -> np.ndarray:
+
+def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray:
     """`n` draws from N(0, I): `(n, units…)` float32."""
     shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
     return np.random.default_rng(seed).standard_normal((n, *shape), dtype="float32")
 
 
-def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: int | None = None) -> np.ndarray:
+def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None) -> np.ndarray:
     """`n` draws from the Gaussian that has the mean and the covariance of the aggregate posterior q(z).
 
     Cov[z] = Cov[μ] + diag E[σ²]. It is what a latent space without a scale of its own (one that was trained
@@ -51,7 +53,7 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
     return drawn.reshape(n, *np.shape(mean)[1:]).astype("float32", copy=False)
 
 
-def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: int | None = None):
+def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None):
     """`n` draws from q(z), the mixture of the images' posteriors; of the codes themselves without a density.
 
     Args:
@@ -67,6 +69,21 @@ def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = N
         return mean[chosen].astype("float32")
     std = np.exp(0.5 * np.broadcast_to(log_var, mean.shape)[chosen])
     return (mean[chosen] + std * rng.standard_normal(std.shape)).astype("float32")
+
+
+def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = None) -> np.ndarray:
+    """One draw from N(μ(x), std² I) for each image: from around its code, as wide as is asked for.
+
+    Args:
+        mean: codes `(n, units…)`.
+        std: of every unit, or an array that broadcasts to the codes' shape: the posterior's own.
+        seed: of the draws.
+
+    Returns:
+        `(n, units…)` float32.
+    """
+    noise = np.random.default_rng(seed).standard_normal(np.shape(mean), dtype="float32")
+    return np.asarray(mean, "float32") + np.asarray(std, "float32") * noise
 
 
 def _flat(array: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ import typer
 from keras_vae import architecture, datasets, startup
 from keras_vae.cli import guarded
 from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae.features import Judge
 from keras_vae.progress import Narrator, Parts
 from keras_vae.results import ReportTable, Results, measures
 from keras_vae.runs import Run, check_writable
@@ -29,6 +30,20 @@ DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
 CONTENTS = ("study.json", "study.md", "figures", "videos")
 QUICK = {"epochs": 1, "seeds": 2}
 QUICK_JUDGE = {"images": 200, "epochs": 1}
+
+
+DatasetOption = Annotated[str, typer.Option(help=DATASETS)]
+EpochsOption = Annotated[int, typer.Option(help="Of every training.")]
+SeedsOption = Annotated[int, typer.Option(help="Trainings of each kind.")]
+OutOption = Annotated[Path, typer.Option(help="Folder of runs and results, shared by recipes.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Toy size, which decides nothing.")]
+
+
+def run_command(command: Callable[..., None]) -> None:
+    """Runs a recipe's function as a command line."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(command)
+    guarded(app)
 
 
 @dataclass(frozen=True)
@@ -42,13 +57,14 @@ class Study:
         measures: names of measures (see `results.measures`) for the summary, a row each.
         claims: of the source.
         draw: makes the pictures, from the results: a list of paths.
-        measure: what is to be measured beside `measures`, from a run and its data.
+        measure: what is to be measured beside `measures`, from a run, its data and who judges samples (or None).
         factors: names of the factors that the data must have.
         tables: what is to be reported beside the summary, from the results.
         seeds: how many, counted from 0.
         epochs, dataset: by default.
         quick: the data set of `--quick`.
         out: folder of runs and results, by default; recipes of one source share it.
+        option: what its recipe was asked for beside the common options, as on a command line.
     """
 
     name: str
@@ -57,7 +73,7 @@ class Study:
     measures: Sequence[str]
     claims: Sequence[Claim] = ()
     draw: Callable[[Results], list[Path]] | None = None
-    measure: Callable[[Run, datasets.Dataset], dict[str, float]] | None = None
+    measure: Callable[[Run, datasets.Dataset, Judge | None], dict[str, float]] | None = None
     tables: Callable[[Results], list[ReportTable]] | None = None
     factors: Sequence[str] = ()
     seeds: int = 5
@@ -65,28 +81,31 @@ class Study:
     dataset: str = "mnist"
     quick: str = "mnist-5k"
     out: str = "runs/dense"
+    option: str = ""
 
     def main(self) -> None:
         """The recipe's command line."""
 
         def command(
-            dataset: Annotated[str, typer.Option(help=DATASETS)] = self.dataset,
-            epochs: Annotated[int, typer.Option(help="Of every training.")] = self.epochs,
-            seeds: Annotated[int, typer.Option(help="Trainings of each kind.")] = self.seeds,
-            out: Annotated[Path, typer.Option(help="Folder of runs and results, shared by recipes.")] = Path(self.out),
-            quick: Annotated[bool, typer.Option("--quick", help="Toy size, which decides nothing.")] = False,
+            dataset: DatasetOption = self.dataset,
+            epochs: EpochsOption = self.epochs,
+            seeds: SeedsOption = self.seeds,
+            out: OutOption = Path(self.out),
+            quick: QuickOption = False,
         ) -> None:
-            asked = {"dataset": dataset, "epochs": epochs, "seeds": seeds}
-            if quick:  # of what isn't asked for otherwise
-                usual = {"dataset": self.dataset, "epochs": self.epochs, "seeds": self.seeds}
-                toy = {**QUICK, "dataset": self.quick}
-                asked = {name: toy[name] if value == usual[name] else value for name, value in asked.items()}
-            self.run(**asked, out=out, quick=quick).report()
+            self.start(dataset, epochs, seeds, out, quick)
 
         command.__doc__ = f"{self.title}. What is finished already in OUT isn't done again."
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        app.command()(command)
-        guarded(app)
+        run_command(command)
+
+    def start(self, dataset: str, epochs: int, seeds: int, out: Path, quick: bool) -> None:
+        """Runs the study and reports; `quick` makes what isn't asked for otherwise small."""
+        asked = {"dataset": dataset, "epochs": epochs, "seeds": seeds}
+        if quick:
+            usual = {"dataset": self.dataset, "epochs": self.epochs, "seeds": self.seeds}
+            toy = {**QUICK, "dataset": self.quick}
+            asked = {name: toy[name] if value == usual[name] else value for name, value in asked.items()}
+        self.run(**asked, out=out, quick=quick).report()
 
     def run(self, dataset: str, epochs: int, seeds: int, out: Path, quick: bool = False) -> Results:
         """Trains and evaluates what isn't there yet, and writes the results.
@@ -133,6 +152,7 @@ class Study:
     def _folder_name(self, dataset: str, epochs: int, seeds: int, quick: bool) -> str:
         """The study's name, and what isn't as planned: a toy must not replace the results of hours."""
         unusual = {
+            self.option.strip("-").replace(" ", "-"): bool(self.option),
             Path(dataset).stem: dataset != self.dataset,
             f"{epochs}-epochs": epochs != self.epochs,
             f"{seeds}-seeds": seeds != self.seeds,
@@ -147,7 +167,7 @@ class Study:
         evaluation.evaluate(run, data, judge)
         row = measures(run)
         if self.measure:
-            row |= self.measure(run, data)
+            row |= self.measure(run, data, judge)
         startup.import_keras().backend.clear_session()
         gc.collect()  # models refer to themselves; (TensorFlow keeps their compiled steps, some 50 MB each)
         return row
@@ -190,7 +210,5 @@ def _judge(data: datasets.Dataset, narrator: Narrator, options: dict):
     """Who scores the samples; nobody where the data has no labels."""
     if data.y_train is None or data.y_test is None:
         return None
-    from keras_vae.features import Judge
-
     narrator.say("Samples are judged by a small classifier, trained once a data set")
     return Judge(data, **options)

@@ -1,9 +1,9 @@
 """A convolutional VAE against its deterministic twin, with 2 latent units and with 16.
 
 Source: slides on VAEs on MNIST with an ablation of the latent dimension. Adam 1e-3, batches of 128, 25 epochs, β = 1,
-a fixed seed. They name convolutions, dense heads and transposed convolutions but no sizes: ours are 32 and 64 filters
-and two dense layers of 256. They report one training of each; here are three, paired by seed, so that a difference
-can be told from luck. Their split is unstated: all of our numbers are of the test set.
+a fixed seed. They name convolutions, dense heads and transposed convolutions but no sizes: ours are 32, 64 and 64
+filters and a dense layer of 256. They report one training of each; here are several, paired by seed, so that a
+difference can be told from luck. Their split is unstated: all of our numbers are of the test set.
 
     python recipes/conv_ablation.py
 """
@@ -34,7 +34,7 @@ CLAIMS = [
         for claim in (
             Mean(f"{vae}: total decreases smoothly …", RISE, (-inf, 0.5), {vae: 1}),
             Mean("… and stabilizes", LATE, (-0.5, 2), {vae: 1}),
-            Mean("reconstruction dominates early training", SHARE, (0.8, 1), {vae: 1}),
+            Mean("reconstruction dominates early training", SHARE, (0.8, inf), {vae: 1}),
             Mean("KL increases initially …", KL_RISE, (1, inf), {vae: 1}),
             Mean("… then stabilizes …", KL_LATE, (-0.5, 0.5), {vae: 1}),
             Mean("… at a non-zero value", "kl", (1, inf), {vae: 1}),
@@ -49,8 +49,8 @@ CLAIMS = [
     Ratio("… from a Gaussian fitted to its codes", MATCHED, (1.25, inf), (AE_2, VAE_2)),
     Ratio("… d = 16", PRIOR, (1.25, inf), (AE_16, VAE_16)),
     Ratio("… from a Gaussian fitted to its codes", MATCHED, (1.25, inf), (AE_16, VAE_16)),
-    Mean("d = 2: samples are diverse …", "class balance, prior", (0.8, 1), {VAE_2: 1}),
-    Mean("… and recognizable", "confidence, prior", (0.8, 1), {VAE_2: 1}),
+    Mean("d = 2: samples are diverse …", "class balance, prior", (0.8, inf), {VAE_2: 1}),
+    Mean("… and recognizable", "confidence, prior", (0.8, inf), {VAE_2: 1}),
     Ratio("d = 16: sharper, more detailed samples", PRIOR, (0, 0.8), (VAE_16, VAE_2)),
     Ratio("… less ambiguous", ENTROPY, (0, 0.8), (VAE_16, VAE_2)),
     Mean("partially separated clusters: d = 2", CLUSTERS, (0.3, 0.95), {VAE_2: 1}),
@@ -59,8 +59,8 @@ CLAIMS = [
         claim
         for vae in (VAE_2, VAE_16)
         for claim in (
-            Mean(f"{vae}: interpolation without jumps", STEP, (1, 2), {vae: 1}),
-            Mean("… half-way more real than a cross-fade", FADED, (0, 0.8), {vae: 1}),
+            Mean(f"{vae}: interpolation without jumps", STEP, (-inf, 2), {vae: 1}),
+            Mean("… half-way more real than a cross-fade", FADED, (-inf, 0.8), {vae: 1}),
         )
     ),
 ]
@@ -104,7 +104,7 @@ STUDY = Study(
     name="conv_ablation",
     title="Convolutional autoencoder and VAE, 2 and 16 latent units",
     configs={
-        name: {"architecture": f"c32-c64-256-256-{d}", "posterior": posterior}
+        name: {"architecture": f"c32-c64-c64-256-{d}", "posterior": posterior}
         for posterior, names in (("diagonal", (VAE_2, VAE_16)), ("autoencoder", (AE_2, AE_16)))
         for d, name in zip((2, 16), names, strict=True)
     },
@@ -116,7 +116,7 @@ STUDY = Study(
     claims=CLAIMS,
     draw=draw,
     tables=tables,
-    seeds=3,
+    seeds=2,
     epochs=25,
     out="runs/conv",
 )  # fmt: skip

@@ -16,7 +16,7 @@ NETS = ("784-256-32-3", "784-256-32-4", "784-256-32-16")  # as many units as fac
 READERS = ("codes", "codes, linear", "shuffled codes", "pixels", "pixels, linear")
 
 
-def read(run, data) -> dict[str, float]:
+def read(run, data, judge) -> dict[str, float]:
     """R² of each factor on held-out test images, as told by the codes, by shuffled codes, and by the pixels."""
     import numpy as np
 

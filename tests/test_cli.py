@@ -66,6 +66,13 @@ def test_train_then_draw(monkeypatch, capsys, npz, tmp_path):
         (["--dataset", "cifar"], "dataset: expected mnist"),
         (["--dataset", "none.npz"], "there is none"),
         (["--architecture", "784"], "architecture: expected"),
+        (["--model", "flow"], "model: expected one of dense, conv, spatial; received 'flow'"),
+        (
+            ["--model", "conv", "--architecture", "64-8-2"],
+            "expected a conv one, such as c32-c64-256-2; received",
+        ),
+        (["--architecture", "c4-c4-1x1x2"], "a latent map that images of 8 × 8 fit into, such as 2x2x2"),
+        (["--jit-compile", "yes"], "jit-compile: expected auto, on or off"),
         (["--architecture", "784-0-2"], "architecture: expected"),
         (["--architecture", ""], "architecture: expected"),
         (["--architecture", "65-2"], "expected 64 as its first number"),
@@ -185,3 +192,21 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     assert said.splitlines()[-1] == str(tmp_path / "run" / "evaluation.json")
     assert run(monkeypatch, "evaluate", tmp_path) == 2
     assert "expected a run folder" in capsys.readouterr().err
+
+
+def test_colour_images_of_ones_own_and_a_convolutional_model(monkeypatch, capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (40, 32, 32, 3), "uint8")
+    np.savez(tmp_path / "mine.npz", x_train=x, x_test=x[:20])
+    for model, architecture in (("conv", "c32-c64-256-2"), ("spatial", "c32-c64-8x8x16")):
+        out = tmp_path / model
+        options = ["--dataset", tmp_path / "mine.npz", "--epochs", 1, "--batch-size", 20, "--out", out]
+        assert run(monkeypatch, "train", "--model", model, *options) == 0
+        said = capsys.readouterr().out
+        assert "parameters" in said
+        config = Run.open(out).config
+        assert config["config"]["architecture"] == architecture
+        assert config["config"]["jit_compile"] == "auto"
+        assert config["jit_compile"] is False  # XLA makes convolutions slower on a CPU
+        assert Run.open(out).arrays("samples")["images"].shape == (100, 32, 32, 3)
+    assert run(monkeypatch, "draw", tmp_path / "conv", "--no-video") == 0

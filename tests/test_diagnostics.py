@@ -184,3 +184,43 @@ def test_regression_on_codes_that_know_bend_and_dont_know():
     assert diagnostics.held_out_r2(noise, factors).max() < 0.05
     with pytest.raises(InputError, match="as many as there are inputs"):
         diagnostics.held_out_r2(straight, factors[:5])
+
+
+def test_statistics_of_parts_are_those_of_the_whole():
+    mean, log_var = np.random.default_rng(0).normal(size=(2, 101, 2, 3)) + 5
+    whole = diagnostics.units(mean, log_var)
+    parts = diagnostics.units_of_parts((mean[i : i + 9], log_var[i : i + 9]) for i in range(0, 101, 9))
+    for a, b in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert diagnostics.units_of_parts([(mean, None)]).kl is None
+    with pytest.raises(InputError, match="at least one image"):
+        diagnostics.units_of_parts([])
+
+
+def test_the_largest_step_of_a_path():
+    t = np.linspace(0, 1, 11)
+    even, jump, still = t, np.round(t), np.zeros(11)
+    bent = np.where(t <= 0.5, t, 0.5 + 3 * (t - 0.5))  # the second half three times as fast
+    images = np.stack([even, jump, still, bent], axis=1)[:, :, None, None] * np.ones((3, 3))
+    np.testing.assert_allclose(diagnostics.largest_step(images), [1, 10, 1, 1.5], rtol=1e-6)
+    with pytest.raises(InputError, match="three points or more"):
+        diagnostics.largest_step(images[:2])
+
+
+def test_labels_by_neighbours():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 500)
+    codes = rng.normal(size=(1000, 2, 1))
+    assert diagnostics.label_accuracy(codes, labels) == pytest.approx(0.5, abs=0.07)  # says nothing
+    apart = codes + 20.0 * labels[:, None, None]
+    assert diagnostics.label_accuracy(apart, labels) == 1
+    rings = codes / np.linalg.norm(codes, axis=1, keepdims=True) * (1 + labels)[:, None, None]
+    assert diagnostics.label_accuracy(rings, labels) > 0.99  # whatever the regions' shape
+    with pytest.raises(InputError, match="a label for each of 22 codes or more"):
+        diagnostics.label_accuracy(codes[:20], labels[:20])
+
+
+def test_entropy():
+    assert diagnostics.entropy(np.eye(10)) == 0
+    assert diagnostics.entropy(np.full((3, 10), 0.1)) == pytest.approx(math.log(10))
+    assert diagnostics.entropy(np.array([[0.5, 0.5, 0], [1, 0, 0]])) == pytest.approx(math.log(2) / 2)

@@ -60,3 +60,47 @@ def test_grids_of_three_and_four_units_are_read_slice_by_slice_and_block_by_bloc
     np.testing.assert_allclose(z[0, 0, 2, 0], [high, low, low, 9, low], rtol=1e-6)  # rows below: the second
     np.testing.assert_allclose(z[0, 0, 0, 2], [high, high, low, 9, high], rtol=1e-6)  # to the right: the first
     assert len(np.unique(z.reshape(-1, 5), axis=0)) == 81
+
+
+def test_paths_begin_and_end_where_they_should():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 5, 2, 3))
+    for path in (geometry.linear_path(a, b, 7), geometry.spherical_path(a, b, 7)):
+        assert path.shape == (7, 5, 2, 3)
+        np.testing.assert_allclose(path[0], a, atol=1e-6)
+        np.testing.assert_allclose(path[-1], b, atol=1e-6)
+    np.testing.assert_allclose(geometry.linear_path(a, b, 3)[1], (a + b) / 2, atol=1e-6)
+
+
+def test_an_arc_keeps_its_radius_and_turns_evenly():
+    a, b = np.array([[3.0, 0, 0]]), np.array([[0, 3.0, 0]])
+    arc = geometry.spherical_path(a, b, 10)[:, 0]
+    np.testing.assert_allclose(np.linalg.norm(arc, axis=1), 3, rtol=1e-6)
+    np.testing.assert_allclose(np.degrees(np.arctan2(arc[:, 1], arc[:, 0])), np.linspace(0, 90, 10), atol=1e-4)
+
+
+@pytest.mark.parametrize("b", [[2.0, 0], [-2.0, 0], [0, 0]])
+def test_where_there_is_no_arc_the_line_is_taken(b):
+    a, b = np.array([[1.0, 0]]), np.array([b])
+    np.testing.assert_allclose(geometry.spherical_path(a, b, 5), geometry.linear_path(a, b, 5), atol=1e-6)
+
+
+@pytest.mark.parametrize("units", [5, 800])
+def test_the_principal_plane_holds_what_varies_most(units):
+    rng = np.random.default_rng(0)
+    codes = 0.01 * rng.normal(size=(400, units)) + 7.0
+    along = 3 * rng.normal(size=400)
+    codes[:, 1] += along
+    codes[:, 4] += rng.normal(size=400)
+    points, explained = geometry.principal_plane(codes.reshape(400, -1, 1))
+    assert points.shape == (400, 2)
+    assert abs(np.corrcoef(points[:, 0], along)[0, 1]) > 0.999
+    np.testing.assert_allclose(explained, [0.9, 0.1], atol=0.03)
+    # the origin of the latent space stays where it is
+    pairwise = np.linalg.norm(points, axis=1)
+    assert (pairwise <= np.linalg.norm(codes, axis=1) + 1e-6).all()
+
+
+def test_units_of_a_map_are_numbered_in_one_row():
+    assert geometry.liveliest(np.array([[0.1, 3.0], [2.0, 0.0]])) == (1, 2)
+    assert geometry.flat(np.zeros((3, 2, 2, 5))).shape == (3, 20)

@@ -98,3 +98,23 @@ def test_seeds_and_factors(run):
     names = ["x", "y", "size"]
     figure = panels.factors({"a": run}, np.random.default_rng(0).uniform(size=(60, 3)), names)
     assert [ax.get_title("left") for ax in figure.get_axes()[:3]] == [f"coloured by {name}" for name in names]
+
+
+def test_dynamics_planes_and_interpolations(run):
+    run.write_history([{"epoch": e, "loss": 9.0 / e, "val_loss": 10.0 / e, "reconstruction": 8.0 / e,
+                        "val_reconstruction": 9.0 / e, "kl": 1.0, "val_kl": 1.0} for e in (1, 2, 3)])  # fmt: skip
+    loss = panels.dynamics({"a": run, "b": run}).get_axes()[0]
+    assert [line.get_label() for line in loss.lines] == ["a", "test a", "b", "test b"]
+    assert loss.lines[1].get_ydata().tolist() == [10.0, 5.0, 10 / 3]
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["a", "b"]
+    plane = panels.planes({"a": run}).get_axes()[0]
+    variances = np.linalg.eigvalsh(np.cov(run.arrays("encodings")["mean"], rowvar=False))
+    share = 100 * variances[-1] / variances.sum()
+    assert plane.get_xlabel() == f"principal component 1 ({share:.0f} % of the variance)"
+    greys = np.arange(11)[:, None, None, None] * np.ones((11, 4, 3, 3)) / 10
+    run.write_arrays("interpolation", linear=greys, spherical=greys, cross_fade=1 - greys)
+    shown = pictures(panels.interpolations({"a": run}, paths=2))
+    assert len(shown) == 2
+    line, arc, faded = (shown[0][row] for row in (1, 4 + 1, 8 + 1))
+    assert line[0] == arc[0] == 0
+    assert faded[0] == 1

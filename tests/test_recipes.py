@@ -97,20 +97,53 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
         assert len(list((folder / "videos").glob("*.mp4"))) == 4
 
 
+def test_the_slides_at_toy_size(studies, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
+    done = recipe("conv_ablation.py", "--quick", "--seeds", 1, "--epochs", 2, "--out", studies)
+    assert done.returncode == 0, done.stderr
+    folder = studies / "conv_ablation_mnist-5k_2-epochs_1-seeds_quick"
+    content = json.loads((folder / "study.json").read_text())
+    assert all(claim["estimate"] is not None and claim["verdict"] == "undecided" for claim in content["claims"])
+    (table,) = content["tables"]
+    assert [row[1::2] for row in table["rows"]] == [["137.0", "6.00", "143.0"], ["74.99", "22.52", "97.51"]]
+    parameters = {run["config"]: run["measures"]["parameters"] for run in content["runs"]}
+    # the deterministic twin lacks the head of the variances: a layer from 256 to d
+    assert parameters["VAE, d = 16"] - parameters["AE, d = 16"] == 257 * 16
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "dynamics.png", "reconstructions.png", "samples.png", "codes.png", "interpolations.png", "autoencoder-d-2.png",
+        "autoencoder-d-16.png", "loss-VAE-2.png", "loss-VAE-16.png", "loss-AE-2.png", "loss-AE-16.png",
+    }  # fmt: skip
+
+
+def test_the_soap_bubbles_at_toy_size(studies, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
+    done = recipe("soap_bubble.py", "--quick", "--seeds", 1, "--channels", 8, "--out", studies)
+    assert done.returncode == 0, done.stderr
+    folder = studies / "soap_bubble_channels-8_mnist-5k_1-epochs_1-seeds_quick"
+    content = json.loads((folder / "study.json").read_text())
+    assert "--channels 8 --quick" in content["command"]
+    assert list(content["configs"]) == ["2 units", "16 units", "8 × 8 × 4", "8 × 8 × 64", "8 × 8 × 8"]
+    assert all(claim["estimate"] is not None and claim["verdict"] == "undecided" for claim in content["claims"])
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "bubbles.png", "overlap.png", "radii.png", "codes.png", "images.png", "samples.png",
+    }  # fmt: skip
+
+
 def test_a_recipe_stays_short():
     for path in RECIPES.glob("*.py"):
         assert len(path.read_text().splitlines()) < 130, path.name
 
 
-@pytest.mark.parametrize("name", ["sampling", "latent_3d", "latent_4d", "collapse"])
+@pytest.mark.parametrize("name", ["sampling", "latent_3d", "latent_4d", "collapse", "conv_ablation", "soap_bubble"])
 def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
     """Some values of the planned number of seeds must lead to either verdict, or the claim decides nothing."""
-    study = runpy.run_path(RECIPES / f"{name}.py")["STUDY"]
+    recipe = runpy.run_path(RECIPES / f"{name}.py")
+    study = recipe["STUDY"] if "STUDY" in recipe else recipe["soap_bubble"](1024)
     rng = np.random.default_rng(0)
     noise = {config: 1e-3 * rng.standard_normal(study.seeds) for config in study.configs}
     for claim in study.claims:
         verdicts = set()
-        levels = (0, 0.05, 0.3, 1, 1.1, 3, 30)
+        levels = (0, 0.05, 0.3, 0.6, 1, 1.1, 3, 30, 300)
         for values in itertools.product(levels, repeat=len(claim.of) if not isinstance(claim.of, str) else 1):
             named = [claim.of] if isinstance(claim.of, str) else list(claim.of)
             table = dict(zip(named, values, strict=True))

@@ -53,3 +53,36 @@ def test_codes_of_any_shape():
     with pytest.raises(InputError, match="at least one image"):
         samplers.moment_matched(7, mean[:0])
     np.testing.assert_allclose(samplers.moment_matched(7, mean[:1]), np.repeat(mean[:1], 7, axis=0), rtol=1e-6)
+
+
+def test_more_units_than_images_have_the_same_moments():
+    """There the covariance is never built; the draws' covariance is what it would have been."""
+    rng = np.random.default_rng(0)
+    mean, log_var = rng.normal(size=(6, 2, 5)), np.full((6, 2, 5), np.log(0.25))
+    z = samplers.moment_matched(200_000, mean, log_var, seed=1)
+    assert z.shape == (200_000, 2, 5)
+    expected = np.cov(mean.reshape(6, 10), rowvar=False, ddof=0) + 0.25 * np.eye(10)
+    np.testing.assert_allclose(np.cov(z.reshape(-1, 10), rowvar=False), expected, atol=0.02)
+    np.testing.assert_allclose(z.mean(axis=0), mean.mean(axis=0), atol=0.02)
+    codes = samplers.moment_matched(9, mean, seed=1)  # without a density, in the space that the codes span
+    assert np.linalg.matrix_rank(codes.reshape(9, 10) - mean.reshape(6, 10).mean(axis=0), tol=1e-4) <= 5
+
+
+def test_many_units_cost_no_matrix_of_units_by_units():
+    import tracemalloc
+
+    mean = np.zeros((4, 65_536), "float32")
+    tracemalloc.start()
+    samplers.moment_matched(10, mean, mean, seed=0)
+    assert tracemalloc.get_traced_memory()[1] < 60e6  # the matrix would take 34 GB
+    tracemalloc.stop()
+
+
+def test_a_neighbourhood():
+    mean = np.array([[3.0, -1.0]]).repeat(50_000, axis=0)
+    z = samplers.neighbourhood(mean, 0.5, seed=0)
+    np.testing.assert_allclose(z.mean(axis=0), [3, -1], atol=0.01)
+    np.testing.assert_allclose(z.std(axis=0), 0.5, atol=0.01)
+    own = samplers.neighbourhood(mean, np.array([0.1, 2.0]), seed=0)
+    np.testing.assert_allclose(own.std(axis=0), [0.1, 2.0], rtol=0.02)
+    np.testing.assert_array_equal(samplers.neighbourhood(mean, 0.0), mean.astype("float32"))

@@ -37,7 +37,7 @@ def toy(npz, tmp_path, monkeypatch):
             Mean("nobody measures this", "beauty", (0, math.inf), {WIDE: 1}),
         ],
         draw=draw,
-        measure=lambda run, data: {"pixels": float(data.x_test[0].size)},
+        measure=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
         tables=lambda results: [ReportTable("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
     )
 

@@ -2,6 +2,7 @@
 
 from keras_vae.diagnostics.interpolation import largest_step
 from keras_vae.diagnostics.neighbours import label_accuracy
+from keras_vae.diagnostics.overlap import Estimate, MixtureRatio, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.regression import held_out_linear_r2, held_out_r2
 from keras_vae.diagnostics.sample_quality import (
     PrecisionRecall,
@@ -17,7 +18,9 @@ from keras_vae.diagnostics.unit_replacement import replacement_loss
 from keras_vae.diagnostics.unit_statistics import UnitStatistics, units, units_of_parts
 
 __all__ = [
+    "Estimate",
     "Lifetimes",
+    "MixtureRatio",
     "PrecisionRecall",
     "UnitHistory",
     "UnitStatistics",
@@ -26,10 +29,13 @@ __all__ = [
     "entropy",
     "frechet_distance",
     "gaussian_divergence",
+    "gaussian_overlap",
     "held_out_linear_r2",
     "held_out_r2",
     "label_accuracy",
     "largest_step",
+    "overlap",
+    "overlap_bound",
     "precision_recall",
     "replacement_loss",
     "units",

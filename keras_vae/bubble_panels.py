@@ -1,0 +1,176 @@
+"""Pictures of the soap bubbles of several latent spaces, drawn from what `bubbles` measured."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+from keras_vae import figures
+from keras_vae.panels import QUIET, Runs
+from keras_vae.tables import number
+
+PRIOR, BUBBLE = "#d1495b", "#333a45"
+THICKNESS = 1 / math.sqrt(2)  # standard deviation of the distance from the centre, in many dimensions
+SHOWN = 7  # bubbles
+CLOUD = 700  # points of each distribution
+KINDS = {"identity": "N(μ, I)", "posterior": "N(μ, σ²)"}
+
+
+@figures.style()
+def to_scale(runs: Runs) -> Figure:
+    """Above, bubbles with their radii and distances to scale; below, one of them and the prior seen along μ.
+
+    The upper row is a cut through the centres: a ring of radius √d and twice the shell's thickness around the origin
+    (the prior), and some images' around their codes, whose distances from the origin are true; their directions are
+    spread out, since those of many dimensions don't fit into a plane. The lower row magnifies where the mass of both
+    is: one coordinate along μ, and the distance from that axis.
+    """
+    figure = Figure(figsize=(3.3 * len(runs), 5.6), layout="constrained")
+    axes = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.1, 1))
+    for (name, run), above, below in zip(runs.items(), *axes, strict=True):
+        found, norms = run.bubbles, run.arrays("bubbles")["norms"]
+        d, norm = found["units"], found["codes"]["norm"]
+        _rings(above, d, np.quantile(norms, (np.arange(SHOWN) + 0.5) / SHOWN))
+        above.set_title(f"{name}\n√d = {number(math.sqrt(d))}, ‖μ‖ = {number(norm)}", fontsize=10)
+        _along_the_mean(below, d, norm)
+        share = number(100 * found["overlap"]["one"]["median"])
+        below.set_title(f"overlap 2Φ(−‖μ‖/2) = {share} %", fontsize=10, fontweight="normal")
+    axes[1, 0].set_ylabel("distance from that axis, less √d")
+    figure.supxlabel("below: coordinate along μ (red: the prior, dark: the bubble of a median image)", fontsize=9)
+    return figure
+
+
+def _rings(ax, d: int, norms: np.ndarray) -> None:
+    radius = math.sqrt(d)
+    for i, norm in enumerate(norms):
+        angle = 2 * math.pi * (0.382 * i)  # the golden angle: no two directions alike
+        _ring(ax, (norm * math.cos(angle), norm * math.sin(angle)), radius, BUBBLE, 0.16)
+    _ring(ax, (0, 0), radius, PRIOR, 0.45)
+    reach = 1.05 * (radius + max(norms[-1], 1) + THICKNESS)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def _ring(ax, center: tuple[float, float], radius: float, color: str, alpha: float) -> None:
+    """The shell as a band of twice its thickness; a hairline where that is too thin to be seen."""
+    angle = np.linspace(0, 2 * np.pi, 400)
+    outer, inner = radius + THICKNESS, max(radius - THICKNESS, 0)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    band = np.concatenate([outer * circle, inner * circle[::-1]]) + center
+    ax.fill(*band.T, color=color, alpha=alpha, linewidth=0)
+    ax.add_patch(Circle(center, radius, fill=False, edgecolor=color, linewidth=0.7, alpha=min(1, 2 * alpha)))
+
+
+def _along_the_mean(ax, d: int, norm: float) -> None:
+    rng = np.random.default_rng(0)
+    for center, color in ((norm, BUBBLE), (0.0, PRIOR)):
+        along = center + rng.standard_normal(CLOUD)
+        across = np.sqrt(rng.chisquare(d - 1, CLOUD)) - math.sqrt(d)
+        ax.scatter(along, across, s=5, color=color, alpha=0.5, linewidths=0)
+    ax.set(xlim=(-4, 14), ylim=(-4, 4), aspect="equal")
+
+
+@figures.style()
+def overlaps(runs: Runs) -> Figure:
+    """How much of the prior the bubbles share: by dimension, and by the number of bubbles in the mixture."""
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    found = {name: run.bubbles for name, run in runs.items()}
+    d = np.array([one["units"] for one in found.values()])
+    quartiles = np.array([[one["overlap"]["one"][k] for k in ("low", "median", "high")] for one in found.values()])
+    left.fill_between(d, quartiles[:, 0], quartiles[:, 2], color=QUIET, alpha=0.15, linewidth=0)
+    left.plot(d, quartiles[:, 1], color=QUIET, marker="o", label="one bubble N(μ, I): median, quartiles")
+    for (kind, name), color in zip(KINDS.items(), (PRIOR, "#1f6fb4"), strict=True):
+        mixture = [list(one["overlap"][kind]["mixture"].values())[-1] for one in found.values()]
+        bound = [one["overlap"][kind]["bound"] for one in found.values()]
+        count = list(next(iter(found.values()))["overlap"][kind]["mixture"])[-1]
+        left.errorbar(d, *_bars(mixture), color=color, marker="o", capsize=3, label=f"{int(count):,} bubbles {name}")
+        left.errorbar(
+            1.12 * d, *_bars(bound), color=color, marker="v", linestyle=(0, (2, 2)), capsize=3, linewidth=1,
+            label="… the population at most",
+        )  # fmt: skip
+    left.set(xscale="log", yscale="log", ylim=(1e-4, 1.3), xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV")
+    left.set_xticks(d, [f"{units:,}" for units in d])
+    left.minorticks_off()
+    left.legend(loc="lower left")
+    for (name, run), color in zip(runs.items(), figures.label_colors(np.arange(len(runs)), len(runs)), strict=True):
+        arrays = run.arrays("bubbles")
+        for kind, dash in (("posterior", "-"), ("identity", (0, (2, 2)))):
+            label = name if kind == "posterior" else None
+            right.plot(arrays["sizes"], arrays[f"mixture_{kind}"][:, 0], color=color, linestyle=dash, label=label)
+    right.set(xscale="log", yscale="log", ylim=(1e-4, 1.3), xlabel="training bubbles in the mixture")
+    right.legend(title="posteriors N(μ, σ²); dashed: N(μ, I)", loc="lower right")
+    for ax in (left, right):
+        ax.grid(axis="y")
+    return figure
+
+
+def _bars(estimates: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Values and the lengths of their error bars; what is 0 stands at the picture's lower edge."""
+    value, low, high = (np.array([one[key] for one in estimates]) for key in ("value", "low", "high"))
+    shown = np.maximum(value, 1e-4)
+    return shown, np.stack([shown - np.clip(low, 1e-5, shown), np.maximum(high - shown, 0)])
+
+
+@figures.style()
+def codes(runs: Runs) -> Figure:
+    """How the means and standard deviations of all posteriors are distributed, a line a run."""
+    figure = Figure(figsize=(13, 4.4), layout="constrained")
+    names = {"mean": "μ of every unit and test image", "std": "σ of every unit and test image"}
+    for ax, (quantity, title) in zip(figure.subplots(1, 2), names.items(), strict=True):
+        for name, run in runs.items():
+            arrays = run.arrays("bubbles")
+            edges, counts = arrays[f"{quantity}_edges"], arrays[f"{quantity}_counts"]
+            density = counts / counts.sum() / np.diff(edges)
+            ax.stairs(np.where(counts > 0, density, np.nan), edges, label=name, linewidth=1.5)
+        ax.set_yscale("log")
+        ax.set_title(title, fontweight="normal", fontsize=10)
+        ax.grid(axis="y")
+    ax.legend(loc="upper left")
+    return figure
+
+
+@figures.style()
+def radii(runs: Runs) -> Figure:
+    """How far from the origin draws come to lie, less √d: the shell has one thickness in all dimensions."""
+    figure = Figure(figsize=(3.3 * len(runs), 3.2), layout="constrained")
+    colors = {"prior": PRIOR, "aggregate": BUBBLE, "posterior": "#1f6fb4"}
+    bins = np.linspace(-6, 6, 61)
+    for ax, (name, run) in zip(figure.subplots(1, len(runs), sharey=True), runs.items(), strict=True):
+        found, arrays = run.bubbles["radii"], run.arrays("bubbles")
+        for which, color in colors.items():
+            label = {"posterior": "one posterior", "aggregate": "aggregate posterior"}.get(which, which)
+            distance = np.clip(arrays[f"radius_{which}"] - found["root_d"], -6, 6)
+            ax.hist(distance, bins, density=True, histtype="step", color=color, linewidth=1.5, label=label)
+        relative = 100 * found["prior"]["std"] / found["root_d"]
+        ax.set_title(f"{name}\nthickness {number(relative)} % of the radius", fontsize=10)
+        ax.set_xlabel("‖z‖ − √d")
+        ax.set_ylim(0, 1.2)
+    ax.legend()
+    return figure
+
+
+@figures.style()
+def images(runs: Runs) -> Figure:
+    """What is decoded from around each image's code, and from the prior, a column a run."""
+    rows = {
+        "test image": "images_original",
+        "decoded from μ": "images_reconstruction",
+        "from N(μ, σ²)": "images_posterior",
+        "from N(μ, I)": "images_identity",
+        "again": "images_identity_2",
+        "and again": "images_identity_3",
+        "from N(0, I)": "images_prior",
+    }
+    figure = Figure(figsize=(5.4 * len(runs) + 1.2, 4.4), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(1, len(runs)))
+    for part, (name, run) in zip(parts, runs.items(), strict=True):
+        arrays = run.arrays("bubbles")
+        columns = len(arrays["images_original"])
+        part.suptitle(name, fontsize=11, fontweight="bold")
+        for ax, (row, key) in zip(part.subplots(len(rows), 1), rows.items(), strict=True):
+            figures.image_grid(ax, arrays[key][:columns], columns)
+            if part is parts[0]:
+                ax.text(-0.02, 0.5, row, transform=ax.transAxes, ha="right", va="center", fontsize=9)
+    return figure

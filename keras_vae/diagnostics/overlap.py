@@ -1,0 +1,115 @@
+"""How much two distributions overlap: 1 − TV(p, q) = ∫ min(p, q), from their exact densities.
+
+It is 1 for equal distributions and 0 for disjoint ones, and half of it is the least error with which anybody can tell
+from which of the two a point was drawn.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+from keras_vae.errors import InputError
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % Monte-Carlo interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def gaussian_overlap(mean: np.ndarray) -> np.ndarray:
+    """Overlap of N(0, I) and N(mean, I), 2Φ(−‖mean‖/2), whatever the dimension.
+
+    Along `mean` the two are N(0, 1) and N(‖mean‖, 1); in all other directions they are the same.
+
+    Args:
+        mean: `(n, units…)`.
+
+    Returns:
+        `(n,)`.
+    """
+    mean = np.asarray(mean, "float64").reshape(len(mean), -1)
+    return 2 * stats.norm.cdf(-0.5 * np.linalg.norm(mean, axis=1))
+
+
+class MixtureRatio:
+    """log q(z) / p(z) of fixed points, for a mixture q of Gaussians that come in parts, and the prior p = N(0, I).
+
+    Everything is a matrix product of points × units and units × components; only one part's components are in
+    memory at once. The mixture of the first N components is known at every N that was reached.
+
+    Args:
+        z: points `(n, units…)`.
+
+    Attributes:
+        components: how many have come.
+    """
+
+    def __init__(self, z: np.ndarray):
+        self.z = np.asarray(z, "float32").reshape(len(z), -1)
+        self._squares: np.ndarray | None = None
+        self._log_sum = np.full(len(self.z), -np.inf)
+        self.components = 0
+
+    def add(self, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
+        """Adds components N(mean, exp(log_var)), each `(k, units…)`; N(mean, I) without a `log_var`."""
+        mean = np.asarray(mean, "float32").reshape(len(mean), -1)
+        if mean.shape[1] != self.z.shape[1]:
+            raise InputError(f"mean: expected {self.z.shape[1]} units, as the points have; received {mean.shape[1]}.")
+        if log_var is None:
+            log_ratio = self.z @ mean.T - 0.5 * np.square(mean).sum(axis=1, dtype="float64")
+        else:
+            log_var = np.broadcast_to(np.asarray(log_var, "float32").reshape(len(mean), -1), mean.shape)
+            precision = np.exp(-log_var)
+            constant = (np.square(mean) * precision + log_var).sum(axis=1, dtype="float64")
+            if self._squares is None:
+                self._squares = np.square(self.z)
+            log_ratio = self.z @ (mean * precision).T - 0.5 * (self._squares @ (precision - 1).T + constant)
+        self._log_sum = np.logaddexp(self._log_sum, special.logsumexp(log_ratio.astype("float64"), axis=1))
+        self.components += len(mean)
+
+    @property
+    def log_ratio(self) -> np.ndarray:
+        """`(n,)` float64, nats."""
+        if not self.components:
+            raise InputError("log_ratio: expected a mixture of at least one component; received none; add some.")
+        return self._log_sum - math.log(self.components)
+
+
+def overlap(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
+    """1 − TV(p, q) from log q/p at points drawn from p and at points drawn from q.
+
+    min(p, q) = (p + q) / (1 + exp |log q/p|), so its integral is the mean of 2 / (1 + exp |log q/p|) over both kinds
+    of points. That lies in [0, 1], so a few hundred points do; the mean of min(1, q/p) alone would rest on rare ones.
+
+    Args:
+        under_p, under_q: `(n,)` log density ratios, nats.
+    """
+    means, variances = [], []
+    for log_ratio in (under_p, under_q):
+        share = 2 * special.expit(-np.abs(np.asarray(log_ratio, "float64")))
+        means.append(share.mean())
+        variances.append(share.var(ddof=1) / len(share))
+    value, half = float(np.mean(means)), 1.96 * 0.5 * math.sqrt(sum(variances))
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def overlap_bound(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
+    """An upper bound on 1 − TV(p, q), from any score that is meant to be above 0 for q and at most 0 for p.
+
+    TV is the largest difference of probabilities that any set has, so a set that somebody names can only fall short:
+    1 − TV ≤ P_p(score > 0) + P_q(score ≤ 0), the errors of the test. Where q's density is unknown (a population of
+    which there are samples) the density of another mixture may be the score, as long as the points are held out.
+
+    Args:
+        under_p, under_q: `(n,)` scores of points drawn from p and from q.
+    """
+    errors = [(np.asarray(under_p) > 0).astype("float64"), (np.asarray(under_q) <= 0).astype("float64")]
+    value = float(sum(error.mean() for error in errors))
+    # Clopper and Pearson's interval of each error, of 97.5 %, so that both hold with 95 %.
+    bounds = [stats.binomtest(int(e.sum()), len(e)).proportion_ci(0.975, "exact") for e in errors]
+    return Estimate(min(1.0, value), sum(b.low for b in bounds), min(1.0, sum(b.high for b in bounds)))

@@ -1,0 +1,117 @@
+"""Why samples of a VAE with 65,536 latent units are strokes and no digits, and whether its soap bubbles are to blame.
+
+Source: a question on the dimension of a VAE's latent space. It trains a deep convolutional VAE with a latent space
+of 8 × 8 × 1024 on MNIST, sees posteriors close to N(0, I), strokes from N(0, I), digits from N(μ(x), I), and concludes
+that bubbles which grow thinner with the dimension don't overlap. It names no other size, optimizer or number of
+epochs: ours are 32 and 64 filters, Adam 1e-3, batches of 128, and three epochs, since two CPU cores need minutes for
+each.
+
+    python recipes/soap_bubble.py                # --channels 64 for a small machine
+"""
+
+from math import inf, log
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_vae import bubbles, study
+from keras_vae.results import Results
+from keras_vae.verdicts import Mean, Ratio
+
+CHANNELS = 1024
+SMALL = {
+    "2 units": "c32-c64-c64-256-2",
+    "16 units": "c32-c64-c64-256-16",
+    "8 × 8 × 4": "c32-c64-8x8x4",
+    "8 × 8 × 64": "c32-c64-8x8x64",
+}
+PRIOR, NEAR = "Fréchet distance, from N(0, I)", "Fréchet distance, from N(μ, I)"
+ONE, MIXTURE, BOUND = "overlap of one bubble", "overlap of the mixture, N(μ, I)", "bound for the population, N(μ, I)"
+THICK, THIN, SHELL = "thickness of the shell", "thickness / radius", "prior within a bubble's shell"
+FAR = "N(μ, I) lies farther from the image than the reconstruction, ratio"
+SHOWN = [
+    "loss", "reconstruction", "kl", "KL per unit", "root mean square of μ", "share of σ within 0.9 … 1.1", "median ‖μ‖",
+    ONE, MIXTURE, "overlap of the mixture, N(μ, σ²)", BOUND, "bound for the population, N(μ, σ²)", THICK, THIN, SHELL,
+    "‖z‖ / √d of one posterior", "‖z‖ / √d of the aggregate", "same class, from μ", "same class, from N(μ, σ²)",
+    "same class, from N(μ, I)", "confidence, from N(μ, I)", FAR, "Fréchet distance, from μ", NEAR, PRIOR,
+    "confidence, from N(0, I)", "ink, from N(0, I)", "peak memory, GB",
+]  # fmt: skip
+
+
+def claims(big: str) -> list:
+    return [
+        Mean("the reconstruction works very well", "same class, from μ", (0.95, inf), {big: 1}),
+        Mean("μ(x) is close to 0", "root mean square of μ", (-inf, 0.1), {big: 1}),
+        Mean("σ(x) is close to 1", "share of σ within 0.9 … 1.1", (0.95, inf), {big: 1}),
+        Mean("the latent loss seems low: per unit", "KL per unit", (-inf, 0.01), {big: 1}),
+        Mean("… in all, against ln 60,000", "kl", (-inf, log(60_000)), {big: 1}),
+        Ratio("N(0, I): not looking like digits", PRIOR, (1.25, inf), (big, "16 units")),
+        Mean("… white strokes on black, as in MNIST", "ink, from N(0, I)", (0.75, 1.25), {big: 1}),
+        Mean("N(μ, I): the same digit", "same class, from N(μ, I)", (0.8, inf), {big: 1}),
+        Mean("… realistic", "N(μ, I) / N(0, I)", (-inf, 0.5), {big: 1}),
+        Mean("… different from the input", FAR, (1.1, inf), {big: 1}),
+        Mean("supports don't overlap: (a) one bubble", ONE, (-inf, 0.01), {big: 1}),
+        Mean("… (b) all training bubbles", MIXTURE, (-inf, 0.01), {big: 1}),
+        Mean("… (c) the population", BOUND, (-inf, 0.05), {big: 1}),
+        Mean("… as shells that don't meet", SHELL, (-inf, 0.05), {big: 1}),
+        Ratio("the higher the dimension, the thinner", THICK, (0, 0.8), (big, "16 units")),
+        Ratio("… relative to the radius", THIN, (0, 0.8), (big, "16 units")),
+        Ratio("… the smaller the overlap: (a)", ONE, (0, 0.8), (big, "16 units")),
+        Ratio("… (b)", MIXTURE, (0, 0.8), (big, "16 units")),
+    ]
+
+
+def measure(run, data, judge) -> dict[str, float]:
+    row = bubbles.measures(bubbles.bubbles(run, data, judge))
+    row |= {FAR: row["distance, from N(μ, I)"] / row["distance, from μ"], "N(μ, I) / N(0, I)": row[NEAR] / row[PRIOR]}
+    return row | {"peak memory, GB": run.metrics["peak_memory_gb"]}
+
+
+def draw(results: Results) -> list:
+    from keras_vae import bubble_panels, panels
+
+    folder, runs = results.folder / "figures", {name: results.run(name) for name in results.study.configs}
+    big = list(runs)[-1]
+    return [
+        panels.save(bubble_panels.to_scale(runs), folder / "bubbles.png"),
+        panels.save(bubble_panels.overlaps(runs), folder / "overlap.png"),
+        panels.save(bubble_panels.radii(runs), folder / "radii.png"),
+        panels.save(bubble_panels.codes(runs), folder / "codes.png"),
+        panels.save(bubble_panels.images({name: runs[name] for name in ("16 units", big)}), folder / "images.png"),
+        panels.save(panels.samples(runs), folder / "samples.png"),
+    ]
+
+
+def soap_bubble(channels: int) -> study.Study:
+    big = f"8 × 8 × {channels}"
+    return study.Study(
+        name="soap_bubble",
+        title="The soap bubbles of 2 to 65,536 latent units",
+        configs={name: {"architecture": text} for name, text in SMALL.items()}
+        | {big: {"architecture": f"c32-c64-8x8x{channels}"}},
+        measures=SHOWN,
+        claims=claims(big),
+        draw=draw,
+        measure=measure,
+        seeds=2,
+        epochs=3,
+        out="runs/conv",
+        option="" if channels == CHANNELS else f"--channels {channels}",
+    )
+
+
+def command(
+    channels: Annotated[int, typer.Option(help="Of the largest latent space, 8 × 8 × CHANNELS.")] = CHANNELS,
+    dataset: study.DatasetOption = "mnist",
+    epochs: study.EpochsOption = 3,
+    seeds: study.SeedsOption = 2,
+    out: study.OutOption = Path("runs/conv"),
+    quick: study.QuickOption = False,
+) -> None:
+    """The soap bubbles of 2 to 65,536 latent units. What is finished already in OUT isn't done again."""
+    soap_bubble(channels).start(dataset, epochs, seeds, out, quick)
+
+
+if __name__ == "__main__":
+    study.run_command(command)

@@ -1,0 +1,155 @@
+"""The bubbles of a run, and the whole pipeline on a latent space that is a map."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from keras_vae import (
+    Config,
+    bubble_panels,
+    bubbles,
+    datasets,
+    diagnostics,
+    evaluation,
+    features,
+    gallery,
+    memory,
+    train,
+)
+from keras_vae.dynamics import dynamics
+
+UNITS = 4 * 4 * 20  # more than are recorded or listed one by one
+
+
+@pytest.fixture(scope="module")
+def data(npz):
+    return datasets.load(npz)
+
+
+@pytest.fixture(scope="module")
+def judge(data, tmp_path_factory):
+    return features.Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def run(npz, tmp_path_factory):
+    """A finished run with a map of 4 × 4 × 20."""
+    config = Config("c4-4x4x20", dataset=str(npz), epochs=2, batch_size=24, record_per_label=2)
+    return train(config, tmp_path_factory.mktemp("maps") / "run", quiet=True)
+
+
+def test_a_run_of_very_many_units_is_complete(run, data):
+    vae = keras.models.load_model(run.model_path)
+    assert run.metrics["n_units"] == UNITS
+    assert "units" not in run.metrics
+    assert run.metrics["peak_memory_gb"] is None or 0.1 < run.metrics["peak_memory_gb"] < 20
+    assert run.config["jit_compile"] is False
+    assert run.arrays("units")["kl"].shape == (4, 4, 20)
+    assert run.arrays("units")["kl"].sum() == pytest.approx(run.metrics["test"]["kl"], rel=1e-3)
+    assert run.trajectory.mean.shape[2] == 256
+    assert len(set(run.trajectory.units.tolist())) == 256
+    last = vae.encode(run.trajectory.images).mean.reshape(-1, UNITS)[:, run.trajectory.units]
+    np.testing.assert_allclose(run.trajectory.mean[-1], last, atol=1e-5)
+    drawn = gallery.draw(run, quiet=True)
+    assert {"latent.png", "principal.png", "trajectory.mp4"} <= {path.name for path in drawn}
+
+
+def test_it_is_evaluated(run, data, judge):
+    result = evaluation.evaluate(run, data, judge)
+    assert result["units"] is None
+    assert "roundness" not in result["codes"]
+    assert result["codes"]["radius"] > 0
+    ways = run.arrays("interpolation")
+    assert ways["linear"].shape == (11, 6, 8, 8)
+    np.testing.assert_allclose(ways["linear"][0], ways["spherical"][0], atol=1e-5)
+    # a way of the cross-fade begins and ends at test images of different labels
+    ends = [[np.flatnonzero(np.isclose(data.x_test, image).all(axis=(1, 2))) for image in part] for part in (
+        ways["cross_fade"][0], ways["cross_fade"][-1])]  # fmt: skip
+    for first, last in zip(*ends, strict=True):
+        assert data.y_test[first[0]] != data.y_test[last[0]]
+    assert result["interpolation"]["cross_fade"]["largest_step"] == pytest.approx(1, abs=1e-4)
+    assert result["interpolation"]["linear"]["midpoints"]["frechet"] > 0
+    assert "interpolation.png" in {path.name for path in gallery.draw(run, video=False, quiet=True)}
+
+
+def test_only_some_codes_are_kept_and_the_rest_still_counts(npz, tmp_path, monkeypatch, run):
+    from keras_vae import experiment
+
+    monkeypatch.setattr(experiment, "LARGEST_MEANS", 4.0 * UNITS * 7)
+    monkeypatch.setattr(memory, "AT_ONCE", 4.0 * UNITS * 3)
+    few = train(Config(**run.config["config"]), tmp_path / "few", quiet=True)
+    assert len(few.arrays("encodings")["mean"]) == 7
+    for name, column in run.arrays("units").items():
+        np.testing.assert_allclose(few.arrays("units")[name], column, rtol=1e-4, atol=1e-9)
+
+
+def test_bubbles(run, data, judge):
+    found = bubbles.bubbles(run, data, judge)
+    assert found == run.bubbles == bubbles.bubbles(run, data, judge)
+    mean, log_var = (
+        array.reshape(len(data.x_test), -1) for array in run.arrays("encodings").values() if array.ndim == 4
+    )
+    assert found["units"] == UNITS
+    assert found["codes"]["rms_mean"] == pytest.approx(np.sqrt(np.square(mean).mean()), rel=1e-4)
+    assert found["codes"]["norm"] == pytest.approx(np.median(np.linalg.norm(mean, axis=1)), rel=1e-4)
+    assert found["codes"]["std_50"] == pytest.approx(np.median(np.exp(0.5 * log_var)), rel=0.01)
+    assert found["codes"]["kl"] == pytest.approx(run.metrics["test"]["kl"], rel=1e-3)
+    assert found["radii"]["prior"]["mean"] == pytest.approx(math.sqrt(UNITS), rel=0.01)
+    assert found["radii"]["prior"]["std"] == pytest.approx(math.sqrt(0.5), rel=0.1)
+    one = np.median(diagnostics.gaussian_overlap(mean))
+    assert found["overlap"]["one"]["median"] == pytest.approx(one, rel=1e-4)
+    for kind in bubbles.KINDS:
+        mixture = found["overlap"][kind]["mixture"]
+        assert list(mixture) == ["1", "10", "96"]
+        assert 0 <= mixture["96"]["low"] <= mixture["96"]["value"] <= mixture["96"]["high"] <= 1
+    assert 0 <= found["decoded"]["identity"]["accuracy"] <= 1
+    row = bubbles.measures(found)
+    assert row["overlap of the mixture, N(μ, σ²)"] == found["overlap"]["posterior"]["mixture"]["96"]["value"]
+    assert all(math.isfinite(value) for value in row.values())
+    kinds = [k for k in run.arrays("bubbles") if k.startswith("images_")]
+    assert all(run.arrays("bubbles")[k].shape[1:] == (8, 8) for k in kinds)
+
+
+def test_mixtures_are_those_of_the_encoder(run, data, monkeypatch):
+    """One bubble's overlap, by points and densities, is what the closed form says."""
+    vae = keras.models.load_model(run.model_path)
+    monkeypatch.setattr(bubbles, "MIXTURES", (1,))
+    one = datasets.Dataset("one", data.x_train[:1], None, data.x_test[:1], None, "")
+    estimates, _ = bubbles._overlaps(vae, one, np.random.default_rng(0))
+    exact = diagnostics.gaussian_overlap(vae.encode(data.x_train[:1]).mean)[0]
+    estimate = estimates["identity"]["mixture"]["1"]
+    assert estimate["low"] - 0.01 < exact < estimate["high"] + 0.01
+
+
+def test_pictures_of_bubbles(run, data, judge):
+    bubbles.bubbles(run, data, judge)
+    runs = {"a": run, "b": run}
+    upper = bubble_panels.to_scale(runs).get_axes()
+    assert len(upper) == 4
+    assert f"√d = {math.sqrt(UNITS):.2f}" in upper[0].get_title("left")
+    radius = {round(patch.radius, 4) for patch in upper[0].patches if hasattr(patch, "radius")}
+    assert radius == {round(math.sqrt(UNITS), 4)}  # to scale
+    left, right = bubble_panels.overlaps(runs).get_axes()
+    assert left.get_ylabel().startswith("overlap with N(0, I)")
+    assert len(right.lines) == 4
+    for picture in (bubble_panels.codes, bubble_panels.radii, bubble_panels.images):
+        assert picture(runs).get_axes()
+
+
+def test_dynamics(run, toy_run):
+    loss = run.history["loss"]
+    found = dynamics(run)
+    assert found["largest rise of the loss"] == pytest.approx(loss[1] - loss[0])
+    assert found["late fall of the loss"] == pytest.approx(loss[0] - loss[1])
+    assert 0 < found["share of reconstruction in the first epoch"] < 1
+    history = toy_run.arrays("unit_history")
+    kl = history["kl"].sum(axis=1)
+    assert dynamics(toy_run)["first rise of the KL"] == pytest.approx(kl[history["epochs"] <= 1][-1] - kl[0])
+
+
+def test_how_many_images_are_held_at_once():
+    assert memory.images_within(2, 1000) == 1000
+    assert memory.images_within(65_536, 1000) == 244
+    assert memory.images_within(10**9, 1000) == 1

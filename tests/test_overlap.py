@@ -1,0 +1,116 @@
+"""Overlaps against closed forms and brute force."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from keras_vae import InputError, diagnostics
+
+
+def shares(means, log_vars=None, n=4000, seed=0):
+    """Points of the prior and of a mixture, and log q/p at both."""
+    rng = np.random.default_rng(seed)
+    means = np.asarray(means, "float32")
+    chosen = rng.integers(0, len(means), n)
+    std = 1.0 if log_vars is None else np.exp(0.5 * np.asarray(log_vars)[chosen])
+    points = rng.standard_normal((n, means.shape[1])), means[chosen] + std * rng.standard_normal((n, means.shape[1]))
+    ratios = []
+    for z in points:
+        ratio = diagnostics.MixtureRatio(z)
+        for i in range(0, len(means), 7):  # in parts
+            ratio.add(means[i : i + 7], None if log_vars is None else log_vars[i : i + 7])
+        assert ratio.components == len(means)
+        ratios.append(ratio.log_ratio)
+    return points, ratios
+
+
+@pytest.mark.parametrize("d", [1, 50, 3000])
+def test_two_gaussians_overlap_by_the_distance_of_their_centers_alone(d):
+    mean = np.zeros((1, d), "float32")
+    mean[0, :1] = 2.5
+    expected = 2 * stats.norm.cdf(-1.25)
+    assert diagnostics.gaussian_overlap(mean)[0] == pytest.approx(expected, rel=1e-6)
+    _, ratios = shares(mean)
+    estimate = diagnostics.overlap(*ratios)
+    assert estimate.low < expected < estimate.high
+    assert estimate.high - estimate.low < 0.03
+
+
+def test_log_ratios_agree_with_the_slow_version():
+    rng = np.random.default_rng(1)
+    means, log_vars = rng.normal(size=(20, 3)), rng.normal(size=(20, 3))
+    points, ratios = shares(means, log_vars, n=5)
+    for z, ratio in zip(points, ratios, strict=True):
+        for point, value in zip(z, ratio, strict=True):
+            components = [
+                math.exp(stats.norm.logpdf(point, m, math.e ** (0.5 * v)).sum())
+                for m, v in zip(means, log_vars, strict=True)
+            ]
+            slow = math.log(np.mean(components)) - stats.norm.logpdf(point).sum()
+            assert value == pytest.approx(slow, rel=1e-4, abs=1e-4)
+
+
+def test_a_mixture_against_quadrature():
+    means, log_vars = np.array([[-2.0], [0.5], [3.0]]), np.log(np.array([[0.2], [1.0], [0.5]]))
+
+    def least(x):
+        spread = zip(means.ravel(), log_vars.ravel(), strict=True)
+        q = np.mean([stats.norm.pdf(x, m, math.exp(0.5 * v)) for m, v in spread])
+        return min(q, stats.norm.pdf(x))
+
+    exact = integrate.quad(least, -9, 9, limit=400)[0]
+    _, ratios = shares(means, log_vars, n=20_000)
+    estimate = diagnostics.overlap(*ratios)
+    assert estimate.low < exact < estimate.high
+    assert diagnostics.overlap_bound(*ratios).value == pytest.approx(exact, abs=0.02)  # with the right density as score
+
+
+def test_the_interval_covers_at_its_rate():
+    expected = 2 * stats.norm.cdf(-1.0)
+    inside = 0
+    for seed in range(200):
+        _, ratios = shares([[2.0]], n=300, seed=seed)
+        estimate = diagnostics.overlap(*ratios)
+        inside += estimate.low < expected < estimate.high
+    assert 0.89 <= inside / 200 <= 0.99
+
+
+def test_equal_and_disjoint():
+    _, ratios = shares(np.zeros((1, 8)))
+    assert diagnostics.overlap(*ratios).value == 1
+    _, ratios = shares(np.full((1, 8), 40.0))
+    assert diagnostics.overlap(*ratios).value < 1e-12
+    bound = diagnostics.overlap_bound(*ratios)
+    assert bound.value == 0 < bound.high < 0.003  # none of 4,000 wrong is not the certainty of none
+
+
+def test_a_poor_score_bounds_from_above():
+    rng = np.random.default_rng(0)
+    p, q = rng.standard_normal((2, 4000, 2))
+    q = q + np.array([3.0, 0.0])
+    exact = 2 * stats.norm.cdf(-1.5)
+    good, poor = (diagnostics.overlap_bound(p @ w - 1.5, q @ w - 1.5) for w in ([1.0, 0.0], [0.5, 0.9]))
+    assert good.low < exact < good.high
+    assert exact < poor.low
+
+
+def test_posteriors_that_make_up_the_prior_overlap_with_it_fully():
+    """q(z | x) = N(μ, 1 − Var[μ]) with Gaussian μ: the population's mixture is the prior, that of few is not."""
+    rng = np.random.default_rng(0)
+    values = {}
+    for n in (5, 4000):
+        means = rng.normal(0, math.sqrt(0.5), (n, 2))
+        _, ratios = shares(means, np.full((n, 2), math.log(0.5)))
+        values[n] = diagnostics.overlap(*ratios).value
+    assert values[4000] > 0.97
+    assert values[5] < values[4000] - 0.08
+
+
+def test_refusals():
+    ratio = diagnostics.MixtureRatio(np.zeros((2, 3)))
+    with pytest.raises(InputError, match="at least one component"):
+        _ = ratio.log_ratio
+    with pytest.raises(InputError, match="expected 3 units"):
+        ratio.add(np.zeros((1, 2)))
