@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from keras_vae import figures
+from keras_vae.bubbles import KINDS
 from keras_vae.panels import QUIET, Runs
 from keras_vae.tables import number
 
@@ -14,7 +15,7 @@ PRIOR, BUBBLE = "#d1495b", "#333a45"
 THICKNESS = 1 / math.sqrt(2)  # standard deviation of the distance from the centre, in many dimensions
 SHOWN = 7  # bubbles
 CLOUD = 700  # points of each distribution
-KINDS = {"identity": "N(μ, I)", "posterior": "N(μ, σ²)"}
+LEAST = 1e-4  # overlap that is shown
 
 
 @figures.style()
@@ -28,12 +29,13 @@ def to_scale(runs: Runs) -> Figure:
     """
     figure = Figure(figsize=(3.3 * len(runs), 5.6), layout="constrained")
     axes = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.1, 1))
+    farthest = max(run.bubbles["codes"]["norm"] for run in runs.values())
     for (name, run), above, below in zip(runs.items(), *axes, strict=True):
         found, norms = run.bubbles, run.arrays("bubbles")["norms"]
         d, norm = found["units"], found["codes"]["norm"]
         _rings(above, d, np.quantile(norms, (np.arange(SHOWN) + 0.5) / SHOWN))
         above.set_title(f"{name}\n√d = {number(math.sqrt(d))}, ‖μ‖ = {number(norm)}", fontsize=10)
-        _along_the_mean(below, d, norm)
+        _along_the_mean(below, d, norm, farthest)
         share = number(100 * found["overlap"]["one"]["median"])
         below.set_title(f"overlap 2Φ(−‖μ‖/2) = {share} %", fontsize=10, fontweight="normal")
     axes[1, 0].set_ylabel("distance from that axis, less √d")
@@ -62,13 +64,13 @@ def _ring(ax, center: tuple[float, float], radius: float, color: str, alpha: flo
     ax.add_patch(Circle(center, radius, fill=False, edgecolor=color, linewidth=0.7, alpha=min(1, 2 * alpha)))
 
 
-def _along_the_mean(ax, d: int, norm: float) -> None:
+def _along_the_mean(ax, d: int, norm: float, farthest: float) -> None:
     rng = np.random.default_rng(0)
     for center, color in ((norm, BUBBLE), (0.0, PRIOR)):
         along = center + rng.standard_normal(CLOUD)
-        across = np.sqrt(rng.chisquare(d - 1, CLOUD)) - math.sqrt(d)
+        across = (np.sqrt(rng.chisquare(d - 1, CLOUD)) if d > 1 else 0.0) - math.sqrt(d) + np.zeros(CLOUD)
         ax.scatter(along, across, s=5, color=color, alpha=0.5, linewidths=0)
-    ax.set(xlim=(-4, 14), ylim=(-4, 4), aspect="equal")
+    ax.set(xlim=(-4, farthest + 4), ylim=(-4, 4), aspect="equal")
 
 
 @figures.style()
@@ -80,17 +82,20 @@ def overlaps(runs: Runs) -> Figure:
     d = np.array([one["units"] for one in found.values()])
     quartiles = np.array([[one["overlap"]["one"][k] for k in ("low", "median", "high")] for one in found.values()])
     left.fill_between(d, quartiles[:, 0], quartiles[:, 2], color=QUIET, alpha=0.15, linewidth=0)
-    left.plot(d, quartiles[:, 1], color=QUIET, marker="o", label="one bubble N(μ, I): median, quartiles")
+    left.plot(
+        d, np.maximum(quartiles[:, 1], LEAST), color=QUIET, marker="o", label="one bubble N(μ, I): median, quartiles"
+    )
     for (kind, name), color in zip(KINDS.items(), (PRIOR, "#1f6fb4"), strict=True):
         mixture = [list(one["overlap"][kind]["mixture"].values())[-1] for one in found.values()]
-        bound = [one["overlap"][kind]["bound"] for one in found.values()]
+        low, high = ([one["overlap"][kind][end]["value"] for one in found.values()] for end in ("low", "high"))
         count = list(next(iter(found.values()))["overlap"][kind]["mixture"])[-1]
         left.errorbar(d, *_bars(mixture), color=color, marker="o", capsize=3, label=f"{int(count):,} bubbles {name}")
-        left.errorbar(
-            1.12 * d, *_bars(bound), color=color, marker="v", linestyle=(0, (2, 2)), capsize=3, linewidth=1,
-            label="… the population at most",
-        )  # fmt: skip
-    left.set(xscale="log", yscale="log", ylim=(1e-4, 1.3), xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV")
+        between = {"color": color, "alpha": 0.18, "linewidth": 0, "label": "… the population, between bounds"}
+        left.fill_between(d, np.clip(low, LEAST, 1), np.clip(high, LEAST, 1), **between)
+    left.set(
+        xscale="log", yscale="log", ylim=(LEAST, 1.3), xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV"
+    )
+    left.text(0.99, 0.01, "on the lower edge: less", transform=left.transAxes, ha="right", fontsize=8, color=QUIET)
     left.set_xticks(d, [f"{units:,}" for units in d])
     left.minorticks_off()
     left.legend(loc="lower left")
@@ -98,8 +103,9 @@ def overlaps(runs: Runs) -> Figure:
         arrays = run.arrays("bubbles")
         for kind, dash in (("posterior", "-"), ("identity", (0, (2, 2)))):
             label = name if kind == "posterior" else None
-            right.plot(arrays["sizes"], arrays[f"mixture_{kind}"][:, 0], color=color, linestyle=dash, label=label)
-    right.set(xscale="log", yscale="log", ylim=(1e-4, 1.3), xlabel="training bubbles in the mixture")
+            overlap = np.maximum(arrays[f"mixture_{kind}"][:, 0], LEAST)
+            right.plot(arrays["sizes"], overlap, color=color, linestyle=dash, label=label)
+    right.set(xscale="log", yscale="log", ylim=(LEAST, 1.3), xlabel="training bubbles in the mixture")
     right.legend(title="posteriors N(μ, σ²); dashed: N(μ, I)", loc="lower right")
     for ax in (left, right):
         ax.grid(axis="y")
@@ -107,10 +113,10 @@ def overlaps(runs: Runs) -> Figure:
 
 
 def _bars(estimates: list[dict]) -> tuple[np.ndarray, np.ndarray]:
-    """Values and the lengths of their error bars; what is 0 stands at the picture's lower edge."""
+    """Values and the lengths of their error bars; what is below the picture stands on its edge."""
     value, low, high = (np.array([one[key] for one in estimates]) for key in ("value", "low", "high"))
-    shown = np.maximum(value, 1e-4)
-    return shown, np.stack([shown - np.clip(low, 1e-5, shown), np.maximum(high - shown, 0)])
+    shown = np.maximum(value, LEAST)
+    return shown, np.stack([shown - np.clip(low, LEAST / 10, shown), np.maximum(high - shown, 0)])
 
 
 @figures.style()
@@ -137,7 +143,7 @@ def radii(runs: Runs) -> Figure:
     figure = Figure(figsize=(3.3 * len(runs), 3.2), layout="constrained")
     colors = {"prior": PRIOR, "aggregate": BUBBLE, "posterior": "#1f6fb4"}
     bins = np.linspace(-6, 6, 61)
-    for ax, (name, run) in zip(figure.subplots(1, len(runs), sharey=True), runs.items(), strict=True):
+    for ax, (name, run) in zip(figure.subplots(1, len(runs), sharey=True, squeeze=False)[0], runs.items(), strict=True):
         found, arrays = run.bubbles["radii"], run.arrays("bubbles")
         for which, color in colors.items():
             label = {"posterior": "one posterior", "aggregate": "aggregate posterior"}.get(which, which)

@@ -9,8 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from scipy import stats
 
 from keras_vae import datasets, diagnostics, geometry, memory, samplers, startup
+from keras_vae.errors import InputError
 from keras_vae.features import Judge
 from keras_vae.runs import Run
 
@@ -19,7 +21,10 @@ FEWEST_POINTS, MOST_POINTS = 256, 2048  # drawn from each distribution whose ove
 COORDINATES = 2**22  # of such points that are computed with at once
 IMAGES = 1000  # test images whose codes are described
 MIXTURES = (1, 10, 100, 1000, 10_000, 100_000)  # numbers of training bubbles at which the overlap is asked for
-KINDS = ("identity", "posterior")  # a bubble is N(μ, I), as the question has it, or the posterior N(μ, σ²)
+KINDS = {"identity": "N(μ, I)", "posterior": "N(μ, σ²)"}  # what is a bubble: as the question has it, or the posterior
+ENDS = {"value": "", "low": ", low", "high": ", high"}
+DECODED = {"accuracy": "same class", "distance": "distance", "frechet": "Fréchet distance", "confidence": "confidence"}
+STROKE = 0.5  # a pixel above is part of one
 BINS = 200
 SHOWN = 10
 
@@ -41,21 +46,33 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
         `radii`: mean and standard deviation of ‖z‖ under the prior, one posterior and the aggregate posterior, and the
         share of the prior's draws within two thicknesses (2/√2) of a bubble's shell.
         `overlap`: with the prior: `one`, quartiles over test images of one bubble's, exactly; for each kind of bubble
-        `mixture`, of the mixture over some or all training bubbles, and `bound`, an upper bound for the population's,
-        from held-out images. What a mixture of N random images has is, on average, a lower bound for the population:
-        the overlap is concave in q.
+        `mixture`, of the mixture over some or all training bubbles, and what the population's lies between: `low`, that
+        of a mixture over half of the test images (the overlap is concave in q, so what a mixture of random images has
+        is, on average, no more than the population), and `high`, a bound by a test with the training mixture's density
+        on points from the other half's bubbles.
         `decoded`: by where z was drawn from, the judge's scores, the share of images that show the class of the one
-        they were made from, their distance to it (root mean square over images and pixels), and the mean pixel, `ink`.
+        they were made from, their distance to it (root mean square over images and pixels), and the share of `strokes`,
+        pixels above ½.
     """
-    path = run.path / "bubbles.json"
+    config, path = run.config, run.path / "bubbles.json"
+    if config["config"]["posterior"] != "diagonal":
+        raise InputError(
+            f"bubbles: expected a run with a diagonal posterior; {run.path} has {config['config']['posterior']!r}."
+        )
+    _ = run.metrics  # refuses an unfinished run
+    if data.digest != config["dataset"]["digest"]:
+        raise InputError(f"bubbles: expected the data that {run.path} was trained on; {data.name} has changed since.")
+    if len(data.x_test) < 2:
+        raise InputError("bubbles: expected at least two test images, one for either bound; received one.")
     if path.is_file():
         found = run.bubbles
-        if found.get("version") == VERSION and found.get("judged") == (judge is not None):
+        same_judge = judge is None or found.get("judge") == judge.identity
+        if found.get("version") == VERSION and same_judge:
             return found
     vae = startup.import_keras().models.load_model(run.model_path)
     rng = np.random.default_rng([run.config["config"]["seed"], 4])
     chosen = rng.permutation(len(data.x_test))[:IMAGES]
-    result = {"version": VERSION, "judged": judge is not None, "units": math.prod(vae.latent_shape)}
+    result = {"version": VERSION, "units": math.prod(vae.latent_shape)}
     described, arrays = _describe(vae, data.x_test[chosen], rng)
     overlaps, more = _overlaps(vae, data, rng)
     result |= described
@@ -64,6 +81,8 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
     if judge is not None:
         result["decoded"], images = _decoded(vae, data, judge, rng)
         arrays |= images
+        result["judge"] = judge.identity
+    result["peak_memory_gb"] = memory.peak_gb()
     run.write_arrays("bubbles", **arrays)
     run.write_json("bubbles.json", result)
     return result
@@ -97,17 +116,20 @@ def measures(found: dict) -> dict[str, float]:
         "‖z‖ / √d of the aggregate": radii["aggregate"]["mean"] / radii["root_d"],
         "prior within a bubble's shell": radii["prior_within_shell"],
     }
-    for kind, name in (("identity", "N(μ, I)"), ("posterior", "N(μ, σ²)")):
-        row[f"overlap of the mixture, {name}"] = list(overlap[kind]["mixture"].values())[-1]["value"]
-        row[f"bound for the population, {name}"] = overlap[kind]["bound"]["value"]
-    names = {"identity": "N(μ, I)", "posterior": "N(μ, σ²)", "reconstruction": "μ", "prior": "N(0, I)"}
+    for kind, name in KINDS.items():
+        mixture, low, high = list(overlap[kind]["mixture"].values())[-1], overlap[kind]["low"], overlap[kind]["high"]
+        row |= {f"overlap of the mixture, {name}{suffix}": mixture[key] for key, suffix in ENDS.items()}
+        row[f"overlap of the population at least, {name}"], row[f"… at most, {name}"] = low["value"], high["value"]
+        row[f"overlap of the population, {name}"] = 0.5 * (low["value"] + high["value"])
+        row[f"overlap of the population, {name}, low"] = low["low"]
+        row[f"overlap of the population, {name}, high"] = high["high"]
     decoded = found.get("decoded", {})
+    names = KINDS | {"reconstruction": "μ", "prior": "N(0, I)"}
     for source in (source for source in names if source in decoded):
-        for key, name in (("accuracy", "same class"), ("distance", "distance"), ("frechet", "Fréchet distance")):
+        for key, name in DECODED.items():
             if key in decoded[source]:
                 row[f"{name}, from {names[source]}"] = decoded[source][key]
-        row[f"confidence, from {names[source]}"] = decoded[source]["confidence"]
-        row[f"ink, from {names[source]}"] = decoded[source]["ink"] / decoded["original"]["ink"]
+        row[f"strokes, from {names[source]}"] = decoded[source]["strokes"] / decoded["original"]["strokes"]
     return row
 
 
@@ -123,6 +145,7 @@ def _describe(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, dict]
     absolute_counts = {name: np.zeros(len(absolute) - 1, "int64") for name in edges}
     squares, near_one, norms, kls, distances, own, within = 0.0, 0, [], [], [], [], []
     prior = rng.standard_normal((points, d), dtype="float32")
+    shell = stats.chi(d)
     for mean, log_var in _encoded(vae, x):
         std = np.exp(0.5 * log_var)
         for name, values in (("mean", mean), ("std", std)):
@@ -159,7 +182,8 @@ def _describe(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, dict]
         },
         "radii": {
             "root_d": math.sqrt(d),
-            **{name: {"mean": float(r.mean()), "std": float(r.std(ddof=1))} for name, r in radii.items()},
+            **{name: {"mean": float(r.mean()), "std": float(r.std())} for name, r in radii.items()},
+            "prior": {"mean": float(shell.mean()), "std": float(shell.std())},  # exactly
             "prior_within_shell": float(np.mean(within)),
         },
         "overlap": {"one": dict(zip(("low", "median", "high"), one.tolist(), strict=True))},
@@ -184,10 +208,14 @@ def _overlaps(vae, data: datasets.Dataset, rng: np.random.Generator) -> tuple[di
     points = _points(vae)
     x = data.x_train[rng.permutation(len(data.x_train))]
     sizes = sorted({min(n, len(x)) for n in MIXTURES})
-    held_out = data.x_test[rng.permutation(len(data.x_test))[:points]]
+    order = rng.permutation(len(data.x_test))
+    known, held_out = np.array_split(data.x_test[order], 2)
     prior = samplers.prior(points, vae.latent_shape, rng)
     under_prior = {kind: diagnostics.MixtureRatio(prior) for kind in KINDS}
-    under_held_out = {kind: diagnostics.MixtureRatio(_draws(vae, held_out, kind, rng)) for kind in KINDS}
+    under_held_out = {kind: diagnostics.MixtureRatio(_draws(vae, held_out[:points], kind, rng)) for kind in KINDS}
+    known_pair = {
+        kind: [diagnostics.MixtureRatio(z) for z in (prior, _draws(vae, known[:points], kind, rng))] for kind in KINDS
+    }
     # Points of each mixture need the densities of its own components only.
     under_mixture = {
         (kind, n): diagnostics.MixtureRatio(_draws(vae, x[rng.integers(0, n, points)], kind, rng))
@@ -203,12 +231,18 @@ def _overlaps(vae, data: datasets.Dataset, rng: np.random.Generator) -> tuple[di
             if n in sizes and under_prior[kind].components == n:
                 pair = under_prior[kind].log_ratio, under_mixture[kind, n].log_ratio
                 values[kind].append(diagnostics.overlap(*pair))
+    for mean, log_var in _encoded(vae, known):
+        for kind, pair in known_pair.items():
+            for ratio in pair:
+                ratio.add(mean, log_var if kind == "posterior" else None)
     result = {}
     for kind in KINDS:
-        bound = diagnostics.overlap_bound(under_prior[kind].log_ratio, under_held_out[kind].log_ratio)
+        low = diagnostics.overlap(*(ratio.log_ratio for ratio in known_pair[kind]))
+        high = diagnostics.overlap_bound(under_prior[kind].log_ratio, under_held_out[kind].log_ratio)
         result[kind] = {
             "mixture": {str(n): e._asdict() for n, e in zip(sizes, values[kind], strict=True)},
-            "bound": bound._asdict(),
+            "low": low._asdict(),
+            "high": high._asdict(),
         }
     arrays = {"sizes": np.array(sizes)}
     arrays |= {f"mixture_{kind}": np.array(values[kind]) for kind in KINDS}
@@ -239,7 +273,7 @@ def _up_to(sizes: Sequence[int], vae, x: np.ndarray) -> Iterator[tuple[int, np.n
 
 def _decoded(vae, data: datasets.Dataset, judge: Judge, rng: np.random.Generator) -> tuple[dict, dict]:
     """What comes out for z from the prior, from bubbles, from posteriors, and for the codes themselves."""
-    order = rng.permutation(len(data.x_test))[: judge.n]
+    order = rng.permutation(judge.others)
     x, y = data.x_test[order], data.y_test[order].astype("int64")
     shown = np.array([np.flatnonzero(y == label)[0] for label in np.unique(y)][:SHOWN])
     scale = {"identity": 1.0, "posterior": None, "reconstruction": 0.0}
@@ -252,9 +286,9 @@ def _decoded(vae, data: datasets.Dataset, judge: Judge, rng: np.random.Generator
     images = {name: np.concatenate(parts) for name, parts in images.items()}
     prior = [vae.decode(samplers.prior(n, vae.latent_shape, rng)) for n in _split(judge.n, vae)]
     images["prior"] = np.concatenate(prior)
-    result = {"original": {"accuracy": _accuracy(judge, x, y), "ink": float(x.mean())}}
+    result = {"original": {"accuracy": _accuracy(judge, x, y), "strokes": float((x > STROKE).mean())}}
     for name, decoded in images.items():
-        result[name] = {**judge.score(decoded)._asdict(), "ink": float(decoded.mean())}
+        result[name] = {**judge.score(decoded)._asdict(), "strokes": float((decoded > STROKE).mean())}
         if name != "prior":
             result[name]["accuracy"] = _accuracy(judge, decoded, y)
             result[name]["distance"] = float(np.sqrt(np.square(decoded - x).mean()))

@@ -168,6 +168,7 @@ class LatentRecorder(_Watcher):
     def resume_from(self, trajectory: Trajectory, step: int, epoch: int) -> None:
         """Goes on from a recording that ended after `step` optimizer steps and `epoch` whole epochs."""
         self._go_on_from(trajectory.steps, trajectory.epochs, step, epoch)
+        self.units = trajectory.units  # what was recorded so far goes on being recorded
         self._means = list(trajectory.mean)
         self._log_vars = [] if trajectory.log_var is None else list(trajectory.log_var)
 

@@ -134,6 +134,12 @@ def print_evaluation(evaluation: dict) -> None:
         scores = evaluation["samples"]
         rows = [[name, *(tables.number(scores[source][s]) for source in names)] for name, s in SCORES.items()]
         shown.append((f"{evaluation['judge']['images']:,} samples", ["", *names.values()], rows))
+    shown.append(("ways between the codes of two test images", *_ways(evaluation["interpolation"])))
+    codes = evaluation["codes"]
+    if "label_accuracy" in codes:
+        labels = {"in the latent space": "label_accuracy", "on two principal components": "label_accuracy_plane"}
+        rows = [[where, tables.number(codes[key])] for where, key in labels.items() if key in codes]
+        shown.append(("labels told by nearest neighbours", ["", "accuracy"], rows))
     for title, head, rows in shown:
         table = Table(*head, title=title, title_justify="left")
         for row in rows:
@@ -141,11 +147,25 @@ def print_evaluation(evaluation: dict) -> None:
         console.print(table)
 
 
+def _ways(interpolation: dict) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table on interpolations."""
+    from keras_vae import tables
+
+    names = {"linear": "line", "spherical": "arc", "cross_fade": "cross-fade of pixels"}
+    found = {name: interpolation[key] for key, name in names.items()}
+    rows = [["largest step over the mean one", *(tables.number(way["largest_step"]) for way in found.values())]]
+    if all("midpoints" in way for way in found.values()):
+        for title, score in SCORES.items():
+            rows.append([f"half-way: {title}", *(tables.number(way["midpoints"][score]) for way in found.values())])
+    return ["", *found], rows
+
+
 SCORES = {
     "Fréchet distance (in the classifier's features)": "frechet",
     "precision": "precision",
     "recall": "recall",
     "confidence of the classifier": "confidence",
+    "entropy of its prediction, nats": "entropy",
     "balance of the classes": "balance",
 }
 

@@ -15,8 +15,8 @@ def dynamics(run: Run) -> dict[str, float]:
 
     Returns:
         The largest rise of the training loss from one epoch to the next (negative if it fell in all of them), its
-        fall over the last five epochs, the share of reconstruction in the first epoch's loss; the KL of test
-        images, how much it rose in the first epoch and changed over the last five.
+        fall over the last five epochs, the share of reconstruction in the first epoch's loss; how much the KL of test
+        images rose from the end of the first epoch to that of the fifth, and changed over the last five.
     """
     history = run.history
     loss, before = history["loss"], -min(LATE + 1, len(history["loss"]))
@@ -25,9 +25,8 @@ def dynamics(run: Run) -> dict[str, float]:
         row["largest rise of the loss"] = np.diff(loss).max()
         row["late fall of the loss"] = loss[before] - loss[-1]
     if "kl" in history:
+        kl = history["val_kl"]
         if len(loss) > 1:
-            row["late change of the KL"] = history["val_kl"][-1] - history["val_kl"][before]
-        measured = run.arrays("unit_history")  # from before the first step on, some times an epoch
-        kl = measured["kl"].sum(axis=1)
-        row["first rise of the KL"] = kl[measured["epochs"] <= 1][-1] - kl[0]
+            row["first rise of the KL"] = kl[:LATE][-1] - kl[0]
+            row["late change of the KL"] = kl[-1] - kl[before]
     return {name: float(value) for name, value in row.items()}

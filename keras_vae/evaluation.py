@@ -12,7 +12,7 @@ from keras_vae.experiment import LARGEST_ENCODING
 from keras_vae.features import Judge
 from keras_vae.runs import Run
 
-VERSION = 4  # of the content of evaluation.json
+VERSION = 5  # of the content of evaluation.json
 LARGEST_UNITS = 256  # more units are not replaced one by one
 MOST_DIMENSIONS = 6  # of a latent space whose cells are counted
 REPLACED = 2000  # test images that units are replaced in
@@ -20,7 +20,7 @@ NEIGHBOURS = 10  # of a code, that vote on its label
 PATHS, POINTS = 200, 11  # ways between two test images, and points on each
 SHOWN_PATHS = 6
 LARGEST_PATHS = 256e6  # bytes of latent points that are decoded at once
-LARGEST_MEANS = 512e6  # bytes of test means that are held at once
+MOST_CODES = 256e6  # bytes of test means that are held at once, and as many of log variances
 
 
 def evaluate(
@@ -46,7 +46,8 @@ def evaluate(
         neighbours' labels, and `label_accuracy_plane`, of their projection on two principal components.
         `interpolation`: on straight (`linear`) and `spherical` ways between the codes of two test images, and for the
         `cross_fade` of their pixels, the mean over ways of `largest_step`, and scores of the `midpoints`.
-        `samples`: scores by where z was drawn from; `floor`: those of training images.
+        `samples`: scores by where z was drawn from; `floor`: those of training images. `reconstructions`: of test
+        images, with the share whose class survives as `accuracy`.
         `arrays/interpolation.npz` holds some of these ways.
 
     Raises:
@@ -72,21 +73,39 @@ def evaluate(
     result["codes"] = _codes(mean, log_var, labels)
     result["interpolation"] = _interpolation(run, vae, data, judge, seed)
     if judge is not None:
-        drawn = {
-            "prior": samplers.prior(judge.n, vae.latent_shape, seed),
-            "moment_matched": samplers.moment_matched(judge.n, mean, log_var, seed),
+        scores = {
+            "prior": judge.score(_sampled(vae, judge.n, seed, lambda n, rng: samplers.prior(n, vae.latent_shape, rng))),
+            "moment_matched": judge.score(
+                _sampled(vae, judge.n, seed, lambda n, rng: samplers.moment_matched(n, mean, log_var, rng))
+            ),
+            "floor": judge.floor,
         }
-        scores = {name: judge.score(vae.decode(z)) for name, z in drawn.items()} | {"floor": judge.floor}
         result["samples"] = {name: score._asdict() for name, score in scores.items()}
+        result["reconstructions"] = _reconstructions(vae, data, judge)
         result["judge"] = {"images": judge.n, "accuracy": judge.accuracy, "identity": judge.identity}
     run.write_json("evaluation.json", result)
     return result
 
 
+def _sampled(vae, n: int, seed: int, draw: Callable) -> np.ndarray:
+    """`n` images decoded from draws; of very many units, only some are in memory at once."""
+    rng = np.random.default_rng(seed)
+    at_once = memory.images_within(math.prod(vae.latent_shape), n)
+    return np.concatenate([vae.decode(draw(min(at_once, n - i), rng)) for i in range(0, n, at_once)])
+
+
+def _reconstructions(vae, data: datasets.Dataset, judge: Judge) -> dict:
+    """Scores of what is decoded from the means of test images, and how many of them still show their digit."""
+    x, y = data.x_test[judge.others], data.y_test[judge.others]
+    images = vae.reconstruct(x, batch_size=memory.images_within(math.prod(vae.latent_shape), 1000))
+    accuracy = float((judge.classify(images).argmax(axis=1) == y).mean())
+    return {**judge.score(images)._asdict(), "accuracy": accuracy}
+
+
 def _codes_of_the_test_set(run: Run, vae, data: datasets.Dataset):
     """Means and log variances of as many test images as can be held; a run of very many units keeps fewer."""
     kept = run.arrays("encodings")
-    n = memory.images_within(math.prod(vae.latent_shape), min(len(data.x_test), LARGEST_ENCODING), LARGEST_MEANS)
+    n = memory.images_within(math.prod(vae.latent_shape), min(len(data.x_test), LARGEST_ENCODING), MOST_CODES)
     if n <= len(kept["mean"]):
         return kept["mean"], kept.get("log_var")
     return vae.encode(data.x_test[:n], batch_size=256)
@@ -94,9 +113,9 @@ def _codes_of_the_test_set(run: Run, vae, data: datasets.Dataset):
 
 def _units(run: Run, vae, data: datasets.Dataset, mean, log_var, seed: int) -> list[dict] | None:
     """A row a unit: what it says, what it is worth, when it lived."""
-    statistics = diagnostics.units(mean, log_var)
-    if statistics.var_mean.size > LARGEST_UNITS:
+    if mean[0].size > LARGEST_UNITS:
         return None
+    statistics = diagnostics.units(mean, log_var)
     some = np.random.default_rng(seed).permutation(len(mean))[:REPLACED]
     x, z = data.x_test[some], _one_draw_each(mean[some], None if log_var is None else log_var[some], seed)
     columns = {

@@ -117,6 +117,7 @@ def train(
         TrainingDiverged: if the loss stops being a number; the last checkpoint stays.
     """
     started = time.monotonic()
+    memory.forget_peak()
     run = Run(folder)
     network = architecture.parse(config.architecture)
     if overwrite and resume:
@@ -227,8 +228,11 @@ def _recorded_units(config: Config) -> np.ndarray | None:
     return np.sort(np.random.default_rng([config.seed, 2]).permutation(config.n_units)[:MOST_RECORDED_UNITS])
 
 
-def _steps_between_measurements(config: Config, data: datasets.Dataset, every: int) -> int:
-    """About ten measurements of the units an epoch, each at a step at which the recorder looks as well."""
+def _steps_between_measurements(config: Config, data: datasets.Dataset, every: int) -> int | None:
+    """About ten measurements of the units an epoch, each at a step at which the recorder looks as well; of very many
+    units one at its end."""
+    if config.n_units > UNITS_IN_METRICS:
+        return None
     steps = math.ceil(len(data.x_train) / config.batch_size)
     return every * max(1, round(steps / MEASUREMENTS_AN_EPOCH / every))
 

@@ -82,7 +82,18 @@ class Judge:
 
     @cached_property
     def _real(self) -> np.ndarray:
-        return self._look(self._data.x_test[self._some(len(self._data.x_test))])[0]
+        return self._look(self._data.x_test[self.compared])[0]
+
+    @property
+    def compared(self) -> np.ndarray:
+        """Indices of the test images that samples are compared with: what is made from them looks better than it is."""
+        return self._some(len(self._data.x_test))
+
+    @property
+    def others(self) -> np.ndarray:
+        """`n` indices of test images, as far as possible not of those that samples are compared with."""
+        rest = np.setdiff1d(np.arange(len(self._data.x_test)), self.compared)
+        return np.concatenate([rest, self.compared])[: self.n]
 
     def score(self, images: np.ndarray) -> Scores:
         """Scores of `n` images `(n, height, width[, channels])` in [0, 1].

@@ -48,7 +48,7 @@ def draw(
         drawn.append(_save(losses(run), run, "loss"))
         if run.metrics["n_units"] > 1:
             drawn.append(_save(latent(run), run, "latent"))
-        if run.metrics["n_units"] > 2:
+        if run.metrics["n_units"] > 2 and len(run.arrays("encodings")["mean"]) > 1:
             drawn.append(_save(principal(run), run, "principal"))
         drawn.append(_save(manifold(run), run, "manifold"))
         drawn.append(_save(reconstructions(run), run, "reconstructions"))

@@ -32,15 +32,18 @@ def measures(run: Run) -> dict[str, float]:
     """The numbers of a finished and evaluated run by name; losses in nats per image, all on test images."""
     metrics, evaluation = run.metrics, run.evaluation
     row = {key: metrics["test"][key] for key in ("loss", "reconstruction", "kl", "penalty") if key in metrics["test"]}
-    units = evaluation["units"] or []
+    units = evaluation["units"]
     row["parameters"] = sum(metrics["parameters"].values())
     row["active units"] = metrics["n_active"]
-    row["collapsed units"] = sum(unit["collapsed"] for unit in units)
-    row["units that died"] = sum(unit.get("died") is not None for unit in units)
+    row["collapsed units"] = int(run.arrays("units")["collapsed"].sum())
+    if units is not None:  # of very many, nobody looks at each
+        row["units that died"] = sum(unit.get("died") is not None for unit in units)
     row |= {CODES[name]: value for name, value in evaluation["codes"].items()}
     for source in ("prior", "moment-matched"):
         for name, value in evaluation.get("samples", {}).get(source.replace("-", "_"), {}).items():
             row[f"{SCORES.get(name, name)}, {source}"] = value
+    for name, value in evaluation.get("reconstructions", {}).items():
+        row[f"{SCORES.get(name, name)}, reconstructions"] = value
     for key, found in evaluation["interpolation"].items():
         way = key.replace("_", "-")
         row[f"largest step, {way}"] = found["largest_step"]

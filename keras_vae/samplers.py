@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_vae.errors import InputError
 
+MANY_UNITS = 512  # for which no matrix of units × units is built any more
 Seed = int | np.random.Generator | None  # a generator goes on from where it is
 
 
@@ -36,7 +37,7 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
     if log_var is not None:
         log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
         mean_var = np.exp(log_var).mean(axis=0, dtype="float64")
-    if n_units < n_images:
+    if n_units < min(n_images, MANY_UNITS):
         covariance = np.atleast_2d(np.cov(codes, rowvar=False, ddof=0))
         if mean_var is not None:
             covariance = covariance + np.diag(mean_var)
@@ -91,4 +92,4 @@ def _flat(array: np.ndarray) -> np.ndarray:
     if array.ndim < 2 or not len(array):
         raise InputError(f"mean: expected codes of at least one image, (images, units…); received {array.shape}.")
     array = array.reshape(len(array), -1)
-    return array.astype("float64") if array.shape[1] < len(array) else array  # very many units stay as they are
+    return array.astype("float64") if array.shape[1] < MANY_UNITS else array  # very many stay as they are

@@ -131,6 +131,47 @@ class Ratio(Claim):
 
 
 @dataclass(frozen=True)
+class Exactly(Claim):
+    """About a ratio of two configurations that is computed, not measured: no seed can change it."""
+
+    of: tuple[str, str]
+
+    def interval(self, values: Values) -> Interval:
+        above, below = (values(name, self.measure) for name in self.of)
+        ratios = above / below
+        if not len(ratios) or not np.allclose(ratios, ratios[0], rtol=1e-9):
+            return Interval(math.nan, math.nan, math.nan)
+        return Interval(*[float(ratios[0])] * 3)
+
+    def formula(self) -> str:
+        return f"{self.measure}: {self.of[0]} / {self.of[1]}, computed"
+
+
+@dataclass(frozen=True)
+class Bracket(Claim):
+    """About a quantity that is known to lie between two measures, each of which has its own error in it.
+
+    Attributes:
+        measure: the best estimate.
+        low, high: names of the measures that it lies between; of several seeds the lowest and the highest count.
+        of: the configuration.
+    """
+
+    low: str
+    high: str
+    of: str
+
+    def interval(self, values: Values) -> Interval:
+        estimate, low, high = (values(self.of, name) for name in (self.measure, self.low, self.high))
+        if len(estimate) < 2:  # of how seeds differ nothing is known
+            return Interval(*map(float, estimate), math.nan, math.nan)
+        return Interval(float(estimate.mean()), float(low.min()), float(high.max()))
+
+    def formula(self) -> str:
+        return f"{self.measure}: {self.of}"
+
+
+@dataclass(frozen=True)
 class Spread(Claim):
     """About how much more one configuration varies from seed to seed than another.
 

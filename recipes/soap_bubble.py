@@ -17,7 +17,7 @@ import typer
 
 from keras_vae import bubbles, study
 from keras_vae.results import Results
-from keras_vae.verdicts import Mean, Ratio
+from keras_vae.verdicts import Bracket, Exactly, Mean, Ratio
 
 CHANNELS = 1024
 SMALL = {
@@ -26,53 +26,60 @@ SMALL = {
     "8 × 8 × 4": "c32-c64-8x8x4",
     "8 × 8 × 64": "c32-c64-8x8x64",
 }
-PRIOR, NEAR = "Fréchet distance, from N(0, I)", "Fréchet distance, from N(μ, I)"
-ONE, MIXTURE, BOUND = "overlap of one bubble", "overlap of the mixture, N(μ, I)", "bound for the population, N(μ, I)"
+PRIOR, NEAR, CODE = (f"Fréchet distance, from {source}" for source in ("N(0, I)", "N(μ, I)", "μ"))
+ONE, MIXTURE, BOTH = "overlap of one bubble", "overlap of the mixture, N(μ, I)", "overlap of the population, N(μ, I)"
 THICK, THIN, SHELL = "thickness of the shell", "thickness / radius", "prior within a bubble's shell"
-FAR = "N(μ, I) lies farther from the image than the reconstruction, ratio"
+FAR, REAL, UNREAL = "distance, N(μ, I) / μ", "Fréchet distance, N(μ, I) / μ", "Fréchet distance, N(0, I) / μ"
+SURE, SURE_NEAR = "confidence, from N(0, I)", "confidence, from N(μ, I)"
 SHOWN = [
     "loss", "reconstruction", "kl", "KL per unit", "root mean square of μ", "share of σ within 0.9 … 1.1", "median ‖μ‖",
-    ONE, MIXTURE, "overlap of the mixture, N(μ, σ²)", BOUND, "bound for the population, N(μ, σ²)", THICK, THIN, SHELL,
+    ONE, MIXTURE, "overlap of the mixture, N(μ, σ²)", "overlap of the population at least, N(μ, I)",
+    "… at most, N(μ, I)", "overlap of the population at least, N(μ, σ²)", "… at most, N(μ, σ²)", THICK, THIN, SHELL,
     "‖z‖ / √d of one posterior", "‖z‖ / √d of the aggregate", "same class, from μ", "same class, from N(μ, σ²)",
-    "same class, from N(μ, I)", "confidence, from N(μ, I)", FAR, "Fréchet distance, from μ", NEAR, PRIOR,
-    "confidence, from N(0, I)", "ink, from N(0, I)", "peak memory, GB",
+    "same class, from N(μ, I)", SURE_NEAR, SURE, FAR, CODE, NEAR, PRIOR, "strokes, from N(0, I)", "peak memory, GB",
 ]  # fmt: skip
 
 
 def claims(big: str) -> list:
     return [
+        Ratio("the higher the space, the harder to generate", PRIOR, (1.25, inf), ("8 × 8 × 64", "8 × 8 × 4")),
+        Ratio("… and beyond", PRIOR, (1.25, inf), (big, "8 × 8 × 64")),
         Mean("the reconstruction works very well", "same class, from μ", (0.95, inf), {big: 1}),
         Mean("μ(x) is close to 0", "root mean square of μ", (-inf, 0.1), {big: 1}),
         Mean("σ(x) is close to 1", "share of σ within 0.9 … 1.1", (0.95, inf), {big: 1}),
         Mean("the latent loss seems low: per unit", "KL per unit", (-inf, 0.01), {big: 1}),
         Mean("… in all, against ln 60,000", "kl", (-inf, log(60_000)), {big: 1}),
-        Ratio("N(0, I): not looking like digits", PRIOR, (1.25, inf), (big, "16 units")),
-        Mean("… white strokes on black, as in MNIST", "ink, from N(0, I)", (0.75, 1.25), {big: 1}),
+        Mean("N(0, I): not looking like digits", UNREAL, (2, inf), {big: 1}),
+        Mean("… nor like one class", "less confident, N(0, I)", (0.1, inf), {big: 1}),
+        Mean("… white strokes on black, as in MNIST", "strokes, from N(0, I)", (0.75, 1.25), {big: 1}),
         Mean("N(μ, I): the same digit", "same class, from N(μ, I)", (0.8, inf), {big: 1}),
-        Mean("… realistic", "N(μ, I) / N(0, I)", (-inf, 0.5), {big: 1}),
+        Mean("… realistic, as what μ decodes to", REAL, (-inf, 2), {big: 1}),
         Mean("… different from the input", FAR, (1.1, inf), {big: 1}),
         Mean("supports don't overlap: (a) one bubble", ONE, (-inf, 0.01), {big: 1}),
-        Mean("… (b) all training bubbles", MIXTURE, (-inf, 0.01), {big: 1}),
-        Mean("… (c) the population", BOUND, (-inf, 0.05), {big: 1}),
+        Bracket("… (b) all training bubbles", MIXTURE, (-inf, 0.05), f"{MIXTURE}, low", f"{MIXTURE}, high", big),
+        Bracket("… (c) the population", BOTH, (-inf, 0.05), f"{BOTH}, low", f"{BOTH}, high", big),
         Mean("… as shells that don't meet", SHELL, (-inf, 0.05), {big: 1}),
-        Ratio("the higher the dimension, the thinner", THICK, (0, 0.8), (big, "16 units")),
-        Ratio("… relative to the radius", THIN, (0, 0.8), (big, "16 units")),
-        Ratio("… the smaller the overlap: (a)", ONE, (0, 0.8), (big, "16 units")),
-        Ratio("… (b)", MIXTURE, (0, 0.8), (big, "16 units")),
+        Exactly("the higher the dimension, the thinner", THICK, (0, 0.8), (big, "16 units")),
+        Exactly("… relative to the radius", THIN, (0, 0.8), (big, "16 units")),
+        Mean("… the smaller the overlap: (a)", ONE, (-inf, -0.01), {big: 1, "16 units": -1}),
+        Mean("… (b)", MIXTURE, (-inf, -0.01), {big: 1, "16 units": -1}),
     ]
 
 
 def measure(run, data, judge) -> dict[str, float]:
-    row = bubbles.measures(bubbles.bubbles(run, data, judge))
-    row |= {FAR: row["distance, from N(μ, I)"] / row["distance, from μ"], "N(μ, I) / N(0, I)": row[NEAR] / row[PRIOR]}
-    return row | {"peak memory, GB": run.metrics["peak_memory_gb"]}
+    found = bubbles.bubbles(run, data, judge)
+    row = bubbles.measures(found)
+    if "decoded" in found:  # which takes labels
+        row[FAR] = row["distance, from N(μ, I)"] / row["distance, from μ"]
+        row |= {REAL: row[NEAR] / row[CODE], UNREAL: row[PRIOR] / row[CODE]}
+        row["less confident, N(0, I)"] = row[SURE_NEAR] - row[SURE]
+    return row | {"peak memory, GB": max(run.metrics["peak_memory_gb"] or 0, found["peak_memory_gb"] or 0)}
 
 
-def draw(results: Results) -> list:
+def draw(results: Results, big: str) -> list:
     from keras_vae import bubble_panels, panels
 
     folder, runs = results.folder / "figures", {name: results.run(name) for name in results.study.configs}
-    big = list(runs)[-1]
     return [
         panels.save(bubble_panels.to_scale(runs), folder / "bubbles.png"),
         panels.save(bubble_panels.overlaps(runs), folder / "overlap.png"),
@@ -87,12 +94,12 @@ def soap_bubble(channels: int) -> study.Study:
     big = f"8 × 8 × {channels}"
     return study.Study(
         name="soap_bubble",
-        title="The soap bubbles of 2 to 65,536 latent units",
+        title=f"The soap bubbles of 2 to {64 * channels:,} latent units",
         configs={name: {"architecture": text} for name, text in SMALL.items()}
         | {big: {"architecture": f"c32-c64-8x8x{channels}"}},
         measures=SHOWN,
         claims=claims(big),
-        draw=draw,
+        draw=lambda results: draw(results, big),
         measure=measure,
         seeds=2,
         epochs=3,

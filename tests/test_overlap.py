@@ -35,7 +35,7 @@ def test_two_gaussians_overlap_by_the_distance_of_their_centers_alone(d):
     _, ratios = shares(mean)
     estimate = diagnostics.overlap(*ratios)
     assert estimate.low < expected < estimate.high
-    assert estimate.high - estimate.low < 0.03
+    assert estimate.high - estimate.low < 0.06
 
 
 def test_log_ratios_agree_with_the_slow_version():
@@ -67,21 +67,24 @@ def test_a_mixture_against_quadrature():
     assert diagnostics.overlap_bound(*ratios).value == pytest.approx(exact, abs=0.02)  # with the right density as score
 
 
-def test_the_interval_covers_at_its_rate():
-    expected = 2 * stats.norm.cdf(-1.0)
+@pytest.mark.parametrize("distance", [2.0, 7.0])  # overlaps of 0.32 and of 0.0005
+def test_the_interval_covers_at_its_rate(distance):
+    expected = 2 * stats.norm.cdf(-distance / 2)
     inside = 0
     for seed in range(200):
-        _, ratios = shares([[2.0]], n=300, seed=seed)
+        _, ratios = shares([[distance]], n=256, seed=seed)
         estimate = diagnostics.overlap(*ratios)
-        inside += estimate.low < expected < estimate.high
-    assert 0.89 <= inside / 200 <= 0.99
+        inside += estimate.low <= expected <= estimate.high
+    assert inside / 200 >= 0.95
 
 
 def test_equal_and_disjoint():
     _, ratios = shares(np.zeros((1, 8)))
     assert diagnostics.overlap(*ratios).value == 1
     _, ratios = shares(np.full((1, 8), 40.0))
-    assert diagnostics.overlap(*ratios).value < 1e-12
+    estimate = diagnostics.overlap(*ratios)
+    assert estimate.value < 1e-12
+    assert estimate.low == 0 < estimate.high < 0.004
     bound = diagnostics.overlap_bound(*ratios)
     assert bound.value == 0 < bound.high < 0.003  # none of 4,000 wrong is not the certainty of none
 

@@ -143,14 +143,15 @@ def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
     noise = {config: 1e-3 * rng.standard_normal(study.seeds) for config in study.configs}
     for claim in study.claims:
         verdicts = set()
-        levels = (0, 0.05, 0.3, 0.6, 1, 1.1, 3, 30, 300)
+        levels = (-1, 0, 0.05, 0.3, 0.6, 1, 1.1, 3, 30, 300)
         for values in itertools.product(levels, repeat=len(claim.of) if not isinstance(claim.of, str) else 1):
             named = [claim.of] if isinstance(claim.of, str) else list(claim.of)
             table = dict(zip(named, values, strict=True))
-            # for spreads the level scales the noise, for the rest it is added to it
+            # for spreads the level scales the noise, for the rest it is added to it; what is computed has none
+            kind = type(claim).__name__
+            spread, added = (1e3, 0) if kind == "Spread" else (0, 0) if kind == "Exactly" else (0, 0.1)
             scaled = {
-                c: v * 1e3 * noise[c] if type(claim).__name__ == "Spread" else v + 1e-3 + noise[c] / 10
-                for c, v in table.items()
+                c: noise[c] * (v * spread + added) + (0 if kind == "Spread" else v + 1e-3) for c, v in table.items()
             }
             verdicts.add(claim.judge(lambda config, measure, scaled=scaled: scaled[config])["verdict"])
         assert {"holds", "does not hold"} <= verdicts, claim

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from keras_vae import verdicts
-from keras_vae.verdicts import FAILS, HOLDS, UNDECIDED, Interval, Mean, Ratio, Share, Spread
+from keras_vae.verdicts import FAILS, HOLDS, UNDECIDED, Bracket, Exactly, Interval, Mean, Ratio, Share, Spread
 
 INF = math.inf
 
@@ -121,3 +121,27 @@ def test_seeds_with_a_missing_partner_are_left_out():
     table = values_of({("a", "m"): [1.0, math.nan, 3.0, 4.0], ("b", "m"): [0.5, 5.0, 1.5, math.nan]})
     assert Mean("", "m", (0, INF), {"a": 1, "b": -1}).interval(table).estimate == 1
     assert Ratio("", "m", (0, INF), ("b", "a")).interval(table).estimate == pytest.approx(0.5)
+
+
+def test_what_is_computed_needs_no_spread():
+    claim = Exactly("thinner", "width", (0, 0.8), ("big", "small"))
+    table = {("big", "width"): [0.5, 0.5], ("small", "width"): [1.0, 1.0]}
+    assert claim.judge(values_of(table))["verdict"] == HOLDS
+    table["big", "width"] = [0.9, 0.9]
+    assert claim.judge(values_of(table))["verdict"] == FAILS
+    table["big", "width"] = [0.5, 0.6]  # so it was measured after all
+    assert claim.judge(values_of(table))["verdict"] == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [([0.0, 0.01], [0.03, 0.04], HOLDS), ([0.0, 0.01], [0.03, 0.2], UNDECIDED), ([0.3, 0.06], [0.5, 0.5], FAILS)],
+)
+def test_a_bracket_decides_where_both_of_its_ends_agree(low, high, expected):
+    claim = Bracket("apart", "overlap", (-INF, 0.05), "low", "high", "big")
+    table = {("big", "overlap"): np.mean([low, high], axis=0), ("big", "low"): low, ("big", "high"): high}
+    judged = claim.judge(values_of(table))
+    assert judged["verdict"] == expected
+    assert (judged["low"], judged["high"]) == (min(low), max(high))
+    one = {key: values[:1] for key, values in table.items()}
+    assert claim.judge(values_of(one))["verdict"] == UNDECIDED
