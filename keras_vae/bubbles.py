@@ -213,8 +213,10 @@ def _overlaps(vae, data: datasets.Dataset, rng: np.random.Generator) -> tuple[di
     prior = samplers.prior(points, vae.latent_shape, rng)
     under_prior = {kind: diagnostics.MixtureRatio(prior) for kind in KINDS}
     under_held_out = {kind: diagnostics.MixtureRatio(_draws(vae, held_out[:points], kind, rng)) for kind in KINDS}
+    from_known = rng.integers(0, len(known), points)
     known_pair = {
-        kind: [diagnostics.MixtureRatio(z) for z in (prior, _draws(vae, known[:points], kind, rng))] for kind in KINDS
+        kind: [diagnostics.MixtureRatio(z) for z in (prior, _draws(vae, known[from_known], kind, rng))]
+        for kind in KINDS
     }
     # Points of each mixture need the densities of its own components only.
     under_mixture = {
