@@ -13,7 +13,7 @@ from keras_vae.features import Judge
 from keras_vae.runs import Run
 
 VERSION = 5  # of the content of evaluation.json
-LARGEST_UNITS = 256  # more units are not replaced one by one
+LARGEST_UNITS = 128  # more units are not replaced one by one
 MOST_DIMENSIONS = 6  # of a latent space whose cells are counted
 REPLACED = 2000  # test images that units are replaced in
 NEIGHBOURS = 10  # of a code, that vote on its label
