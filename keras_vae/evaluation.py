@@ -19,8 +19,8 @@ REPLACED = 2000  # test images that units are replaced in
 NEIGHBOURS = 10  # of a code, that vote on its label
 PATHS, POINTS = 200, 11  # ways between two test images, and points on each
 SHOWN_PATHS = 6
-LARGEST_PATHS = 256e6  # bytes of latent points that are decoded at once
-MOST_CODES = 256e6  # bytes of test means that are held at once, and as many of log variances
+LARGEST_PATHS = 64e6  # bytes of latent points that are decoded at once
+MOST_CODES = 128e6  # bytes of test means that are held at once, and as many of log variances
 
 
 def evaluate(

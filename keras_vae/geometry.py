@@ -53,7 +53,9 @@ def linear_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
     Of images it is their cross-fade.
     """
     t = np.linspace(0, 1, n, dtype="float32").reshape(-1, *[1] * np.ndim(first))
-    return (1 - t) * first + t * last
+    path = (1 - t) * np.asarray(first, "float32")
+    path += t * np.asarray(last, "float32")
+    return path
 
 
 def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
@@ -63,16 +65,17 @@ def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
     through the shell that the prior's mass lies in. Where the ends point in one direction, in opposite ones, or
     one is the origin, the line is taken: there is no arc, or any.
     """
-    a, b = flat(np.asarray(first, "float64")), flat(np.asarray(last, "float64"))
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    angle = np.arccos(np.clip((a * b).sum(axis=1) / np.where(norms > 0, norms, 1), -1, 1))
+    a, b = flat(np.asarray(first, "float32")), flat(np.asarray(last, "float32"))
+    norms = np.linalg.norm(a, axis=1).astype("float64") * np.linalg.norm(b, axis=1)
+    angle = np.arccos(np.clip((a * b).sum(axis=1, dtype="float64") / np.where(norms > 0, norms, 1), -1, 1))
     t = np.linspace(0, 1, n)[:, None]
     bent = (norms > 0) & (np.sin(angle) > 1e-6)
     safe = np.where(bent, angle, 1.0)
     weight_a = np.where(bent, np.sin((1 - t) * safe) / np.sin(safe), 1 - t)
     weight_b = np.where(bent, np.sin(t * safe) / np.sin(safe), t)
-    path = weight_a[..., None] * a + weight_b[..., None] * b
-    return path.reshape(n, *np.shape(first)).astype("float32")
+    path = weight_a.astype("float32")[..., None] * a
+    path += weight_b.astype("float32")[..., None] * b
+    return path.reshape(n, *np.shape(first))
 
 
 class Plane(NamedTuple):

@@ -90,7 +90,8 @@ def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
     assert set(run.metrics["test"]) == expected[posterior]
     drawn = gallery.draw(run, quiet=True)
     assert {path.name for path in drawn} == {
-        "loss.png", "latent.png", "manifold.png", "reconstructions.png", "samples.png", "units.png", "trajectory.mp4",
+        "loss.png", "latent.png", "principal.png", "manifold.png", "reconstructions.png", "samples.png", "units.png",
+        "trajectory.mp4",
     }  # fmt: skip
     assert all(path.stat().st_size > 1000 for path in drawn)
 
@@ -107,6 +108,16 @@ def test_one_unit_and_no_labels(tmp_path):
     assert {path.name for path in gallery.draw(run, quiet=True)} == {
         "loss.png", "manifold.png", "reconstructions.png", "samples.png",
     }  # fmt: skip
+
+
+def test_a_run_made_before_an_option_was_there_is_taken_up(toy_run, toy_config, tmp_path):
+    old = shutil.copytree(toy_run.path, tmp_path / "old")
+    described = json.loads((old / "config.json").read_text())
+    del described["config"]["jit_compile"]
+    (old / "config.json").write_text(json.dumps(described))
+    assert train(toy_config, old, resume=True, quiet=True).metrics == toy_run.metrics
+    with pytest.raises(InputError, match=r"expected the configuration of the run in .*, jit_compile='auto'"):
+        train(variant(toy_config, jit_compile=False), old, resume=True, quiet=True)
 
 
 def test_many_units_are_kept_apart_from_the_metrics(toy_config, tmp_path):
