@@ -78,27 +78,7 @@ def overlaps(runs: Runs) -> Figure:
     """How much of the prior the bubbles share: by dimension, and by the number of bubbles in the mixture."""
     figure = Figure(figsize=(13, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    found = {name: run.bubbles for name, run in runs.items()}
-    d = np.array([one["units"] for one in found.values()])
-    quartiles = np.array([[one["overlap"]["one"][k] for k in ("low", "median", "high")] for one in found.values()])
-    left.fill_between(d, quartiles[:, 0], quartiles[:, 2], color=QUIET, alpha=0.15, linewidth=0)
-    left.plot(
-        d, np.maximum(quartiles[:, 1], LEAST), color=QUIET, marker="o", label="one bubble N(μ, I): median, quartiles"
-    )
-    for (kind, name), color in zip(KINDS.items(), (PRIOR, "#1f6fb4"), strict=True):
-        mixture = [list(one["overlap"][kind]["mixture"].values())[-1] for one in found.values()]
-        low, high = ([one["overlap"][kind][end]["value"] for one in found.values()] for end in ("low", "high"))
-        count = list(next(iter(found.values()))["overlap"][kind]["mixture"])[-1]
-        left.errorbar(d, *_bars(mixture), color=color, marker="o", capsize=3, label=f"{int(count):,} bubbles {name}")
-        between = {"color": color, "alpha": 0.18, "linewidth": 0, "label": "… the population, between bounds"}
-        left.fill_between(d, np.clip(low, LEAST, 1), np.clip(high, LEAST, 1), **between)
-    left.set(
-        xscale="log", yscale="log", ylim=(LEAST, 1.3), xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV"
-    )
-    left.text(0.99, 0.01, "on the lower edge: less", transform=left.transAxes, ha="right", fontsize=8, color=QUIET)
-    left.set_xticks(d, [f"{units:,}" for units in d])
-    left.minorticks_off()
-    left.legend(loc="lower left")
+    _by_dimension(left, {name: run.bubbles for name, run in runs.items()})
     for (name, run), color in zip(runs.items(), figures.label_colors(np.arange(len(runs)), len(runs)), strict=True):
         arrays = run.arrays("bubbles")
         for kind, dash in (("posterior", "-"), ("identity", (0, (2, 2)))):
@@ -110,6 +90,44 @@ def overlaps(runs: Runs) -> Figure:
     for ax in (left, right):
         ax.grid(axis="y")
     return figure
+
+
+def _by_dimension(ax, found: dict[str, dict]) -> None:
+    """One bubble, all training bubbles, the population. Of several runs with equally many units the first stands in
+    the line; the others are squares."""
+    line, squares = {}, {}
+    for name, one in found.items():
+        if one["units"] in line:
+            squares[name] = one
+        else:
+            line[one["units"]] = one
+    d, line = np.array(list(line)), list(line.values())
+    low, median, high = np.array([[one["overlap"]["one"][k] for k in ("low", "median", "high")] for one in line]).T
+    ax.fill_between(d, low, high, color=QUIET, alpha=0.15, linewidth=0)
+    ax.plot(d, np.maximum(median, LEAST), color=QUIET, marker="o", label="one bubble N(μ, I): median, quartiles")
+    square = {"marker": "s", "fillstyle": "none", "linestyle": ""}
+    for name, one in squares.items():
+        value = max(one["overlap"]["one"]["median"], LEAST)
+        ax.plot(one["units"], value, color=QUIET, label=f"squares: {name}", **square)
+    for (kind, name), color in zip(KINDS.items(), (PRIOR, "#1f6fb4"), strict=True):
+        count, _ = list(line[0]["overlap"][kind]["mixture"].items())[-1]
+        mixtures = [_of_all_bubbles(one, kind) for one in line]
+        ax.errorbar(d, *_bars(mixtures), color=color, marker="o", capsize=3, label=f"{int(count):,} bubbles {name}")
+        low, high = ([one["overlap"][kind][end]["value"] for one in line] for end in ("low", "high"))
+        between = {"color": color, "alpha": 0.18, "linewidth": 0, "label": "… the population, between bounds"}
+        ax.fill_between(d, np.clip(low, LEAST, 1), np.clip(high, LEAST, 1), **between)
+        for one in squares.values():
+            ax.plot(one["units"], max(_of_all_bubbles(one, kind)["value"], LEAST), color=color, **square)
+    ax.set(xscale="log", yscale="log", ylim=(LEAST, 1.3))
+    ax.set(xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV")
+    ax.text(0.99, 0.01, "on the lower edge: less", transform=ax.transAxes, ha="right", fontsize=8, color=QUIET)
+    ax.set_xticks(d, [f"{units:,}" for units in d])
+    ax.minorticks_off()
+    ax.legend(loc="lower left")
+
+
+def _of_all_bubbles(found: dict, kind: str) -> dict:
+    return list(found["overlap"][kind]["mixture"].values())[-1]
 
 
 def _bars(estimates: list[dict]) -> tuple[np.ndarray, np.ndarray]:

@@ -135,6 +135,9 @@ def test_pictures_of_bubbles(run, data, judge):
     left, right = bubble_panels.overlaps(runs).get_axes()
     assert left.get_ylabel().startswith("overlap with N(0, I)")
     assert len(right.lines) == 4
+    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    assert "squares: b" in labels  # a second run of as many units
+    assert labels[0].startswith("one bubble")
     counts = run.arrays("bubbles")["std_counts"]
     stairs = bubble_panels.codes(runs).get_axes()[1].patches[0]
     assert np.nanargmax(stairs.get_data().values) == counts.argmax()

@@ -122,7 +122,14 @@ def test_the_soap_bubbles_at_toy_size(studies, monkeypatch):
     folder = studies / "soap_bubble_channels-8_mnist-5k_1-epochs_1-seeds_quick"
     content = json.loads((folder / "study.json").read_text())
     assert "--channels 8 --quick" in content["command"]
-    assert list(content["configs"]) == ["2 units", "16 units", "8 × 8 × 4", "8 × 8 × 64", "8 × 8 × 8"]
+    assert list(content["configs"]) == [
+        "2 units",
+        "16 units",
+        "8 × 8 × 4",
+        "8 × 8 × 64",
+        "8 × 8 × 8",
+        "8 × 8 × 8, means",
+    ]
     assert all(claim["estimate"] is not None and claim["verdict"] == "undecided" for claim in content["claims"])
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "bubbles.png", "overlap.png", "radii.png", "codes.png", "images.png", "samples.png",
@@ -131,7 +138,7 @@ def test_the_soap_bubbles_at_toy_size(studies, monkeypatch):
 
 def test_a_recipe_stays_short():
     for path in RECIPES.glob("*.py"):
-        assert len(path.read_text().splitlines()) < 130, path.name
+        assert len(path.read_text().splitlines()) < 150, path.name
 
 
 @pytest.mark.parametrize("name", ["sampling", "latent_3d", "latent_4d", "collapse", "conv_ablation", "soap_bubble"])
