@@ -49,3 +49,19 @@ def toy_run(toy_config, tmp_path_factory):
     from keras_vae.experiment import train
 
     return train(toy_config, tmp_path_factory.mktemp("runs") / "toy", quiet=True)
+
+
+@pytest.fixture(scope="session")
+def data(npz):
+    """The toy data set, loaded."""
+    from keras_vae import datasets
+
+    return datasets.load(npz)
+
+
+@pytest.fixture(scope="session")
+def judge(data, tmp_path_factory):
+    """Who scores images of the toy data set."""
+    from keras_vae import features
+
+    return features.Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))

@@ -24,16 +24,6 @@ UNITS = 4 * 4 * 20  # more than are recorded or listed one by one
 
 
 @pytest.fixture(scope="module")
-def data(npz):
-    return datasets.load(npz)
-
-
-@pytest.fixture(scope="module")
-def judge(data, tmp_path_factory):
-    return features.Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture(scope="module")
 def run(npz, tmp_path_factory):
     """A finished run with a map of 4 × 4 × 20."""
     config = Config("c4-4x4x20", dataset=str(npz), epochs=2, batch_size=24, record_per_label=2)

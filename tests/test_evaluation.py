@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_vae import Config, InputError, datasets, evaluation, features, train
+from keras_vae import Config, InputError, datasets, evaluation, train
 
 
 @pytest.fixture(scope="module")
@@ -16,16 +16,6 @@ def run(toy_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated") / "run"
     shutil.copytree(toy_run.path, folder)
     return Run(folder)
-
-
-@pytest.fixture(scope="module")
-def data(npz):
-    return datasets.load(npz)
-
-
-@pytest.fixture(scope="module")
-def judge(data, tmp_path_factory):
-    return features.Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))
 
 
 def test_an_evaluation_agrees_with_the_run(run, data, judge):
