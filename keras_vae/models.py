@@ -287,7 +287,8 @@ class VAE(keras.Model):
 
     def reconstruct(self, x, batch_size: int = 1024) -> np.ndarray:
         """The images decoded from the posterior means of `x`."""
-        return self.decode(self.encode(x, batch_size).mean, batch_size)
+        # part by part: the codes of all images may take more memory than the images
+        return np.concatenate([self.decode(self.encode(part).mean) for part in _parts(x, batch_size)])
 
     def generate(self, n: int, seed: int | None = None) -> np.ndarray:
         """`n` images decoded from draws of the prior N(0, I); the same seed gives the same images."""
