@@ -35,7 +35,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
     Takes a pass over all training images: on 2 cores seconds for a few units, minutes for 65,536.
 
     Args:
-        run: a finished run with a diagonal posterior.
+        run: a finished run whose posterior has a density.
         data: what it was trained on.
         judge: tells the class of decoded images; without one, decoded images are not judged.
 
@@ -55,9 +55,10 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
         pixels above ½.
     """
     config, path = run.config, run.path / "bubbles.json"
-    if config["config"]["posterior"] != "diagonal":
+    if config["config"]["posterior"] not in ("diagonal", "isotropic"):
         raise InputError(
-            f"bubbles: expected a run with a diagonal posterior; {run.path} has {config['config']['posterior']!r}."
+            f"bubbles: expected a run whose posterior has a density (diagonal or isotropic); {run.path} has "
+            f"{config['config']['posterior']!r}."
         )
     _ = run.metrics  # refuses an unfinished run
     if data.digest != config["dataset"]["digest"]:
@@ -97,8 +98,8 @@ def _encoded(vae, x: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Means and log variances `(n, units)` of some images at a time."""
     at_once = memory.images_within(math.prod(vae.latent_shape), 1000)
     for i in range(0, len(x), at_once):
-        mean, log_var = vae.encode(x[i : i + at_once])
-        yield geometry.flat(mean), np.broadcast_to(geometry.flat(log_var), (len(mean), geometry.flat(mean).shape[1]))
+        mean, log_var = map(geometry.flat, vae.encode(x[i : i + at_once]))
+        yield mean, np.broadcast_to(log_var, mean.shape)  # of an isotropic posterior, one variance serves all
 
 
 def measures(found: dict) -> dict[str, float]:
@@ -167,7 +168,7 @@ def _describe(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, dict]
         )
         within.append((np.abs(np.sqrt(np.maximum(squared, 0)) - math.sqrt(d)) < math.sqrt(2)).mean())
     norms, kls, n = np.concatenate(norms), np.concatenate(kls), len(x) * d
-    radii = {"prior": np.linalg.norm(prior, axis=1), "posterior": own[0], "aggregate": np.concatenate(distances)}
+    radii = {"posterior": own[0], "aggregate": np.concatenate(distances)}
     one = np.quantile(diagnostics.gaussian_overlap(norms[:, None]), (0.25, 0.5, 0.75))
     described = {
         "codes": {
@@ -182,14 +183,15 @@ def _describe(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, dict]
         },
         "radii": {
             "root_d": math.sqrt(d),
-            **{name: {"mean": float(r.mean()), "std": float(r.std())} for name, r in radii.items()},
             "prior": {"mean": float(shell.mean()), "std": float(shell.std())},  # exactly
+            **{name: {"mean": float(r.mean()), "std": float(r.std())} for name, r in radii.items()},
             "prior_within_shell": float(np.mean(within)),
         },
         "overlap": {"one": dict(zip(("low", "median", "high"), one.tolist(), strict=True))},
     }
     arrays = {f"{name}_counts": array for name, array in counts.items()}
     arrays |= {f"{name}_edges": array for name, array in edges.items()}
+    radii["prior"] = np.linalg.norm(prior, axis=1)
     arrays |= {f"radius_{name}": r.astype("float32") for name, r in radii.items()}
     return described, arrays | {"norms": norms, "kl": kls}
 
@@ -286,7 +288,9 @@ def _decoded(vae, data: datasets.Dataset, judge: Judge, rng: np.random.Generator
             z = samplers.neighbourhood(mean, std, rng)
             images[name].append(vae.decode(z.reshape(-1, *vae.latent_shape)))
     images = {name: np.concatenate(parts) for name, parts in images.items()}
-    prior = [vae.decode(samplers.prior(n, vae.latent_shape, rng)) for n in _split(judge.n, vae)]
+    prior = [
+        vae.decode(samplers.prior(n, vae.latent_shape, rng)) for n in memory.parts(judge.n, math.prod(vae.latent_shape))
+    ]
     images["prior"] = np.concatenate(prior)
     result = {"original": {"accuracy": _accuracy(judge, x, y), "strokes": float((x > STROKE).mean())}}
     for name, decoded in images.items():
@@ -295,16 +299,10 @@ def _decoded(vae, data: datasets.Dataset, judge: Judge, rng: np.random.Generator
             result[name]["accuracy"] = _accuracy(judge, decoded, y)
             result[name]["distance"] = float(np.sqrt(np.square(decoded - x).mean()))
     arrays = {f"images_{name}": decoded[shown] for name, decoded in images.items() if name != "prior"}
-    again = [vae.encode(x[shown]).mean for _ in range(2)]
-    for i, mean in enumerate(again, 2):
-        arrays[f"images_identity_{i}"] = vae.decode(samplers.neighbourhood(mean, 1.0, rng))
+    codes = vae.encode(x[shown]).mean
+    for i in (2, 3):  # more draws around the same images
+        arrays[f"images_identity_{i}"] = vae.decode(samplers.neighbourhood(codes, 1.0, rng))
     return result, arrays | {"images_original": x[shown], "images_prior": images["prior"][: 2 * SHOWN]}
-
-
-def _split(n: int, vae) -> list[int]:
-    """`n` in parts that are decoded at once."""
-    at_once = memory.images_within(math.prod(vae.latent_shape), 1000)
-    return [min(at_once, n - i) for i in range(0, n, at_once)]
 
 
 def _accuracy(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:

@@ -90,8 +90,7 @@ def evaluate(
 def _sampled(vae, n: int, seed: int, draw: Callable) -> np.ndarray:
     """`n` images decoded from draws; of very many units, only some are in memory at once."""
     rng = np.random.default_rng(seed)
-    at_once = memory.images_within(math.prod(vae.latent_shape), n)
-    return np.concatenate([vae.decode(draw(min(at_once, n - i), rng)) for i in range(0, n, at_once)])
+    return np.concatenate([vae.decode(draw(part, rng)) for part in memory.parts(n, math.prod(vae.latent_shape))])
 
 
 def _reconstructions(vae, data: datasets.Dataset, judge: Judge) -> dict:

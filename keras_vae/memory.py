@@ -12,6 +12,12 @@ def images_within(units: int, most: int, size: float | None = None) -> int:
     return int(max(1, min(most, (size or AT_ONCE) // (4 * units))))
 
 
+def parts(n: int, units: int) -> list[int]:
+    """`n` latent points of that many units, in numbers of them that are held at once."""
+    at_once = images_within(units, n)
+    return [min(at_once, n - i) for i in range(0, n, at_once)]
+
+
 def forget_peak() -> None:
     """Begins to measure the peak anew, where the system can (Linux); elsewhere it stays that of the process."""
     with contextlib.suppress(OSError):

@@ -153,7 +153,7 @@ def test_refusals_and_what_is_done_again(run, data, judge, npz, tmp_path):
     assert bubbles.bubbles(copy, data, other)["judge"] == other.identity
     none_config = Config("64-8-3", dataset=str(npz), epochs=1, posterior="none", batch_size=40)
     none = train(none_config, tmp_path / "none", quiet=True)
-    with pytest.raises(InputError, match="expected a run with a diagonal posterior"):
+    with pytest.raises(InputError, match="expected a run whose posterior has a density"):
         bubbles.bubbles(none, data)
     np.savez(tmp_path / "other.npz", x_train=data.x_train, x_test=data.x_test[::-1])
     with pytest.raises(InputError, match="has changed since"):
@@ -193,3 +193,5 @@ def test_how_many_images_are_held_at_once():
     assert memory.images_within(2, 1000) == 1000
     assert memory.images_within(65_536, 1000) == 244
     assert memory.images_within(10**9, 1000) == 1
+    assert memory.parts(500, 65_536) == [244, 244, 12]
+    assert memory.parts(5000, 2) == [5000]
