@@ -229,16 +229,18 @@ def _overlaps(vae, data: datasets.Dataset, rng: np.random.Generator) -> tuple[di
     values = {kind: [] for kind in KINDS}
     for n, mean, log_var in _up_to(sizes, vae, x):
         for kind in KINDS:
+            components = _components(kind, mean, log_var)
             waiting = [ratio for (k, size), ratio in under_mixture.items() if k == kind and size >= n]
             for ratio in (under_prior[kind], under_held_out[kind], *waiting):
-                ratio.add(mean, log_var if kind == "posterior" else None)
+                ratio.add(components)
             if n in sizes and under_prior[kind].components == n:
                 pair = under_prior[kind].log_ratio, under_mixture[kind, n].log_ratio
                 values[kind].append(diagnostics.overlap(*pair))
     for mean, log_var in _encoded(vae, known):
         for kind, pair in known_pair.items():
+            components = _components(kind, mean, log_var)
             for ratio in pair:
-                ratio.add(mean, log_var if kind == "posterior" else None)
+                ratio.add(components)
     result = {}
     for kind in KINDS:
         low = diagnostics.overlap(*(ratio.log_ratio for ratio in known_pair[kind]))
@@ -251,6 +253,10 @@ def _overlaps(vae, data: datasets.Dataset, rng: np.random.Generator) -> tuple[di
     arrays = {"sizes": np.array(sizes)}
     arrays |= {f"mixture_{kind}": np.array(values[kind]) for kind in KINDS}
     return result, arrays
+
+
+def _components(kind: str, mean: np.ndarray, log_var: np.ndarray) -> diagnostics.Gaussians:
+    return diagnostics.Gaussians(mean, log_var if kind == "posterior" else None)
 
 
 def _draws(vae, x: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,7 @@ def shares(means, log_vars=None, n=4000, seed=0):
     for z in points:
         ratio = diagnostics.MixtureRatio(z)
         for i in range(0, len(means), 7):  # in parts
-            ratio.add(means[i : i + 7], None if log_vars is None else log_vars[i : i + 7])
+            ratio.add(diagnostics.Gaussians(means[i : i + 7], None if log_vars is None else log_vars[i : i + 7]))
         assert ratio.components == len(means)
         ratios.append(ratio.log_ratio)
     return points, ratios
@@ -116,4 +116,4 @@ def test_refusals():
     with pytest.raises(InputError, match="at least one component"):
         _ = ratio.log_ratio
     with pytest.raises(InputError, match="expected 3 units"):
-        ratio.add(np.zeros((1, 2)))
+        ratio.add(diagnostics.Gaussians(np.zeros((1, 2))))

@@ -1,8 +1,9 @@
 """Measures of a latent space: pure functions of arrays, for the encodings of any library's model."""
 
 from keras_vae.diagnostics.interpolation import largest_step
+from keras_vae.diagnostics.mixture import Gaussians, MixtureRatio
 from keras_vae.diagnostics.neighbours import label_accuracy
-from keras_vae.diagnostics.overlap import Estimate, MixtureRatio, gaussian_overlap, overlap, overlap_bound
+from keras_vae.diagnostics.overlap import Estimate, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.regression import held_out_linear_r2, held_out_r2
 from keras_vae.diagnostics.sample_quality import (
     PrecisionRecall,
@@ -19,6 +20,7 @@ from keras_vae.diagnostics.unit_statistics import UnitStatistics, units, units_o
 
 __all__ = [
     "Estimate",
+    "Gaussians",
     "Lifetimes",
     "MixtureRatio",
     "PrecisionRecall",

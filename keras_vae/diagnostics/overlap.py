@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from keras_vae.errors import InputError
-
 
 class Estimate(NamedTuple):
     """A value with its 95 % Monte-Carlo interval."""
@@ -34,50 +32,6 @@ def gaussian_overlap(mean: np.ndarray) -> np.ndarray:
     """
     mean = np.asarray(mean, "float64").reshape(len(mean), -1)
     return 2 * stats.norm.cdf(-0.5 * np.linalg.norm(mean, axis=1))
-
-
-class MixtureRatio:
-    """log q(z) / p(z) of fixed points, for a mixture q of Gaussians that come in parts, and the prior p = N(0, I).
-
-    Everything is a matrix product of points × units and units × components; only one part's components are in
-    memory at once. The mixture of the first N components is known at every N that was reached.
-
-    Args:
-        z: points `(n, units…)`.
-
-    Attributes:
-        components: how many have come.
-    """
-
-    def __init__(self, z: np.ndarray):
-        self.z = np.asarray(z, "float32").reshape(len(z), -1)
-        self._squares: np.ndarray | None = None
-        self._log_sum = np.full(len(self.z), -np.inf)
-        self.components = 0
-
-    def add(self, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
-        """Adds components N(mean, exp(log_var)), each `(k, units…)`; N(mean, I) without a `log_var`."""
-        mean = np.asarray(mean, "float32").reshape(len(mean), -1)
-        if mean.shape[1] != self.z.shape[1]:
-            raise InputError(f"mean: expected {self.z.shape[1]} units, as the points have; received {mean.shape[1]}.")
-        if log_var is None:
-            log_ratio = self.z @ mean.T - 0.5 * np.square(mean).sum(axis=1, dtype="float64")
-        else:
-            log_var = np.broadcast_to(np.asarray(log_var, "float32").reshape(len(mean), -1), mean.shape)
-            precision = np.exp(-log_var)
-            constant = (np.square(mean) * precision + log_var).sum(axis=1, dtype="float64")
-            if self._squares is None:
-                self._squares = np.square(self.z)
-            log_ratio = self.z @ (mean * precision).T - 0.5 * (self._squares @ (precision - 1).T + constant)
-        self._log_sum = np.logaddexp(self._log_sum, special.logsumexp(log_ratio.astype("float64"), axis=1))
-        self.components += len(mean)
-
-    @property
-    def log_ratio(self) -> np.ndarray:
-        """`(n,)` float64, nats."""
-        if not self.components:
-            raise InputError("log_ratio: expected a mixture of at least one component; received none; add some.")
-        return self._log_sum - math.log(self.components)
 
 
 def overlap(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
