@@ -1,0 +1,135 @@
+"""All that encodings alone say about a latent space: does it deserve to be sampled from N(0, I)?"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_vae.diagnostics.aggregate import AggregateDivergence, aggregate_divergence
+from keras_vae.diagnostics.discrepancy import Discrepancy, mmd
+from keras_vae.diagnostics.encodings import flat_encodings
+from keras_vae.diagnostics.marginals import Marginals, marginals
+from keras_vae.diagnostics.radii import Radii, radii
+from keras_vae.diagnostics.two_samples import Separation, classifier_auc
+from keras_vae.diagnostics.unit_statistics import UnitStatistics, units
+
+MOST_NUMBERS = 2**24  # images × units, of which encodings are measured at most
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The aggregate posterior of the images at hand beside N(0, I). `print` it to read it.
+
+    Attributes:
+        images, latent_units: how many were encoded, into how many.
+        divergence: KL(q(z) ‖ p) and I(x; z), as intervals.
+        units: what every unit carries.
+        marginals: every unit's marginal against N(0, 1).
+        radii: ‖z‖ against χ_d, and how typical samples of q(z) are under the prior.
+        mmd: the maximum mean discrepancy.
+        separation: what a classifier of q(z) against the prior finds.
+    """
+
+    images: int
+    latent_units: int
+    divergence: AggregateDivergence
+    units: UnitStatistics
+    marginals: Marginals
+    radii: Radii
+    mmd: Discrepancy
+    separation: Separation
+
+    @property
+    def n_active(self) -> int:
+        return int(self.units.active.sum())
+
+    @property
+    def total_correlation(self) -> tuple[float, float]:
+        """KL(q(z) ‖ Π q(z_u)), the ends of KL(q(z) ‖ p) less the units' own (Chen et al. 2018, equation 2), nats."""
+        low, high = self.divergence.interval
+        alone = float(self.marginals.kl.sum())
+        return max(low - alone, 0.0), high - alone
+
+    def as_dict(self) -> dict:
+        """Everything as numbers, lists and dictionaries; what can't be told is None."""
+        low, high = self.divergence.interval
+        found = {
+            "images": self.images,
+            "latent_units": self.latent_units,
+            "n_active": self.n_active,
+            "divergence": {**self.divergence._asdict(), "interval": [low, high]},
+            "total_correlation": list(self.total_correlation),
+            "marginals": {name: column.tolist() for name, column in self.marginals._asdict().items()},
+            "radii": self.radii._asdict(),
+            "mmd": self.mmd._asdict(),
+            "separation": self.separation._asdict(),
+        }
+        return _told(found)
+
+    def __str__(self) -> str:
+        kl, found = self.divergence, self.radii
+        low, high = kl.interval
+        apart, total = self.total_correlation, self.marginals.variance
+        ln_n = math.log(kl.images)
+        lines = [
+            f"{self.images:,} encodings of {self.latent_units:,} units, {self.n_active:,} of them active; nats",
+            f"mean KL(q(z|x) ‖ p)           {kl.mean_kl:.2f} = I(x; z) + KL(q(z) ‖ p)",
+            f"KL(q(z) ‖ p)                  {low:.2f} … {high:.2f}",
+            f"I(x; z)                       {kl.mean_kl - high:.2f} … {kl.mean_kl - low:.2f}, of ln {kl.images:,} = "
+            f"{ln_n:.2f} that so many images can show",
+            f"total correlation             {apart[0]:.2f} … {apart[1]:.2f}",
+            f"KL of units, in all           {self.marginals.kl.sum():.2f}, largest {self.marginals.kl.max():.3f}",
+            f"variance of a unit under q(z) {total.min():.2f} … {total.max():.2f}, under the prior 1",
+            f"‖z‖                           {found.mean:.2f} ± {found.std:.2f}, under the prior "
+            f"{found.prior_mean:.2f} ± {found.prior_std:.2f}",
+            f"typical under the prior       {100 * found.typical:.0f} % of samples, of its own 95 %",
+            f"MMD² from the prior           {self.mmd.value:.2g} ± {self.mmd.error:.1g}",
+            f"a classifier's AUC            {self.separation.auc:.3f} ± {self.separation.error:.3f}, by chance 0.5",
+        ]
+        if kl.saturated:
+            lines.append(
+                f"SATURATED: I(x; z) is within 1 nat of ln {kl.images:,}; KL(q(z) ‖ p) is at least {low:.2f}, and its "
+                "upper end says how many images there are, not what q(z) is."
+            )
+        return "\n".join(lines)
+
+
+def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Audit:
+    """Measures a latent space from the encodings of N images, of any library's model.
+
+    10,000 encodings of 32 units take half a minute on two cores. Of encodings of more than 16 million numbers, a part
+    is taken, and `images` says of how many.
+
+    Args:
+        mean: posterior means `(n, units…)`.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance an image).
+        seed: of everything that is drawn.
+
+    Raises:
+        InputError: unless they are finite encodings of at least 20 images.
+    """
+    mean, log_var = flat_encodings(mean, log_var)
+    if mean.size > MOST_NUMBERS:
+        few = np.random.default_rng(seed).permutation(len(mean))[: MOST_NUMBERS // mean.shape[1]]
+        mean, log_var = mean[few], log_var[few]
+    return Audit(
+        images=len(mean),
+        latent_units=mean.shape[1],
+        divergence=aggregate_divergence(mean, log_var, seed),
+        units=units(mean, log_var),
+        marginals=marginals(mean, log_var),
+        radii=radii(mean, log_var, seed),
+        mmd=mmd(mean, log_var, seed),
+        separation=classifier_auc(mean, log_var, seed),
+    )
+
+
+def _told(value):
+    """Without NaN and infinities, which JSON doesn't have."""
+    if isinstance(value, dict):
+        return {key: _told(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(entry) for entry in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value
