@@ -100,22 +100,49 @@ def draw(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(help="A run folder, or a .keras file that holds a VAE.")],
+    dataset: Annotated[str | None, typer.Option(help="Of a .keras file: the images; a run knows its own.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Of a .keras file: its new run folder; default runs/NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again.")] = False,
+    audit: Annotated[bool, typer.Option(help="Also q(z) against the prior, likelihood, samplers.")] = True,
 ) -> None:
-    """Audit a trained model: what its latent units carry, and how good its samples are."""
-    from keras_vae import datasets, evaluation, features
+    """Audit a trained model: its latent units, its samples, and whether its latent space can be trusted."""
+    from keras_vae import datasets, evaluation, features, gallery
+    from keras_vae.progress import Narrator
     from keras_vae.runs import Run
 
-    opened = Run.open(run)
-    _ = opened.metrics  # refuses an unfinished run before anything is loaded
-    data = datasets.load(opened.config["config"]["dataset"])
+    if run.suffix == ".keras":
+        opened, data = _adopted(run, dataset, out)
+    elif dataset is None and out is None:
+        opened = Run.open(run)
+        _ = opened.metrics  # refuses an unfinished run before anything is loaded
+        data = datasets.load(opened.config["config"]["dataset"])
+    else:
+        from keras_vae.errors import InputError
+
+        raise InputError(f"evaluate: expected --dataset and --out with a .keras file only; received them with {run}.")
     judge = None
     if data.y_train is not None and data.y_test is not None:
         print("Samples are judged by a small classifier, trained once a data set", flush=True)
         judge = features.Judge(data)
-    print_evaluation(evaluation.evaluate(opened, data, judge, overwrite))
-    print(opened.path / "evaluation.json")
+    found = evaluation.evaluate(opened, data, judge, overwrite, audit, Narrator().say)
+    print_evaluation(found)
+    for path in [*gallery.audit(opened), opened.path / "evaluation.json"]:
+        print(path)
+
+
+def _adopted(model: Path, dataset: str | None, out: Path | None):
+    """A run folder of a model that was trained elsewhere, and its data."""
+    from keras_vae import datasets, experiment, gallery
+    from keras_vae.errors import InputError
+
+    if dataset is None:
+        raise InputError(f"dataset: expected the images that {model} was trained on; add --dataset.")
+    data = datasets.load(dataset)
+    run = experiment.adopt(model, data, out or Path("runs") / model.stem)
+    for path in gallery.draw(run):
+        print(path)
+    return run, data
 
 
 def print_evaluation(evaluation: dict) -> None:
@@ -140,11 +167,49 @@ def print_evaluation(evaluation: dict) -> None:
         labels = {"in the latent space": "label_accuracy", "on two principal components": "label_accuracy_plane"}
         rows = [[where, tables.number(codes[key])] for where, key in labels.items() if key in codes]
         shown.append(("labels told by nearest neighbours", ["", "accuracy"], rows))
+    shown += _audit_tables(evaluation.get("audit"))
     for title, head, rows in shown:
         table = Table(*head, title=title, title_justify="left")
         for row in rows:
             table.add_row(*row)
         console.print(table)
+    if (evaluation.get("audit") or {}).get("encodings"):
+        from keras_vae import diagnostics
+
+        console.print(diagnostics.describe(evaluation["audit"]["encodings"]), markup=False, soft_wrap=True)
+
+
+def _audit_tables(audit: dict | None) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Rate, likelihood and samplers of an audit, as titles, heads and rows."""
+    from keras_vae import tables
+    from keras_vae.audit_panels import SAMPLERS
+
+    if audit is None:
+        return []
+    shown = []
+    if audit["likelihood"]:
+        rate, likelihood = audit["rate"], audit["likelihood"]
+        rows = [
+            ["ELBO = −R₁", tables.number(likelihood["elbo"])],
+            ["R₁ = E −log p(z)", tables.number(rate["prior"])],
+            ["  + E −log p(x | z)", tables.number(rate["reconstruction"])],
+            ["  + E log q(z | x)", tables.number(rate["posterior"])],
+            ["R₁ in bits a pixel", tables.number(rate["bits_per_pixel"])],
+            [f"log p̂(x), {likelihood['samples']:,} samples", tables.number(likelihood["value"])],
+            ["  Monte-Carlo error, of E log p̂", tables.number(likelihood["error"])],
+            ["  bias, estimated", tables.number(likelihood["bias"])],
+            ["  error over images", tables.number(likelihood["image_error"])],
+            ["  effective samples, median", tables.number(likelihood["effective"])],
+            ["  share of images with Pareto k̂ > 0.7", tables.number(likelihood["unreliable"])],
+        ]
+        shown.append((f"nats per image, of {likelihood['images']} {likelihood['of']}", ["", "measured"], rows))
+    scores = audit["samplers"]["scores"]
+    if scores:
+        names = {name: text for name, text in SAMPLERS.items() if name in scores}
+        names["floor"] = "training images in their place"
+        rows = [[text, *(tables.number(scores[name][key]) for key in SCORES.values())] for name, text in names.items()]
+        shown.append(("new images by where z is drawn from", ["", *SHORT], rows))
+    return shown
 
 
 def _ways(interpolation: dict) -> tuple[list[str], list[list[str]]]:
@@ -168,6 +233,7 @@ SCORES = {
     "entropy of its prediction, nats": "entropy",
     "balance of the classes": "balance",
 }
+SHORT = ["Fréchet distance", "precision", "recall", "confidence", "entropy", "balance"]
 
 
 def print_results(folder: Path) -> None:

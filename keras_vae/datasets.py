@@ -312,3 +312,16 @@ def _digest(arrays: dict) -> str:
         digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
         digest.update(array)
     return digest.hexdigest()
+
+
+def binarize(images: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Binary images, each pixel 1 with its grey value as probability (Salakhutdinov & Murray 2008), by a fixed seed.
+
+    Args:
+        images: in [0, 1], of any shape.
+        seed: of the one draw a pixel.
+
+    Returns:
+        Of the same shape, 0 and 1, float32.
+    """
+    return (np.random.default_rng(seed).random(images.shape) < images).astype("float32")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vae import datasets, diagnostics, geometry, memory, samplers, startup
+from keras_vae import audit, datasets, diagnostics, geometry, memory, samplers, startup
 from keras_vae.errors import InputError
 from keras_vae.experiment import LARGEST_ENCODING
 from keras_vae.features import Judge
@@ -28,14 +28,19 @@ def evaluate(
     data: datasets.Dataset | None = None,
     judge: Judge | None = None,
     overwrite: bool = False,
+    with_audit: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> dict:
-    """Evaluates a finished run and writes `evaluation.json`; one that is there already is returned.
+    """Evaluates a finished run and writes `evaluation.json`; what is there already isn't done again.
 
     Args:
         run: a finished run, or its folder.
         data: the run's data set, where it is loaded already.
         judge: scores the samples; without one, samples are not scored.
         overwrite: evaluate again.
+        with_audit: also compare the aggregate posterior with the prior, estimate the likelihood, and try other
+            samplers: a minute or more.
+        tell: is told what is being done, before each part that takes long.
 
     Returns:
         The content of `evaluation.json`:
@@ -47,20 +52,19 @@ def evaluate(
         `interpolation`: on straight (`linear`) and `spherical` ways between the codes of two test images, and for the
         `cross_fade` of their pixels, the mean over ways of `largest_step`, and scores of the `midpoints`.
         `samples`: scores by where z was drawn from; `floor`: those of training images. `reconstructions`: of test
-        images, with the share whose class survives as `accuracy`.
+        images, with the share whose class survives as `accuracy`. `audit`, where it was asked for: see
+        `audit.audit`; `arrays/audit.npz` holds what of it is drawn.
         `arrays/interpolation.npz` holds some of these ways.
 
     Raises:
         InputError: if the run isn't finished or its data has changed.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    metrics = run.metrics
+    _ = run.metrics  # refuses an unfinished run
     path = run.path / "evaluation.json"
-    if path.is_file() and not overwrite:
-        found = run.evaluation
-        same_judge = judge is None or found.get("judge", {}).get("identity") == judge.identity
-        if found.get("version") == VERSION and same_judge:
-            return found
+    result = None if overwrite or not path.is_file() else _still_valid(run.evaluation, judge)
+    if result is not None and (not with_audit or result.get("audit", {}).get("version") == audit.VERSION):
+        return result
     config = run.config
     data = data or datasets.load(config["config"]["dataset"])
     if data.digest != config["dataset"]["digest"]:
@@ -68,8 +72,25 @@ def evaluate(
     vae = startup.import_keras().models.load_model(run.model_path)
     seed = config["config"]["seed"]
     mean, log_var = _codes_of_the_test_set(run, vae, data)
+    if result is None:
+        tell("Evaluating units, codes and samples")
+        result = _evaluated(run, vae, data, judge, mean, log_var, seed)
+    if with_audit:
+        result["audit"], arrays = audit.audit(vae, data, mean, log_var, judge, seed, tell)
+        run.write_arrays("audit", **arrays)
+    run.write_json("evaluation.json", result)
+    return result
+
+
+def _still_valid(found: dict, judge: Judge | None) -> dict | None:
+    same_judge = judge is None or found.get("judge", {}).get("identity") == judge.identity
+    return found if found.get("version") == VERSION and same_judge else None
+
+
+def _evaluated(run: Run, vae, data: datasets.Dataset, judge: Judge | None, mean, log_var, seed: int) -> dict:
     labels = None if data.y_test is None else data.y_test[: len(mean)]
-    result = {"version": VERSION, "epochs": metrics["epochs"], "units": _units(run, vae, data, mean, log_var, seed)}
+    result = {"version": VERSION, "epochs": run.metrics["epochs"]}
+    result["units"] = _units(run, vae, data, mean, log_var, seed)
     result["codes"] = _codes(mean, log_var, labels)
     result["interpolation"] = _interpolation(run, vae, data, judge, seed)
     if judge is not None:
@@ -83,7 +104,6 @@ def evaluate(
         result["samples"] = {name: score._asdict() for name, score in scores.items()}
         result["reconstructions"] = _reconstructions(vae, data, judge)
         result["judge"] = {"images": judge.n, "accuracy": judge.accuracy, "identity": judge.identity}
-    run.write_json("evaluation.json", result)
     return result
 
 

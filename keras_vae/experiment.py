@@ -1,5 +1,6 @@
 """An experiment: one configuration, trained into one run folder, in a way that repeats and survives a kill."""
 
+import hashlib
 import math
 import os
 import platform
@@ -25,6 +26,7 @@ MEASUREMENTS_AN_EPOCH = 10
 UNITS_IN_METRICS = 256
 MOST_RECORDED_UNITS = 256  # whose trajectory is recorded
 EVALUATION_BATCH = 1000
+RECORDED_PER_LABEL = 6  # test images of each label that are followed
 LARGEST_MEANS = 64e6  # bytes of test means that a run keeps, and as many of log variances
 LARGEST_RECORDING = 256e6  # bytes, where `record_every` is left to us
 
@@ -65,7 +67,7 @@ class Config(BaseModel):
     batch_size: Count = 128
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     record_every: Count | None = None
-    record_per_label: Count = 6
+    record_per_label: Count = RECORDED_PER_LABEL
     jit_compile: Literal["auto"] | bool = "auto"
 
     def __init__(self, architecture: str, **others):
@@ -138,7 +140,7 @@ def train(
             narrator.say(f"{run.path} is finished already; nothing to do.")
             return run
 
-    probes = _choose_probes(data, config)
+    probes = _choose_probes(data, config.seed, config.record_per_label)
     every = _steps_between_frames(config, len(data.x_train), len(probes))
     narrator.say(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
 
@@ -175,7 +177,7 @@ def train(
             narrator.say("Evaluating")
             run.write_arrays("trajectory", **recorder.trajectory.arrays())
             run.write_arrays("unit_history", **monitor.history.arrays())
-            _finish(run, vae, data, keeper, config)
+            _finish(run, vae, data, config.seed, config.record_per_label, keeper.epochs_done, _seconds(keeper))
         except KeyboardInterrupt:
             narrator.stop()
             narrator.say(
@@ -237,26 +239,91 @@ def _steps_between_measurements(config: Config, data: datasets.Dataset, every: i
     return every * max(1, round(steps / MEASUREMENTS_AN_EPOCH / every))
 
 
-def _finish(run: Run, vae, data: datasets.Dataset, keeper, config: Config) -> None:
+def adopt(model: str | Path, data: datasets.Dataset, folder: str | Path, seed: int = 0, overwrite: bool = False) -> Run:
+    """Makes a run folder of a model that was trained elsewhere, so that it can be drawn and evaluated as any run.
+
+    What only training knows, its history and trajectory, isn't in it. A folder that holds this model already is
+    returned as it is.
+
+    Args:
+        model: a `.keras` file that holds a `VAE`.
+        data: images of the model's shape.
+        folder: of the run; made if it isn't there.
+        seed: of everything that is drawn from the model.
+        overwrite: replace a run that is there.
+
+    Raises:
+        InputError: if the file holds no `VAE`, images of another shape were given, or the folder holds another run.
+    """
+    started = time.monotonic()
+    model, run = Path(model), Run(folder)
+    if not model.is_file():
+        raise InputError(f"model: expected a .keras file; found none at {model}.")
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    if not overwrite and run.finished and run.config.get("adopted") == digest and _holds(run, data, seed):
+        return run
+    run.check_usable(overwrite, resume=False)
+    import keras_vae as kv
+
+    try:
+        vae = startup.import_keras().models.load_model(model, compile=False)
+    except (OSError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"model: expected a .keras file that Keras can load; {model} is none: {reason}") from error
+    if not isinstance(vae, kv.VAE):
+        raise InputError(f"model: expected a keras_vae.VAE in {model}; received a {type(vae).__name__}.")
+    if tuple(vae.image_shape) != tuple(data.image_shape):
+        raise InputError(
+            f"dataset: expected images of {tuple(vae.image_shape)}, as {model.name} takes them; {data.name} has "
+            f"{tuple(data.image_shape)}."
+        )
+    with run.lock():
+        if overwrite:
+            run.clear()
+        vae.compile()
+        config = {
+            "architecture": model.stem,
+            "dataset": data.name,
+            "posterior": vae.posterior,
+            "likelihood": type(vae.likelihood).__name__,
+            "seed": seed,
+        }
+        run.write_json("config.json", {"config": config, "adopted": digest, **_surroundings(data)})
+        train = {"train": None, "epoch_median": None, "total": round(time.monotonic() - started, 3)}
+        _finish(run, vae, data, seed, RECORDED_PER_LABEL, None, train)
+    return run
+
+
+def _holds(run: Run, data: datasets.Dataset, seed: int) -> bool:
+    return run.config["dataset"]["digest"] == data.digest and run.config["config"]["seed"] == seed
+
+
+def _seconds(keeper) -> dict:
+    epochs = keeper.seconds_of_epochs()
+    return {
+        "train": round(float(epochs.sum()), 3),
+        "epoch_median": round(float(np.median(epochs)), 4),
+        "total": round(keeper.seconds, 3),
+    }
+
+
+def _finish(
+    run: Run, vae, data: datasets.Dataset, seed: int, per_label: int, epochs: int | None, seconds: dict
+) -> None:
     """Evaluates and writes the model, the arrays that drawing needs and, last of all, the metrics."""
     with atomic(run.model_path) as temporary:
         vae.save(temporary)
-    batch = memory.images_within(config.n_units, EVALUATION_BATCH)
+    batch = memory.images_within(math.prod(vae.latent_shape), EVALUATION_BATCH)
     results = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
-    statistics = _write_arrays(run, vae, data, config)
-    seconds = keeper.seconds_of_epochs()
+    statistics = _write_arrays(run, vae, data, seed, per_label)
     metrics = {
         **results,
         "n_active": int(statistics.active.sum()),
         "n_units": int(statistics.active.size),
-        "epochs": keeper.epochs_done,
+        "epochs": epochs,
         "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
         "peak_memory_gb": memory.peak_gb(),
-        "seconds": {
-            "train": round(float(seconds.sum()), 3),
-            "epoch_median": round(float(np.median(seconds)), 4),
-            "total": round(keeper.seconds, 3),
-        },
+        "seconds": seconds,
     }
     if statistics.active.size <= UNITS_IN_METRICS:
         metrics["units"] = _rows_of_units(statistics)
@@ -271,11 +338,12 @@ def _evaluate(vae, x: np.ndarray, batch: int) -> dict:
     return {key: value for key, value in in_order(results).items() if key != "beta"}
 
 
-def _write_arrays(run: Run, vae, data: datasets.Dataset, config: Config) -> diagnostics.UnitStatistics:
+def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: int) -> diagnostics.UnitStatistics:
+    n_units = math.prod(vae.latent_shape)
     x, y = data.x_test[:LARGEST_ENCODING], data.y_test
-    kept = memory.images_within(config.n_units, len(x), LARGEST_MEANS)
+    kept = memory.images_within(n_units, len(x), LARGEST_MEANS)
     encoding = vae.encode(x[:kept])
-    statistics = diagnostics.units(*encoding) if kept == len(x) else _statistics_in_parts(vae, x, config.n_units)
+    statistics = diagnostics.units(*encoding) if kept == len(x) else _statistics_in_parts(vae, x, n_units)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
     run.write_arrays("units", **columns)
 
@@ -290,9 +358,9 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, config: Config) -> diag
     for dimensions, side in GRID_SIDES.items():
         if statistics.var_mean.size >= dimensions:
             _write_grid(run, vae, f"grid_{dimensions}d", geometry.liveliest(statistics.var_mean, dimensions), side)
-    matched = samplers.moment_matched(SAMPLES, *encoding, seed=config.seed)
-    run.write_arrays("samples", images=vae.generate(SAMPLES, seed=config.seed), moment_matched=vae.decode(matched))
-    shown = np.sort(_choose_probes(data, config)[:20])
+    matched = samplers.moment_matched(SAMPLES, *encoding, seed=seed)
+    run.write_arrays("samples", images=vae.generate(SAMPLES, seed=seed), moment_matched=vae.decode(matched))
+    shown = np.sort(_choose_probes(data, seed, per_label)[:20])
     if y is not None:
         shown = shown[np.argsort(y[shown], kind="stable")]
     run.write_arrays("reconstructions", originals=x[shown], images=vae.reconstruct(x[shown]))
@@ -317,16 +385,16 @@ def _rows_of_units(statistics: diagnostics.UnitStatistics) -> list[dict]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _choose_probes(data: datasets.Dataset, config: Config) -> np.ndarray:
+def _choose_probes(data: datasets.Dataset, seed: int, per_label: int) -> np.ndarray:
     """Indices of test images to follow: some of each label in turn, chosen by the seed."""
-    rng = np.random.default_rng([config.seed, 1])
+    rng = np.random.default_rng([seed, 1])
     order = rng.permutation(min(len(data.x_test), LARGEST_ENCODING))
     if data.y_test is None:
-        return order[: 10 * config.record_per_label]
+        return order[: 10 * per_label]
     y = data.y_test[order]
-    of_label = [order[y == label][: config.record_per_label] for label in np.unique(y)]
+    of_label = [order[y == label][:per_label] for label in np.unique(y)]
     # One of each label, then another of each: any beginning of the list holds all labels alike.
-    return np.array([rows[i] for i in range(config.record_per_label) for rows in of_label if i < len(rows)])
+    return np.array([rows[i] for i in range(per_label) for rows in of_label if i < len(rows)])
 
 
 def _labels(y: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
@@ -335,13 +403,18 @@ def _labels(y: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
 
 def _describe(config: Config, data: datasets.Dataset, vae) -> dict:
     """config.json: all that is needed to make the run again."""
-    import keras
-
     from keras_vae.stepping import can_reside
+
+    jit = bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size, config.jit_compile))
+    return {"config": config.model_dump(), "jit_compile": jit, **_surroundings(data)}
+
+
+def _surroundings(data: datasets.Dataset) -> dict:
+    """Data, software and machine."""
+    import keras
 
     packages = ("keras-vae", "keras", keras.backend.backend(), "numpy")
     return {
-        "config": config.model_dump(),
         "dataset": {
             "name": data.name,
             "digest": data.digest,
@@ -350,7 +423,6 @@ def _describe(config: Config, data: datasets.Dataset, vae) -> dict:
             "image_shape": list(data.image_shape),
         },
         "backend": keras.backend.backend(),
-        "jit_compile": bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size, config.jit_compile)),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "machine": platform.machine(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

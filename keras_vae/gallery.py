@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from keras_vae import figures, geometry
+from keras_vae import audit_panels, figures, geometry
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.runs import Run, atomic
 from keras_vae.trajectory import Trajectory
@@ -41,11 +41,12 @@ def draw(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     _ = run.metrics  # refuses an unfinished run
-    if epochs is not None:
+    if epochs is not None:  # which needs a trajectory
         run.trajectory.between(*epochs)  # refuses what wasn't recorded
     drawn = []
     with figures.style():
-        drawn.append(_save(losses(run), run, "loss"))
+        if run.has_history:
+            drawn.append(_save(losses(run), run, "loss"))
         if run.metrics["n_units"] > 1:
             drawn.append(_save(latent(run), run, "latent"))
         if run.metrics["n_units"] > 2 and len(run.arrays("encodings")["mean"]) > 1:
@@ -57,7 +58,8 @@ def draw(
             drawn.append(_save(units(run), run, "units"))
         if run.has_arrays("interpolation"):  # which evaluating makes
             drawn.append(_save(interpolation(run), run, "interpolation"))
-    if video and run.trajectory.mean.shape[2] > 1:
+        drawn += audit(run)
+    if video and run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1:
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
         if gif:
             from keras_vae.video import write_gif
@@ -184,6 +186,16 @@ def interpolation(run: Run) -> Figure:
     figures.interpolations(figure, run.arrays("interpolation"))
     figure.suptitle(title(run), x=0.01, ha="left", fontweight="bold")
     return figure
+
+
+def audit(run: Run) -> list[Path]:
+    """What auditing found, drawn: nothing where it wasn't asked for, no densities where the posterior has none."""
+    if not run.has_arrays("audit"):
+        return []
+    pictures = [("samplers", audit_panels.samplers)]
+    if run.evaluation["audit"]["encodings"]:
+        pictures.insert(0, ("aggregate", audit_panels.posterior))
+    return [_save(picture(run, title(run)), run, name) for name, picture in pictures]
 
 
 def manifold(run: Run) -> Figure:

@@ -128,6 +128,11 @@ class Run:
         return (self.path / "metrics.json").is_file()
 
     @property
+    def has_history(self) -> bool:
+        """Whether it was trained here: the run of an adopted model has neither history nor trajectory."""
+        return (self.path / "history.csv").is_file()
+
+    @property
     def history(self) -> dict[str, np.ndarray]:
         """history.csv by column, an entry an epoch."""
         try:

@@ -1,9 +1,13 @@
 """Where latent points may be drawn from: the prior, a Gaussian like the codes, their mixture, around an image's."""
 
+import warnings
+
 import numpy as np
 
 from keras_vae.errors import InputError
 
+MOST_FITTED = 10_000  # codes that a mixture is fitted to
+MOST_FULL = 64  # units, above which a fitted mixture has diagonal covariances
 MANY_UNITS = 512  # for which no matrix of units × units is built any more
 Seed = int | np.random.Generator | None  # a generator goes on from where it is
 
@@ -70,6 +74,43 @@ def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = N
         return mean[chosen].astype("float32")
     std = np.exp(0.5 * np.broadcast_to(log_var, mean.shape)[chosen])
     return (mean[chosen] + std * rng.standard_normal(std.shape)).astype("float32")
+
+
+def gaussian_mixture(
+    n: int, mean: np.ndarray, log_var: np.ndarray | None = None, components: int = 20, seed: Seed = None
+) -> np.ndarray:
+    """`n` draws from a Gaussian mixture fitted to one draw from each image's posterior.
+
+    Between the two before: it follows a shape that one Gaussian doesn't have, and keeps no image's place.
+
+    Args:
+        n, mean, log_var, seed: as in `moment_matched`.
+        components: of the mixture, with full covariances up to 64 units, diagonal ones above; fewer for few images.
+
+    Returns:
+        `(n, units…)` float32.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(seed)
+    codes = _flat(mean)
+    if log_var is not None:
+        log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
+        codes = codes + np.exp(0.5 * log_var) * rng.standard_normal(codes.shape)
+    codes = rng.permutation(codes)[:MOST_FITTED]
+    mixture = GaussianMixture(
+        max(1, min(components, len(codes) // 10)),
+        covariance_type="full" if codes.shape[1] <= MOST_FULL else "diag",
+        random_state=int(rng.integers(2**31)),
+        max_iter=50,
+    )
+    # Draws need no fit that has converged to the last digit; its many small products are slower on several threads.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(codes)
+    return rng.permutation(mixture.sample(n)[0]).reshape(n, *np.shape(mean)[1:]).astype("float32")
 
 
 def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = None) -> np.ndarray:

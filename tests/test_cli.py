@@ -179,9 +179,10 @@ def test_results_name_what_was_measured(capsys, toy_run):
 
 
 def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
-    from keras_vae import features
+    from keras_vae import audit, features
 
     shutil.copytree(toy_run.path, tmp_path / "run")
+    monkeypatch.setattr(audit, "SAMPLES", 30)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(features, "EPOCHS", 1)
     monkeypatch.setenv("COLUMNS", "200")
@@ -189,7 +190,17 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     said = capsys.readouterr().out
     assert "lost when replaced" in said
     assert "40 samples" in said
+    assert "KL(q(z) ‖ p)" in said
+    assert "Pareto" in said
     assert said.splitlines()[-1] == str(tmp_path / "run" / "evaluation.json")
+    assert (tmp_path / "run" / "figures" / "aggregate.png").is_file()
+    model = tmp_path / "run" / "model.keras"
+    assert run(monkeypatch, "evaluate", model, "--dataset", npz, "--out", tmp_path / "new", "--no-audit") == 0
+    assert "Pareto" not in capsys.readouterr().out
+    assert run(monkeypatch, "evaluate", model) == 2
+    assert "add --dataset" in capsys.readouterr().err
+    assert run(monkeypatch, "evaluate", tmp_path / "run", "--dataset", npz) == 2
+    assert "with a .keras file only" in capsys.readouterr().err
     assert run(monkeypatch, "evaluate", tmp_path) == 2
     assert "expected a run folder" in capsys.readouterr().err
 

@@ -86,3 +86,20 @@ def test_a_neighbourhood():
     own = samplers.neighbourhood(mean, np.array([0.1, 2.0]), seed=0)
     np.testing.assert_allclose(own.std(axis=0), [0.1, 2.0], rtol=0.02)
     np.testing.assert_array_equal(samplers.neighbourhood(mean, 0.0), mean.astype("float32"))
+
+
+def test_a_fitted_mixture_follows_what_one_gaussian_does_not():
+    rng = np.random.default_rng(0)
+    mean = rng.choice([-3.0, 3.0], (4000, 1)) * [1.0, -1.0]
+    log_var = np.full((4000, 2), np.log(0.25))
+    mixed = samplers.gaussian_mixture(2000, mean, log_var, components=4, seed=1)
+    single = samplers.moment_matched(2000, mean, log_var, seed=1)
+    away = [(np.abs(np.abs(z) - 3) < 1.5).all(axis=1).mean() for z in (mixed, single)]
+    assert away[0] > 0.98
+    assert away[1] < 0.7
+    assert mixed.dtype == np.float32
+    np.testing.assert_allclose(np.cov(mixed, rowvar=False), np.cov(single, rowvar=False), atol=0.6)
+    np.testing.assert_array_equal(
+        samplers.gaussian_mixture(5, mean, seed=1), samplers.gaussian_mixture(5, mean, seed=1)
+    )
+    assert samplers.gaussian_mixture(3, np.zeros((15, 2, 2)), seed=0).shape == (3, 2, 2)  # dead, and few

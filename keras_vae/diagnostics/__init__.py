@@ -1,13 +1,13 @@
 """Measures of a latent space: pure functions of arrays, for the encodings of any library's model."""
 
 from keras_vae.diagnostics.aggregate import AggregateDivergence, aggregate_divergence
-from keras_vae.diagnostics.audit import Audit, audit
+from keras_vae.diagnostics.audit import Audit, audit, describe
 from keras_vae.diagnostics.discrepancy import Discrepancy, mmd
 from keras_vae.diagnostics.evidence import Evidence, importance_log_weights, importance_weighted, pareto_k
 from keras_vae.diagnostics.interpolation import largest_step
 from keras_vae.diagnostics.marginals import Marginals, marginal_density, marginals
 from keras_vae.diagnostics.mixture import Gaussians, MixtureRatio
-from keras_vae.diagnostics.neighbours import label_accuracy
+from keras_vae.diagnostics.neighbours import label_accuracy, nearest
 from keras_vae.diagnostics.overlap import Estimate, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.radii import Radii, radii, radius_density
 from keras_vae.diagnostics.rate import Rate, rate
@@ -56,6 +56,7 @@ __all__ = [
     "class_balance",
     "classifier_auc",
     "confidence",
+    "describe",
     "entropy",
     "expected_deviation",
     "first_typical",
@@ -72,6 +73,7 @@ __all__ = [
     "marginal_density",
     "marginals",
     "mmd",
+    "nearest",
     "overlap",
     "overlap_bound",
     "pareto_k",

@@ -67,31 +67,7 @@ class Audit:
         return _told(found)
 
     def __str__(self) -> str:
-        kl, found = self.divergence, self.radii
-        low, high = kl.interval
-        apart, total = self.total_correlation, self.marginals.variance
-        ln_n = math.log(kl.images)
-        lines = [
-            f"{self.images:,} encodings of {self.latent_units:,} units, {self.n_active:,} of them active; nats",
-            f"mean KL(q(z|x) ‖ p)           {kl.mean_kl:.2f} = I(x; z) + KL(q(z) ‖ p)",
-            f"KL(q(z) ‖ p)                  {low:.2f} … {high:.2f}",
-            f"I(x; z)                       {kl.mean_kl - high:.2f} … {kl.mean_kl - low:.2f}, of ln {kl.images:,} = "
-            f"{ln_n:.2f} that so many images can show",
-            f"total correlation             {apart[0]:.2f} … {apart[1]:.2f}",
-            f"KL of units, in all           {self.marginals.kl.sum():.2f}, largest {self.marginals.kl.max():.3f}",
-            f"variance of a unit under q(z) {total.min():.2f} … {total.max():.2f}, under the prior 1",
-            f"‖z‖                           {found.mean:.2f} ± {found.std:.2f}, under the prior "
-            f"{found.prior_mean:.2f} ± {found.prior_std:.2f}",
-            f"typical under the prior       {100 * found.typical:.0f} % of samples, of its own 95 %",
-            f"MMD² from the prior           {self.mmd.value:.2g} ± {self.mmd.error:.1g}",
-            f"a classifier's AUC            {self.separation.auc:.3f} ± {self.separation.error:.3f}, by chance 0.5",
-        ]
-        if kl.saturated:
-            lines.append(
-                f"SATURATED: I(x; z) is within 1 nat of ln {kl.images:,}; KL(q(z) ‖ p) is at least {low:.2f}, and its "
-                "upper end says how many images there are, not what q(z) is."
-            )
-        return "\n".join(lines)
+        return describe(self.as_dict())
 
 
 def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Audit:
@@ -122,6 +98,36 @@ def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Audit:
         mmd=mmd(mean, log_var, seed),
         separation=classifier_auc(mean, log_var, seed),
     )
+
+
+def describe(found: dict) -> str:
+    """The content of `Audit.as_dict` for people, a line a measure."""
+    kl, radius, units = found["divergence"], found["radii"], found["marginals"]
+    low, high = kl["interval"]
+    apart, most = found["total_correlation"], math.log(kl["images"])
+    variance, alone = units["variance"], [value for value in units["kl"] if value is not None]
+    lines = [
+        f"{found['images']:,} encodings of {found['latent_units']:,} units, {found['n_active']:,} of them active; nats",
+        f"mean KL(q(z|x) ‖ p)            {kl['mean_kl']:.2f} = I(x; z) + KL(q(z) ‖ p)",
+        f"KL(q(z) ‖ p)                   {low:.2f} … {high:.2f}",
+        f"I(x; z)                        {max(kl['mean_kl'] - high, 0):.2f} … {kl['mean_kl'] - low:.2f}; "
+        f"{kl['images']:,} images can show up to {most:.2f}",
+        f"total correlation              {apart[0]:.2f} … {apart[1]:.2f}",
+        f"KL(q(z_u) ‖ N(0, 1)) of units  {sum(alone):.2f} in all, at most {max(alone, default=math.nan):.3f}",
+        f"variance of units under q(z)   {min(variance):.2f} … {max(variance):.2f}; 1 under the prior",
+        f"‖z‖                            {radius['mean']:.2f} ± {radius['std']:.2f}; {radius['prior_mean']:.2f} ± "
+        f"{radius['prior_std']:.2f} under the prior",
+        f"typical under the prior        {100 * radius['typical']:.0f} % of samples; 95 % of the prior's own",
+        f"MMD² from the prior            {found['mmd']['value']:.2g} ± {found['mmd']['error'] or math.nan:.1g}",
+        f"a classifier's AUC             {found['separation']['auc']:.3f} ± {found['separation']['error']:.3f}; 0.5 by "
+        "chance",
+    ]
+    if kl["saturated"]:
+        lines.append(
+            f"SATURATED: I(x; z) is within 1 nat of ln {kl['images']:,}: the upper end of KL(q(z) ‖ p) says how many "
+            "images there are, not what q(z) is; no verdict may rest on it."
+        )
+    return "\n".join(lines)
 
 
 def _told(value):

@@ -8,6 +8,7 @@ import numpy as np
 from keras_vae.diagnostics.encodings import flat_encodings
 
 MOST_IMAGES = 2000  # pairs of these are taken
+MOST_NUMBERS = 2**28  # images × images × units, above which fewer are taken
 CHUNK = 2**23  # numbers, images × images × units, that are held at once
 
 
@@ -34,14 +35,15 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
     Args:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
-        seed: of the choice of 2,000 images where there are more.
+        seed: of the choice of 2,000 images where there are more (fewer of more than 64 units).
 
     Raises:
         InputError: unless they are finite encodings of at least two images.
     """
     mean, log_var = flat_encodings(mean, log_var)
-    if len(mean) > MOST_IMAGES:
-        some = np.random.default_rng(seed).permutation(len(mean))[:MOST_IMAGES]
+    most = min(MOST_IMAGES, math.isqrt(MOST_NUMBERS // mean.shape[1]))
+    if len(mean) > most:
+        some = np.random.default_rng(seed).permutation(len(mean))[:most]
         mean, log_var = mean[some], log_var[some]
     variance, (n, d) = np.exp(log_var), mean.shape
     with_prior = _kernel(np.square(mean), 1.0 + variance, d)

@@ -1,4 +1,4 @@
-"""How far codes of one label lie together."""
+"""What lies near what: codes of one label, images and those they resemble."""
 
 import numpy as np
 
@@ -34,3 +34,27 @@ def label_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int
     half = round(HELD_OUT * len(codes))
     held_out, known = order[:half], order[half:]
     return float(KNeighborsClassifier(k).fit(codes[known], labels[known]).score(codes[held_out], labels[held_out]))
+
+
+def nearest(images: np.ndarray, references: np.ndarray, at_once: int = 500) -> np.ndarray:
+    """Index of the reference nearest to each image, by the sum of squared differences.
+
+    Args:
+        images: `(n, …)`.
+        references: `(m, …)`.
+        at_once: images that are compared with all references at once.
+
+    Returns:
+        `(n,)` integers.
+    """
+    images, references = (np.asarray(a, "float32").reshape(len(a), -1) for a in (images, references))
+    if images.shape[1] != references.shape[1]:
+        raise InputError(
+            f"nearest: expected references of {images.shape[1]} numbers, as the images have; received "
+            f"{references.shape[1]}."
+        )
+    squares = 0.5 * np.einsum("ij,ij->i", references, references)
+    # ½‖a − b‖² less what all references of an image share
+    return np.concatenate(
+        [(squares - images[i : i + at_once] @ references.T).argmin(axis=1) for i in range(0, len(images), at_once)]
+    )

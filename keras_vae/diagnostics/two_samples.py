@@ -11,6 +11,7 @@ from keras_vae.errors import InputError
 FOLDS = 5
 DRAWS = 2  # of each image's posterior
 MOST_IMAGES = 4000
+LOOKED_AT = 64  # numbers that a branch of a tree may choose from
 MOST_NUMBERS = 2**19  # images × units, more than which the classifier isn't given
 
 
@@ -60,7 +61,9 @@ def classifier_auc(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Sepa
     # Of each sample, the share of its fold's samples of the other kind that are on the right side of it.
     right = np.empty(len(z))
     for k in range(FOLDS):
-        trees = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=seed)
+        trees = HistGradientBoostingClassifier(
+            max_iter=100, early_stopping=False, random_state=seed, max_features=min(1.0, LOOKED_AT / z.shape[1])
+        )
         # Its threads wait for each other by spinning: on a busy machine two are a hundred times slower than one.
         with threadpool_limits(1):
             trees.fit(z[fold != k], is_drawn[fold != k])

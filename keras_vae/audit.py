@@ -1,0 +1,187 @@
+"""The audit of a model on its data: whether its latent space deserves the trust that sampling from N(0, I) puts in it.
+
+What encodings alone say is `diagnostics.audit`; here are the data's likelihood, its code length, and what other
+samplers than the prior would give.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_vae import datasets, diagnostics, geometry, memory, samplers, startup
+from keras_vae.features import Judge
+
+VERSION = 1
+SAMPLES = 1000  # of an importance-weighted estimate
+IMAGES = 500  # whose likelihood is estimated
+MOST_NUMBERS = 2**30  # images × samples × units of it
+AT_ONCE = 5000  # pairs of image and point that are decoded at once
+MOST_FITTED = 2048  # units, above which no mixture is fitted
+NEAR = 0.5  # standard deviation of the neighbourhood of an image that is drawn from
+SHOWN = 100  # images of each sampler
+SHOWN_UNITS = 6  # whose marginals are drawn
+CURVE = 400  # points of a drawn marginal
+
+
+def audit(
+    vae,
+    data: datasets.Dataset,
+    mean: np.ndarray,
+    log_var: np.ndarray | None,
+    judge: Judge | None = None,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda text: None,
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Audits a model.
+
+    Args:
+        vae: a `VAE`.
+        data: what it was trained on.
+        mean, log_var: its encodings of test images; `log_var` is None for a posterior without density.
+        judge: scores samples; without one, they are only drawn.
+        seed: of everything that is drawn.
+        tell: is told what is being done, before each part.
+
+    Returns:
+        Numbers, and arrays to draw. The numbers:
+        `encodings`: of `diagnostics.Audit.as_dict`; `own_typicality`: how typical draws are under the posterior they
+        come from, an identity; `rate`: −ELBO in three terms; `likelihood`: see `diagnostics.Evidence`, with what it
+        is of. All four are None without a density.
+        `samplers`: scores of images by where z was drawn from, and what it takes to read them.
+    """
+    result = {"version": VERSION, "encodings": None, "own_typicality": None, "rate": None, "likelihood": None}
+    arrays = {}
+    if vae.has_density:
+        tell("Comparing the aggregate posterior with the prior")
+        found = diagnostics.audit(mean, log_var, seed)
+        result["encodings"] = found.as_dict()
+        arrays |= _drawn_marginals(mean, log_var, found) | _drawn_radii(mean, log_var, seed)
+        result["own_typicality"] = _own_typicality(mean, log_var, seed)
+        tell("Estimating the likelihood of test images")
+        result["likelihood"], result["rate"] = _likelihood(vae, data, seed)
+    tell("Drawing from the samplers")
+    result["samplers"], images = _samplers(vae, data, mean, log_var, judge, seed)
+    return result, arrays | images
+
+
+# -- the latent space ----------------------------------------------------------------------------------------------
+
+
+def _drawn_marginals(mean: np.ndarray, log_var: np.ndarray, found: diagnostics.Audit) -> dict[str, np.ndarray]:
+    """Densities of the units whose marginals are furthest from N(0, 1), on a few points each."""
+    mean = geometry.flat(mean)
+    std = np.exp(0.5 * np.broadcast_to(geometry.flat(log_var), mean.shape))
+    furthest = np.argsort(-np.nan_to_num(found.marginals.kl), kind="stable")[:SHOWN_UNITS]
+    grid = np.linspace(-5, 5, CURVE)
+    densities = []
+    for unit in furthest:
+        points, density = diagnostics.marginal_density(mean[:, unit].astype("float64"), std[:, unit].astype("float64"))
+        densities.append(np.interp(grid, points, density, 0, 0) if len(points) else np.full(CURVE, np.nan))
+    return {"marginal_units": furthest, "marginal_grid": grid, "marginals": np.array(densities)}
+
+
+def _drawn_radii(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    z = samplers.neighbourhood(mean, np.exp(0.5 * log_var), seed)
+    return {
+        "radii": np.linalg.norm(geometry.flat(z), axis=1),
+        "radii_of_means": np.linalg.norm(geometry.flat(mean), axis=1),
+    }
+
+
+def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
+    """Figure 3 of "Why Bigger is Not Better", from a draw of each image's posterior: see `diagnostics.typicality`."""
+    mean = geometry.flat(mean)
+    log_var = np.broadcast_to(geometry.flat(log_var), mean.shape).astype("float64")
+    squares = np.square(np.random.default_rng([seed, 5]).standard_normal(mean.shape)).sum(axis=1)
+    n = mean.shape[1]
+    away = (squares / n - 1) / 2
+    entropy = np.mean(0.5 * (math.log(2 * math.pi * math.e) + log_var), axis=1)
+    return {
+        "deviation": float(np.abs(away).mean()),
+        "expected": diagnostics.expected_deviation(n),
+        "relative": float(np.median(np.abs(away) / np.abs(entropy))),
+        "literal": float(np.median(np.abs(np.expm1(-n * away)))),
+        "entropy": float(entropy.mean()),
+    }
+
+
+# -- the data ------------------------------------------------------------------------------------------------------
+
+
+def _likelihood(vae, data: datasets.Dataset, seed: int) -> tuple[dict, dict]:
+    """Importance-weighted log p(x) of some test images, and the rate of the same; binary ones where it must be."""
+    keras = startup.import_keras()
+    units = math.prod(vae.latent_shape)
+    n = int(np.clip(MOST_NUMBERS // (SAMPLES * units), 2, min(IMAGES, len(data.x_test))))
+    x = data.x_test[np.sort(np.random.default_rng([seed, 6]).permutation(len(data.x_test))[:n])]
+    binary = bool(((x == 0) | (x == 1)).all())
+    binarized = type(vae.likelihood).__name__ == "Bernoulli" and not binary
+    if binarized:
+        x = datasets.binarize(x, seed)
+    mean, log_var = vae.encode(x, batch_size=memory.images_within(units, 1000))
+
+    def log_likelihood(images, z):
+        logits = vae.decoder(z.reshape(-1, *vae.latent_shape), training=False)
+        return -keras.ops.convert_to_numpy(vae.likelihood(x[images], logits))
+
+    at_once = memory.images_within(units, AT_ONCE)
+    weights = diagnostics.importance_log_weights(log_likelihood, mean, log_var, SAMPLES, seed, at_once)
+    found = diagnostics.importance_weighted(weights)
+    # The mean log weight is the ELBO: what isn't KL of it is reconstruction.
+    elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl
+    rate = diagnostics.rate(mean, log_var, -elbo - kl)
+    of = "binarised test images (each pixel 1 with its grey value as probability)" if binarized else "test images"
+    described = {
+        "of": of,
+        "images": n,
+        **{key: value for key, value in found._asdict().items() if key not in ("pareto_k", "curve")},
+        "pareto_k": float(np.median(found.pareto_k)) if np.isfinite(np.median(found.pareto_k)) else None,
+        "curve": {str(k): value for k, value in found.curve.items()},
+        "elbo": elbo,
+        "gap": found.value - elbo,
+    }
+    bits = rate.bits_per_pixel(math.prod(data.image_shape)) if binary or binarized else None
+    return described, {"of": of, **rate._asdict(), "kl": rate.kl, "total": rate.total, "bits_per_pixel": bits}
+
+
+# -- samplers ------------------------------------------------------------------------------------------------------
+
+
+def _samplers(vae, data, mean, log_var, judge: Judge | None, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
+    """Images by where z is drawn from, all interchangeable; how good they are, and how much the mixture remembers."""
+    n = judge.n if judge else SHOWN
+    draws = {
+        "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
+        "moment_matched": lambda n, rng: samplers.moment_matched(n, mean, log_var, rng),
+    }
+    if math.prod(vae.latent_shape) <= MOST_FITTED:
+        draws["gaussian_mixture"] = lambda n, rng: samplers.gaussian_mixture(n, mean, log_var, seed=rng)
+    scores, images = {}, {}
+    for name, draw in draws.items():
+        rng = np.random.default_rng([seed, 7])
+        parts = memory.parts(n, math.prod(vae.latent_shape))
+        images[name] = np.concatenate([vae.decode(draw(part, rng)) for part in parts])
+    # These two need images to draw around: the mixture is of training images, whose places it could have remembered.
+    source = np.random.default_rng([seed, 8]).permutation(len(data.x_train))[:n]
+    images["aggregate_posterior"] = _around(vae, data.x_train[source], seed)
+    images["neighbourhood"] = _around(vae, data.x_train[source], seed, NEAR)
+    if judge is not None:
+        scores = {name: judge.score(decoded)._asdict() for name, decoded in images.items()}
+        scores["floor"] = judge.floor._asdict()
+    nearest = diagnostics.nearest(images["aggregate_posterior"], data.x_train)
+    remembered = {"share": float((nearest == source[: len(nearest)]).mean()), "chance": 1 / len(data.x_train)}
+    shown = {f"samples_{name}": drawn[:SHOWN] for name, drawn in (images | {"data": data.x_train[source]}).items()}
+    return {"scores": scores, "remembered": remembered, "images": n}, shown
+
+
+def _around(vae, x: np.ndarray, seed: int, std: float | None = None) -> np.ndarray:
+    """An image decoded from around each image's code: from N(μ(x), std² I), or from its posterior."""
+    rng = np.random.default_rng([seed, 9])
+    at_once = memory.images_within(math.prod(vae.latent_shape), 1000)
+    parts = []
+    for i in range(0, len(x), at_once):
+        mean, log_var = vae.encode(x[i : i + at_once])
+        own = 0.0 if log_var is None else np.exp(0.5 * log_var)
+        parts.append(vae.decode(samplers.neighbourhood(mean, own if std is None else std, rng)))
+    return np.concatenate(parts)

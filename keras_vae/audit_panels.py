@@ -1,0 +1,112 @@
+"""Pictures of an audit: q(z) beside the prior, the likelihood's estimate, what the samplers give."""
+
+import math
+
+from matplotlib.figure import Figure
+from scipy import stats
+
+from keras_vae import figures
+from keras_vae.diagnostics import radius_density
+from keras_vae.runs import Run
+from keras_vae.tables import number
+
+PRIOR, MEASURED, INFORMATION = "#d1495b", "#1f6fb4", "#8d99a6"
+SAMPLERS = {
+    "prior": "N(0, I)",
+    "moment_matched": "a Gaussian like the codes",
+    "gaussian_mixture": "a fitted mixture of 20 Gaussians",
+    "aggregate_posterior": "the mixture of posteriors",
+    "neighbourhood": "N(μ(x), ¼ I)",
+}
+DATA = {"data": "images of the training set"}
+
+
+@figures.style()
+def posterior(run: Run, title: str) -> Figure:
+    """The aggregate posterior beside the prior: marginals, radii, how KL divides, and the estimate of log p(x)."""
+    found, arrays = run.evaluation["audit"], run.arrays("audit")
+    figure = Figure(figsize=(10.4, 7.4), layout="constrained")
+    (marginals, radii), (split, curve) = figure.subplots(2, 2)
+    _marginals(marginals, arrays)
+    _radii(radii, arrays, found["encodings"]["latent_units"])
+    _split(split, found["encodings"]["divergence"])
+    _curve(curve, found["likelihood"])
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+def _marginals(ax, arrays: dict) -> None:
+    grid = arrays["marginal_grid"]
+    ax.fill_between(grid, stats.norm.pdf(grid), color=PRIOR, alpha=0.18, linewidth=0, label="N(0, 1)")
+    for i, (unit, density) in enumerate(zip(arrays["marginal_units"], arrays["marginals"], strict=True), 1):
+        ax.plot(grid, density, linewidth=1.2, label=f"unit {unit}", color=f"C{i}")  # C0 is the prior's
+    ax.legend(fontsize=8)
+    ax.set(xlim=(grid[0], grid[-1]), ylim=(0, None), xlabel="z of the unit")
+    ax.set_title("units whose q(z) is furthest from the prior", fontweight="normal", fontsize=10)
+
+
+def _radii(ax, arrays: dict, units: int) -> None:
+    r, density = radius_density(units)
+    ax.fill_between(r, density, color=PRIOR, alpha=0.18, linewidth=0, label="prior")
+    ax.hist(arrays["radii"], 80, density=True, histtype="step", color=MEASURED, linewidth=1.4, label="q(z)")
+    ax.legend(fontsize=8)
+    ax.set(ylim=(0, None), xlabel="‖z‖")
+    ax.set_title("distance from the origin", fontweight="normal", fontsize=10)
+
+
+def _split(ax, divergence: dict) -> None:
+    """mean KL as a bar, divided where KL(q(z) ‖ p) may end: hatched is what either of the two may be."""
+    low, high = divergence["interval"]
+    total, most = divergence["mean_kl"], math.log(divergence["images"])
+    high = min(high, total)
+    pieces = (
+        (0, low, PRIOR, "", "at least KL(q(z) ‖ p)"),
+        (low, high - low, "white", "////", "either"),
+        (high, total - high, INFORMATION, "", "at least I(x; z)"),
+    )
+    for left, width, color, hatch, label in pieces:
+        ax.barh(0, width, left=left, color=color, hatch=hatch, edgecolor=INFORMATION, height=0.5, label=label)
+    # The information is read from the right end, where ln N ends its scale.
+    if most < total:
+        ax.axvline(total - most, color="#333a45", linestyle="--", linewidth=1)
+        ax.annotate(f"I = ln {divergence['images']:,}", (total - most, 0.42), fontsize=8, ha="center")
+    ax.set(yticks=[], ylim=(-0.6, 0.6), xlim=(0, total * 1.02), xlabel="mean KL(q(z | x) ‖ p), nats")
+    ax.legend(fontsize=8, loc="lower center", ncols=3)
+    suffix = ": saturated" if divergence["saturated"] else ""
+    heading = f"KL(q(z) ‖ p) is {number(low)} … {number(high)} of {number(total)} nats{suffix}"
+    ax.set_title(heading, fontweight="normal", fontsize=10)
+
+
+def _curve(ax, likelihood: dict) -> None:
+    samples = [int(k) for k in likelihood["curve"]]
+    values = list(likelihood["curve"].values())
+    ax.plot(samples, values, "o-", color=MEASURED, markersize=4)
+    ax.set_xscale("log")
+    ax.set(xlabel="samples K", ylabel="nats per image")
+    ax.set_title(
+        f"log p̂(x) of {likelihood['images']} test images; K = 1 is the ELBO\n"
+        f"{number(100 * likelihood['unreliable'])} % of images have Pareto k̂ > 0.7",
+        fontweight="normal",
+        fontsize=10,
+    )
+    ax.grid(axis="y")
+
+
+@figures.style()
+def samplers(run: Run, title: str) -> Figure:
+    """New images by where z was drawn from."""
+    arrays, found = run.arrays("audit"), run.evaluation["audit"]["samplers"]
+    shown = {name: f"z from {text}" for name, text in SAMPLERS.items()} | DATA
+    shown = {name: text for name, text in shown.items() if f"samples_{name}" in arrays}
+    columns = 3
+    figure = Figure(figsize=(4.3 * columns, 4.7 * -(-len(shown) // columns)), layout="constrained")
+    axes = figure.subplots(-(-len(shown) // columns), columns, squeeze=False).ravel()
+    for ax, (name, text) in zip(axes, shown.items(), strict=False):
+        figures.image_grid(ax, arrays[f"samples_{name}"], 10, gap=2)
+        score = found["scores"].get("floor" if name in DATA else name)
+        below = "" if score is None else f"\nFréchet distance {number(score['frechet'])}"
+        ax.set_title(f"{text}{below}", fontweight="normal", fontsize=10)
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    return figure

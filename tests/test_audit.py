@@ -1,0 +1,160 @@
+"""The audit of models: of a run, of one without density, of a model that was trained elsewhere."""
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_vae import Config, InputError, Run, audit, datasets, diagnostics, evaluation, experiment, gallery, train
+
+QUICK = {"SAMPLES": 40, "IMAGES": 10}
+
+
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch):
+    for name, value in QUICK.items():
+        monkeypatch.setattr(audit, name, value)
+
+
+@pytest.fixture(scope="module")
+def run(toy_run, tmp_path_factory):
+    """A copy of the finished toy run that may be written to."""
+    folder = tmp_path_factory.mktemp("audited") / "run"
+    shutil.copytree(toy_run.path, folder)
+    return Run(folder)
+
+
+def test_the_audit_of_a_run(run, data, judge):
+    told = []
+    found = evaluation.evaluate(run, data, judge, with_audit=True, tell=told.append)
+    assert found == run.evaluation
+    assert len(told) == 4
+    audited = found["audit"]
+    encodings = run.arrays("encodings")
+    alone = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
+    assert audited["encodings"] == alone
+    assert set(audited["samplers"]["scores"]) == {
+        "prior", "moment_matched", "gaussian_mixture", "aggregate_posterior", "neighbourhood", "floor",
+    }  # fmt: skip
+    # The same draws as the evaluation's: scored twice, but once only named the prior.
+    assert 0 <= audited["samplers"]["remembered"]["share"] <= 1
+
+    def never(*args, **options):
+        pytest.fail("done again")
+
+    assert evaluation.evaluate(run, data, judge, with_audit=True, tell=never) == found
+    assert "audit" in evaluation.evaluate(run, data, judge)  # it isn't lost by asking for less
+    again = evaluation.evaluate(run, data, judge, overwrite=True, with_audit=True)
+    assert again == found  # and repeats
+
+
+def test_rate_and_likelihood_are_of_the_same_images(run, data, judge):
+    audited = evaluation.evaluate(run, data, judge, with_audit=True)["audit"]
+    rate, likelihood = audited["rate"], audited["likelihood"]
+    assert "binarised" in likelihood["of"] == rate["of"]
+    assert rate["total"] == pytest.approx(-likelihood["elbo"])
+    assert rate["total"] == pytest.approx(rate["prior"] + rate["reconstruction"] + rate["posterior"])
+    assert rate["bits_per_pixel"] == pytest.approx(rate["total"] / 64 / math.log(2))
+    assert likelihood["samples"] == 40
+    assert likelihood["value"] >= likelihood["elbo"] == likelihood["curve"]["1"]
+    assert likelihood["images"] == 10
+
+
+def test_the_likelihood_of_a_model_by_brute_force(run, data):
+    import keras
+
+    vae = keras.models.load_model(run.model_path)
+    described, _ = audit._likelihood(vae, data, seed=3)
+    chosen = np.sort(np.random.default_rng([3, 6]).permutation(len(data.x_test))[:10])
+    x = datasets.binarize(data.x_test[chosen], 3)
+    grid = np.linspace(-7, 7, 141)
+    z = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2).astype("float32")
+    p = np.clip(vae.decode(z).reshape(len(z), -1).astype("float64"), 1e-7, 1 - 1e-7)
+    flat = x.reshape(10, -1)
+    log_joint = np.log(p) @ flat.T + np.log(1 - p) @ (1 - flat).T - 0.5 * np.square(z).sum(axis=1)[:, None]
+    exact = np.log(np.exp(log_joint).sum(axis=0) * 0.1**2 / (2 * math.pi)).mean()
+    assert described["elbo"] < exact
+    assert described["value"] == pytest.approx(exact, abs=max(0.1, 5 * described["error"] - described["bias"]))
+
+
+def test_pictures_of_an_audit(run, data, judge):
+    evaluation.evaluate(run, data, judge, with_audit=True)
+    drawn = gallery.audit(run)
+    assert [path.name for path in drawn] == ["aggregate.png", "samplers.png"]
+    assert {path.name for path in drawn} <= {path.name for path in gallery.draw(run, video=False)}
+
+
+@pytest.mark.parametrize("posterior", ["none", "isotropic"])
+def test_other_posteriors(npz, tmp_path, judge, data, posterior):
+    config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior=posterior, record_per_label=2)
+    run = train(config, tmp_path / "run", quiet=True)
+    found = evaluation.evaluate(run, data, judge, with_audit=True)["audit"]
+    if posterior == "none":
+        assert [found[name] for name in ("encodings", "own_typicality", "rate", "likelihood")] == [None] * 4
+        assert [path.name for path in gallery.audit(run)] == ["samplers.png"]
+    else:
+        assert found["encodings"]["latent_units"] == 3
+        typical = found["own_typicality"]
+        assert typical["deviation"] == pytest.approx(typical["expected"], rel=0.5)  # of 40 images
+    assert "aggregate_posterior" in found["samplers"]["scores"]
+
+
+def test_a_latent_map_and_a_likelihood_of_grey_values(npz, tmp_path, data):
+    config = Config("c4-4x4x2", dataset=str(npz), epochs=1, batch_size=40, likelihood="gaussian", record_per_label=2)
+    run = train(config, tmp_path / "run", quiet=True)
+    found = evaluation.evaluate(run, data, with_audit=True)["audit"]
+    assert found["likelihood"]["of"] == "test images"
+    assert found["rate"]["bits_per_pixel"] is None
+    assert found["samplers"]["scores"] == {}  # nobody judged
+    gallery.audit(run)
+
+
+def test_a_model_that_was_trained_elsewhere(toy_run, data, tmp_path, npz):
+    model = tmp_path / "mine.keras"
+    shutil.copy(toy_run.model_path, model)
+    run = experiment.adopt(model, data, tmp_path / "run")
+    assert run.metrics["test"] == pytest.approx(toy_run.metrics["test"], rel=1e-5)
+    assert not run.has_history
+    assert "loss.png" not in {path.name for path in gallery.draw(run)}
+    before = run.model_path.stat().st_mtime_ns
+    assert experiment.adopt(model, data, tmp_path / "run").model_path.stat().st_mtime_ns == before
+    with pytest.raises(InputError, match="expected"):
+        experiment.adopt(model, data, tmp_path / "run", seed=1)  # another run is there
+    experiment.adopt(model, data, tmp_path / "run", seed=1, overwrite=True)
+    evaluation.evaluate(run, data, with_audit=True)
+
+    import keras
+
+    other = tmp_path / "other.keras"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(other)
+    with pytest.raises(InputError, match=r"expected a keras_vae\.VAE"):
+        experiment.adopt(other, data, tmp_path / "new")
+    (tmp_path / "broken.keras").write_bytes(b"no model")
+    with pytest.raises(InputError, match="that Keras can load"):
+        experiment.adopt(tmp_path / "broken.keras", data, tmp_path / "new")
+    with pytest.raises(InputError, match="found none"):
+        experiment.adopt(tmp_path / "absent.keras", data, tmp_path / "new")
+    wide = datasets.Dataset(**{**data.__dict__, "x_train": data.x_train[:, :4], "x_test": data.x_test[:, :4]})
+    with pytest.raises(InputError, match="images of"):
+        experiment.adopt(model, wide, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_nearest_agrees_with_the_slow_version():
+    rng = np.random.default_rng(0)
+    images, references = rng.random((30, 4, 4)), rng.random((50, 4, 4))
+    slow = [np.square(image - references).sum(axis=(1, 2)).argmin() for image in images]
+    assert diagnostics.nearest(images, references, at_once=7).tolist() == slow
+    with pytest.raises(InputError, match="16 numbers"):
+        diagnostics.nearest(images, references[:, :3])
+
+
+def test_binarized_images():
+    grey = np.full((200, 28, 28), 0.3, "float32")
+    binary = datasets.binarize(grey)
+    assert set(np.unique(binary)) == {0, 1}
+    assert binary.mean() == pytest.approx(0.3, abs=0.005)
+    assert np.array_equal(binary, datasets.binarize(grey))
+    assert not np.array_equal(binary, datasets.binarize(grey, seed=1))
+    assert np.array_equal(datasets.binarize(binary), binary)
