@@ -11,7 +11,7 @@ Read from the image to the latent units; the decoder mirrors the encoder.
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from keras_vae.errors import InputError
@@ -30,12 +30,19 @@ class Architecture:
         filters: of the convolutions.
         hidden: sizes of the dense layers between them and the latent space.
         latent_shape: `(units,)`, or `(height, width, channels)`.
+        decoder: sizes of the decoder's dense layers, from the latent space on; by default `hidden` backwards.
     """
 
     pixels: int | None
     filters: tuple[int, ...]
     hidden: tuple[int, ...]
     latent_shape: tuple[int, ...]
+    decoder: tuple[int, ...] | None = None
+
+    @property
+    def hidden_back(self) -> tuple[int, ...]:
+        """Sizes of the decoder's dense layers."""
+        return self.hidden[::-1] if self.decoder is None else self.decoder
 
     @property
     def kind(self) -> str:
@@ -116,7 +123,7 @@ class Architecture:
         first = self.pixels or math.prod(self.smallest_map(image_shape)) * self.filters[-1]
         sizes = [first, *self.hidden, self.latent_shape[0]]
         there += sum((a + 1) * b for a, b in pairwise(sizes)) + (sizes[-2] + 1) * sizes[-1]
-        return there + back + sum((b + 1) * a for a, b in pairwise(sizes))
+        return there + back + sum((a + 1) * b for a, b in pairwise([sizes[-1], *self.hidden_back, first]))
 
 
 def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
@@ -144,6 +151,23 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
         "784-256-2 (dense), c32-c64-256-2 (with convolutions) or c32-c64-8x8x16 (whose latent space is a map); "
         f"received {architecture!r}."
     )
+
+
+def with_decoder(architecture: Architecture, decoder: str | None) -> Architecture:
+    """The architecture with a decoder that doesn't mirror the encoder: `"500-500"`, its dense layers in their order.
+
+    Raises:
+        InputError: if it can't be read, or the architecture has no dense layers that could differ.
+    """
+    if decoder is None:
+        return architecture
+    sizes = _numbers(decoder.split("-"))
+    if sizes is None or architecture.kind == "spatial":
+        raise InputError(
+            "decoder: expected sizes of dense layers above 0 joined by dashes, from the latent units on, such as "
+            f"500-500, for an architecture with dense layers; received {decoder!r} for {architecture}."
+        )
+    return replace(architecture, decoder=sizes)
 
 
 def parse_kind(architecture: str | Sequence[int] | Architecture, *kinds: str) -> Architecture:

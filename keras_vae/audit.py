@@ -13,7 +13,7 @@ from keras_vae import datasets, diagnostics, geometry, memory, samplers, startup
 from keras_vae.features import Judge
 
 VERSION = 1
-SAMPLES = 1000  # of an importance-weighted estimate
+SAMPLES = 1000  # of an importance-weighted estimate, by default
 IMAGES = 500  # whose likelihood is estimated
 MOST_NUMBERS = 2**30  # images × samples × units of it
 AT_ONCE = 5000  # pairs of image and point that are decoded at once
@@ -22,6 +22,19 @@ NEAR = 0.5  # standard deviation of the neighbourhood of an image that is drawn 
 SHOWN = 100  # images of each sampler
 SHOWN_UNITS = 6  # whose marginals are drawn
 CURVE = 400  # points of a drawn marginal
+SIDE = 160  # of a drawn density of two units
+TYPICAL = ("deviation", "expected", "relative", "literal")
+SOURCES = {
+    "prior": "N(0, I)",
+    "moment_matched": "one Gaussian",
+    "gaussian_mixture": "fitted mixture",
+    "aggregate_posterior": "mixture of posteriors",
+    "neighbourhood": "N(μ(x), ¼ I)",
+}
+SCORED = {
+    "frechet": "Fréchet distance", "precision": "precision", "recall": "recall", "balance": "class balance",
+    "entropy": "entropy",
+}  # fmt: skip
 
 
 def audit(
@@ -31,6 +44,7 @@ def audit(
     log_var: np.ndarray | None,
     judge: Judge | None = None,
     seed: int = 0,
+    samples: int = SAMPLES,
     tell: Callable[[str], None] = lambda text: None,
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """Audits a model.
@@ -41,6 +55,7 @@ def audit(
         mean, log_var: its encodings of test images; `log_var` is None for a posterior without density.
         judge: scores samples; without one, they are only drawn.
         seed: of everything that is drawn.
+        samples: K of the importance-weighted likelihood, at least 2.
         tell: is told what is being done, before each part.
 
     Returns:
@@ -50,19 +65,64 @@ def audit(
         is of. All four are None without a density.
         `samplers`: scores of images by where z was drawn from, and what it takes to read them.
     """
-    result = {"version": VERSION, "encodings": None, "own_typicality": None, "rate": None, "likelihood": None}
+    result = {"version": VERSION, "samples": samples}
+    result |= dict.fromkeys(("encodings", "own_typicality", "rate", "likelihood"))
     arrays = {}
     if vae.has_density:
         tell("Comparing the aggregate posterior with the prior")
         found = diagnostics.audit(mean, log_var, seed)
         result["encodings"] = found.as_dict()
         arrays |= _drawn_marginals(mean, log_var, found) | _drawn_radii(mean, log_var, seed)
+        arrays |= _drawn_density(mean, log_var)
         result["own_typicality"] = _own_typicality(mean, log_var, seed)
         tell("Estimating the likelihood of test images")
-        result["likelihood"], result["rate"] = _likelihood(vae, data, seed)
+        result["likelihood"], result["rate"] = _likelihood(vae, data, seed, samples)
     tell("Drawing from the samplers")
     result["samplers"], images = _samplers(vae, data, mean, log_var, judge, seed)
     return result, arrays | images
+
+
+def measures(found: dict) -> dict[str, float]:
+    """The numbers of an audit by name, for a study; NaN for ends that a saturated result doesn't have."""
+    row = {}
+    if found["encodings"]:
+        encodings = found["encodings"]
+        divergence, radius, units = (encodings[name] for name in ("divergence", "radii", "marginals"))
+        low, high = divergence["interval"]
+        ends = (math.nan, math.nan) if divergence["saturated"] else (low, high)
+        active, variance = max(encodings["n_active"], 1), np.array(units["variance"])
+        alone = np.array([math.nan if value is None else value for value in units["kl"]])
+        row = {
+            "KL(q(z) ‖ p)": 0.5 * sum(ends),
+            "KL(q(z) ‖ p), low": ends[0],
+            "KL(q(z) ‖ p), high": ends[1],
+            "KL(q(z) ‖ p) per active unit": 0.5 * sum(ends) / active,
+            "KL(q(z) ‖ p) per active unit, low": ends[0] / active,
+            "KL(q(z) ‖ p) per active unit, high": ends[1] / active,
+            "KL(q(z) ‖ p) at least": low,
+            "I(x; z) at least": max(divergence["mean_kl"] - high, 0.0),
+            "saturated": float(divergence["saturated"]),
+            "KL of units alone": alone.sum(),
+            "KL of a unit alone": alone.mean(),
+            "variance of a unit under q(z)": variance.mean(),
+            "largest variance of a unit": variance.max(),
+            "‖z‖ / that of the prior": radius["mean"] / radius["prior_mean"],
+            "typical under the prior": radius["typical"],
+            "MMD²": encodings["mmd"]["value"],
+            "AUC": encodings["separation"]["auc"],
+            **{f"|−log q/n − h|, {name}": found["own_typicality"][name] for name in TYPICAL},
+            "log p(x)": found["likelihood"]["value"],
+            "log p(x) less the ELBO": found["likelihood"]["gap"],
+            "share with Pareto k > 0.7": found["likelihood"]["unreliable"],
+        }
+    scores = found["samplers"]["scores"]
+    for source, name in SOURCES.items():
+        if source in scores:
+            for score in SCORED:
+                row[f"{SCORED[score]}, {name}"] = scores[source][score]
+            row[f"Fréchet distance, prior / {name}"] = scores["prior"]["frechet"] / scores[source]["frechet"]
+    row["remembered"] = found["samplers"]["remembered"]["share"]
+    return row
 
 
 # -- the latent space ----------------------------------------------------------------------------------------------
@@ -79,6 +139,20 @@ def _drawn_marginals(mean: np.ndarray, log_var: np.ndarray, found: diagnostics.A
         points, density = diagnostics.marginal_density(mean[:, unit].astype("float64"), std[:, unit].astype("float64"))
         densities.append(np.interp(grid, points, density, 0, 0) if len(points) else np.full(CURVE, np.nan))
     return {"marginal_units": furthest, "marginal_grid": grid, "marginals": np.array(densities)}
+
+
+def _drawn_density(mean: np.ndarray, log_var: np.ndarray) -> dict[str, np.ndarray]:
+    """q(z) of two units on a square grid, relative to nothing: a density."""
+    if math.prod(mean.shape[1:]) != 2:
+        return {}
+    limit = max(3.0, geometry.scatter_limit(geometry.flat(mean)))
+    side = np.linspace(-limit, limit, SIDE)
+    z = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    mixture = diagnostics.MixtureRatio(z)
+    for i in range(0, len(mean), 500):
+        mixture.add(diagnostics.Gaussians(mean[i : i + 500], log_var[i : i + 500]))
+    density = np.exp(mixture.log_ratio - 0.5 * np.square(z).sum(axis=1)) / (2 * math.pi)
+    return {"density": density.reshape(SIDE, SIDE).astype("float32"), "density_limit": np.array(limit)}
 
 
 def _drawn_radii(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -109,11 +183,11 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
 # -- the data ------------------------------------------------------------------------------------------------------
 
 
-def _likelihood(vae, data: datasets.Dataset, seed: int) -> tuple[dict, dict]:
+def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
     """Importance-weighted log p(x) of some test images, and the rate of the same; binary ones where it must be."""
     keras = startup.import_keras()
     units = math.prod(vae.latent_shape)
-    n = int(np.clip(MOST_NUMBERS // (SAMPLES * units), 2, min(IMAGES, len(data.x_test))))
+    n = int(np.clip(MOST_NUMBERS // (samples * units), 2, min(IMAGES, len(data.x_test))))
     x = data.x_test[np.sort(np.random.default_rng([seed, 6]).permutation(len(data.x_test))[:n])]
     binary = bool(((x == 0) | (x == 1)).all())
     binarized = type(vae.likelihood).__name__ == "Bernoulli" and not binary
@@ -126,7 +200,7 @@ def _likelihood(vae, data: datasets.Dataset, seed: int) -> tuple[dict, dict]:
         return -keras.ops.convert_to_numpy(vae.likelihood(x[images], logits))
 
     at_once = memory.images_within(units, AT_ONCE)
-    weights = diagnostics.importance_log_weights(log_likelihood, mean, log_var, SAMPLES, seed, at_once)
+    weights = diagnostics.importance_log_weights(log_likelihood, mean, log_var, samples, seed, at_once)
     found = diagnostics.importance_weighted(weights)
     # The mean log weight is the ELBO: what isn't KL of it is reconstruction.
     elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl

@@ -1,17 +1,21 @@
 """Pictures of an audit: q(z) beside the prior, the likelihood's estimate, what the samplers give."""
 
 import math
+from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
 from keras_vae import figures
-from keras_vae.diagnostics import radius_density
+from keras_vae.diagnostics import radius_density, typicality
+from keras_vae.panels import Runs
 from keras_vae.runs import Run
 from keras_vae.tables import number
 
 PRIOR, MEASURED, INFORMATION = "#d1495b", "#1f6fb4", "#8d99a6"
-SAMPLERS = {
+COLORS = ("#1f6fb4", "#d1495b", "#3f9a6b", "#8b62b5")
+SAMPLERS = {  # for titles
     "prior": "N(0, I)",
     "moment_matched": "a Gaussian like the codes",
     "gaussian_mixture": "a fitted mixture of 20 Gaussians",
@@ -109,4 +113,92 @@ def samplers(run: Run, title: str) -> Figure:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+@figures.style()
+def densities(runs: Runs) -> Figure:
+    """Of each run of two units: test images in the plane, and q(z) beside N(0, I) on one scale."""
+    figure = Figure(figsize=(14, 4.7 * len(runs)), layout="constrained")
+    for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
+        encodings, arrays = run.arrays("encodings"), run.arrays("audit")
+        limit, q = float(arrays["density_limit"]), arrays["density"]
+        figures.latent_scatter(row[0], encodings["mean"], encodings.get("labels"), limit, (0, 1))
+        row[0].set_title(name)
+        side = np.linspace(-limit, limit, len(q))
+        p = stats.norm.pdf(side)[:, None] * stats.norm.pdf(side)
+        for ax, density, title in ((row[1], q, "q(z)"), (row[2], p, "N(0, I)")):
+            picture = ax.imshow(
+                density, origin="lower", extent=(-limit, limit) * 2, cmap="magma_r", vmin=0, vmax=2 * p.max()
+            )
+            ax.set_title(title, fontweight="normal", fontsize=10)
+            ax.set(xlabel="latent unit 0", xticks=row[0].get_xticks(), yticks=[])
+            ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+        figure.colorbar(picture, ax=row[1:], label="density", extend="max", shrink=0.9)
+    return figure
+
+
+@figures.style()
+def typical_densities(runs: Runs) -> Figure:
+    """How near densities of posterior samples come to a typical sequence's, in the three ways that can be meant.
+
+    The paper's Figure 3, beside what every Gaussian with diagonal covariance gives (lines).
+    """
+    found = {run.metrics["n_units"]: run.evaluation["audit"]["own_typicality"] for run in runs.values()}
+    units = np.array(sorted(found))
+    expected = typicality(units=tuple(np.unique(np.geomspace(units[0], units[-1], 12).astype(int)).tolist()))
+    titles = {
+        "deviation": "|−log q/n − h|, nats a unit:\nan identity of all Gaussians",
+        "relative": "the same relative to |h|:\ndepends on σ, infinite at σ² = 0.0585",
+        "literal": "|q / e^(−nh) − 1|, the density itself:\ndoes not settle",
+    }
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    for ax, (key, heading) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+        if key != "relative":
+            line = expected.exact_deviation if key == "deviation" else expected.literal
+            ax.plot(expected.units, line, color=INFORMATION, linewidth=1.5, label="any Gaussian")
+        ax.plot(units, [found[d][key] for d in units], "o", color=MEASURED, label="trained models")
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_xticks(units, [str(d) for d in units])
+        ax.minorticks_off()
+        ax.set(xlabel="latent units n")
+        ax.set_title(heading, fontweight="normal", fontsize=10)
+        ax.grid(axis="y")
+        ax.legend(fontsize=8)
+    return figure
+
+
+@figures.style()
+def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], quantities: Mapping[str, str]) -> Figure:
+    """A panel a quantity: its values over the number of latent units, a line a series, a dot a seed.
+
+    Args:
+        series: by name, by number of units, by quantity, the values of the seeds.
+        quantities: what to draw, and the panel's title; one whose ends are known as well (", low", ", high") gets a
+            bar.
+    """
+    columns = 3
+    rows = -(-len(quantities) // columns)
+    figure = Figure(figsize=(4.4 * columns, 3.6 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax, (quantity, title) in zip(axes, quantities.items(), strict=False):
+        for i, (name, by_units) in enumerate(series.items()):
+            units, color = np.array(list(by_units)), COLORS[i % len(COLORS)]
+            values = np.array([np.mean(found[quantity]) for found in by_units.values()])
+            ax.plot(units, values, color=color, linewidth=1.5, label=name)
+            for d, found in by_units.items():
+                ax.plot(np.full(len(found[quantity]), d), found[quantity], "o", color=color, markersize=3.5)
+                if f"{quantity}, low" in found:
+                    ends = np.min(found[f"{quantity}, low"]), np.max(found[f"{quantity}, high"])
+                    ax.plot([d, d], ends, color=color, linewidth=4, alpha=0.25)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(sorted({d for by_units in series.values() for d in by_units}))
+        ax.xaxis.set_major_formatter("{x:.0f}")
+        ax.set(xlabel="latent units")
+        ax.set_title(title, fontweight="normal", fontsize=10)
+        ax.grid(axis="y")
+    axes[0].legend(fontsize=8)
+    for ax in axes[len(quantities) :]:
+        ax.set_axis_off()
     return figure

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 
 from keras_vae import likelihoods
-from keras_vae.architecture import KERNEL, STRIDE, Architecture, parse, parse_kind
+from keras_vae.architecture import KERNEL, STRIDE, Architecture, parse, parse_kind, with_decoder
 from keras_vae.models import POSTERIORS, VAE, check_choice
 
 MOST_LAYERS = 10_000
+BUILT = (*POSTERIORS, "iid")
 
 
 def dense_vae(
@@ -21,6 +22,7 @@ def dense_vae(
     beta: float = 1.0,
     seed: int | None = None,
     activation: str = "relu",
+    decoder: str | None = None,
     name: str = "dense_vae",
 ) -> VAE:
     """A VAE of dense layers, written as the literature writes it.
@@ -29,16 +31,18 @@ def dense_vae(
         architecture: `"784-256-32-8-2"`: the pixels, the hidden layers, the latent units last; the decoder
             mirrors the encoder.
         image_shape: shape of one image; its size must be the first number. Default: flat vectors.
-        posterior, likelihood, beta: see `VAE`.
+        posterior, likelihood, beta: see `VAE`; beside its posteriors `iid`, an `isotropic` one with one mean, too, for
+            all units of an image.
         seed: integer behind initial weights, sampling noise and the order of the images; `None` chooses at random.
         activation: of the hidden layers.
+        decoder: hidden layers of a decoder that doesn't mirror the encoder, from the latent units on: `"500-500"`.
 
     Raises:
         InputError: if the architecture can't be read, doesn't fit the image or the memory.
     """
     architecture = parse_kind(architecture, "dense")
     image_shape = (architecture.pixels,) if image_shape is None else image_shape
-    return build(architecture, image_shape, posterior, likelihood, beta, seed, activation, name)
+    return build(with_decoder(architecture, decoder), image_shape, posterior, likelihood, beta, seed, activation, name)
 
 
 def conv_vae(
@@ -49,6 +53,7 @@ def conv_vae(
     beta: float = 1.0,
     seed: int | None = None,
     activation: str = "relu",
+    decoder: str | None = None,
     name: str = "conv_vae",
 ) -> VAE:
     """A VAE with convolutions, dense layers, and a vector as latent space.
@@ -60,12 +65,13 @@ def conv_vae(
     Args:
         architecture: `"c32-c64-256-16"`: the convolutions' filters, dense layers, the latent units last.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation: see `dense_vae`.
+        posterior, likelihood, beta, seed, activation, decoder: see `dense_vae`.
 
     Raises:
         InputError: if the architecture can't be read, doesn't fit the image or the memory.
     """
-    return build(parse_kind(architecture, "conv"), image_shape, posterior, likelihood, beta, seed, activation, name)
+    parsed = with_decoder(parse_kind(architecture, "conv"), decoder)
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name)
 
 
 def spatial_vae(
@@ -111,19 +117,20 @@ def build(
     """
     architecture, image_shape = parse(architecture), tuple(image_shape)
     architecture.check(image_shape)
-    check_choice("posterior", posterior, POSTERIORS)
+    check_choice("posterior", posterior, BUILT)
     layers = _Layers(seed, activation, he=architecture.kind != "dense")
     image = keras.Input(image_shape, name="image")
     features = _features(architecture, image, layers)
-    outputs = [_head(architecture, features, layers, "mean")]
+    outputs = [(_one_mean if posterior == "iid" else _head)(architecture, features, layers, "mean")]
     if posterior == "diagonal":
         outputs.append(_head(architecture, features, layers, "log_var"))
-    elif posterior == "isotropic":
-        outputs.append(_one_variance(architecture, features, layers))
+    elif posterior in ("isotropic", "iid"):
+        outputs.append(_one_for_all(architecture, features, layers, "log_var"))
     encoder = keras.Model(image, outputs, name="encoder")
     z = keras.Input(architecture.latent_shape, name="z")
     decoder = keras.Model(z, _logits(architecture, z, image_shape, layers), name="decoder")
     noise_seed = None if seed is None else layers.next_seed()
+    posterior = "isotropic" if posterior == "iid" else posterior
     return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name or f"{architecture.kind}_vae")
 
 
@@ -183,18 +190,25 @@ def _head(architecture: Architecture, features, layers: _Layers, name: str):
     return make(architecture.latent_shape[-1], name=name, dtype="float32")(features)
 
 
-def _one_variance(architecture: Architecture, features, layers: _Layers):
-    """One log variance for all units of an image."""
+def _one_for_all(architecture: Architecture, features, layers: _Layers, name: str):
+    """One number for all units of an image."""
     if architecture.kind != "spatial":
-        return layers.dense(1, name="log_var", dtype="float32")(features)
-    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(features)
-    return layers.pointwise(1, name="log_var", dtype="float32")(pooled)
+        return layers.dense(1, name=name, dtype="float32")(features)
+    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"pooled_for_{name}")(features)
+    return layers.pointwise(1, name=name, dtype="float32")(pooled)
+
+
+def _one_mean(architecture: Architecture, features, layers: _Layers, name: str):
+    """The same mean for every unit."""
+    one = keras.layers.Flatten(name="flat_mean")(_one_for_all(architecture, features, layers, "one_mean"))
+    repeated = keras.layers.RepeatVector(architecture.n_units, dtype="float32", name="repeated")(one)
+    return keras.layers.Reshape(architecture.latent_shape, dtype="float32", name=name)(repeated)
 
 
 def _logits(architecture: Architecture, z, image_shape: tuple[int, ...], layers: _Layers):
     """From the latent space to logits of the image's shape: the mirrored encoder."""
     h = z
-    for i, size in enumerate(reversed(architecture.hidden), 1):
+    for i, size in enumerate(architecture.hidden_back, 1):
         h = layers.dense(size, name=f"hidden_{i}", activation=layers.activation)(h)
     if architecture.kind == "dense":
         h = layers.dense(architecture.pixels, name="logits", dtype="float32")(h)

@@ -105,6 +105,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Of a .keras file: its new run folder; default runs/NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again.")] = False,
     audit: Annotated[bool, typer.Option(help="Also q(z) against the prior, likelihood, samplers.")] = True,
+    samples: Annotated[int, typer.Option(help="Importance samples of each image's likelihood.")] = 1000,
 ) -> None:
     """Audit a trained model: its latent units, its samples, and whether its latent space can be trusted."""
     from keras_vae import datasets, evaluation, features, gallery
@@ -125,7 +126,7 @@ def evaluate(
     if data.y_train is not None and data.y_test is not None:
         print("Samples are judged by a small classifier, trained once a data set", flush=True)
         judge = features.Judge(data)
-    found = evaluation.evaluate(opened, data, judge, overwrite, audit, Narrator().say)
+    found = evaluation.evaluate(opened, data, judge, overwrite, audit, samples, Narrator().say)
     print_evaluation(found)
     for path in [*gallery.audit(opened), opened.path / "evaluation.json"]:
         print(path)

@@ -29,6 +29,7 @@ def evaluate(
     judge: Judge | None = None,
     overwrite: bool = False,
     with_audit: bool = False,
+    samples: int = audit.SAMPLES,
     tell: Callable[[str], None] = lambda text: None,
 ) -> dict:
     """Evaluates a finished run and writes `evaluation.json`; what is there already isn't done again.
@@ -40,6 +41,7 @@ def evaluate(
         overwrite: evaluate again.
         with_audit: also compare the aggregate posterior with the prior, estimate the likelihood, and try other
             samplers: a minute or more.
+        samples: of the audit's importance-weighted likelihood, for each image.
         tell: is told what is being done, before each part that takes long.
 
     Returns:
@@ -63,8 +65,10 @@ def evaluate(
     _ = run.metrics  # refuses an unfinished run
     path = run.path / "evaluation.json"
     result = None if overwrite or not path.is_file() else _still_valid(run.evaluation, judge)
-    if result is not None and (not with_audit or result.get("audit", {}).get("version") == audit.VERSION):
+    if result is not None and (not with_audit or _is_audited(result, samples)):
         return result
+    if samples < 2:
+        raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
     config = run.config
     data = data or datasets.load(config["config"]["dataset"])
     if data.digest != config["dataset"]["digest"]:
@@ -76,10 +80,15 @@ def evaluate(
         tell("Evaluating units, codes and samples")
         result = _evaluated(run, vae, data, judge, mean, log_var, seed)
     if with_audit:
-        result["audit"], arrays = audit.audit(vae, data, mean, log_var, judge, seed, tell)
+        result["audit"], arrays = audit.audit(vae, data, mean, log_var, judge, seed, samples, tell)
         run.write_arrays("audit", **arrays)
     run.write_json("evaluation.json", result)
     return result
+
+
+def _is_audited(found: dict, samples: int) -> bool:
+    audited = found.get("audit", {})
+    return (audited.get("version"), audited.get("samples")) == (audit.VERSION, samples)
 
 
 def _still_valid(found: dict, judge: Judge | None) -> dict | None:

@@ -42,13 +42,14 @@ class Config(BaseModel):
         architecture: as in `architecture`: `784-256-2`, `c32-c64-256-16`, `c64-c128-8x8x1024`.
         dataset: a name `datasets.load` knows, or the path of an `.npz`.
         epochs, batch_size, learning_rate: of Adam.
-        posterior, likelihood, beta: as in `VAE`.
+        posterior, likelihood, beta: as in `dense_vae`.
         warmup: epochs in which β rises linearly from 0; 0 for none.
         seed: behind initial weights, sampling noise, the order of the images and the choice of probes.
         record_every: optimizer steps between recorded frames of the trajectory; default 5, or what keeps the
             recording of many units under 256 MB.
         record_per_label: test images of each label that are followed.
         jit_compile: as in `VAE.compile`; `auto` uses XLA where it gains.
+        decoder: dense layers of a decoder that doesn't mirror the encoder, as in `dense_vae`.
 
     Raises:
         InputError: naming the first argument that is out of range.
@@ -59,7 +60,7 @@ class Config(BaseModel):
     architecture: str
     dataset: str = "mnist"
     epochs: Count = 50
-    posterior: Literal["diagonal", "isotropic", "none", "autoencoder"] = "diagonal"
+    posterior: Literal["diagonal", "isotropic", "iid", "none", "autoencoder"] = "diagonal"
     likelihood: Literal["bernoulli", "continuous-bernoulli", "gaussian"] = "bernoulli"
     beta: NotNegative = 1.0
     warmup: NotNegative = 0.0
@@ -69,6 +70,7 @@ class Config(BaseModel):
     record_every: Count | None = None
     record_per_label: Count = RECORDED_PER_LABEL
     jit_compile: Literal["auto"] | bool = "auto"
+    decoder: str | None = None
 
     def __init__(self, architecture: str, **others):
         try:
@@ -86,8 +88,12 @@ class Config(BaseModel):
         return self
 
     @property
+    def network(self) -> architecture.Architecture:
+        return architecture.with_decoder(architecture.parse(self.architecture), self.decoder)
+
+    @property
     def n_units(self) -> int:
-        return architecture.parse(self.architecture).n_units
+        return self.network.n_units
 
 
 def train(
@@ -121,7 +127,7 @@ def train(
     started = time.monotonic()
     memory.forget_peak()
     run = Run(folder)
-    network = architecture.parse(config.architecture)
+    network = config.network
     if overwrite and resume:
         raise InputError("train: expected --resume or --overwrite; received both; choose one.")
     run.check_usable(overwrite, resume)

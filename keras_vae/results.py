@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from rich.table import Table
 
+from keras_vae import audit
 from keras_vae.datasets import Dataset
 from keras_vae.dynamics import dynamics
 from keras_vae.progress import Narrator
@@ -52,6 +53,8 @@ def measures(run: Run) -> dict[str, float]:
         if "midpoints" in found:
             faded = evaluation["interpolation"]["cross_fade"]["midpoints"]["frechet"]
             row[f"Fréchet distance, {way} midpoints / cross-fade"] = found["midpoints"]["frechet"] / faded
+    if "audit" in evaluation:
+        row |= audit.measures(evaluation["audit"])
     return row | dynamics(run)
 
 

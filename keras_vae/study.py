@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from keras_vae import architecture, datasets, startup
+from keras_vae import datasets, startup
 from keras_vae.cli import guarded
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.features import Judge
@@ -29,6 +29,7 @@ from keras_vae.verdicts import Claim
 DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
 CONTENTS = ("study.json", "study.md", "figures", "videos")
 QUICK = {"epochs": 1, "seeds": 2}
+QUICK_SAMPLES = 20  # of the audit's likelihood
 QUICK_JUDGE = {"images": 200, "epochs": 1}
 
 
@@ -64,6 +65,7 @@ class Study:
         epochs, dataset: by default.
         quick: the data set of `--quick`.
         out: folder of runs and results, by default; recipes of one source share it.
+        audit: whether runs are audited as well: q(z) against the prior, likelihood, other samplers.
         option: what its recipe was asked for beside the common options, as on a command line.
     """
 
@@ -82,6 +84,7 @@ class Study:
     quick: str = "mnist-5k"
     out: str = "runs/dense"
     option: str = ""
+    audit: bool = False
 
     def main(self) -> None:
         """The recipe's command line."""
@@ -121,13 +124,15 @@ class Study:
         from keras_vae.experiment import Config
 
         configs = {
-            (name, seed): Config(**{"dataset": dataset, "epochs": epochs, "seed": seed, **differing})
+            (name, seed): Config(
+                **{"dataset": dataset, "seed": seed, **differing, "epochs": self._scaled(differing, epochs)}
+            )
             for seed in range(seeds)
             for name, differing in self.configs.items()
         }
         data = datasets.load(dataset)
         for config in configs.values():
-            architecture.parse(config.architecture).check(data.image_shape)
+            config.network.check(data.image_shape)
         _check_factors(data, self.factors)
         folder = out / self._folder_name(dataset, epochs, seeds, quick)
         _check_folder(folder)
@@ -142,12 +147,16 @@ class Study:
                 name = f"{key[0]}, seed {key[1]}"
                 with narrator.part(name):
                     try:
-                        rows[key] = self._train_and_measure(config, runs[key], data, judge, narrator)
+                        rows[key] = self._train_and_measure(config, runs[key], data, judge, narrator, quick)
                     except TrainingDiverged as error:
                         raise TrainingDiverged(f"{name}: {error}") from error
         results = Results(self, dataset, epochs, seeds, folder, runs, rows, data, quick)
         results.write()
         return results
+
+    def _scaled(self, differing: Mapping[str, Any], epochs: int) -> int:
+        """Epochs of a configuration: one that trains three times as long as the others does so at any size."""
+        return max(1, round(differing.get("epochs", self.epochs) * epochs / self.epochs))
 
     def _folder_name(self, dataset: str, epochs: int, seeds: int, quick: bool) -> str:
         """The study's name, and what isn't as planned: a toy must not replace the results of hours."""
@@ -160,11 +169,12 @@ class Study:
         }
         return "_".join([self.name, *(name for name, is_so in unusual.items() if is_so)])
 
-    def _train_and_measure(self, config, run: Run, data, judge, narrator: Narrator) -> dict[str, float]:
+    def _train_and_measure(self, config, run: Run, data, judge, narrator: Narrator, quick: bool):
         from keras_vae import evaluation, experiment
 
         experiment.train(config, run.path, resume=True, narrator=narrator, data=data)
-        evaluation.evaluate(run, data, judge)
+        samples = {"samples": QUICK_SAMPLES} if quick else {}
+        evaluation.evaluate(run, data, judge, with_audit=self.audit, **samples)
         row = measures(run)
         if self.measure:
             row |= self.measure(run, data, judge)

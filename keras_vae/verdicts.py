@@ -172,6 +172,28 @@ class Bracket(Claim):
 
 
 @dataclass(frozen=True)
+class Gap(Claim):
+    """About the difference of two configurations in a quantity that is known to lie between two measures.
+
+    Attributes:
+        measure, low, high: as in `Bracket`.
+        of: the two configurations, the first less the second.
+    """
+
+    low: str
+    high: str
+    of: tuple[str, str]
+
+    def interval(self, values: Values) -> Interval:
+        first, second = (Bracket("", self.measure, self.region, self.low, self.high, name) for name in self.of)
+        a, b = first.interval(values), second.interval(values)
+        return Interval(a.estimate - b.estimate, a.low - b.high, a.high - b.low)
+
+    def formula(self) -> str:
+        return f"{self.measure}: {self.of[0]} − {self.of[1]}"
+
+
+@dataclass(frozen=True)
 class Spread(Claim):
     """About how much more one configuration varies from seed to seed than another.
 

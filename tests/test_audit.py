@@ -8,13 +8,12 @@ import pytest
 
 from keras_vae import Config, InputError, Run, audit, datasets, diagnostics, evaluation, experiment, gallery, train
 
-QUICK = {"SAMPLES": 40, "IMAGES": 10}
+QUICK = {"with_audit": True, "samples": 40}
 
 
 @pytest.fixture(autouse=True)
-def _few_samples(monkeypatch):
-    for name, value in QUICK.items():
-        monkeypatch.setattr(audit, name, value)
+def _few_images(monkeypatch):
+    monkeypatch.setattr(audit, "IMAGES", 10)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def run(toy_run, tmp_path_factory):
 
 def test_the_audit_of_a_run(run, data, judge):
     told = []
-    found = evaluation.evaluate(run, data, judge, with_audit=True, tell=told.append)
+    found = evaluation.evaluate(run, data, judge, **QUICK, tell=told.append)
     assert found == run.evaluation
     assert len(told) == 4
     audited = found["audit"]
@@ -43,14 +42,18 @@ def test_the_audit_of_a_run(run, data, judge):
     def never(*args, **options):
         pytest.fail("done again")
 
-    assert evaluation.evaluate(run, data, judge, with_audit=True, tell=never) == found
+    assert evaluation.evaluate(run, data, judge, **QUICK, tell=never) == found
     assert "audit" in evaluation.evaluate(run, data, judge)  # it isn't lost by asking for less
-    again = evaluation.evaluate(run, data, judge, overwrite=True, with_audit=True)
+    again = evaluation.evaluate(run, data, judge, overwrite=True, **QUICK)
     assert again == found  # and repeats
+    fewer = evaluation.evaluate(run, data, judge, with_audit=True, samples=20)
+    assert fewer["audit"]["likelihood"]["samples"] == 20
+    with pytest.raises(InputError, match="at least 2"):
+        evaluation.evaluate(run, data, judge, with_audit=True, samples=1)
 
 
 def test_rate_and_likelihood_are_of_the_same_images(run, data, judge):
-    audited = evaluation.evaluate(run, data, judge, with_audit=True)["audit"]
+    audited = evaluation.evaluate(run, data, judge, **QUICK)["audit"]
     rate, likelihood = audited["rate"], audited["likelihood"]
     assert "binarised" in likelihood["of"] == rate["of"]
     assert rate["total"] == pytest.approx(-likelihood["elbo"])
@@ -65,7 +68,7 @@ def test_the_likelihood_of_a_model_by_brute_force(run, data):
     import keras
 
     vae = keras.models.load_model(run.model_path)
-    described, _ = audit._likelihood(vae, data, seed=3)
+    described, _ = audit._likelihood(vae, data, seed=3, samples=40)
     chosen = np.sort(np.random.default_rng([3, 6]).permutation(len(data.x_test))[:10])
     x = datasets.binarize(data.x_test[chosen], 3)
     grid = np.linspace(-7, 7, 141)
@@ -79,7 +82,7 @@ def test_the_likelihood_of_a_model_by_brute_force(run, data):
 
 
 def test_pictures_of_an_audit(run, data, judge):
-    evaluation.evaluate(run, data, judge, with_audit=True)
+    evaluation.evaluate(run, data, judge, **QUICK)
     drawn = gallery.audit(run)
     assert [path.name for path in drawn] == ["aggregate.png", "samplers.png"]
     assert {path.name for path in drawn} <= {path.name for path in gallery.draw(run, video=False)}
@@ -89,7 +92,7 @@ def test_pictures_of_an_audit(run, data, judge):
 def test_other_posteriors(npz, tmp_path, judge, data, posterior):
     config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior=posterior, record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)
-    found = evaluation.evaluate(run, data, judge, with_audit=True)["audit"]
+    found = evaluation.evaluate(run, data, judge, **QUICK)["audit"]
     if posterior == "none":
         assert [found[name] for name in ("encodings", "own_typicality", "rate", "likelihood")] == [None] * 4
         assert [path.name for path in gallery.audit(run)] == ["samplers.png"]
@@ -103,7 +106,7 @@ def test_other_posteriors(npz, tmp_path, judge, data, posterior):
 def test_a_latent_map_and_a_likelihood_of_grey_values(npz, tmp_path, data):
     config = Config("c4-4x4x2", dataset=str(npz), epochs=1, batch_size=40, likelihood="gaussian", record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)
-    found = evaluation.evaluate(run, data, with_audit=True)["audit"]
+    found = evaluation.evaluate(run, data, **QUICK)["audit"]
     assert found["likelihood"]["of"] == "test images"
     assert found["rate"]["bits_per_pixel"] is None
     assert found["samplers"]["scores"] == {}  # nobody judged
@@ -122,7 +125,7 @@ def test_a_model_that_was_trained_elsewhere(toy_run, data, tmp_path, npz):
     with pytest.raises(InputError, match="expected"):
         experiment.adopt(model, data, tmp_path / "run", seed=1)  # another run is there
     experiment.adopt(model, data, tmp_path / "run", seed=1, overwrite=True)
-    evaluation.evaluate(run, data, with_audit=True)
+    evaluation.evaluate(run, data, **QUICK)
 
     import keras
 

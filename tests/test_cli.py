@@ -179,14 +179,13 @@ def test_results_name_what_was_measured(capsys, toy_run):
 
 
 def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
-    from keras_vae import audit, features
+    from keras_vae import features
 
     shutil.copytree(toy_run.path, tmp_path / "run")
-    monkeypatch.setattr(audit, "SAMPLES", 30)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(features, "EPOCHS", 1)
     monkeypatch.setenv("COLUMNS", "200")
-    assert run(monkeypatch, "evaluate", tmp_path / "run") == 0
+    assert run(monkeypatch, "evaluate", tmp_path / "run", "--samples", 30) == 0
     said = capsys.readouterr().out
     assert "lost when replaced" in said
     assert "40 samples" in said
