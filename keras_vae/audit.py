@@ -175,7 +175,7 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
         "deviation": float(np.abs(away).mean()),
         "expected": diagnostics.expected_deviation(n),
         "relative": float(np.median(np.abs(away) / np.abs(entropy))),
-        "literal": float(np.median(np.abs(np.expm1(-n * away)))),
+        "literal": float(np.quantile(np.abs(np.expm1(np.minimum(-n * away, 700))), 0.75)),
         "entropy": float(entropy.mean()),
     }
 

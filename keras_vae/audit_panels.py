@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from keras_vae import figures
@@ -129,7 +130,7 @@ def densities(runs: Runs) -> Figure:
         p = stats.norm.pdf(side)[:, None] * stats.norm.pdf(side)
         for ax, density, title in ((row[1], q, "q(z)"), (row[2], p, "N(0, I)")):
             picture = ax.imshow(
-                density, origin="lower", extent=(-limit, limit) * 2, cmap="magma_r", vmin=0, vmax=2 * p.max()
+                density, origin="lower", extent=(-limit, limit) * 2, cmap="BuPu", vmin=0, vmax=2 * p.max()
             )
             ax.set_title(title, fontweight="normal", fontsize=10)
             ax.set(xlabel="latent unit 0", xticks=row[0].get_xticks(), yticks=[])
@@ -150,7 +151,7 @@ def typical_densities(runs: Runs) -> Figure:
     titles = {
         "deviation": "|−log q/n − h|, nats a unit:\nan identity of all Gaussians",
         "relative": "the same relative to |h|:\ndepends on σ, infinite at σ² = 0.0585",
-        "literal": "|q / e^(−nh) − 1|, the density itself:\ndoes not settle",
+        "literal": "|q / e^(−nh) − 1|, upper quartile:\nthe density itself does not settle",
     }
     figure = Figure(figsize=(13, 4), layout="constrained")
     for ax, (key, heading) in zip(figure.subplots(1, 3), titles.items(), strict=True):
@@ -161,7 +162,7 @@ def typical_densities(runs: Runs) -> Figure:
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.set_xticks(units, [str(d) for d in units])
-        ax.minorticks_off()
+        ax.xaxis.set_minor_locator(NullLocator())
         ax.set(xlabel="latent units n")
         ax.set_title(heading, fontweight="normal", fontsize=10)
         ax.grid(axis="y")

@@ -74,7 +74,7 @@ def tables(results: Results) -> list[ReportTable]:
         "mean deviation, nats a unit",
         "of any Gaussian, exactly",
         "relative to |h|",
-        "literal |f/f_typical − 1|",
+        "|f/f_typical − 1|, upper quartile",
     ]
     rows = [
         [str(d), *(number(results.values(name(d), f"|−log q/n − h|, {key}").mean()) for key in
