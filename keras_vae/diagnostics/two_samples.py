@@ -33,7 +33,8 @@ class Separation(NamedTuple):
 def classifier_auc(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Separation:
     """Trains trees on samples of q(z) and of N(0, I), with ‖z‖ beside the units, in five folds.
 
-    Extremely randomised ones (Geurts et al. 2006). All samples of an image are in one fold: a tree that remembers where an image's posterior lies gains nothing.
+    They are extremely randomised ones (Geurts et al. 2006). All samples of an image are in one fold: a tree that
+    remembers where an image's posterior lies gains nothing.
 
     Args:
         mean: posterior means `(n, units…)`.
