@@ -27,7 +27,7 @@ def to_scale(runs: Runs) -> Figure:
     spread out, since those of many dimensions don't fit into a plane. The lower row magnifies where the mass of both
     is: one coordinate along μ, and the distance from that axis.
     """
-    figure = Figure(figsize=(3.3 * len(runs), 5.6), layout="constrained")
+    figure = Figure(figsize=(3.3 * len(runs), 5.0), layout="constrained")
     axes = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.1, 1))
     farthest = max(run.bubbles["codes"]["norm"] for run in runs.values())
     for (name, run), above, below in zip(runs.items(), *axes, strict=True):
@@ -36,11 +36,16 @@ def to_scale(runs: Runs) -> Figure:
         _rings(above, d, np.quantile(norms, (np.arange(SHOWN) + 0.5) / SHOWN))
         above.set_title(f"{name}\n√d = {number(math.sqrt(d))}, ‖μ‖ = {number(norm)}", fontsize=10)
         _along_the_mean(below, d, norm, farthest)
-        share = number(100 * found["overlap"]["one"]["median"])
-        below.set_title(f"overlap 2Φ(−‖μ‖/2) = {share} %", fontsize=10, fontweight="normal")
+        share = _share(found["overlap"]["one"]["median"])
+        below.set_title(f"overlap 2Φ(−‖μ‖/2) = {share}", fontsize=10, fontweight="normal")
     axes[1, 0].set_ylabel("distance from that axis, less √d")
     figure.supxlabel("below: coordinate along μ (red: the prior, dark: the bubble of a median image)", fontsize=9)
     return figure
+
+
+def _share(value: float) -> str:
+    """A share in per cent, or a tiny one as a power of ten."""
+    return f"{number(100 * value)} %" if value > 1e-6 else f"$10^{{{round(math.log10(value))}}}$"
 
 
 def _rings(ax, d: int, norms: np.ndarray) -> None:
@@ -76,7 +81,7 @@ def _along_the_mean(ax, d: int, norm: float, farthest: float) -> None:
 @figures.style()
 def overlaps(runs: Runs) -> Figure:
     """How much of the prior the bubbles share: by dimension, and by the number of bubbles in the mixture."""
-    figure = Figure(figsize=(13, 5), layout="constrained")
+    figure = Figure(figsize=(13, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _by_dimension(left, {name: run.bubbles for name, run in runs.items()})
     for (name, run), color in zip(runs.items(), figures.label_colors(np.arange(len(runs)), len(runs)), strict=True):
@@ -86,7 +91,8 @@ def overlaps(runs: Runs) -> Figure:
             overlap = np.maximum(arrays[f"mixture_{kind}"][:, 0], LEAST)
             right.plot(arrays["sizes"], overlap, color=color, linestyle=dash, label=label)
     right.set(xscale="log", yscale="log", ylim=(LEAST, 1.3), xlabel="training bubbles in the mixture")
-    right.legend(title="posteriors N(μ, σ²); dashed: N(μ, I)", loc="lower right")
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 3, "fontsize": 8}
+    right.legend(title="posteriors N(μ, σ²); dashed: N(μ, I)", **below)
     for ax in (left, right):
         ax.grid(axis="y")
     return figure
@@ -123,7 +129,7 @@ def _by_dimension(ax, found: dict[str, dict]) -> None:
     ax.text(0.99, 0.01, "on the lower edge: less", transform=ax.transAxes, ha="right", fontsize=8, color=QUIET)
     ax.set_xticks(d, [f"{units:,}" for units in d])
     ax.minorticks_off()
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=8)
 
 
 def _of_all_bubbles(found: dict, kind: str) -> dict:
@@ -147,11 +153,12 @@ def codes(runs: Runs) -> Figure:
             arrays = run.arrays("bubbles")
             edges, counts = arrays[f"{quantity}_edges"], arrays[f"{quantity}_counts"]
             density = counts / counts.sum() / np.diff(edges)
-            ax.stairs(np.where(counts > 0, density, np.nan), edges, label=name, linewidth=1.5)
+            # A line through the bins' centres: a staircase of empty ones would fall to the bottom again and again.
+            ax.plot(0.5 * (edges[1:] + edges[:-1]), np.where(counts > 0, density, np.nan), label=name, linewidth=1.5)
         ax.set_yscale("log")
         ax.set_title(title, fontweight="normal", fontsize=10)
         ax.grid(axis="y")
-    ax.legend(loc="upper left")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(runs))
     return figure
 
 
