@@ -129,8 +129,8 @@ def test_pictures_of_bubbles(run, data, judge):
     assert "squares: b" in labels  # a second run of as many units
     assert labels[0].startswith("one bubble")
     counts = run.arrays("bubbles")["std_counts"]
-    stairs = bubble_panels.codes(runs).get_axes()[1].patches[0]
-    assert np.nanargmax(stairs.get_data().values) == counts.argmax()
+    line = bubble_panels.codes(runs).get_axes()[1].lines[0]
+    assert np.nanargmax(line.get_ydata()) == counts.argmax()
     assert len(bubble_panels.radii({"a": run}).get_axes()) == 1
     first = bubble_panels.images(runs).get_axes()[0].images[0].get_array()
     np.testing.assert_allclose(first[:8, :8], run.arrays("bubbles")["images_original"][0])
