@@ -15,15 +15,16 @@ from keras_vae.features import Judge
 VERSION = 1
 SAMPLES = 1000  # of an importance-weighted estimate, by default
 IMAGES = 500  # whose likelihood is estimated
+CHOICE = 0  # seed of which they are
 MOST_NUMBERS = 2**30  # images × samples × units of it
 AT_ONCE = 5000  # pairs of image and point that are decoded at once
 MOST_FITTED = 2048  # units, above which no mixture is fitted
+MOST_CODES, MOST_BYTES = 10_000, 64e6  # training images that one is fitted to, and what their means may take
 NEAR = 0.5  # standard deviation of the neighbourhood of an image that is drawn from
 SHOWN = 100  # images of each sampler
 SHOWN_UNITS = 6  # whose marginals are drawn
 CURVE = 400  # points of a drawn marginal
 SIDE = 160  # of a drawn density of two units
-TYPICAL = ("deviation", "expected", "relative", "literal")
 SOURCES = {
     "prior": "N(0, I)",
     "moment_matched": "one Gaussian",
@@ -65,56 +66,60 @@ def audit(
         is of. All four are None without a density.
         `samplers`: scores of images by where z was drawn from, and what it takes to read them.
     """
-    result = {"version": VERSION, "samples": samples}
+    result = {"version": VERSION, "samples": samples, "judge": judge and judge.identity}
     result |= dict.fromkeys(("encodings", "own_typicality", "rate", "likelihood"))
     arrays = {}
     if vae.has_density:
         tell("Comparing the aggregate posterior with the prior")
-        found = diagnostics.audit(mean, log_var, seed)
+        flat = diagnostics.flat_encodings(mean, log_var)
+        found = diagnostics.audit(*flat, seed)
         result["encodings"] = found.as_dict()
-        arrays |= _drawn_marginals(mean, log_var, found) | _drawn_radii(mean, log_var, seed)
-        arrays |= _drawn_density(mean, log_var)
-        result["own_typicality"] = _own_typicality(mean, log_var, seed)
+        arrays |= _drawn_marginals(*flat, found) | _drawn_radii(*flat, seed) | _drawn_density(*flat)
+        result["own_typicality"] = _own_typicality(*flat, seed)
         tell("Estimating the likelihood of test images")
         result["likelihood"], result["rate"] = _likelihood(vae, data, seed, samples)
     tell("Drawing from the samplers")
-    result["samplers"], images = _samplers(vae, data, mean, log_var, judge, seed)
+    result["samplers"], images = _samplers(vae, data, judge, seed)
     return result, arrays | images
 
 
 def measures(found: dict) -> dict[str, float]:
-    """The numbers of an audit by name, for a study; NaN for ends that a saturated result doesn't have."""
+    """The numbers of an audit by name, for a study; without an upper end of KL where the result is saturated."""
     row = {}
     if found["encodings"]:
         encodings = found["encodings"]
         divergence, radius, units = (encodings[name] for name in ("divergence", "radii", "marginals"))
+        active = np.array(encodings["active"])
         low, high = divergence["interval"]
-        ends = (math.nan, math.nan) if divergence["saturated"] else (low, high)
-        active, variance = max(encodings["n_active"], 1), np.array(units["variance"])
-        alone = np.array([math.nan if value is None else value for value in units["kl"]])
+        alone, variance = (np.array(units[name], "float64") for name in ("kl", "variance"))  # None becomes NaN
         row = {
-            "KL(q(z) ‖ p)": 0.5 * sum(ends),
-            "KL(q(z) ‖ p), low": ends[0],
-            "KL(q(z) ‖ p), high": ends[1],
-            "KL(q(z) ‖ p) per active unit": 0.5 * sum(ends) / active,
-            "KL(q(z) ‖ p) per active unit, low": ends[0] / active,
-            "KL(q(z) ‖ p) per active unit, high": ends[1] / active,
-            "KL(q(z) ‖ p) at least": low,
+            "KL(q(z) ‖ p), low": low,
+            "KL(q(z) ‖ p) per active unit, low": low / max(active.sum(), 1),
             "I(x; z) at least": max(divergence["mean_kl"] - high, 0.0),
             "saturated": float(divergence["saturated"]),
-            "KL of units alone": alone.sum(),
-            "KL of a unit alone": alone.mean(),
-            "variance of a unit under q(z)": variance.mean(),
-            "largest variance of a unit": variance.max(),
+            "KL of units alone": float(alone.sum()),
             "‖z‖ / that of the prior": radius["mean"] / radius["prior_mean"],
             "typical under the prior": radius["typical"],
+            "further out than 97.5 % of the prior": radius["outside"],
             "MMD²": encodings["mmd"]["value"],
-            "AUC": encodings["separation"]["auc"],
-            **{f"|−log q/n − h|, {name}": found["own_typicality"][name] for name in TYPICAL},
+            "|−log q/n − h| relative to |h|": found["own_typicality"]["relative"],
+            "|q / e^(−nh) − 1|": found["own_typicality"]["literal"],
             "log p(x)": found["likelihood"]["value"],
             "log p(x) less the ELBO": found["likelihood"]["gap"],
-            "share with Pareto k > 0.7": found["likelihood"]["unreliable"],
         }
+        if not divergence["saturated"]:
+            row["KL(q(z) ‖ p), high"] = high
+            row["KL(q(z) ‖ p) per active unit, high"] = high / max(active.sum(), 1)
+            row["KL(q(z) ‖ p)"] = 0.5 * (low + high)
+            row["KL(q(z) ‖ p) per active unit"] = 0.5 * (low + high) / max(active.sum(), 1)
+        if active.any():
+            row["KL of an active unit alone"] = float(alone[active].mean())
+            row["variance of an active unit"] = float(variance[active].mean())
+        if encodings["separation"]:
+            row["AUC"] = encodings["separation"]["auc"]
+        if found["likelihood"]["unreliable"] is not None:
+            row["share with Pareto k > 0.7"] = found["likelihood"]["unreliable"]
+        row = {name: value for name, value in row.items() if math.isfinite(value)}
     scores = found["samplers"]["scores"]
     for source, name in SOURCES.items():
         if source in scores:
@@ -130,22 +135,21 @@ def measures(found: dict) -> dict[str, float]:
 
 def _drawn_marginals(mean: np.ndarray, log_var: np.ndarray, found: diagnostics.Audit) -> dict[str, np.ndarray]:
     """Densities of the units whose marginals are furthest from N(0, 1), on a few points each."""
-    mean = geometry.flat(mean)
-    std = np.exp(0.5 * np.broadcast_to(geometry.flat(log_var), mean.shape))
+    std = np.exp(0.5 * log_var)
     furthest = np.argsort(-np.nan_to_num(found.marginals.kl), kind="stable")[:SHOWN_UNITS]
     grid = np.linspace(-5, 5, CURVE)
     densities = []
     for unit in furthest:
-        points, density = diagnostics.marginal_density(mean[:, unit].astype("float64"), std[:, unit].astype("float64"))
+        points, density = diagnostics.marginal_density(mean[:, unit], std[:, unit])
         densities.append(np.interp(grid, points, density, 0, 0) if len(points) else np.full(CURVE, np.nan))
     return {"marginal_units": furthest, "marginal_grid": grid, "marginals": np.array(densities)}
 
 
 def _drawn_density(mean: np.ndarray, log_var: np.ndarray) -> dict[str, np.ndarray]:
     """q(z) of two units on a square grid, relative to nothing: a density."""
-    if math.prod(mean.shape[1:]) != 2:
+    if mean.shape[1] != 2:
         return {}
-    limit = max(3.0, geometry.scatter_limit(geometry.flat(mean)))
+    limit = max(3.0, geometry.scatter_limit(mean))
     side = np.linspace(-limit, limit, SIDE)
     z = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     mixture = diagnostics.MixtureRatio(z)
@@ -156,17 +160,11 @@ def _drawn_density(mean: np.ndarray, log_var: np.ndarray) -> dict[str, np.ndarra
 
 
 def _drawn_radii(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    z = samplers.neighbourhood(mean, np.exp(0.5 * log_var), seed)
-    return {
-        "radii": np.linalg.norm(geometry.flat(z), axis=1),
-        "radii_of_means": np.linalg.norm(geometry.flat(mean), axis=1),
-    }
+    return {"radii": np.linalg.norm(samplers.neighbourhood(mean, np.exp(0.5 * log_var), seed), axis=1)}
 
 
 def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
     """Figure 3 of "Why Bigger is Not Better", from a draw of each image's posterior: see `diagnostics.typicality`."""
-    mean = geometry.flat(mean)
-    log_var = np.broadcast_to(geometry.flat(log_var), mean.shape).astype("float64")
     squares = np.square(np.random.default_rng([seed, 5]).standard_normal(mean.shape)).sum(axis=1)
     n = mean.shape[1]
     away = (squares / n - 1) / 2
@@ -186,13 +184,17 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
 def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
     """Importance-weighted log p(x) of some test images, and the rate of the same; binary ones where it must be."""
     keras = startup.import_keras()
+    from keras_vae import likelihoods
+
     units = math.prod(vae.latent_shape)
     n = int(np.clip(MOST_NUMBERS // (samples * units), 2, min(IMAGES, len(data.x_test))))
-    x = data.x_test[np.sort(np.random.default_rng([seed, 6]).permutation(len(data.x_test))[:n])]
-    binary = bool(((x == 0) | (x == 1)).all())
-    binarized = type(vae.likelihood).__name__ == "Bernoulli" and not binary
+    # The same images, binarised alike, for every model of the data.
+    x = data.x_test[np.sort(np.random.default_rng(CHOICE).permutation(len(data.x_test))[:n])]
+    counts = isinstance(vae.likelihood, likelihoods.Bernoulli)
+    binary = counts and bool(((x == 0) | (x == 1)).all())
+    binarized = counts and not binary
     if binarized:
-        x = datasets.binarize(x, seed)
+        x = datasets.binarize(x)
     mean, log_var = vae.encode(x, batch_size=memory.images_within(units, 1000))
 
     def log_likelihood(images, z):
@@ -205,7 +207,11 @@ def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[d
     # The mean log weight is the ELBO: what isn't KL of it is reconstruction.
     elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl
     rate = diagnostics.rate(mean, log_var, -elbo - kl)
-    of = "binarised test images (each pixel 1 with its grey value as probability)" if binarized else "test images"
+    of = (
+        "binarised test images (each pixel 1 with its grey value as probability, seed 0)"
+        if binarized
+        else "test images"
+    )
     described = {
         "of": of,
         "images": n,
@@ -222,20 +228,24 @@ def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[d
 # -- samplers ------------------------------------------------------------------------------------------------------
 
 
-def _samplers(vae, data, mean, log_var, judge: Judge | None, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
+def _samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
     """Images by where z is drawn from, all interchangeable; how good they are, and how much the mixture remembers."""
     n = judge.n if judge else SHOWN
+    units = math.prod(vae.latent_shape)
+    # What is fitted is fitted to training images: samples are scored against test images.
+    few = memory.images_within(units, min(len(data.x_train), MOST_CODES), MOST_BYTES)
+    known = np.random.default_rng([seed, 10]).permutation(len(data.x_train))[:few]
+    mean, log_var = vae.encode(data.x_train[known], batch_size=memory.images_within(units, 1000))
     draws = {
         "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
         "moment_matched": lambda n, rng: samplers.moment_matched(n, mean, log_var, rng),
     }
-    if math.prod(vae.latent_shape) <= MOST_FITTED:
+    if units <= MOST_FITTED and few > 1:
         draws["gaussian_mixture"] = lambda n, rng: samplers.gaussian_mixture(n, mean, log_var, seed=rng)
     scores, images = {}, {}
     for name, draw in draws.items():
-        rng = np.random.default_rng([seed, 7])
-        parts = memory.parts(n, math.prod(vae.latent_shape))
-        images[name] = np.concatenate([vae.decode(draw(part, rng)) for part in parts])
+        rng = np.random.default_rng(seed)
+        images[name] = np.concatenate([vae.decode(draw(part, rng)) for part in memory.parts(n, units)])
     # These two need images to draw around: the mixture is of training images, whose places it could have remembered.
     source = np.random.default_rng([seed, 8]).permutation(len(data.x_train))[:n]
     images["aggregate_posterior"] = _around(vae, data.x_train[source], seed)

@@ -19,7 +19,7 @@ COLORS = ("#1f6fb4", "#d1495b", "#3f9a6b", "#8b62b5")
 SAMPLERS = {  # for titles
     "prior": "N(0, I)",
     "moment_matched": "a Gaussian like the codes",
-    "gaussian_mixture": "a fitted mixture of 20 Gaussians",
+    "gaussian_mixture": "a fitted mixture of Gaussians",
     "aggregate_posterior": "the mixture of posteriors",
     "neighbourhood": "N(μ(x), ¼ I)",
 }
@@ -89,12 +89,17 @@ def _curve(ax, likelihood: dict) -> None:
     ax.set_xscale("log")
     ax.set(xlabel="samples K", ylabel="nats per image")
     ax.set_title(
-        f"log p̂(x) of {likelihood['images']} test images; K = 1 is the ELBO\n"
-        f"{number(100 * likelihood['unreliable'])} % of images have Pareto k̂ > 0.7",
+        f"log p̂(x) of {likelihood['images']} test images; K = 1 is the ELBO\n" + _trust(likelihood["unreliable"]),
         fontweight="normal",
         fontsize=10,
     )
     ax.grid(axis="y")
+
+
+def _trust(unreliable: float | None) -> str:
+    if unreliable is None:
+        return "too few samples for Pareto's k̂"
+    return f"{number(100 * unreliable)} % of images have Pareto k̂ > 0.7"
 
 
 @figures.style()
@@ -150,7 +155,7 @@ def typical_densities(runs: Runs) -> Figure:
     expected = typicality(units=tuple(np.unique(np.geomspace(units[0], units[-1], 12).astype(int)).tolist()))
     titles = {
         "deviation": "|−log q/n − h|, nats a unit:\nan identity of all Gaussians",
-        "relative": "the same relative to |h|:\ndepends on σ, infinite at σ² = 0.0585",
+        "relative": "the same relative to |h|, median:\ndepends on σ, infinite at σ² = 0.0585",
         "literal": "|q / e^(−nh) − 1|, upper quartile:\nthe density itself does not settle",
     }
     figure = Figure(figsize=(13, 4), layout="constrained")
@@ -190,9 +195,7 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
             ax.plot(units, values, color=color, linewidth=1.5, label=name)
             for d, found in by_units.items():
                 ax.plot(np.full(len(found[quantity]), d), found[quantity], "o", color=color, markersize=3.5)
-                if f"{quantity}, low" in found:
-                    ends = np.min(found[f"{quantity}, low"]), np.max(found[f"{quantity}, high"])
-                    ax.plot([d, d], ends, color=color, linewidth=4, alpha=0.25)
+                _bar(ax, d, found, quantity, color)
         ax.set_xscale("log", base=2)
         ax.set_xticks(sorted({d for by_units in series.values() for d in by_units}))
         ax.xaxis.set_major_formatter("{x:.0f}")
@@ -203,3 +206,14 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
     for ax in axes[len(quantities) :]:
         ax.set_axis_off()
     return figure
+
+
+def _bar(ax, d: int, found: Mapping[str, np.ndarray], quantity: str, color: str) -> None:
+    """Between the ends of a quantity, where it has some; an arrow upwards where the upper one isn't known."""
+    if f"{quantity}, low" not in found:
+        return
+    low, high = np.min(found[f"{quantity}, low"]), np.max(found[f"{quantity}, high"])
+    if np.isnan(high):
+        ax.plot(d, low, "^", color=color, markersize=6, fillstyle="none")
+    else:
+        ax.plot([d, d], [low, high], color=color, linewidth=4, alpha=0.25)

@@ -113,7 +113,7 @@ def evaluate(
     from keras_vae.runs import Run
 
     if run.suffix == ".keras":
-        opened, data = _adopted(run, dataset, out)
+        opened, data = _adopted(run, dataset, out, overwrite)
     elif dataset is None and out is None:
         opened = Run.open(run)
         _ = opened.metrics  # refuses an unfinished run before anything is loaded
@@ -132,7 +132,7 @@ def evaluate(
         print(path)
 
 
-def _adopted(model: Path, dataset: str | None, out: Path | None):
+def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool):
     """A run folder of a model that was trained elsewhere, and its data."""
     from keras_vae import datasets, experiment, gallery
     from keras_vae.errors import InputError
@@ -140,7 +140,7 @@ def _adopted(model: Path, dataset: str | None, out: Path | None):
     if dataset is None:
         raise InputError(f"dataset: expected the images that {model} was trained on; add --dataset.")
     data = datasets.load(dataset)
-    run = experiment.adopt(model, data, out or Path("runs") / model.stem)
+    run = experiment.adopt(model, data, out or Path("runs") / model.stem, overwrite=overwrite)
     for path in gallery.draw(run):
         print(path)
     return run, data
@@ -201,8 +201,13 @@ def _audit_tables(audit: dict | None) -> list[tuple[str, list[str], list[list[st
             ["  bias, estimated", tables.number(likelihood["bias"])],
             ["  error over images", tables.number(likelihood["image_error"])],
             ["  effective samples, median", tables.number(likelihood["effective"])],
+            ["  share of images with Pareto k̂ > 0.5", tables.number(likelihood["infinite_variance"])],
             ["  share of images with Pareto k̂ > 0.7", tables.number(likelihood["unreliable"])],
         ]
+        if likelihood["infinite_variance"] is None:
+            rows.append(["  too few samples to tell whether to trust them", ""])
+        elif likelihood["infinite_variance"] > MANY:
+            rows.append(["  weights may have no variance: error and bias say little", ""])
         shown.append((f"nats per image, of {likelihood['images']} {likelihood['of']}", ["", "measured"], rows))
     scores = audit["samplers"]["scores"]
     if scores:
@@ -234,6 +239,7 @@ SCORES = {
     "entropy of its prediction, nats": "entropy",
     "balance of the classes": "balance",
 }
+MANY = 0.1  # share of images
 SHORT = ["Fréchet distance", "precision", "recall", "confidence", "entropy", "balance"]
 
 

@@ -65,7 +65,7 @@ def evaluate(
     _ = run.metrics  # refuses an unfinished run
     path = run.path / "evaluation.json"
     result = None if overwrite or not path.is_file() else _still_valid(run.evaluation, judge)
-    if result is not None and (not with_audit or _is_audited(result, samples)):
+    if result is not None and (not with_audit or _is_audited(result, judge, samples)):
         return result
     if samples < 2:
         raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
@@ -79,16 +79,18 @@ def evaluate(
     if result is None:
         tell("Evaluating units, codes and samples")
         result = _evaluated(run, vae, data, judge, mean, log_var, seed)
+        run.write_json("evaluation.json", result)  # which an audit that is refused or stopped doesn't take along
     if with_audit:
         result["audit"], arrays = audit.audit(vae, data, mean, log_var, judge, seed, samples, tell)
         run.write_arrays("audit", **arrays)
-    run.write_json("evaluation.json", result)
+        run.write_json("evaluation.json", result)
     return result
 
 
-def _is_audited(found: dict, samples: int) -> bool:
+def _is_audited(found: dict, judge: Judge | None, samples: int) -> bool:
     audited = found.get("audit", {})
-    return (audited.get("version"), audited.get("samples")) == (audit.VERSION, samples)
+    same_judge = judge is None or audited.get("judge") == judge.identity
+    return same_judge and (audited.get("version"), audited.get("samples")) == (audit.VERSION, samples)
 
 
 def _still_valid(found: dict, judge: Judge | None) -> dict | None:

@@ -213,10 +213,12 @@ CLAIM_HEAD = ["the source says", "measured", "95 % interval", "would hold", "ver
 def _measured(judged: dict) -> tuple[str, str, str]:
     """What was measured, its interval, and where the claim would hold, for people."""
     region = _region(*judged["expected"])
-    if judged["estimate"] is None:
-        return f"{judged['measured']} was not measured", ABSENT, region
-    interval = ABSENT if judged["low"] is None else f"{number(judged['low'])} … {number(judged['high'])}"
+    low, high = judged["low"], judged["high"]
+    ends = [ABSENT if end is None else number(end) for end in (low, high)]
+    interval = ABSENT if low is None and high is None else " … ".join(ends)
     note = f" ({judged['note']})" if judged["note"] else ""
+    if judged["estimate"] is None:
+        return f"{judged['measured']}{note or ' was not measured'}", interval, region
     return f"{judged['measured']} = {number(judged['estimate'])}{note}", interval, region
 
 

@@ -1,13 +1,11 @@
 """Where latent points may be drawn from: the prior, a Gaussian like the codes, their mixture, around an image's."""
 
-import warnings
-
 import numpy as np
 
+from keras_vae.diagnostics import fit_mixture
 from keras_vae.errors import InputError
 
 MOST_FITTED = 10_000  # codes that a mixture is fitted to
-MOST_FULL = 64  # units, above which a fitted mixture has diagonal covariances
 MANY_UNITS = 512  # for which no matrix of units × units is built any more
 Seed = int | np.random.Generator | None  # a generator goes on from where it is
 
@@ -85,31 +83,19 @@ def gaussian_mixture(
 
     Args:
         n, mean, log_var, seed: as in `moment_matched`.
-        components: of the mixture, with full covariances up to 64 units, diagonal ones above; fewer for few images.
+        components: of the mixture, at most: see `diagnostics.fit_mixture`.
 
     Returns:
         `(n, units…)` float32.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-    from threadpoolctl import threadpool_limits
-
     rng = np.random.default_rng(seed)
     codes = _flat(mean)
+    if len(codes) < 2:
+        raise InputError(f"mean: expected codes of at least two images to fit a mixture to; received {len(codes)}.")
     if log_var is not None:
         log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
         codes = codes + np.exp(0.5 * log_var) * rng.standard_normal(codes.shape)
-    codes = rng.permutation(codes)[:MOST_FITTED]
-    mixture = GaussianMixture(
-        max(1, min(components, len(codes) // 10)),
-        covariance_type="full" if codes.shape[1] <= MOST_FULL else "diag",
-        random_state=int(rng.integers(2**31)),
-        max_iter=50,
-    )
-    # Draws need no fit that has converged to the last digit; its many small products are slower on several threads.
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(codes)
+    mixture = fit_mixture(rng.permutation(codes)[:MOST_FITTED], components, int(rng.integers(2**31)))
     return rng.permutation(mixture.sample(n)[0]).reshape(n, *np.shape(mean)[1:]).astype("float32")
 
 

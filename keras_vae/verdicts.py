@@ -87,7 +87,7 @@ class Claim:
         return {
             "claim": self.words,
             "measured": self.formula(),
-            **{name: None if math.isnan(value) else value for name, value in interval._asdict().items()},
+            **{name: value if math.isfinite(value) else None for name, value in interval._asdict().items()},
             "expected": [None if math.isinf(bound) else bound for bound in self.region],
             "verdict": verdict(interval, self.region),
             "note": self.note(values),
@@ -175,6 +175,10 @@ class Bracket(Claim):
 class Gap(Claim):
     """About the difference of two configurations in a quantity that is known to lie between two measures.
 
+    For each seed the difference lies between the first's low less the second's high, and the first's high less the
+    second's low; the interval reaches from the lower limit of the one's mean to the upper limit of the other's. An
+    end that wasn't measured for some seed leaves its side open.
+
     Attributes:
         measure, low, high: as in `Bracket`.
         of: the two configurations, the first less the second.
@@ -185,9 +189,19 @@ class Gap(Claim):
     of: tuple[str, str]
 
     def interval(self, values: Values) -> Interval:
-        first, second = (Bracket("", self.measure, self.region, self.low, self.high, name) for name in self.of)
-        a, b = first.interval(values), second.interval(values)
-        return Interval(a.estimate - b.estimate, a.low - b.high, a.high - b.low)
+        (estimate_a, low_a, high_a), (estimate_b, low_b, high_b) = (
+            [values(name, measure) for measure in (self.measure, self.low, self.high)] for name in self.of
+        )
+        if len(low_a) < 2:  # of how seeds differ nothing is known
+            return Interval(float((estimate_a - estimate_b).mean()), math.nan, math.nan)
+        least, most = low_a - high_b, high_a - low_b
+        low = -math.inf if np.isnan(least).any() else mean_interval(least).low
+        high = math.inf if np.isnan(most).any() else mean_interval(most).high
+        return Interval(float((estimate_a - estimate_b).mean()), low, high)
+
+    def note(self, values: Values) -> str:
+        open_ended = any(np.isnan(values(name, self.high)).any() for name in self.of)
+        return "an upper end is not known: saturated" if open_ended else ""
 
     def formula(self) -> str:
         return f"{self.measure}: {self.of[0]} − {self.of[1]}"

@@ -29,6 +29,8 @@ def test_the_audit_of_a_run(run, data, judge):
     found = evaluation.evaluate(run, data, judge, **QUICK, tell=told.append)
     assert found == run.evaluation
     assert len(told) == 4
+    low, _ = found["audit"]["encodings"]["divergence"]["interval"]
+    assert audit.measures(found["audit"])["KL(q(z) ‖ p), low"] == low
     audited = found["audit"]
     encodings = run.arrays("encodings")
     alone = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
@@ -36,7 +38,7 @@ def test_the_audit_of_a_run(run, data, judge):
     assert set(audited["samplers"]["scores"]) == {
         "prior", "moment_matched", "gaussian_mixture", "aggregate_posterior", "neighbourhood", "floor",
     }  # fmt: skip
-    # The same draws as the evaluation's: scored twice, but once only named the prior.
+    assert audited["samplers"]["scores"]["prior"] == found["samples"]["prior"]
     assert 0 <= audited["samplers"]["remembered"]["share"] <= 1
 
     def never(*args, **options):
@@ -69,8 +71,8 @@ def test_the_likelihood_of_a_model_by_brute_force(run, data):
 
     vae = keras.models.load_model(run.model_path)
     described, _ = audit._likelihood(vae, data, seed=3, samples=40)
-    chosen = np.sort(np.random.default_rng([3, 6]).permutation(len(data.x_test))[:10])
-    x = datasets.binarize(data.x_test[chosen], 3)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(data.x_test))[:10])
+    x = datasets.binarize(data.x_test[chosen])
     grid = np.linspace(-7, 7, 141)
     z = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2).astype("float32")
     p = np.clip(vae.decode(z).reshape(len(z), -1).astype("float64"), 1e-7, 1 - 1e-7)
@@ -86,6 +88,18 @@ def test_pictures_of_an_audit(run, data, judge):
     drawn = gallery.audit(run)
     assert [path.name for path in drawn] == ["aggregate.png", "samplers.png"]
     assert {path.name for path in drawn} <= {path.name for path in gallery.draw(run, video=False)}
+    evaluation.evaluate(run, data, judge, overwrite=True)  # without an audit: nothing of the old one is drawn
+    assert gallery.audit(run) == []
+    unjudged = evaluation.evaluate(run, data, overwrite=True, **QUICK)
+    assert unjudged["audit"]["samplers"]["scores"] == {}
+    assert evaluation.evaluate(run, data, judge, **QUICK)["audit"]["samplers"]["scores"]
+
+
+def test_too_few_samples_to_trust_say_so(run, data):
+    found = evaluation.evaluate(run, data, overwrite=True, with_audit=True, samples=20)["audit"]
+    assert found["likelihood"]["unreliable"] is None
+    assert "share with Pareto k > 0.7" not in audit.measures(found)
+    gallery.audit(run)
 
 
 @pytest.mark.parametrize("posterior", ["none", "isotropic"])

@@ -196,6 +196,14 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     model = tmp_path / "run" / "model.keras"
     assert run(monkeypatch, "evaluate", model, "--dataset", npz, "--out", tmp_path / "new", "--no-audit") == 0
     assert "Pareto" not in capsys.readouterr().out
+    other = tmp_path / "model.keras"  # trained again
+    shutil.copy(toy_run.model_path, other)
+    assert run(monkeypatch, "evaluate", other, "--dataset", npz, "--out", tmp_path / "new", "--no-audit") == 0
+    other.write_bytes(model.read_bytes() + b" ")
+    assert run(monkeypatch, "evaluate", other, "--dataset", npz, "--out", tmp_path / "new", "--no-audit") == 2
+    assert "--overwrite" in capsys.readouterr().err
+    again = ("--no-audit", "--overwrite")
+    assert run(monkeypatch, "evaluate", other, "--dataset", npz, "--out", tmp_path / "new", *again) == 0
     assert run(monkeypatch, "evaluate", model) == 2
     assert "add --dataset" in capsys.readouterr().err
     assert run(monkeypatch, "evaluate", tmp_path / "run", "--dataset", npz) == 2

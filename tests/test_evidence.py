@@ -98,6 +98,9 @@ def test_too_narrow_a_posterior_is_warned_of():
     x = data(40)
     assert diagnostics.importance_weighted(weights(x, 1000, width=1 / 12)).infinite_variance > 0.9
     assert diagnostics.importance_weighted(weights(x, 1000, width=2.0)).infinite_variance < 0.1
+    few = diagnostics.importance_weighted(weights(x, 20, width=1 / 12))
+    assert few.infinite_variance is None
+    assert few.unreliable is None
     equal = diagnostics.importance_weighted(np.full((5, 100), -3.0))
     assert (equal.value, equal.error, equal.bias, equal.effective) == pytest.approx((-3, 0, 0, 100))
     assert equal.infinite_variance == 0

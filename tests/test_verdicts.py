@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from keras_vae import verdicts
-from keras_vae.verdicts import FAILS, HOLDS, UNDECIDED, Bracket, Exactly, Interval, Mean, Ratio, Share, Spread
+from keras_vae.verdicts import FAILS, HOLDS, UNDECIDED, Bracket, Exactly, Gap, Interval, Mean, Ratio, Share, Spread
 
 INF = math.inf
 
@@ -145,3 +145,39 @@ def test_a_bracket_decides_where_both_of_its_ends_agree(low, high, expected):
     assert (judged["low"], judged["high"]) == (min(low), max(high))
     one = {key: values[:1] for key, values in table.items()}
     assert claim.judge(values_of(one))["verdict"] == UNDECIDED
+
+
+GAP = Gap("", "m", (-INF, 0), "m, low", "m, high", ("a", "b"))
+
+
+def bracketed(a, b, width=0.1):
+    """Values of two configurations between ends of that distance."""
+    ends = {"m": 0.0, "m, low": -width, "m, high": width}
+    return lambda name, measure: np.array({"a": a, "b": b}[name], "float64") + ends[measure]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [([1, 1.01, 0.99], [2, 2.01, 2.01], HOLDS), ([2, 2.01, 2.01], [1, 1.01, 0.99], FAILS),
+     ([1, 1.01, 0.99], [1.1, 1.11, 1.11], UNDECIDED), ([1], [2], UNDECIDED)],
+)  # fmt: skip
+def test_a_gap_between_brackets(a, b, expected):
+    assert GAP.judge(bracketed(a, b))["verdict"] == expected
+
+
+def test_a_gap_with_an_open_end():
+    """Where the first's upper end isn't known it may be as far above the second as can be, not so far below."""
+
+    def values(name, measure):
+        found = bracketed([3, 3.1, 3.0], [1, 1.1, 1.05])(name, measure)
+        return found * np.nan if (name, measure) in unknown else found
+
+    unknown = {("a", "m, high"), ("a", "m")}
+    judged = GAP.judge(values)
+    assert judged["verdict"] == FAILS  # at least 1.7 more: surely not less
+    assert judged["high"] is None
+    assert "saturated" in judged["note"]
+    unknown = {("b", "m, high"), ("b", "m")}
+    judged = GAP.judge(values)
+    assert judged["verdict"] == UNDECIDED
+    assert judged["low"] is None

@@ -3,7 +3,9 @@
 from keras_vae.diagnostics.aggregate import AggregateDivergence, aggregate_divergence
 from keras_vae.diagnostics.audit import Audit, audit, describe
 from keras_vae.diagnostics.discrepancy import Discrepancy, mmd
+from keras_vae.diagnostics.encodings import flat_encodings
 from keras_vae.diagnostics.evidence import Evidence, importance_log_weights, importance_weighted, pareto_k
+from keras_vae.diagnostics.fitted import fit_mixture
 from keras_vae.diagnostics.interpolation import largest_step
 from keras_vae.diagnostics.marginals import Marginals, marginal_density, marginals
 from keras_vae.diagnostics.mixture import Gaussians, MixtureRatio
@@ -60,6 +62,8 @@ __all__ = [
     "entropy",
     "expected_deviation",
     "first_typical",
+    "fit_mixture",
+    "flat_encodings",
     "frechet_distance",
     "gaussian_divergence",
     "gaussian_entropy",

@@ -5,20 +5,20 @@ of one of the other two is known of both.
 """
 
 import math
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special, stats
 
-from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws, posterior_kl
+from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws, posterior_kl, stream
+from keras_vae.diagnostics.fitted import fit_mixture
 from keras_vae.diagnostics.mixture import Gaussians
 
+DRAWS = 2  # of each posterior: what they differ by is the Monte-Carlo error
 CHUNK = 32e6  # bytes of log densities, points × components, that are held at once
 Z95 = float(stats.norm.ppf(0.975))
 NEAR = 1.0  # nats from ln N within which the information can't be told from "every image is known"
 COMPONENTS = (1, 20)  # of the Gaussian mixtures that are tried as a lower bound
-MOST_FULL = 64  # units, above which a fitted Gaussian mixture has diagonal covariances
 
 
 class AggregateDivergence(NamedTuple):
@@ -29,15 +29,15 @@ class AggregateDivergence(NamedTuple):
         high: KL(q_N ‖ N(0, I)) of the mixture q_N of the N posteriors at hand, which counts the component that a
             sample was drawn from. No less than the population's on average, since KL is convex.
         low: the same with that component left out. No more than the population's on average (Jensen).
-        high_error, low_error: Monte-Carlo standard errors: for these N posteriors. How much another N images would
-            change either end they do not say.
+        high_error, low_error: Monte-Carlo standard errors: of what was drawn from these N posteriors.
+        high_image_error, low_image_error: standard errors over images: how far another N would take either end.
         information_low, information_high: of I(x; z), `mean_kl` less the other two ends.
         fitted: E log g(z) − log p(z), of a Gaussian mixture g that was fitted to samples of one half of the images, on
             the other half: a lower bound of its own kind, which does not fall apart where posteriors don't meet.
         fitted_error: its standard error over the images scored.
         images: N.
-        saturated: `information_high` is within 1 nat of ln N, which is the most that N images can show: the ends say
-            more of N than of q(z), and no verdict may rest on them.
+        saturated: `information_low` is within 1 nat of ln N, which is the most that N images can show: `high` then says
+            more of N than of q(z), and no verdict may rest on it.
     """
 
     mean_kl: float
@@ -45,6 +45,8 @@ class AggregateDivergence(NamedTuple):
     high: float
     low_error: float
     high_error: float
+    low_image_error: float
+    high_image_error: float
     information_low: float
     information_high: float
     fitted: float
@@ -54,15 +56,15 @@ class AggregateDivergence(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Both ends with their 95 % Monte-Carlo errors; the lower one is the better of two lower bounds, at least 0."""
-        low = max(self.low - Z95 * self.low_error, self.fitted - Z95 * self.fitted_error, 0.0)
-        return low, self.high + Z95 * self.high_error
+        """Both ends with their 95 % errors over images; the lower one is the better of two lower bounds, at least 0."""
+        low = max(self.low - Z95 * self.low_image_error, self.fitted - Z95 * self.fitted_error, 0.0)
+        return low, self.high + Z95 * self.high_image_error
 
 
 def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> AggregateDivergence:
-    """Brackets KL(q(z) ‖ N(0, I)) and I(x; z) from encodings of N images, with one draw from each posterior.
+    """Brackets KL(q(z) ‖ N(0, I)) and I(x; z) from encodings of N images, with two draws from each posterior.
 
-    N² densities, as two matrix products: 10,000 images of 32 units take seconds on two cores, 100 MB beside the codes.
+    2 N² densities, as matrix products: 10,000 images of 32 units take seconds on two cores, 100 MB beside the codes.
 
     Args:
         mean: posterior means `(n, units…)`.
@@ -73,26 +75,26 @@ def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -
         InputError: unless they are finite encodings of at least two images.
     """
     mean, log_var = flat_encodings(mean, log_var)
-    n, rng = len(mean), np.random.default_rng(seed)
-    z = posterior_draws(mean, log_var, 1, rng)
+    n, rng = len(mean), stream(seed, 1)
+    z = posterior_draws(mean, log_var, DRAWS, rng)
     kl = posterior_kl(mean, log_var).sum(axis=1)
     own, others = _log_ratios(mean, log_var, z)
-    counted = np.logaddexp(own, others) - math.log(n)
-    left_out = others - math.log(n - 1)
     # own − kl has mean 0 whatever the posteriors are: what it strays by in these draws is taken off.
-    high, high_error = _controlled(counted, own - kl)
-    low, low_error = _controlled(left_out, own - kl)
-    fitted, fitted_error = _fitted_bound(rng.permutation(z), seed)  # images may come sorted by their labels
+    high = _Ends.of(np.logaddexp(own, others) - math.log(n), own - kl)
+    low = _Ends.of(others - math.log(n - 1), own - kl)
+    fitted, fitted_error = _fitted_bound(rng.permutation(z[:n]), seed)  # images may come sorted by their labels
     mean_kl = float(kl.mean())
-    information = mean_kl - high
+    information = mean_kl - high.value
     return AggregateDivergence(
         mean_kl=mean_kl,
-        low=low,
-        high=high,
-        low_error=low_error,
-        high_error=high_error,
+        low=low.value,
+        high=high.value,
+        low_error=low.error,
+        high_error=high.error,
+        low_image_error=low.image_error,
+        high_image_error=high.image_error,
         information_low=information,
-        information_high=mean_kl - low,
+        information_high=mean_kl - low.value,
         fitted=fitted,
         fitted_error=fitted_error,
         images=n,
@@ -101,46 +103,45 @@ def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -
 
 
 def _log_ratios(mean: np.ndarray, log_var: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log q(z_i | x_i) / p(z_i), and log Σ over all other images of q(z_i | x_j) / p(z_i); each `(n,)`."""
-    components = Gaussians(mean, log_var, dtype="float64")
+    """log q(z_i | x_i) / p(z_i), and log Σ over all other images of q(z_i | x_j) / p(z_i); each `(draws, n)`."""
+    components, n = Gaussians(mean, log_var, dtype="float64"), len(mean)
     own, others = np.empty(len(z)), np.empty(len(z))
-    at_once = max(1, int(CHUNK // (8 * len(mean))))
+    at_once = max(1, int(CHUNK // (8 * n)))
     for i in range(0, len(z), at_once):
         ratio = components.log_ratio(z[i : i + at_once])
         rows = np.arange(len(ratio))
-        own[i : i + at_once] = ratio[rows, i + rows]
-        ratio[rows, i + rows] = -np.inf  # taken out before the sum: after it, rounding would be left
+        itself = (i + rows) % n
+        own[i : i + at_once] = ratio[rows, itself]
+        ratio[rows, itself] = -np.inf  # taken out before the sum: after it, rounding would be left
         others[i : i + at_once] = special.logsumexp(ratio, axis=1)
-    return own, others
+    return own.reshape(-1, n), others.reshape(-1, n)
 
 
-def _controlled(values: np.ndarray, control: np.ndarray) -> tuple[float, float]:
-    """The mean of `values` and its standard error, with a control variate whose mean is known to be 0."""
-    spread = control.var()
-    slope = np.mean((values - values.mean()) * (control - control.mean())) / spread if spread > 0 else 0.0
-    adjusted = values - slope * control
-    return float(adjusted.mean()), float(adjusted.std(ddof=1) / math.sqrt(len(adjusted)))
+class _Ends(NamedTuple):
+    """A mean over images and draws with its two standard errors."""
+
+    value: float
+    error: float
+    image_error: float
+
+    @classmethod
+    def of(cls, values: np.ndarray, control: np.ndarray) -> "_Ends":
+        """Of `(draws, images)`, with a control variate whose mean is known to be 0."""
+        spread = control.var()
+        slope = np.mean((values - values.mean()) * (control - control.mean())) / spread if spread > 0 else 0.0
+        adjusted = values - slope * control
+        n = adjusted.shape[1]
+        within = adjusted.var(axis=0, ddof=1) / len(adjusted)  # of each image's mean over its draws
+        over_images = adjusted.mean(axis=0).std(ddof=1) / math.sqrt(n)
+        return cls(float(adjusted.mean()), float(math.sqrt(within.sum()) / n), float(over_images))
 
 
 def _fitted_bound(z: np.ndarray, seed: int) -> tuple[float, float]:
     """E log g/p on the second half of the points, of the Gaussian mixture g that suits the first half best (BIC)."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-    from threadpoolctl import threadpool_limits
-
     first, second = z[: len(z) // 2], z[len(z) // 2 :]
     if len(first) < 2 or len(second) < 2:
         return -math.inf, 0.0
-    kind = "full" if z.shape[1] <= min(MOST_FULL, len(first) // 4) else "diag"
-    # Any g gives a bound, one that hasn't converged too. Its many small products are slower on several threads.
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fits = [
-            GaussianMixture(k, covariance_type=kind, random_state=seed, max_iter=50).fit(first)
-            for k in COMPONENTS
-            if k == 1 or k * 10 <= len(first)
-        ]
-        best = min(fits, key=lambda fit: fit.bic(first))
-    log_prior = stats.norm.logpdf(second).sum(axis=1)
-    ratio = best.score_samples(second) - log_prior
+    fits = [fit_mixture(first, components, seed) for components in COMPONENTS]
+    best = min(fits, key=lambda fit: fit.bic(first))
+    ratio = best.score_samples(second) - stats.norm.logpdf(second).sum(axis=1)
     return float(ratio.mean()), float(ratio.std(ddof=1) / math.sqrt(len(ratio)))

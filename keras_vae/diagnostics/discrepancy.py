@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_vae.diagnostics.encodings import flat_encodings
+from keras_vae.diagnostics.encodings import flat_encodings, stream
 
 MOST_IMAGES = 2000  # pairs of these are taken
 MOST_NUMBERS = 2**28  # images × images × units, above which fewer are taken
@@ -43,7 +43,7 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
     mean, log_var = flat_encodings(mean, log_var)
     most = min(MOST_IMAGES, math.isqrt(MOST_NUMBERS // mean.shape[1]))
     if len(mean) > most:
-        some = np.random.default_rng(seed).permutation(len(mean))[:most]
+        some = stream(seed, 4).permutation(len(mean))[:most]
         mean, log_var = mean[some], log_var[some]
     variance, (n, d) = np.exp(log_var), mean.shape
     with_prior = _kernel(np.square(mean), 1.0 + variance, d)

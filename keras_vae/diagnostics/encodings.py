@@ -32,6 +32,15 @@ def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64"
     return mean.reshape(len(mean), -1), log_var.reshape(len(mean), -1)
 
 
+def stream(seed: int, key: int) -> np.random.Generator:
+    """The random numbers of one estimator.
+
+    Not those of `default_rng(seed)`: codes that somebody made from these would be the noise that they are to be
+    compared with.
+    """
+    return np.random.default_rng([0xA0D17, key, seed])
+
+
 def posterior_draws(mean: np.ndarray, log_var: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     """`draws` points of each image's posterior, `(draws · n, units)`: image after image, `draws` times over."""
     noise = rng.standard_normal((draws, *mean.shape))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from keras_vae.diagnostics.encodings import flat_encodings
+from keras_vae.diagnostics.encodings import flat_encodings, stream
 from keras_vae.errors import InputError
 
 UNRELIABLE = 0.7  # of Pareto's k̂: above, the mean of the weights converges too slowly to be used (Vehtari et al. 2024)
@@ -28,7 +28,7 @@ class Evidence(NamedTuple):
         pareto_k: per image, the shape of the generalised Pareto distribution of the largest weights.
         infinite_variance: share of images with k̂ > 0.5: their weights may have no variance, and `error` and `bias`
             then no meaning.
-        unreliable: share with k̂ > 0.7.
+        unreliable: share with k̂ > 0.7. Both are None where there were too few samples to tell.
     """
 
     value: float
@@ -39,8 +39,8 @@ class Evidence(NamedTuple):
     curve: dict[int, float]
     effective: float
     pareto_k: np.ndarray
-    infinite_variance: float
-    unreliable: float
+    infinite_variance: float | None
+    unreliable: float | None
 
 
 def importance_log_weights(
@@ -78,7 +78,7 @@ def importance_log_weights(
     images_at_once, most = max(1, at_once // samples), min(samples, at_once)
     for i in range(0, n, images_at_once):
         images = np.arange(i, min(i + images_at_once, n))
-        streams = [np.random.default_rng([seed, int(image)]) for image in images]
+        streams = [stream(seed, 100 + int(image)) for image in images]
         for k in range(0, samples, most):
             drawn = min(most, samples - k)
             noise = np.stack([stream.standard_normal((drawn, units)) for stream in streams])
@@ -120,8 +120,8 @@ def importance_weighted(log_weights: np.ndarray) -> Evidence:
         curve={m: _of_sets(log_weights, m) for m in (*_powers_of_ten(k), k)},
         effective=float(np.median(k**2 / np.square(relative).sum(axis=1))),
         pareto_k=pareto,
-        infinite_variance=float((pareto > INFINITE_VARIANCE).mean()),
-        unreliable=float((pareto > UNRELIABLE).mean()),
+        infinite_variance=_share_above(pareto, INFINITE_VARIANCE),
+        unreliable=_share_above(pareto, UNRELIABLE),
     )
 
 
@@ -138,6 +138,10 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
         # It is made for leave-one-out weights, 1/likelihood, and takes the logarithm of their inverse.
         k[~equal] = array_stats.psislw(-log_weights[~equal], axis=-1)[1]
     return k
+
+
+def _share_above(values: np.ndarray, limit: float) -> float | None:
+    return None if np.isnan(values).any() else float((values > limit).mean())
 
 
 def _of_sets(log_weights: np.ndarray, size: int) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws
+from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws, stream
 
 CENTRAL = 0.95
 
@@ -52,7 +52,7 @@ def radii(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Radii:
     """
     mean, log_var = flat_encodings(mean, log_var)
     d = mean.shape[1]
-    r = np.sort(np.linalg.norm(posterior_draws(mean, log_var, 1, np.random.default_rng(seed)), axis=1))
+    r = np.sort(np.linalg.norm(posterior_draws(mean, log_var, 1, stream(seed, 2)), axis=1))
     prior = stats.chi(d)
     low, high = prior.ppf([(1 - CENTRAL) / 2, (1 + CENTRAL) / 2])
     return Radii(

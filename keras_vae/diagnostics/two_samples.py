@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws
+from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws, stream
 from keras_vae.errors import InputError
 
 FOLDS = 5
 DRAWS = 2  # of each image's posterior
-MOST_IMAGES = 4000
+FEWEST_IMAGES, MOST_IMAGES = 4 * FOLDS, 4000
 TREES, LEAST = 100, 10  # how many, and samples in a leaf at least
 MOST_NUMBERS = 2**19  # images × units, more than which the classifier isn't given
 
@@ -47,11 +47,11 @@ def classifier_auc(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Sepa
     from sklearn.ensemble import ExtraTreesClassifier
 
     mean, log_var = flat_encodings(mean, log_var)
-    rng = np.random.default_rng(seed)
-    images = rng.permutation(len(mean))[: max(4 * FOLDS, min(MOST_IMAGES, MOST_NUMBERS // mean.shape[1]))]
+    rng = stream(seed, 3)
+    images = rng.permutation(len(mean))[: max(FEWEST_IMAGES, min(MOST_IMAGES, MOST_NUMBERS // mean.shape[1]))]
     n = len(images)
-    if n < 4 * FOLDS:
-        raise InputError(f"mean: expected at least {4 * FOLDS} images to divide into {FOLDS} folds; received {n}.")
+    if n < FEWEST_IMAGES:
+        raise InputError(f"mean: expected at least {FEWEST_IMAGES} images to divide into {FOLDS} folds; received {n}.")
     drawn = posterior_draws(mean[images], log_var[images], DRAWS, rng)
     prior = rng.standard_normal(drawn.shape)
     z = np.concatenate([drawn, prior])

@@ -32,7 +32,7 @@ class Typicality(NamedTuple):
         deviation: mean |−log f(z)/n − h|, nats a unit: Definition 1's left side.
         deviation_error: its standard error.
         exact_deviation: the same in closed form.
-        relative: `deviation` / |h|: depends on σ², and is infinite at σ² = 1/(2πe) = 0.0585.
+        relative: median |−log f(z)/n − h| / |h|: depends on σ², and is infinite at σ² = 1/(2πe) = 0.0585.
         literal: upper quartile of |f(z)/e^(−nh) − 1|, the density itself "as a percent of the probability": it grows as
             e^(0.67 √(n/2)). (Its mean grows as (e/2)^(n/2), out of what draws can tell; its median stays near 1, since
             half of the samples have hardly any density left beside e^(−nh).)
@@ -81,7 +81,7 @@ def typicality(
                 np.abs(away).mean(),
                 np.abs(away).std(ddof=1) / math.sqrt(len(away)),
                 expected_deviation(n),
-                np.abs(away).mean() / abs(entropy) if entropy else math.inf,
+                np.median(np.abs(away)) / abs(entropy) if entropy else math.inf,
                 np.quantile(np.abs(np.expm1(-n * away)), 0.75),
                 (np.abs(away) < epsilon).mean(),
                 typical_probability(n, epsilon),
