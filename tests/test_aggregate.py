@@ -215,7 +215,7 @@ def test_the_areas_error_covers():
     """Of classifiers that find nothing: ½ lies within 1.96 errors at the rate of a two-sided test."""
     found = [diagnostics.classifier_auc(*encodings(60, 2, seed=seed), seed=seed) for seed in range(40)]
     inside = np.mean([abs(f.auc - 0.5) < 1.96 * f.error for f in found])
-    assert 0.85 <= inside <= 1
+    assert inside >= 0.86  # of 40: 95 % less two and a half standard errors
 
 
 def test_radii_of_a_perfect_a_wide_and_a_narrow_population():
