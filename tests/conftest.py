@@ -1,6 +1,7 @@
 """Small data that is made here, and runs at toy size, for all tests."""
 
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -49,6 +50,14 @@ def toy_run(toy_config, tmp_path_factory):
     from keras_vae.experiment import train
 
     return train(toy_config, tmp_path_factory.mktemp("runs") / "toy", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def own_run(toy_run, tmp_path_factory):
+    """A copy of the finished toy run that a module may write to."""
+    from keras_vae import Run
+
+    return Run(shutil.copytree(toy_run.path, tmp_path_factory.mktemp("own") / "run"))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_vae import Config, InputError, Run, audit, datasets, diagnostics, evaluation, experiment, gallery, train
+from keras_vae import Config, InputError, audit, datasets, diagnostics, evaluation, experiment, gallery, train
 
 QUICK = {"with_audit": True, "samples": 40}
 
@@ -16,23 +16,15 @@ def _few_images(monkeypatch):
     monkeypatch.setattr(audit, "IMAGES", 10)
 
 
-@pytest.fixture(scope="module")
-def run(toy_run, tmp_path_factory):
-    """A copy of the finished toy run that may be written to."""
-    folder = tmp_path_factory.mktemp("audited") / "run"
-    shutil.copytree(toy_run.path, folder)
-    return Run(folder)
-
-
-def test_the_audit_of_a_run(run, data, judge):
+def test_the_audit_of_a_run(own_run, data, judge):
     told = []
-    found = evaluation.evaluate(run, data, judge, **QUICK, tell=told.append)
-    assert found == run.evaluation
+    found = evaluation.evaluate(own_run, data, judge, **QUICK, tell=told.append)
+    assert found == own_run.evaluation
     assert len(told) == 4
     low, _ = found["audit"]["encodings"]["divergence"]["interval"]
     assert audit.measures(found["audit"])["KL(q(z) ‖ p), low"] == low
     audited = found["audit"]
-    encodings = run.arrays("encodings")
+    encodings = own_run.arrays("encodings")
     alone = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
     assert audited["encodings"] == alone
     assert set(audited["samplers"]["scores"]) == {
@@ -44,18 +36,18 @@ def test_the_audit_of_a_run(run, data, judge):
     def never(*args, **options):
         pytest.fail("done again")
 
-    assert evaluation.evaluate(run, data, judge, **QUICK, tell=never) == found
-    assert "audit" in evaluation.evaluate(run, data, judge)  # it isn't lost by asking for less
-    again = evaluation.evaluate(run, data, judge, overwrite=True, **QUICK)
+    assert evaluation.evaluate(own_run, data, judge, **QUICK, tell=never) == found
+    assert "audit" in evaluation.evaluate(own_run, data, judge)  # it isn't lost by asking for less
+    again = evaluation.evaluate(own_run, data, judge, overwrite=True, **QUICK)
     assert again == found  # and repeats
-    fewer = evaluation.evaluate(run, data, judge, with_audit=True, samples=20)
+    fewer = evaluation.evaluate(own_run, data, judge, with_audit=True, samples=20)
     assert fewer["audit"]["likelihood"]["samples"] == 20
     with pytest.raises(InputError, match="at least 2"):
-        evaluation.evaluate(run, data, judge, with_audit=True, samples=1)
+        evaluation.evaluate(own_run, data, judge, with_audit=True, samples=1)
 
 
-def test_rate_and_likelihood_are_of_the_same_images(run, data, judge):
-    audited = evaluation.evaluate(run, data, judge, **QUICK)["audit"]
+def test_rate_and_likelihood_are_of_the_same_images(own_run, data, judge):
+    audited = evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]
     rate, likelihood = audited["rate"], audited["likelihood"]
     assert "binarised" in likelihood["of"] == rate["of"]
     assert rate["total"] == pytest.approx(-likelihood["elbo"])
@@ -66,10 +58,10 @@ def test_rate_and_likelihood_are_of_the_same_images(run, data, judge):
     assert likelihood["images"] == 10
 
 
-def test_the_likelihood_of_a_model_by_brute_force(run, data):
+def test_the_likelihood_of_a_model_by_brute_force(own_run, data):
     import keras
 
-    vae = keras.models.load_model(run.model_path)
+    vae = keras.models.load_model(own_run.model_path)
     described, _ = audit._likelihood(vae, data, seed=3, samples=40)
     chosen = np.sort(np.random.default_rng(0).permutation(len(data.x_test))[:10])
     x = datasets.binarize(data.x_test[chosen])
@@ -83,23 +75,23 @@ def test_the_likelihood_of_a_model_by_brute_force(run, data):
     assert described["value"] == pytest.approx(exact, abs=max(0.1, 5 * described["error"] - described["bias"]))
 
 
-def test_pictures_of_an_audit(run, data, judge):
-    evaluation.evaluate(run, data, judge, **QUICK)
-    drawn = gallery.audit(run)
+def test_pictures_of_an_audit(own_run, data, judge):
+    evaluation.evaluate(own_run, data, judge, **QUICK)
+    drawn = gallery.audit(own_run)
     assert [path.name for path in drawn] == ["aggregate.png", "samplers.png"]
-    assert {path.name for path in drawn} <= {path.name for path in gallery.draw(run, video=False)}
-    evaluation.evaluate(run, data, judge, overwrite=True)  # without an audit: nothing of the old one is drawn
-    assert gallery.audit(run) == []
-    unjudged = evaluation.evaluate(run, data, overwrite=True, **QUICK)
+    assert {path.name for path in drawn} <= {path.name for path in gallery.draw(own_run, video=False)}
+    evaluation.evaluate(own_run, data, judge, overwrite=True)  # without an audit: nothing of the old one is drawn
+    assert gallery.audit(own_run) == []
+    unjudged = evaluation.evaluate(own_run, data, overwrite=True, **QUICK)
     assert unjudged["audit"]["samplers"]["scores"] == {}
-    assert evaluation.evaluate(run, data, judge, **QUICK)["audit"]["samplers"]["scores"]
+    assert evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]["samplers"]["scores"]
 
 
-def test_too_few_samples_to_trust_say_so(run, data):
-    found = evaluation.evaluate(run, data, overwrite=True, with_audit=True, samples=20)["audit"]
+def test_too_few_samples_to_trust_say_so(own_run, data):
+    found = evaluation.evaluate(own_run, data, overwrite=True, with_audit=True, samples=20)["audit"]
     assert found["likelihood"]["unreliable"] is None
     assert "share with Pareto k > 0.7" not in audit.measures(found)
-    gallery.audit(run)
+    gallery.audit(own_run)
 
 
 @pytest.mark.parametrize("posterior", ["none", "isotropic"])

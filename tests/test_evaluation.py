@@ -1,6 +1,5 @@
 """The audit of a trained run."""
 
-import shutil
 
 import numpy as np
 import pytest
@@ -8,39 +7,29 @@ import pytest
 from keras_vae import Config, InputError, datasets, evaluation, train
 
 
-@pytest.fixture(scope="module")
-def run(toy_run, tmp_path_factory):
-    """A copy of the finished toy run that may be written to."""
-    from keras_vae import Run
-
-    folder = tmp_path_factory.mktemp("evaluated") / "run"
-    shutil.copytree(toy_run.path, folder)
-    return Run(folder)
-
-
-def test_an_evaluation_agrees_with_the_run(run, data, judge):
-    result = evaluation.evaluate(run, data, judge)
-    assert result == run.evaluation
-    for row, unit in zip(result["units"], run.metrics["units"], strict=True):
+def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
+    result = evaluation.evaluate(own_run, data, judge)
+    assert result == own_run.evaluation
+    for row, unit in zip(result["units"], own_run.metrics["units"], strict=True):
         assert unit.items() <= row.items()
         assert row["total_var"] == pytest.approx(row["var_mean"] + row["mean_var"])
         assert row["born"] is None or 0 < row["born"] <= 3
     assert result["samples"]["prior"]["frechet"] > result["samples"]["floor"]["frechet"]
     assert set(result["samples"]) == {"prior", "moment_matched", "floor"}
-    std = np.exp(0.5 * run.arrays("encodings")["log_var"])
+    std = np.exp(0.5 * own_run.arrays("encodings")["log_var"])
     assert result["codes"]["radius"] == pytest.approx(np.median(np.sqrt(std[:, 0] * std[:, 1])), rel=1e-5)
     assert 0 <= result["codes"]["roundness"] <= 1
 
 
-def test_what_is_there_is_not_done_again(run, data, judge, monkeypatch):
-    first = evaluation.evaluate(run, data, judge)
+def test_what_is_there_is_not_done_again(own_run, data, judge, monkeypatch):
+    first = evaluation.evaluate(own_run, data, judge)
     monkeypatch.setattr(evaluation, "_units", lambda *args: pytest.fail("done again"))
-    assert evaluation.evaluate(run, data, judge) == evaluation.evaluate(run.path) == first
+    assert evaluation.evaluate(own_run, data, judge) == evaluation.evaluate(own_run.path) == first
     monkeypatch.undo()
-    assert evaluation.evaluate(run, data, judge, overwrite=True) == first  # and repeats
-    without = evaluation.evaluate(run, data, overwrite=True)
+    assert evaluation.evaluate(own_run, data, judge, overwrite=True) == first  # and repeats
+    without = evaluation.evaluate(own_run, data, overwrite=True)
     assert "samples" not in without
-    assert "samples" in evaluation.evaluate(run, data, judge)  # what is missing is done
+    assert "samples" in evaluation.evaluate(own_run, data, judge)  # what is missing is done
 
 
 def test_a_run_without_density_and_of_three_units(npz, tmp_path, judge, data):
@@ -51,10 +40,10 @@ def test_a_run_without_density_and_of_three_units(npz, tmp_path, judge, data):
     assert result["units"][0]["total_var"] == result["units"][0]["var_mean"]
 
 
-def test_refusals(run, tmp_path, data, toy_run):
+def test_refusals(own_run, tmp_path, data, toy_run):
     changed = tmp_path / "other.npz"
     np.savez(changed, x_train=data.x_train, x_test=data.x_test[::-1])
     with pytest.raises(InputError, match="has changed since"):
-        evaluation.evaluate(run, datasets.load(changed), overwrite=True)
-    with pytest.raises(InputError, match="expected a run folder"):
+        evaluation.evaluate(own_run, datasets.load(changed), overwrite=True)
+    with pytest.raises(InputError, match="expected a own_run folder"):
         evaluation.evaluate(tmp_path)

@@ -20,16 +20,25 @@ def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64"
     mean, log_var = np.asarray(mean, dtype), np.asarray(log_var, dtype)
     if mean.ndim < 2 or len(mean) < 2:
         raise InputError(f"mean: expected means (n, units…) of n ≥ 2 images; received {mean.shape}.")
-    try:
-        log_var = np.broadcast_to(log_var, mean.shape)
-    except ValueError as error:
-        raise InputError(
-            f"log_var: expected a shape that broadcasts to the mean's {mean.shape}; received {log_var.shape}."
-        ) from error
+    log_var = broadcast_log_var(mean, log_var)
     for name, array in (("mean", mean), ("log_var", log_var)):
         if not np.isfinite(array).all():
             raise InputError(f"{name}: expected finite numbers; received some that are not; look at the training.")
     return mean.reshape(len(mean), -1), log_var.reshape(len(mean), -1)
+
+
+def broadcast_log_var(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """A log variance for every unit of every image.
+
+    Raises:
+        InputError: if the shapes don't fit.
+    """
+    try:
+        return np.broadcast_to(log_var, mean.shape)
+    except ValueError as error:
+        raise InputError(
+            f"log_var: expected a shape that broadcasts to the mean's {mean.shape}; received {np.shape(log_var)}."
+        ) from error
 
 
 def stream(seed: int, key: int) -> np.random.Generator:

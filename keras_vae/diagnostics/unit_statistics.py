@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae.diagnostics.encodings import broadcast_log_var
 from keras_vae.errors import InputError
 
 ACTIVE_VAR_MEAN = 0.01
@@ -103,12 +104,7 @@ def _moments(mean: np.ndarray, log_var: np.ndarray | None) -> _Moments:
     center, var_mean = mean.mean(axis=0, dtype="float64"), mean.var(axis=0, dtype="float64")
     if log_var is None:
         return _Moments(len(mean), center, var_mean, None, None)
-    try:
-        log_var = np.broadcast_to(log_var, mean.shape)
-    except ValueError as error:
-        raise InputError(
-            f"log_var: expected a shape that broadcasts to the mean's {mean.shape}; received {np.shape(log_var)}."
-        ) from error
+    log_var = broadcast_log_var(mean, log_var)
     variance = np.exp(log_var)
     kl = 0.5 * (np.square(mean) + variance - 1.0 - log_var).mean(axis=0, dtype="float64")
     return _Moments(len(mean), center, var_mean, kl, variance.mean(axis=0, dtype="float64"))
