@@ -45,5 +45,5 @@ def test_refusals(own_run, tmp_path, data, toy_run):
     np.savez(changed, x_train=data.x_train, x_test=data.x_test[::-1])
     with pytest.raises(InputError, match="has changed since"):
         evaluation.evaluate(own_run, datasets.load(changed), overwrite=True)
-    with pytest.raises(InputError, match="expected a own_run folder"):
+    with pytest.raises(InputError, match="expected a run folder"):
         evaluation.evaluate(tmp_path)
