@@ -146,7 +146,7 @@ def _drawn_marginals(mean: np.ndarray, log_var: np.ndarray, found: diagnostics.A
 
 
 def _drawn_density(mean: np.ndarray, log_var: np.ndarray) -> dict[str, np.ndarray]:
-    """q(z) of two units on a square grid, relative to nothing: a density."""
+    """The density q(z) of two units on a square grid."""
     if mean.shape[1] != 2:
         return {}
     limit = max(3.0, geometry.scatter_limit(mean))
@@ -254,7 +254,7 @@ def _samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> tu
         scores = {name: judge.score(decoded)._asdict() for name, decoded in images.items()}
         scores["floor"] = judge.floor._asdict()
     nearest = diagnostics.nearest(images["aggregate_posterior"], data.x_train)
-    remembered = {"share": float((nearest == source[: len(nearest)]).mean()), "chance": 1 / len(data.x_train)}
+    remembered = {"share": float((nearest == source).mean()), "chance": 1 / len(data.x_train)}
     shown = {f"samples_{name}": drawn[:SHOWN] for name, drawn in (images | {"data": data.x_train[source]}).items()}
     return {"scores": scores, "remembered": remembered, "images": n}, shown
 
