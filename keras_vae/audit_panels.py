@@ -184,7 +184,7 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
         quantities: what to draw, and the panel's title; one whose ends are known as well (", low", ", high") gets a
             bar.
     """
-    columns = 3
+    columns = min(3, len(quantities))
     rows = -(-len(quantities) // columns)
     figure = Figure(figsize=(4.4 * columns, 3.6 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
