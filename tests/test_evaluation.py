@@ -1,6 +1,5 @@
 """The audit of a trained run."""
 
-
 import numpy as np
 import pytest
 
