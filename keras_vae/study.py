@@ -156,7 +156,7 @@ class Study:
 
     def _scaled(self, differing: Mapping[str, Any], epochs: int) -> int:
         """Epochs of a configuration: one that trains three times as long as the others does so at any size."""
-        return max(1, round(differing.get("epochs", self.epochs) * epochs / self.epochs))
+        return max(1, round(differing["epochs"] * epochs / self.epochs)) if "epochs" in differing else epochs
 
     def _folder_name(self, dataset: str, epochs: int, seeds: int, quick: bool) -> str:
         """The study's name, and what isn't as planned: a toy must not replace the results of hours."""

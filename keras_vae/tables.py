@@ -59,3 +59,16 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _cell(value: float | bool | None) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else number(value)
+
+
+def typicality(units: tuple[int, ...]) -> tuple[str, list[str], list[list[str]]]:
+    """Title, head and rows of Lemma 2 and Theorem 3 of "Why Bigger is Not Better" by Monte-Carlo, over and under the
+    variance at which the entropy is 0."""
+    from keras_vae import diagnostics
+
+    wide, narrow = (diagnostics.typicality(variance, units=units) for variance in (1.0, 0.03))
+    columns = (wide.typical, wide.exact_typical, wide.log_difference, narrow.log_difference, wide.literal)
+    rows = [[str(d), *(number(column[i]) for column in columns)] for i, d in enumerate(units)]
+    head = ["n", "share 0.1-typical", "exactly", "log₁₀ |f(Z₁) − f(Z₂)|, σ² = 1", "the same, σ² = 0.03", "literal"]
+    title = f"Theorem 3; Lemma 2 (ii) holds for ε = 0.1 from n = {diagnostics.first_typical(0.1)} on"
+    return title, head, rows

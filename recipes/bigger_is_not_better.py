@@ -12,12 +12,11 @@ a reader sees whether the dimension, the family of posteriors or the prior is to
 from math import inf
 
 import numpy as np
-from scipy import special
 
 from keras_vae import diagnostics
 from keras_vae.results import ReportTable, Results
 from keras_vae.study import Study
-from keras_vae.tables import number
+from keras_vae.tables import number, typicality
 from keras_vae.verdicts import Mean, Ratio
 
 UNITS = (2, 20, 200, 800)
@@ -59,14 +58,8 @@ CLAIMS = [
 ]
 
 
-def floor(images: np.ndarray) -> float:
-    """Mean entropy of an image's pixels, nats: below it no Bernoulli loss can go; 189.86 for Fashion-MNIST."""
-    grey = np.asarray(images, "float64")
-    return float((special.entr(grey) + special.entr(1 - grey)).reshape(len(grey), -1).sum(axis=1).mean())
-
-
 def measure(run, data, judge) -> dict[str, float]:
-    row = {EXCESS: run.metrics["test"]["reconstruction"] - floor(data.x_test)}
+    row = {EXCESS: run.metrics["test"]["reconstruction"] - diagnostics.pixel_entropy(data.x_test)}
     encodings = run.arrays("encodings")
     both = np.isin(encodings["labels"], UPPER + SHOES)
     shoe = np.isin(encodings["labels"][both], SHOES).astype("float64")
@@ -83,21 +76,10 @@ def tables(results: Results) -> list[ReportTable]:
          *(number(results.values(name(d), measure).mean()) for measure in (RELATIVE, LITERAL))]
         for d in UNITS
     ]  # fmt: skip
-    return [ReportTable("Figure 3: the density of samples against a typical sequence's", head, rows), theorem()]
-
-
-def theorem() -> ReportTable:
-    """Lemma 2 and Theorem 3 by Monte-Carlo, above and below the variance at which the entropy is 0."""
-    wide, narrow = (diagnostics.typicality(variance, units=UNITS) for variance in (1.0, 0.03))
-    rows = [
-        [str(d), number(wide.typical[i]), number(wide.exact_typical[i]), number(wide.log_difference[i]),
-         number(narrow.log_difference[i]), number(wide.literal[i])]
-        for i, d in enumerate(UNITS)
-    ]  # fmt: skip
-    head = ["n", "share 0.1-typical", "exactly", "log₁₀ |f(Z₁) − f(Z₂)|, σ² = 1", "the same, σ² = 0.03", "literal"]
-    first = diagnostics.first_typical(0.1)
-    title = f"Theorem 3 by Monte-Carlo; Lemma 2 (ii) holds for ε = 0.1 from n = {first} on"
-    return ReportTable(title, head, rows)
+    return [
+        ReportTable("Figure 3: the density of samples against a typical sequence's", head, rows),
+        ReportTable(*typicality(UNITS)),
+    ]
 
 
 def draw(results: Results) -> list:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import InputError, TrainingDiverged, experiment, models
+from keras_vae import InputError, TrainingDiverged, builders, experiment, models
 from keras_vae.checkpoint import Keeper
 from keras_vae.experiment import Config, train
 from keras_vae.likelihoods import BY_NAME
@@ -295,7 +295,7 @@ def test_refuses_to_resume_another_configuration_or_other_data(toy_config, tmp_p
         ({"warmup": float("inf")}, "warmup: expected a finite number"),
         (
             {"posterior": "full"},
-            "posterior: expected 'diagonal', 'isotropic', 'none' or 'autoencoder'; received 'full'",
+            "posterior: expected 'diagonal', 'isotropic', 'iid', 'none' or 'autoencoder'; received 'full'",
         ),
         ({"likelihood": "poisson"}, "likelihood: expected 'bernoulli'"),
         ({"seed": -1}, "seed: expected greater"),
@@ -363,7 +363,7 @@ def test_a_loss_that_is_no_number_stops_the_training(toy_config, tmp_path):
 def test_the_configurations_words_are_the_models(toy_config):
     kinds = Config.model_fields["posterior"].annotation.__args__
     likelihoods = Config.model_fields["likelihood"].annotation.__args__
-    assert kinds == models.POSTERIORS
+    assert set(kinds) == set(builders.BUILT) == {*models.POSTERIORS, "iid"}
     assert likelihoods == tuple(BY_NAME)
 
 

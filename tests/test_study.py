@@ -105,11 +105,11 @@ def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
 
     calls = []
 
-    def interrupt(*args):
+    def interrupt(*args, **options):
         calls.append(args)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(*args)
+        return real(*args, **options)
 
     real = evaluation.evaluate
     monkeypatch.setattr(evaluation, "evaluate", interrupt)

@@ -61,3 +61,18 @@ def test_lemma_2_holds_from_some_n_on():
     spread = stats.chi2(3)
     assert diagnostics.typical_probability(3, 0.2) == pytest.approx(spread.cdf(4.2) - spread.cdf(1.8))
     assert math.isclose(diagnostics.typical_probability(3, 5.0), spread.cdf(33))
+
+
+def test_pixel_entropy_of_known_images():
+    """A pixel of ½ has ln 2, black and white ones have none."""
+    images = np.zeros((3, 2, 2))
+    images[0, 0, 0], images[1] = 0.5, 1
+    assert diagnostics.pixel_entropy(images) == pytest.approx(math.log(2) / 3)
+
+
+def test_the_theorem_as_a_table():
+    from keras_vae import tables
+
+    title, head, rows = tables.typicality((2, 800))
+    assert "from n = " in title
+    assert [len(row) for row in rows] == [len(head)] * 2

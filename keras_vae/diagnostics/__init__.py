@@ -12,7 +12,7 @@ from keras_vae.diagnostics.mixture import Gaussians, MixtureRatio
 from keras_vae.diagnostics.neighbours import label_accuracy, nearest
 from keras_vae.diagnostics.overlap import Estimate, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.radii import Radii, radii, radius_density
-from keras_vae.diagnostics.rate import Rate, rate
+from keras_vae.diagnostics.rate import Rate, pixel_entropy, rate
 from keras_vae.diagnostics.regression import held_out_linear_r2, held_out_r2
 from keras_vae.diagnostics.sample_quality import (
     PrecisionRecall,
@@ -81,6 +81,7 @@ __all__ = [
     "overlap",
     "overlap_bound",
     "pareto_k",
+    "pixel_entropy",
     "precision_recall",
     "radii",
     "radius_density",

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from keras_vae.diagnostics.encodings import flat_encodings
 
@@ -55,3 +56,15 @@ def rate(mean: np.ndarray, log_var: np.ndarray, reconstruction: float) -> Rate:
     prior = 0.5 * (np.square(mean) + np.exp(log_var) + math.log(2 * math.pi)).sum(axis=1)
     posterior = -0.5 * (1 + math.log(2 * math.pi) + log_var).sum(axis=1)
     return Rate(float(prior.mean()), float(reconstruction), float(posterior.mean()))
+
+
+def pixel_entropy(images: np.ndarray) -> float:
+    """Mean over images of the entropy of their pixels, nats: the least that a Bernoulli loss can be.
+
+    45.53 for MNIST's test set, 189.86 for Fashion-MNIST's: grey pixels cost even a perfect reconstruction.
+
+    Args:
+        images: `(n, …)` in [0, 1].
+    """
+    grey = np.asarray(images, "float64")
+    return float((special.entr(grey) + special.entr(1 - grey)).reshape(len(grey), -1).sum(axis=1).mean())
