@@ -26,7 +26,7 @@ def train(
     architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
     dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 50,
-    posterior: Annotated[str, typer.Option(help="diagonal, isotropic, none or autoencoder.")] = "diagonal",
+    posterior: Annotated[str, typer.Option(help="diagonal, isotropic, iid, none or autoencoder.")] = "diagonal",
     likelihood: Annotated[str, typer.Option(help="bernoulli, continuous-bernoulli or gaussian.")] = "bernoulli",
     beta: Annotated[float, typer.Option(help="Weight of the KL.")] = 1.0,
     warmup: Annotated[float, typer.Option(help="Epochs in which beta rises from 0.")] = 0.0,
