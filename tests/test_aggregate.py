@@ -140,6 +140,17 @@ def test_marginals_of_a_mixture_by_quadrature():
     assert found.variance[0] == pytest.approx(z.var(), rel=0.01)
 
 
+def test_the_density_of_components_of_very_different_widths():
+    """Wide ones are laid on coarser grids: nothing of that is seen."""
+    rng = np.random.default_rng(3)
+    mean, std = rng.normal(size=400), np.exp(rng.uniform(-7, 1, 400))
+    grid, density = diagnostics.marginal_density(mean, std)
+    some = rng.permutation(len(grid))[:2000]
+    exact = stats.norm.pdf(grid[some, None], mean, std).mean(axis=1)
+    assert std.max() / std.min() > 1000
+    assert density[some] == pytest.approx(exact, abs=1e-10 * density.max())
+
+
 def test_a_perfect_marginal_is_near_the_prior_and_a_dead_one_is_it():
     mean, log_var = encodings(5000, 1)
     mean, log_var = np.column_stack([mean, np.zeros(5000)]), np.column_stack([log_var, np.zeros(5000)])

@@ -10,6 +10,8 @@ from keras_vae.diagnostics.encodings import flat_encodings
 
 WIDTH = 8.0  # standard deviations to either side that a component is looked at
 STEPS = 4  # of the grid in the smallest standard deviation
+FINER = 2  # octaves, of the grid of wider components: 16 steps in the smallest standard deviation
+HALFWAY = np.array([-5, 49, -245, 1225, 1225, -245, 49, -5]) / 2048  # weights of the nearest eight
 MOST_POINTS = 2**19  # of a grid: finer ones are not laid
 CHUNK = 2**22  # densities that are computed at once
 
@@ -66,22 +68,39 @@ def marginal_density(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.
     if points > MOST_POINTS:
         return np.empty(0), np.empty(0)
     grid, step = np.linspace(low, high, points, retstep=True)
+    # Components of an octave of widths need a window of their own width, on a grid of their own fineness.
+    octaves = np.maximum(np.floor(np.log2(std / std.min())).astype(int) - FINER, 0)
+    density = np.zeros(0)
+    for octave in range(octaves.max(), -1, -1):
+        here = octaves == octave
+        laid = _sum_of_gaussians(low, step * 2**octave, math.ceil((points - 1) / 2**octave) + 1, mean[here], std[here])
+        density = laid if not len(density) else laid + _between(density)[: len(laid)]
+    return grid, np.maximum(density, 0.0) / (len(mean) * math.sqrt(2 * math.pi))
+
+
+def _sum_of_gaussians(low: float, step: float, points: int, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Σ exp(−½ ((z − mean) / std)²) / std at the points low, low + step, …"""
     density = np.zeros(points)
-    # Components of a kind: each needs a window of its own width alone.
-    octave = np.floor(np.log2(std / std.min())).astype(int)
-    for o in np.unique(octave):
-        m, s = mean[octave == o], std[octave == o]
-        reach = math.ceil(WIDTH * s.max() / step)
-        offsets = np.arange(-reach, reach + 1)
-        nearest = np.rint((m - low) / step).astype(int)
-        at_once = max(1, CHUNK // len(offsets))
-        for i in range(0, len(m), at_once):
-            at = nearest[i : i + at_once, None] + offsets
-            away = (low + at * step - m[i : i + at_once, None]) / s[i : i + at_once, None]
-            heights = np.exp(-0.5 * np.square(away)) / s[i : i + at_once, None]
-            inside = (at >= 0) & (at < points)
-            density += np.bincount(at[inside], heights[inside], minlength=points)
-    return grid, density / (len(mean) * math.sqrt(2 * math.pi))
+    reach = math.ceil(WIDTH * std.max() / step) if len(std) else 0
+    offsets = np.arange(-reach, reach + 1)
+    nearest = np.rint((mean - low) / step).astype(int)
+    at_once = max(1, CHUNK // len(offsets))
+    for i in range(0, len(mean), at_once):
+        at = nearest[i : i + at_once, None] + offsets
+        away = (low + at * step - mean[i : i + at_once, None]) / std[i : i + at_once, None]
+        heights = np.exp(-0.5 * np.square(away)) / std[i : i + at_once, None]
+        inside = (at >= 0) & (at < points)
+        density += np.bincount(at[inside], heights[inside], minlength=points)
+    return density
+
+
+def _between(values: np.ndarray) -> np.ndarray:
+    """Values on an even grid, and half-way between them by a polynomial of degree 7 through the nearest eight."""
+    padded = np.pad(values, 4)
+    doubled = np.empty(2 * len(values))
+    doubled[::2] = values
+    doubled[1::2] = np.convolve(padded, HALFWAY, mode="valid")[1 : len(values) + 1]
+    return doubled
 
 
 def _compared(mean: np.ndarray, std: np.ndarray) -> tuple[float, float, float]:
