@@ -80,7 +80,7 @@ class Bernoulli(Likelihood):
     applies_sigmoid = True
 
     def nll_per_pixel(self, x, logits):
-        return ops.softplus(logits) - x * logits
+        return _cross_entropy(x, logits)
 
     def mean(self, logits):
         return ops.sigmoid(logits)
@@ -108,7 +108,7 @@ class ContinuousBernoulli(Likelihood):
         small, safe = self._split(logits)
         series = math.log(2.0) + logits**2 / 12.0 - 7.0 * logits**4 / 1440.0
         log_constant = ops.where(small, series, ops.log(safe / ops.tanh(0.5 * safe)))
-        return ops.softplus(logits) - x * logits - log_constant
+        return _cross_entropy(x, logits) - log_constant
 
     def mean(self, logits):
         small, safe = self._split(logits)
@@ -139,6 +139,22 @@ class Gaussian(Likelihood):
 
     def get_config(self) -> dict:
         return {"std": self.std}
+
+
+@ops.custom_gradient
+def _cross_entropy(x, logits):
+    """−x log λ − (1 − x) log(1 − λ) with λ = sigmoid(ℓ): log(1 + e^ℓ) − x ℓ; its derivative by ℓ is λ − x.
+
+    Both come from the same e^−|ℓ|. Compiled by XLA, `ops.softplus` and its derivative take twice as long, which is a
+    tenth of a dense model's whole step; and however XLA fuses it, λ − x rounds the same way.
+    """
+    e = ops.exp(-ops.abs(logits))
+
+    def gradient(*args, upstream=None):
+        upstream = args[0] if upstream is None else upstream
+        return -upstream * logits, upstream * (ops.where(logits >= 0.0, 1.0, e) / (1.0 + e) - x)
+
+    return ops.maximum(logits, 0.0) + ops.log1p(e) - x * logits, gradient
 
 
 BY_NAME = {"bernoulli": Bernoulli, "continuous-bernoulli": ContinuousBernoulli, "gaussian": Gaussian}

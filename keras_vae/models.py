@@ -241,9 +241,7 @@ class VAE(keras.Model):
         if self._resident_steps is None:
             batches, set_order = ordered(tuple(arrays), batch_size)
         else:
-            # Keras counts these batches and never asks for one.
-            batches, _ = ordered(self._resident_steps.arrays, batch_size)
-            set_order = self._resident_steps.set_order
+            batches, set_order = self._resident_steps.counted_batches(), self._resident_steps.set_order
             self.steps_per_execution = self._resident_steps.at_once = steps_at_once(self.steps_per_execution, given)
         arguments |= {"x": batches, "y": None, "sample_weight": None, "shuffle": False}
         first = [EpochOrder(set_order, self.seed, len(arrays[0]), self.epochs_seen)]

@@ -80,6 +80,11 @@ class ResidentSteps:
         """Begins an epoch with the images in this order."""
         self._order, self._next = tf.convert_to_tensor(order.astype("int32")), 0
 
+    def counted_batches(self) -> tf.data.Dataset:
+        """What Keras counts as an epoch's batches. It may look at the first, and takes none: each call does that."""
+        first = tuple(array[: self.batch_size] for array in self.arrays)
+        return tf.data.Dataset.from_tensors(first).repeat(math.ceil(self.n / self.batch_size))
+
     def __call__(self, iterator) -> dict:
         """The metrics after the next steps; Keras' own `iterator` over the batches stays untouched."""
         first = self._next
@@ -110,13 +115,13 @@ def _program(model: keras.Model):
             step(tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size]))
             return [i + 1]
 
-        def take_the_smaller_one():
+        def take_the_smaller_one(i):
             step(order[whole * batch_size :])
-            return 0
+            return [i + 1]
 
-        tf.while_loop(lambda i: i < tf.minimum(last, whole), take_one, [first])
-        if remainder:
-            tf.cond(last > whole, take_the_smaller_one, lambda: 0)
+        (i,) = tf.while_loop(lambda i: i < tf.minimum(last, whole), take_one, [first])
+        if remainder:  # a loop of one round or none: XLA would copy all weights for a condition
+            tf.while_loop(lambda i: i < last, take_the_smaller_one, [i])
         return model.get_metrics_result()
 
     return steps

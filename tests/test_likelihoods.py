@@ -88,3 +88,36 @@ def test_refusals():
         Gaussian(0.0)
     with pytest.raises(NotImplementedError, match="must define nll_per_pixel"):
         Likelihood()(np.zeros((1, 2)), np.zeros((1, 2)))
+
+
+def derivatives(function, *arrays):
+    """Of a scalar function by each of the arrays, on whatever backend is in use."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(function, argnums=tuple(range(len(arrays))))(*map(ops.convert_to_tensor, arrays))
+    if keras.backend.backend() == "torch":
+        import torch
+
+        tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+        return torch.autograd.grad(function(*tensors), tensors)
+    import tensorflow as tf
+
+    tensors = [tf.constant(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = function(*tensors)
+    return tape.gradient(value, tensors)
+
+
+def test_the_derivative_of_a_cross_entropy_is_what_was_expected_less_what_is_there():
+    """λ − x by the logits, which needs no special case at 0 and far out; −ℓ by the image."""
+    logits = np.array([[-200.0, -30.0, -1.5, 0.0, 1e-6, 0.7, 40.0, 300.0]], "float32")
+    x = np.array([[0.0, 1.0, 0.25, 0.5, 0.0, 1.0, 0.75, 1.0]], "float32")
+    weight = 3.0
+    of_x, of_logits = derivatives(
+        lambda x, logits: weight * ops.sum(likelihoods.Bernoulli().nll_per_pixel(x, logits)), x, logits
+    )
+    expected = 1 / (1 + np.exp(-logits.astype("float64")))
+    np.testing.assert_allclose(ops.convert_to_numpy(of_logits), weight * (expected - x), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(ops.convert_to_numpy(of_x), -weight * logits, rtol=1e-6)
