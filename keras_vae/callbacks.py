@@ -16,9 +16,9 @@ LARGEST_RECORDING = 10**9  # bytes
 class _Watcher(keras.callbacks.Callback):
     """Looks at the encodings of fixed images every so many steps of a training; what it keeps its subclasses say.
 
-    The untrained state is the first frame, the state at the end of training the last. With `steps_per_execution`
-    above 1 a frame is taken at the end of the execution that reaches the step, and carries the step it really
-    shows. A second `fit` goes on where the first ended.
+    The untrained state is the first frame, the state at the end of training the last. On Keras' own step with
+    `steps_per_execution` above 1 a frame is taken at the end of the execution that reaches the step, and carries the
+    step it really shows. A second `fit` goes on where the first ended.
 
     Args:
         x: the images, `(n, …)`.
@@ -82,10 +82,25 @@ class _Watcher(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
-        done = min(batch + 1, self._length or batch + 1)
+        self._reach(min(batch + 1, self._length or batch + 1))
+
+    def watches(self, model: keras.Model) -> bool:
+        """Whether it looks, every so many steps, at the encodings of the model in training itself."""
+        return self.every is not None and self._encoder in (None, getattr(model, "encoder", None))
+
+    def due_between(self, first: int, last: int) -> list[int]:
+        """Steps of this epoch, after `first` and before `last`, at which a frame is due."""
+        return list(range(max(self._next - self._epoch_start, first + 1), last, self.every))
+
+    def take(self, done: int, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
+        """What was seen after `done` steps of this epoch, within an execution of many: see `stepping`."""
+        self._reach(done, mean, log_var)
+
+    def _reach(self, done: int, *encoding: np.ndarray | None) -> None:
+        """After `done` steps of this epoch: keeps a frame if one is due."""
         self._step = self._epoch_start + done
         if self._step >= self._next:
-            self._record(self._fractional_epoch(done, self._length))
+            self._record(self._fractional_epoch(done, self._length), *encoding)
             self._next = self._following(self._step)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -112,8 +127,8 @@ class _Watcher(keras.callbacks.Callback):
     def _fractional_epoch(self, steps: int, length: int | None) -> float:
         return self._epochs_done + (steps / length if length else 0.0)
 
-    def _record(self, epoch: float) -> None:
-        self._keep(*self._encode(self.model))
+    def _record(self, epoch: float, *encoding: np.ndarray | None) -> None:
+        self._keep(*(encoding or self._encode(self.model)))
         self._steps.append(self._step)
         self._epochs.append(epoch)
 
@@ -121,10 +136,10 @@ class _Watcher(keras.callbacks.Callback):
 class LatentRecorder(_Watcher):
     """Records mean and log variance of fixed images' posteriors while a model trains.
 
-    The untrained state is the first frame, the state at the end of training the last. Where several steps are taken
-    at once (with `steps_per_execution` above 1, and on TensorFlow, see `stepping`) they are counted from each
-    epoch's start: a frame is recorded at the end of the execution that reaches the step, and carries the step it
-    really shows. A second `fit` goes on where the first ended.
+    The untrained state is the first frame, the state at the end of training the last. Where many steps are taken in
+    one call (see `stepping`) the frames between are recorded within it. On Keras' own step with `steps_per_execution`
+    above 1 a frame is taken at the end of the execution that reaches the step, and carries the step it really shows.
+    A second `fit` goes on where the first ended.
 
     Args:
         x: the images to follow, `(points, …)`.

@@ -13,7 +13,7 @@ from keras_vae import likelihoods
 from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
-from keras_vae.stepping import forget_program, resident_steps, steps_at_once
+from keras_vae.stepping import forget_program, resident_steps
 
 POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
 
@@ -237,12 +237,14 @@ class VAE(keras.Model):
         given = [] if given is None else given if isinstance(given, (list, tuple)) else [given]
         if arguments["class_weight"] is None and self.compiled:
             self.optimizer.build(self.trainable_variables)
-            self._resident_steps = resident_steps(self, tuple(arrays), batch_size, self._asked_jit_compile)
+            self._resident_steps = resident_steps(
+                self, tuple(arrays), batch_size, self._asked_jit_compile, self.steps_per_execution, given
+            )
         if self._resident_steps is None:
             batches, set_order = ordered(tuple(arrays), batch_size)
         else:
             batches, set_order = self._resident_steps.counted_batches(), self._resident_steps.set_order
-            self.steps_per_execution = self._resident_steps.at_once = steps_at_once(self.steps_per_execution, given)
+            self.steps_per_execution = self._resident_steps.at_once
         arguments |= {"x": batches, "y": None, "sample_weight": None, "shuffle": False}
         first = [EpochOrder(set_order, self.seed, len(arrays[0]), self.epochs_seen)]
         arguments["callbacks"] = [*first, *given]

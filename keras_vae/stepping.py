@@ -32,6 +32,18 @@ def steps_at_once(asked: int, callbacks: Iterable[keras.callbacks.Callback]) -> 
     return max(n for n in range(1, min(common, MOST_STEPS_AT_ONCE) + 1) if common % n == 0)
 
 
+def watcher_within(
+    model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]
+) -> keras.callbacks.Callback | None:
+    """The callback whose looks at the model are made part of the compiled steps: of several the most frequent.
+
+    It needs no call of its own then. Such a callback has the methods `watches(model)`, `due_between(first, last)` and
+    `take(done, mean, log_var)`, and the images `x`, as a `LatentRecorder` has them.
+    """
+    watchers = [callback for callback in callbacks if hasattr(callback, "due_between") and callback.watches(model)]
+    return min(watchers, key=lambda callback: callback.every, default=None)
+
+
 def _steps_between_calls(callback: keras.callbacks.Callback) -> int:
     if hasattr(callback, "steps_between_calls"):
         return callback.steps_between_calls
@@ -76,10 +88,25 @@ def forget_program(model: keras.Model) -> None:
     model.__dict__.pop("_resident_program", None)
 
 
-def resident_steps(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int, asked: bool | str = "auto"):
-    """A train function on arrays that stay on the device, with a method `set_order`; None where they can't."""
+def resident_steps(
+    model: keras.Model,
+    arrays: tuple[np.ndarray, ...],
+    batch_size: int,
+    asked: bool | str = "auto",
+    asked_steps: int = 1,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+):
+    """A train function on arrays that stay on the device, with a method `set_order`; None where they can't.
+
+    Args:
+        model, arrays, batch_size, asked: as of `can_reside`.
+        asked_steps: what `compile` was given as `steps_per_execution`.
+        callbacks: what listens to the training.
+    """
     if not can_reside(model, arrays, batch_size, asked):
         return None
     from keras_vae.tensorflow_backend import ResidentSteps
 
-    return ResidentSteps(model, arrays, batch_size)
+    watcher = watcher_within(model, callbacks)
+    at_once = steps_at_once(asked_steps, [callback for callback in callbacks if callback is not watcher])
+    return ResidentSteps(model, arrays, batch_size, at_once, watcher if at_once > 1 else None)

@@ -68,12 +68,17 @@ class ResidentSteps:
         model: a compiled model with its optimizer built.
         arrays: what `train_step` unpacks, `(n, …)` each.
         batch_size: images a step; the last batch of an epoch may be smaller.
+        at_once: steps a call.
+        watcher: a callback that is to see encodings within a call, or None: see `stepping.watcher_within`.
     """
 
-    def __init__(self, model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int):
+    def __init__(
+        self, model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: int, at_once: int = 1, watcher=None
+    ):
         self.arrays = tuple(tf.convert_to_tensor(array) for array in arrays)
         self.batch_size, self.n = batch_size, len(arrays[0])
-        self.at_once = 1
+        self.at_once, self.watcher = at_once, watcher
+        self._most_frames = 0 if watcher is None else math.ceil(at_once / watcher.every)
         self._model, self._steps = model, None
 
     def set_order(self, order: np.ndarray) -> None:
@@ -88,24 +93,44 @@ class ResidentSteps:
     def __call__(self, iterator) -> dict:
         """The metrics after the next steps; Keras' own `iterator` over the batches stays untouched."""
         first = self._next
-        self._next = min(first + self.at_once, math.ceil(self.n / self.batch_size))
-        arguments = self.arrays, self._order, tf.constant(first), tf.constant(self._next), self.batch_size
+        self._next = last = min(first + self.at_once, math.ceil(self.n / self.batch_size))
+        due = self.watcher.due_between(first, last) if self.watcher else []
+        # An execution pauses where a frame is due, and at its end.
+        pauses = np.array([*due, *[last] * (1 + self._most_frames - len(due))], "int32")
+        arguments = self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size
         if self._steps is None:  # concrete, like the encoder above
-            self._steps = program(self._model).get_concrete_function(*arguments)
-        return self._steps(*arguments)
+            self._steps = program(self._model, self.watcher).get_concrete_function(*arguments)
+        metrics, frames = self._steps(*arguments)
+        if due:
+            frames = [part.numpy() for part in frames]
+            for i, done in enumerate(due):
+                self.watcher.take(done, *(part[i] for part in frames))
+        return metrics
 
 
-def program(model: keras.Model):
-    """The compiled steps of a model, traced once for a shape of data; kept with it until it is compiled anew."""
-    if "_resident_program" not in model.__dict__:
+def program(model: keras.Model, watcher=None):
+    """The compiled steps of a model, traced once for a shape of data; kept with it until it is compiled anew, or is
+    watched by something else."""
+    watched, steps = model.__dict__.get("_resident_program", (None, None))
+    if steps is None or watched is not watcher:
+        steps = _program(model, watcher)
         # not by setattr, which would track it as a part to be saved
-        model.__dict__["_resident_program"] = _program(model)
-    return model.__dict__["_resident_program"]
+        model.__dict__["_resident_program"] = watcher, steps
+    return steps
 
 
-def _program(model: keras.Model):
+def _program(model: keras.Model, watcher):
+    x = None if watcher is None else tf.convert_to_tensor(watcher.x)
+
+    def look() -> list[tf.Tensor]:
+        """Means and log variances (or None) of the watched images, units flattened."""
+        parts = model.encoder(x, training=False)
+        parts = [parts[key] for key in ("mean", "log_var") if key in parts] if isinstance(parts, dict) else parts
+        parts = parts if isinstance(parts, (list, tuple)) else [parts]
+        return [tf.reshape(tf.cast(part, "float32"), (len(watcher.x), -1)) for part in parts]
+
     @tf.function(jit_compile=True, autograph=False)
-    def steps(arrays, order, first, last, batch_size):
+    def steps(arrays, order, first, pauses, batch_size):
         whole, remainder = divmod(order.shape[0], batch_size)
 
         def step(rows):
@@ -119,9 +144,20 @@ def _program(model: keras.Model):
             step(order[whole * batch_size :])
             return [i + 1]
 
-        (i,) = tf.while_loop(lambda i: i < tf.minimum(last, whole), take_one, [first])
+        def take_until_the_pause(i, j, frames):
+            (i,) = tf.while_loop(lambda i: i < tf.minimum(pauses[j], whole), take_one, [i])
+            seen = look() if frames else []
+            frames = [tf.tensor_scatter_nd_update(f, [[j]], [s]) for f, s in zip(frames, seen, strict=True)]
+            return i, j + 1, frames
+
+        frames = [] if watcher is None else [tf.zeros((pauses.shape[0], *part.shape)) for part in look()]
+        last = pauses[-1]
+        # Pauses that aren't needed are at the end.
+        i, _, frames = tf.while_loop(
+            lambda i, j, frames: i < tf.minimum(last, whole), take_until_the_pause, [first, 0, frames]
+        )
         if remainder:  # a loop of one round or none: XLA would copy all weights for a condition
             tf.while_loop(lambda i: i < last, take_the_smaller_one, [i])
-        return model.get_metrics_result()
+        return model.get_metrics_result(), frames
 
     return steps

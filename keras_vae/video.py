@@ -3,6 +3,7 @@
 import math
 import subprocess
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -23,6 +24,7 @@ MACROBLOCK = 16  # the encoder rescales, unasked, what isn't a multiple of it
 LARGEST_GIF = 5_000_000  # bytes
 TRAIL_SECONDS = 1.5
 TRAIL_PIECES = 12
+TRAIL_STRIDE = 2  # frames from one vertex of a trail to the next
 DEGREES_A_SECOND = 12  # by which the view of three units turns
 
 
@@ -137,12 +139,19 @@ def encode(frames: Iterable[np.ndarray], n: int, path: Path, size: int, fps: int
             quality=None,
             macro_block_size=MACROBLOCK,
             ffmpeg_log_level="error",
-            output_params=["-crf", "22", "-preset", "medium", "-movflags", "+faststart"],
+            output_params=["-crf", "22", "-preset", "veryfast", "-movflags", "+faststart"],
         )
         encoder.send(None)
         try:
-            for frame in frames:
-                encoder.send(frame)
+            with ThreadPoolExecutor(1) as writer:  # the next frame is painted while one is handed over
+                handed_over = None
+                for frame in frames:
+                    frame = frame.copy()  # which will be painted over
+                    if handed_over:
+                        handed_over.result()
+                    handed_over = writer.submit(encoder.send, frame)
+                if handed_over:
+                    handed_over.result()
         finally:
             encoder.close()
     return path
@@ -354,11 +363,11 @@ class Trails:
 
     def __init__(self, mean: np.ndarray, colors: np.ndarray, length: int, width: float):
         self.mean = mean
-        self.steps = -(-length // TRAIL_PIECES)
+        self.steps = TRAIL_STRIDE * -(-length // (TRAIL_PIECES * TRAIL_STRIDE))  # frames of a piece
         distinct, of_point = np.unique(colors, axis=0, return_inverse=True)
         self.groups = [np.flatnonzero(of_point.ravel() == k) for k in range(len(distinct))]
         shades = 0.6 * (np.arange(1, TRAIL_PIECES + 1) / TRAIL_PIECES) ** 1.5
-        codes = [MplPath.MOVETO] + [MplPath.LINETO] * self.steps
+        codes = [MplPath.MOVETO] + [MplPath.LINETO] * (self.steps // TRAIL_STRIDE)
         self.paths = [
             [MplPath(np.zeros((len(codes) * len(group), 2)), codes * len(group)) for _ in shades]
             for group in self.groups
@@ -372,9 +381,11 @@ class Trails:
 
     def move(self, i: int, view: np.ndarray) -> None:
         """To frame `i`, all of it seen by `view` `(units, 2)`; before the recording began a trail has no length."""
-        ends = i - np.arange(TRAIL_PIECES)[::-1] * self.steps
-        # A piece begins where the older one ends.
-        frames = np.clip(ends[:, None] + np.arange(-self.steps, 1), 0, None)
+        # The same frames give the vertices in this picture and the next, or trails would tremble.
+        ends = i - i % TRAIL_STRIDE - np.arange(TRAIL_PIECES)[::-1] * self.steps
+        # A piece begins where the older one ends, and the newest ends at the point itself.
+        frames = np.clip(ends[:, None] + np.arange(-self.steps, 1, TRAIL_STRIDE), 0, None)
+        frames[-1, -1] = i
         pieces = (self.mean[frames] @ view).transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
         for group, paths in zip(self.groups, self.paths, strict=True):
             for piece, path in zip(pieces[:, group], paths, strict=True):
@@ -401,16 +412,20 @@ class Thumbnails:
         corners = centers - side / 2
         whole = np.floor(corners).astype(int)
         shifted = _shift(self.stamps, corners - whole)
+        kept = 1.0 - shifted[..., 3:]
+        shifted *= 1.0, 1.0, 1.0, 255.0  # the canvas' own opacity stays whole
+        shifted += 0.5  # rounds, when it is cut off
         height, width = canvas.shape[:2]
         for i in range(len(whole)) if order is None else order:
-            stamp, (left, top) = shifted[i], whole[i]
+            left, top = whole[i].tolist()
             rows = slice(max(top, 0), min(top + side, height))
             columns = slice(max(left, 0), min(left + side, width))
             if rows.start >= rows.stop or columns.start >= columns.stop:
                 continue
-            seen = stamp[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-            under = canvas[rows, columns, :3]
-            canvas[rows, columns, :3] = seen[..., :3] + under * (1.0 - seen[..., 3:])
+            seen = i, slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+            blended = canvas[rows, columns] * kept[seen]
+            blended += shifted[seen]
+            canvas[rows, columns] = blended
 
 
 def _as_pictures(images: np.ndarray | None) -> np.ndarray | None:

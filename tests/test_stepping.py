@@ -86,7 +86,7 @@ def test_one_trace(images):
     vae, _ = trained(images)
     vae.fit(images, batch_size=17, epochs=2, verbose=0, callbacks=[Listener()])
     vae.fit(images[::-1].copy(), batch_size=17, verbose=0)
-    assert vae.__dict__["_resident_program"].experimental_get_tracing_count() == 1
+    assert vae.__dict__["_resident_program"][1].experimental_get_tracing_count() == 1
     vae.compile("sgd", jit_compile=True)
     vae.fit(images, batch_size=17, verbose=0)  # a new optimizer, a new program
     assert int(vae.optimizer.iterations) == 6
@@ -118,7 +118,7 @@ def test_callbacks_are_called_at_the_steps_they_ask_for(images):
     recorder = kv.LatentRecorder(images[:4], every=3)
     tested.steps_between_calls = 0
     trained(images, callbacks=[recorder, tested], epochs=1)
-    assert tested.batches == [2, 5]
+    assert tested.batches == [49]  # the recorder looks within the call
     assert recorder.trajectory.steps.tolist() == [0, 3, 6]
     assert tested.tested == [0]  # the validation's batches stay single
 
@@ -201,8 +201,53 @@ def test_a_train_step_of_ones_own_keeps_its_logs(images):
 
 
 @on_tensorflow
-def test_frames_of_an_epoch_that_is_no_multiple_of_the_interval(images):
-    """Executions begin anew with every epoch, of 6 steps here."""
-    recorder = kv.LatentRecorder(images[:4], every=4)
-    trained(images, callbacks=[recorder], epochs=3)
-    assert recorder.trajectory.steps.tolist() == [0, 4, 10, 12, 16, 18]
+@pytest.mark.parametrize(("every", "at_once"), [(1, 50), (4, 1), (4, 3), (5, 50)])
+def test_frames_are_recorded_within_a_call(images, monkeypatch, every, at_once):
+    """Of 3 epochs of 6 steps, the last of each a smaller batch: the same frames as when every step is a call."""
+
+    def recorded(**options):
+        recorder = kv.LatentRecorder(images[:4], every=every)
+        vae, _ = trained(images, callbacks=[recorder], **options)
+        return vae, recorder.trajectory
+
+    stock, slow = recorded(monkeypatch=monkeypatch)
+    monkeypatch.undo()
+    fast, within = recorded(steps_per_execution=at_once)
+    assert within.steps.tolist() == [*range(0, 18, every), 18]
+    np.testing.assert_array_equal(within.steps, slow.steps)
+    np.testing.assert_array_equal(within.epochs, slow.epochs)
+    np.testing.assert_allclose(within.mean, slow.mean, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(within.log_var, slow.log_var, rtol=1e-4, atol=1e-6)
+    for a, b in zip(weights(stock), weights(fast), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@on_tensorflow
+def test_of_two_that_watch_one_is_looked_at_within_and_the_other_called(images):
+    recorder, monitor = kv.LatentRecorder(images[:4], every=2), kv.UnitMonitor(images[:20], every=3)
+    trained(images, callbacks=[recorder, monitor], epochs=2)
+    assert recorder.trajectory.steps.tolist() == [0, 2, 4, 6, 8, 10, 12]
+    assert monitor.history.steps.tolist() == [0, 3, 6, 9, 12]
+
+
+@on_tensorflow
+def test_a_recorder_without_log_variances_and_one_with_a_single_variance_an_image(images):
+    for posterior, shape in (("none", None), ("isotropic", (7, 4, 2))):
+        vae = kv.dense_vae("64-16-2", (8, 8), posterior=posterior, seed=3)
+        vae.compile("adam", jit_compile=True)
+        recorder = kv.LatentRecorder(images[:4], every=1)
+        vae.fit(images, batch_size=17, verbose=0, callbacks=[recorder])
+        log_var = recorder.trajectory.log_var
+        assert shape is None if log_var is None else log_var.shape == shape
+        assert recorder.trajectory.mean.shape == (7, 4, 2)
+
+
+@on_tensorflow
+def test_an_encoder_of_ones_own_is_called(images):
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+    vae.compile("adam", jit_compile=True)
+    other = kv.dense_vae("64-16-2", (8, 8), seed=4).encoder
+    recorder = kv.LatentRecorder(images[:4], every=2, encoder=other)
+    vae.fit(images, batch_size=17, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.steps.tolist() == [0, 2, 4, 6]
+    assert np.ptp(recorder.trajectory.mean, axis=0).max() == 0  # it isn't in training
