@@ -175,6 +175,23 @@ def test_convolutions_on_a_cpu_are_not_compiled_unless_asked():
 
 
 @on_tensorflow
+def test_very_much_noise_on_a_cpu_is_not_drawn_by_xla():
+    import tensorflow as tf
+
+    from keras_vae.tensorflow_backend import MOST_NOISE, xla_gains
+
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("a GPU is here")
+    few, many, none = (
+        kv.dense_vae(f"64-16-{units}", (8, 8), posterior=posterior)
+        for units, posterior in ((MOST_NOISE, "diagonal"), (MOST_NOISE + 1, "diagonal"), (MOST_NOISE + 1, "none"))
+    )
+    assert xla_gains(few)
+    assert not xla_gains(many)
+    assert xla_gains(none)
+
+
+@on_tensorflow
 def test_compiling_anew_with_the_same_optimizer(images):
     """What is frozen then must stay as it is, though the optimizer is the one of before."""
     vae, _ = trained(images)
