@@ -17,7 +17,7 @@ SAMPLES = 1000  # of an importance-weighted estimate, by default
 IMAGES = 500  # whose likelihood is estimated
 CHOICE = 0  # seed of which they are
 MOST_NUMBERS = 2**30  # images × samples × units of it
-AT_ONCE = 5000  # pairs of image and point that are decoded at once
+AT_ONCE = 2000  # pairs of image and point that are decoded at once
 MOST_FITTED = 2048  # units, above which no mixture is fitted
 MOST_CODES, MOST_BYTES = 10_000, 64e6  # training images that one is fitted to, and what their means may take
 NEAR = 0.5  # standard deviation of the neighbourhood of an image that is drawn from
@@ -181,9 +181,27 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
 # -- the data ------------------------------------------------------------------------------------------------------
 
 
+def log_likelihood(vae, x: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """log p(x | z) in nats of (indices of images of `x`, latent points), as `importance_log_weights` asks for it."""
+    keras = startup.import_keras()
+    from keras_vae.stepping import compiled
+
+    known = keras.ops.convert_to_tensor(x)
+
+    def negative(images, z):
+        return vae.likelihood(keras.ops.take(known, images, axis=0), vae.decoder(z, training=False))
+
+    run = compiled(negative, vae)
+
+    def given(images, z):
+        z = keras.ops.convert_to_tensor(z.reshape(-1, *vae.latent_shape))
+        return -keras.ops.convert_to_numpy(run(keras.ops.convert_to_tensor(images), z))
+
+    return given
+
+
 def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
     """Importance-weighted log p(x) of some test images, and the rate of the same; binary ones where it must be."""
-    keras = startup.import_keras()
     from keras_vae import likelihoods
 
     units = math.prod(vae.latent_shape)
@@ -196,13 +214,8 @@ def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[d
     if binarized:
         x = datasets.binarize(x)
     mean, log_var = vae.encode(x, batch_size=memory.images_within(units, 1000))
-
-    def log_likelihood(images, z):
-        logits = vae.decoder(z.reshape(-1, *vae.latent_shape), training=False)
-        return -keras.ops.convert_to_numpy(vae.likelihood(x[images], logits))
-
     at_once = memory.images_within(units, AT_ONCE)
-    weights = diagnostics.importance_log_weights(log_likelihood, mean, log_var, samples, seed, at_once)
+    weights = diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, samples, seed, at_once)
     found = diagnostics.importance_weighted(weights)
     # The mean log weight is the ELBO: what isn't KL of it is reconstruction.
     elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl

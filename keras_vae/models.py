@@ -282,8 +282,16 @@ class VAE(keras.Model):
 
     def decode(self, z, batch_size: int = 1024) -> np.ndarray:
         """The expected images of latent points `z` `(n, units…)`: pixels, not logits."""
-        logits = (ops.cast(self.decoder(part, training=False), "float32") for part in _parts(z, batch_size))
-        return np.concatenate([ops.convert_to_numpy(self.likelihood.mean(part)) for part in logits])
+        parts = _parts(z, batch_size)
+        images, done = np.empty(0), 0
+        for part in parts:
+            logits = ops.cast(self.decoder(part, training=False), "float32")
+            pixels = ops.convert_to_numpy(self.likelihood.mean(logits))
+            if not done:
+                images = np.empty((sum(map(len, parts)), *pixels.shape[1:]), pixels.dtype)
+            images[done : done + len(part)] = pixels
+            done += len(part)
+        return images
 
     def reconstruct(self, x, batch_size: int = 1024) -> np.ndarray:
         """The images decoded from the posterior means of `x`."""

@@ -5,7 +5,7 @@ the model's own `train_step`. Where it can't be used, the stock step is.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -81,6 +81,16 @@ def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: i
         return False
     long_enough = len(arrays[0]) >= SHORTEST_EPOCH * batch_size
     return asked is True or (long_enough and tensorflow_backend.xla_gains(model))
+
+
+def compiled(function: Callable, model: keras.Model) -> Callable:
+    """A function of tensors, of parts of a model, for many calls with the same shapes: compiled where that is known
+    to gain, which is on TensorFlow. (What an eager call makes of each layer's result is written to memory.)"""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    from keras_vae import tensorflow_backend
+
+    return tensorflow_backend.compiled(function, model)
 
 
 def forget_program(model: keras.Model) -> None:

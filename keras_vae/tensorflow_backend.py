@@ -47,6 +47,11 @@ def compiled_encoder(encoder, x: np.ndarray):
     return tf.function(lambda: encoder(x, training=False)).get_concrete_function()
 
 
+def compiled(function, model: keras.Model):
+    """A function of tensors, of parts of a model, as one program; by XLA where that makes the model faster."""
+    return tf.function(function, jit_compile=xla_gains(model), autograph=False)
+
+
 def on_one_device(model: keras.Model) -> bool:
     """Whether the model wasn't made under a distribution strategy and none is in force."""
     return not tf.distribute.has_strategy() and model.distribute_strategy is tf.distribute.get_strategy()

@@ -47,9 +47,9 @@ def test_agrees_with_the_slow_version():
     mean, log_var = encodings(30, 3, seed=4)
     log_var = log_var + np.random.default_rng(0).normal(0, 0.5, log_var.shape)
     z = np.random.default_rng(1).normal(size=mean.shape)
-    from keras_vae.diagnostics.aggregate import _log_ratios
+    from keras_vae.diagnostics.aggregate import log_ratios
 
-    own, others = (ratios[0] for ratios in _log_ratios(mean, log_var, z))
+    own, others = (ratios[0] for ratios in log_ratios(mean, log_var, z))
     for i in range(30):
         densities = stats.norm.logpdf(z[i], mean, np.exp(0.5 * log_var)).sum(axis=1)
         densities -= stats.norm.logpdf(z[i]).sum()

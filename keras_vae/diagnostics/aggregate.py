@@ -5,17 +5,20 @@ of one of the other two is known of both.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws, posterior_kl, stream
 from keras_vae.diagnostics.fitted import fit_mixture
-from keras_vae.diagnostics.mixture import Gaussians
+from keras_vae.diagnostics.mixture import Gaussians, log_sum_exp
 
 DRAWS = 2  # of each posterior: what they differ by is the Monte-Carlo error
-CHUNK = 32e6  # bytes of log densities, points × components, that are held at once
+CHUNK = 16e6  # bytes of log densities, points × components, that a thread holds at once
+THREADS = 2
 Z95 = float(stats.norm.ppf(0.975))
 NEAR = 1.0  # nats from ln N within which the information can't be told from "every image is known"
 COMPONENTS = (1, 5, 10, 20)  # of the Gaussian mixtures that are tried as a lower bound
@@ -78,7 +81,7 @@ def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -
     n, rng = len(mean), stream(seed, 1)
     z = posterior_draws(mean, log_var, DRAWS, rng)
     kl = posterior_kl(mean, log_var).sum(axis=1)
-    own, others = _log_ratios(mean, log_var, z)
+    own, others = log_ratios(mean, log_var, z)
     # own − kl has mean 0 whatever the posteriors are: what it strays by in these draws is taken off.
     high = _Ends.of(np.logaddexp(own, others) - math.log(n), own - kl)
     low = _Ends.of(others - math.log(n - 1), own - kl)
@@ -103,18 +106,23 @@ def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -
     )
 
 
-def _log_ratios(mean: np.ndarray, log_var: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def log_ratios(mean: np.ndarray, log_var: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """log q(z_i | x_i) / p(z_i), and log Σ over all other images of q(z_i | x_j) / p(z_i); each `(draws, n)`."""
     components, n = Gaussians(mean, log_var, dtype="float64"), len(mean)
     own, others = np.empty(len(z)), np.empty(len(z))
     at_once = max(1, int(CHUNK // (8 * n)))
-    for i in range(0, len(z), at_once):
+
+    def fill(i: int) -> None:
         ratio = components.log_ratio(z[i : i + at_once])
         rows = np.arange(len(ratio))
         itself = (i + rows) % n
         own[i : i + at_once] = ratio[rows, itself]
         ratio[rows, itself] = -np.inf  # taken out before the sum: after it, rounding would be left
-        others[i : i + at_once] = special.logsumexp(ratio, axis=1)
+        others[i : i + at_once] = log_sum_exp(ratio)
+
+    # A part a core, each with one thread: most of the time is taken by exponentials, which NumPy takes one by one.
+    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(fill, range(0, len(z), at_once)))
     return own.reshape(-1, n), others.reshape(-1, n)
 
 

@@ -1,0 +1,188 @@
+"""Training: epochs of dense and convolutional models, their first epochs, and what recording costs.
+
+As a script it is one side of the comparison of cold starts: `python benchmarks/training.py ours` or `xla`.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+from timing import Row, alternate, in_a_fresh_process, row
+
+import keras_vae as kv
+from keras_vae.startup import import_keras
+
+keras = import_keras()
+
+DENSE, BATCH = "784-256-2", 128
+CONVOLUTIONAL = "c32-c64-16-2"  # the network of Keras' published example
+FEW = 4096  # images of a convolutional epoch
+
+
+def images(n: int = 60_000) -> np.ndarray:
+    """Generated images: what is in them changes no time."""
+    return np.random.default_rng(0).uniform(size=(n, 28, 28)).astype("float32")
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds of the last epoch."""
+
+    steps_between_calls = 0  # it listens to epochs only
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds = time.perf_counter() - self._began
+
+
+def epoch_of(model, x: np.ndarray, fit=None, callbacks=(), **options):
+    """A function that trains an epoch and returns its seconds; the model is warm when it is given back."""
+    clock, fit = Clock(), fit or model.fit
+
+    def epoch() -> float:
+        fit(x, batch_size=BATCH, verbose=0, callbacks=[clock, *callbacks], **options)
+        return clock.seconds
+
+    epoch()
+    return epoch
+
+
+def ours(architecture: str, x: np.ndarray, callbacks=()):
+    vae = kv.builders.build(architecture, (28, 28), seed=0)
+    vae.compile(keras.optimizers.Adam(1e-3))
+    return epoch_of(vae, x, callbacks=callbacks)
+
+
+def stock(architecture: str, x: np.ndarray, **compiling):
+    """The same network, loss and optimizer in Keras' own `fit`, on arrays as they are."""
+    vae = kv.builders.build(architecture, (28, 28), seed=0)
+    vae.compile(keras.optimizers.Adam(1e-3), **{"jit_compile": False, **compiling})
+    return epoch_of(vae, x, fit=lambda *args, **kwargs: keras.Model.fit(vae, *args, **kwargs))
+
+
+def products(x: np.ndarray):
+    """The matrix products of 784-256-2 alone, forwards and backwards, as one program: five of its layers, nine more
+    of their gradients (the image needs none). No optimizer, no cross-entropy, no activation."""
+    import tensorflow as tf
+
+    shapes = ((784, 256), (256, 2), (256, 2), (2, 256), (256, 784))
+    data = tf.convert_to_tensor(x.reshape(-1, 784))
+    weights = [tf.constant(np.random.default_rng(i).normal(0, 0.05, s), "float32") for i, s in enumerate(shapes)]
+
+    @tf.function(jit_compile=True)
+    def epoch(data, hidden, mean, log_var, back, out):
+        def step(i, *_):
+            x = tf.slice(data, [i * BATCH, 0], [BATCH, 784])
+            h = x @ hidden
+            m, v = h @ mean, h @ log_var
+            b = (m + v) @ back
+            logits = b @ out
+            d_b = tf.matmul(logits, out, transpose_b=True)
+            d_m = tf.matmul(d_b, back, transpose_b=True)
+            d_h = tf.matmul(d_m, mean, transpose_b=True) + tf.matmul(d_m + v, log_var, transpose_b=True)
+            pairs = ((x, d_h), (h, d_m), (h, d_m + v), (m, d_b), (b, logits))
+            return i + 1, *(tf.matmul(a, d, transpose_a=True) for a, d in pairs)
+
+        start = [0, *(tf.zeros(s) for s in shapes)]
+        return tf.while_loop(lambda i, *_: i < data.shape[0] // BATCH, step, start)[1:]
+
+    def run() -> float:
+        began = time.perf_counter()
+        epoch(data, *weights)[0].numpy()
+        return time.perf_counter() - began
+
+    run()
+    return run
+
+
+def published_example(x: np.ndarray):
+    """The way of Keras' published example: the same convolutional network with a `train_step` of its own."""
+    import tensorflow as tf
+
+    vae = kv.builders.build(CONVOLUTIONAL, (28, 28), seed=0)
+
+    class Example(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.decoder = vae.encoder, vae.decoder
+            names = ("loss", "reconstruction_loss", "kl_loss")
+            self.trackers = [keras.metrics.Mean(name=name) for name in names]
+
+        @property
+        def metrics(self):
+            return self.trackers
+
+        def train_step(self, data):
+            x = data[0] if isinstance(data, tuple) else data
+            with tf.GradientTape() as tape:
+                mean, log_var = self.encoder(x)
+                z = mean + tf.exp(0.5 * log_var) * tf.random.normal(tf.shape(mean))
+                pixels = tf.sigmoid(self.decoder(z))
+                flat = (-1, 784)
+                entropy = keras.losses.binary_crossentropy(tf.reshape(x, flat), tf.reshape(pixels, flat))
+                reconstruction = 784 * tf.reduce_mean(entropy)
+                kl = tf.reduce_mean(tf.reduce_sum(-0.5 * (1 + log_var - mean**2 - tf.exp(log_var)), axis=1))
+                loss = reconstruction + kl
+            gradients = tape.gradient(loss, self.trainable_weights)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+            for tracker, value in zip(self.trackers, (loss, reconstruction, kl), strict=True):
+                tracker.update_state(value)
+            return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    example = Example()
+    example.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    return epoch_of(example, x)
+
+
+def five_epochs(side: str) -> float:
+    """Seconds of five epochs in a process in which nothing was compiled before."""
+    x = images()
+    vae = kv.builders.build(DENSE, (28, 28), seed=0)
+    began = time.perf_counter()
+    if side == "ours":
+        vae.compile(keras.optimizers.Adam(1e-3))
+        vae.fit(x, batch_size=BATCH, epochs=5, verbose=0)
+    else:
+        vae.compile(keras.optimizers.Adam(1e-3), jit_compile=True, steps_per_execution=50)
+        keras.Model.fit(vae, x, batch_size=BATCH, epochs=5, verbose=0)
+    return time.perf_counter() - began
+
+
+def cold(side: str):
+    return lambda: in_a_fresh_process(__file__, side)["seconds"]
+
+
+def rows() -> list[Row]:
+    x, few = images(), images(FEW)
+    recorder = kv.LatentRecorder(x[:60], every=5)
+    epoch = {"ours": ours(DENSE, x), "peer": stock(DENSE, x), "floor": products(x)}
+    recorded = {"floor": epoch["ours"], "ours": ours(DENSE, x, [recorder])}
+    name = f"epoch of {CONVOLUTIONAL}, {FEW:,} images"
+    convolutional = {"ours": ours(CONVOLUTIONAL, few)}
+    found = alternate(
+        convolutional
+        | {
+            "plain": stock(CONVOLUTIONAL, few),
+            "XLA": stock(CONVOLUTIONAL, few, jit_compile=True),
+            "example": published_example(few[..., None]),
+        },
+        rounds=3,
+    )
+    better = [min(pair) for pair in zip(found["plain"], found["XLA"], strict=True)]
+    return [
+        row(f"warm epoch of {DENSE}", "s", alternate(epoch, 7), "plain fit; matrix products", ratio=2.2,
+            over_floor=1.45),
+        row(f"five epochs of {DENSE} from a cold start", "s", alternate({"ours": cold("ours"), "peer": cold("xla")}, 3),
+            "fit with XLA, 50 steps an execution", ratio=1.5),
+        row("an epoch with a recorder, 60 images every 5 steps", "s", alternate(recorded, 7), "an epoch without",
+            over_floor=1.05),
+        # never slower: what pairs of the same program differ by on a noisy machine is let pass
+        row(name, "s", {"ours": found["ours"], "peer": better}, "the better of plain fit and XLA", ratio=0.95),
+        row(name, "s", {"ours": found["ours"], "peer": found["example"]}, "Keras' published example"),
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps({"seconds": five_epochs(sys.argv[1])}))
