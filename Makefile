@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	done)
 BIN := .venv/bin
 
-.PHONY: setup demo test lint
+.PHONY: setup demo test lint bench
 
 setup: .venv/.installed
 
@@ -22,6 +22,15 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest
+
+# One table; about ten minutes on two quiet cores. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
+bench: setup
+	@if [ -n "$(PEERS)" ] && [ ! -x benchmarks/.venv/bin/python ]; then \
+		$(PYTHON) -m venv benchmarks/.venv && \
+		benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" pythae; \
+	fi
+	@$(BIN)/python benchmarks/bench.py $(if $(PEERS),--only start --only training --only videos --only evaluation \
+		--only growth --only peers)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Evaluation: likelihoods, the aggregate posterior and decoded grids, beside the matrix products that they are made of."""
+"""Evaluation: likelihoods, the aggregate posterior and decoded grids, beside the matrix products in them."""
 
 import math
 import time

@@ -1,0 +1,53 @@
+"""Peers: the same network in PyTorch, eager and compiled, and in pythae, each epoch in turn with one of ours.
+
+They live in an environment of their own, `benchmarks/.venv`, that `make bench PEERS=1` sets up.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import training
+from timing import Row, alternate, row
+
+from keras_vae.errors import InputError
+
+PYTHON = Path(__file__).parent / ".venv" / "bin" / "python"
+SCRIPT = Path(__file__).with_name("peer.py")
+KINDS = {"eager": "PyTorch, eager", "compiled": "PyTorch, torch.compile", "pythae": "pythae"}
+
+
+class Peer:
+    """A process that trains an epoch whenever it is told to, and says how long that took."""
+
+    def __init__(self, kind: str):
+        self._process = subprocess.Popen(
+            [PYTHON, SCRIPT, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.first = self.epoch()
+
+    def epoch(self) -> float:
+        self._process.stdin.write("epoch\n")
+        while line := self._process.stdout.readline():
+            if line.startswith("seconds "):
+                return float(line.split()[1])
+        raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended with {self._process.wait()}.")
+
+    def stop(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def rows() -> list[Row]:
+    if not PYTHON.is_file():
+        raise InputError(f"peers: expected their environment at {PYTHON.parent.parent}; run make bench PEERS=1.")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    ours = training.ours(training.DENSE, training.images())
+    found = []
+    for kind, name in KINDS.items():
+        peer = Peer(kind)
+        pairs = alternate({"ours": ours, "peer": peer.epoch})
+        peer.stop()
+        against = f"{name}; its first epoch took {peer.first:.1f} s"
+        found.append(row(f"warm epoch of {training.DENSE}", "s", pairs, against))
+    return found
