@@ -1,5 +1,6 @@
 """The variational part of an autoencoder as layers for anybody's functional model."""
 
+import contextlib
 import math
 import secrets
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ class GaussianSampling(keras.layers.Layer):
         self._evaluation_seed = (self.seed + 0x5EED) % 2**31
         self.evaluation_seed_generator = keras.random.SeedGenerator(self._evaluation_seed)
         self.supports_masking = True
+        self._fed = None
 
     def build(self, input_shape):
         _check_pair(self, input_shape)
@@ -91,9 +93,22 @@ class GaussianSampling(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         mean, log_var = inputs
-        generator = self.seed_generator if training else self.evaluation_seed_generator
-        noise = keras.random.normal(ops.shape(mean), dtype=self.compute_dtype, seed=generator)
+        noise = self.draw(ops.shape(mean), training) if self._fed is None or not training else self._fed
         return mean + ops.exp(0.5 * log_var) * noise
+
+    def draw(self, shape: tuple, training: bool | None = True):
+        """The noise of the next call on means of this shape."""
+        generator = self.seed_generator if training else self.evaluation_seed_generator
+        return keras.random.normal(shape, dtype=self.compute_dtype, seed=generator)
+
+    @contextlib.contextmanager
+    def fed(self, noise):
+        """A context in which training takes this noise, which `draw` has drawn before: see `stepping`."""
+        self._fed = noise
+        try:
+            yield
+        finally:
+            self._fed = None
 
     def reset_evaluation_noise(self) -> None:
         """Rewinds the noise used outside training, so that an evaluation repeats."""

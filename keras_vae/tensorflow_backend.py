@@ -1,5 +1,6 @@
 """TensorFlow only: what spares it calls into Python."""
 
+import contextlib
 import math
 
 import keras
@@ -8,7 +9,8 @@ import tensorflow as tf
 
 from keras_vae.layers import GaussianSampling
 
-MOST_NOISE = 96  # numbers an image: a normal one takes XLA 230 ns in such a step, TensorFlow's own kernel 6
+MOST_NOISE_WITHIN = 8  # numbers an image that are drawn within a compiled step on a CPU
+MOST_NOISE = 64e6  # bytes that are drawn before one call
 CONVOLUTIONS = tuple(
     getattr(keras.layers, f"{kind}{d}D{transposed}")
     for kind, dimensions, transposed in (
@@ -58,15 +60,56 @@ def on_one_device(model: keras.Model) -> bool:
 
 
 def xla_gains(model: keras.Model) -> bool:
-    """Whether XLA can compile a model's step and makes it faster: on a CPU it slows down convolutions, and the
-    drawing of very much noise."""
+    """Whether XLA can compile a model's step and makes it faster: on a CPU it slows convolutions down."""
     layers = list(model._flatten_layers())
     if not all(layer.supports_jit for layer in layers):
         return False
-    if any(device.device_type != "CPU" for device in tf.config.list_logical_devices()):
-        return True
-    noise = sum(math.prod(layer.output.shape[1:]) for layer in layers if isinstance(layer, GaussianSampling))
-    return noise <= MOST_NOISE and not any(isinstance(layer, CONVOLUTIONS) for layer in layers)
+    return not (_on_cpu() and any(isinstance(layer, CONVOLUTIONS) for layer in layers))
+
+
+def _on_cpu() -> bool:
+    return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
+
+
+class Noise:
+    """The noise of many steps of a model's sampling layer, drawn by TensorFlow's own kernel.
+
+    XLA takes 230 ns for a normal number within a step on a CPU, the kernel 6. It is the noise of the model's own step
+    where XLA doesn't compile it; XLA has another generator.
+
+    Args:
+        layer: that is fed.
+        at_once: steps for which it is drawn.
+        batch_size: images a step.
+        remainder: images of an epoch's last, smaller batch.
+    """
+
+    def __init__(self, layer: GaussianSampling, at_once: int, batch_size: int, remainder: int):
+        self.layer, units = layer, layer.output.shape[1:]
+
+        @tf.function(autograph=False)
+        def draw(steps, smaller):
+            noise = tf.TensorArray(layer.compute_dtype, at_once, element_shape=(batch_size, *units))
+
+            def one_more(i, noise):
+                return i + 1, noise.write(i, layer.draw((batch_size, *units)))
+
+            _, noise = tf.while_loop(lambda i, _: i < steps, one_more, [0, noise])
+            shape = remainder, *units
+            last = tf.cond(smaller, lambda: layer.draw(shape), lambda: tf.zeros(shape, layer.compute_dtype))
+            return noise.stack(), last
+
+        self.draw = draw
+
+
+def much_noise(model: keras.Model) -> bool:
+    """Whether it gains to draw a model's noise outside of its compiled steps."""
+    return _on_cpu() and _noise_of_an_image(model) > MOST_NOISE_WITHIN
+
+
+def _noise_of_an_image(model: keras.Model) -> int:
+    sampling = getattr(model, "sampling", None)
+    return 0 if sampling is None else math.prod(sampling.output.shape[1:])
 
 
 class ResidentSteps:
@@ -88,8 +131,13 @@ class ResidentSteps:
     ):
         self.arrays = tuple(tf.convert_to_tensor(array) for array in arrays)
         self.batch_size, self.n = batch_size, len(arrays[0])
+        self._whole, remainder = divmod(self.n, batch_size)
         self.at_once, self.watcher = at_once, watcher
-        self._most_frames = 0 if watcher is None else math.ceil(at_once / watcher.every)
+        self._noise = None
+        if much_noise(model):
+            self.at_once = max(1, min(at_once, int(MOST_NOISE / (4 * batch_size * _noise_of_an_image(model)))))
+            self._noise = Noise(model.sampling, self.at_once, batch_size, remainder)
+        self._most_frames = 0 if watcher is None else math.ceil(self.at_once / watcher.every)
         self._model, self._steps = model, None
 
     def set_order(self, order: np.ndarray) -> None:
@@ -108,7 +156,11 @@ class ResidentSteps:
         due = self.watcher.due_between(first, last) if self.watcher else []
         # An execution pauses where a frame is due, and at its end.
         pauses = np.array([*due, *[last] * (1 + self._most_frames - len(due))], "int32")
-        arguments = self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size
+        noise = ()
+        if self._noise is not None:
+            whole = max(0, min(last, self._whole) - first)
+            noise = self._noise.draw(tf.constant(whole), tf.constant(last > self._whole))
+        arguments = self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size, noise
         if self._steps is None:  # concrete, like the encoder above
             self._steps = program(self._model, self.watcher).get_concrete_function(*arguments)
         metrics, frames = self._steps(*arguments)
@@ -141,18 +193,20 @@ def _program(model: keras.Model, watcher):
         return [tf.reshape(tf.cast(part, "float32"), (len(watcher.x), -1)) for part in parts]
 
     @tf.function(jit_compile=True, autograph=False)
-    def steps(arrays, order, first, pauses, batch_size):
+    def steps(arrays, order, first, pauses, batch_size, noise):
         whole, remainder = divmod(order.shape[0], batch_size)
 
-        def step(rows):
-            model.train_step(tuple(tf.gather(array, rows) for array in arrays))
+        def step(rows, noise):
+            with contextlib.nullcontext() if noise is None else model.sampling.fed(noise):
+                model.train_step(tuple(tf.gather(array, rows) for array in arrays))
 
         def take_one(i):
-            step(tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size]))
+            rows = tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size])
+            step(rows, noise[0][i - first] if noise else None)
             return [i + 1]
 
         def take_the_smaller_one(i):
-            step(order[whole * batch_size :])
+            step(order[whole * batch_size :], noise[1] if noise else None)
             return [i + 1]
 
         def take_until_the_pause(i, j, frames):
