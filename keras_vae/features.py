@@ -84,6 +84,10 @@ class Judge:
     def _real(self) -> np.ndarray:
         return self._look(self._data.x_test[self.compared])[0]
 
+    @cached_property
+    def _real_radii(self) -> np.ndarray:
+        return diagnostics.neighbour_distances(self._real)
+
     @property
     def compared(self) -> np.ndarray:
         """Indices of the test images that samples are compared with: what is made from them looks better than it is."""
@@ -106,7 +110,7 @@ class Judge:
         features, probabilities = self._look(images)
         return Scores(
             diagnostics.frechet_distance(self._real, features),
-            *diagnostics.precision_recall(self._real, features),
+            *diagnostics.precision_recall(self._real, features, real_radii=self._real_radii),
             diagnostics.confidence(probabilities),
             diagnostics.entropy(probabilities),
             diagnostics.class_balance(probabilities, self._labels),

@@ -20,6 +20,7 @@ from keras_vae.diagnostics.sample_quality import (
     confidence,
     entropy,
     frechet_distance,
+    neighbour_distances,
     precision_recall,
 )
 from keras_vae.diagnostics.shape import gaussian_divergence, whiten
@@ -78,6 +79,7 @@ __all__ = [
     "marginals",
     "mmd",
     "nearest",
+    "neighbour_distances",
     "overlap",
     "overlap_bound",
     "pareto_k",

@@ -37,7 +37,9 @@ class PrecisionRecall(NamedTuple):
     recall: float
 
 
-def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> PrecisionRecall:
+def precision_recall(
+    real: np.ndarray, generated: np.ndarray, k: int = 3, real_radii: np.ndarray | None = None
+) -> PrecisionRecall:
     """Precision and recall by the sets' k-nearest-neighbour balls (Kynkäänniemi et al. 2019, equation 2).
 
     An image lies among the others if it is no farther from one of them than that one's k-th nearest neighbour in
@@ -46,6 +48,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> Pre
     Args:
         real, generated: features `(n, features)`, equal numbers.
         k: the neighbour, the image itself not counted.
+        real_radii: `neighbour_distances(real, k)`, where it is at hand.
 
     Raises:
         InputError: for unequal numbers, or fewer than k + 1.
@@ -56,13 +59,28 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> Pre
             f"precision_recall: expected equal numbers of images, more than {k}; received {len(real)} and "
             f"{len(generated)}."
         )
-    return PrecisionRecall(_share_within(generated, real, k), _share_within(real, generated, k))
+    around_real = neighbour_distances(real, k) if real_radii is None else real_radii
+    around_generated = neighbour_distances(generated, k)
+    among_real, among_generated = [], np.zeros(len(real), bool)
+    start = 0
+    for squared in _squared_distances(generated, real):
+        among_real.append((squared <= _slightly_more(around_real)).any(axis=1))
+        own = around_generated[start : start + len(squared), None]
+        among_generated |= (squared <= _slightly_more(own)).any(axis=0)
+        start += len(squared)
+    return PrecisionRecall(float(np.concatenate(among_real).mean()), float(among_generated.mean()))
 
 
-def _share_within(points: np.ndarray, centers: np.ndarray, k: int) -> float:
-    radius = np.concatenate([np.partition(d, k, axis=1)[:, k] for d in _squared_distances(centers, centers)])
-    inside = [(d <= radius * (1 + 1e-6)).any(axis=1) for d in _squared_distances(points, centers)]
-    return float(np.concatenate(inside).mean())
+def neighbour_distances(features: np.ndarray, k: int = 3) -> np.ndarray:
+    """Distance of every image from its k-th nearest neighbour, itself not counted, `(n,)`."""
+    features = _features(features, "features")
+    nearest = [np.partition(squared, k, axis=1)[:, k] for squared in _squared_distances(features, features)]
+    return np.sqrt(np.concatenate(nearest))
+
+
+def _slightly_more(distances: np.ndarray) -> np.ndarray:
+    """Their squares, and what rounding may have added to the squares that they are compared with."""
+    return np.square(distances) * (1 + 1e-6)
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray):
