@@ -1,0 +1,76 @@
+"""The arithmetic of the benchmarks: ratios of pairs, targets, the table."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def load(name: str, monkeypatch):
+    """A module of the benchmarks, which is a folder of scripts."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sides_are_called_in_turn_and_ratios_are_those_of_pairs(monkeypatch):
+    timing = load("timing", monkeypatch)
+    called = []
+
+    def side(name, values):
+        left = iter(values)
+
+        def measure():
+            called.append(name)
+            return next(left)
+
+        return measure
+
+    # the machine becomes ten times slower: of no pair does that change the ratio
+    found = timing.alternate({"ours": side("ours", [1.0, 1.0, 10.0]), "peer": side("peer", [2.0, 2.5, 20.0])}, 3)
+    assert called == ["ours", "peer"] * 3
+    row = timing.row("x", "s", found, "a peer", ratio=2.0)
+    assert (row.ours, row.peer, row.ratio) == (1.0, 2.5, 2.0)
+    assert row.met is True
+    assert timing.row("x", "s", found, "a peer", ratio=2.1).met is False
+    assert timing.row("x", "s", found, "a peer").met is None
+
+
+def test_floors_and_limits(monkeypatch, tmp_path):
+    timing = load("timing", monkeypatch)
+    found = {"ours": [3.0, 3.0, 6.0], "floor": [2.0, 2.0, 4.0]}
+    assert timing.row("x", "s", found, "", over_floor=1.5).met is True
+    assert timing.row("x", "s", found, "", over_floor=1.4).met is False
+    both = timing.row("x", "s", found, "", over_floor=1.5, ours=2.0)
+    assert both.met is False
+    assert both.target == "over_floor ≤ 1.5, ours ≤ 2"
+    table = timing.table([both])
+    assert "MISSED" in table
+    assert len({line.count("|") for line in table.splitlines()}) == 1
+    timing.write(tmp_path / "bench.json", [both])
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["rows"][0]["over_floor"] == pytest.approx(1.5)
+    assert written["machine"]["cores"] >= 1
+
+
+def test_a_script_that_fails_says_so(monkeypatch, tmp_path):
+    timing = load("timing", monkeypatch)
+    script = tmp_path / "broken.py"
+    script.write_text("raise SystemExit('no such thing')")
+    with pytest.raises(RuntimeError, match="no such thing"):
+        timing.in_a_fresh_process(str(script))
+
+
+def test_slopes(monkeypatch):
+    load("timing", monkeypatch)
+    growth = load("growth", monkeypatch)
+    assert growth.slope((10, 100, 1000), [5.0, 1.0, 10.0]) == pytest.approx(1)
+    assert growth.slope((10, 20), [3.0, 3.0]) == 0
+    assert growth.slope((10, 20), [1.0, 4.0]) == pytest.approx(2)
