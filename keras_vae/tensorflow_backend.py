@@ -202,7 +202,8 @@ def _program(model: keras.Model, watcher):
 
         def take_one(i):
             rows = tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size])
-            step(rows, noise[0][i - first] if noise else None)
+            # gathered: for a slice XLA would compile the program anew for every value of `first`
+            step(rows, tf.gather(noise[0], i - first) if noise else None)
             return [i + 1]
 
         def take_the_smaller_one(i):

@@ -1,5 +1,9 @@
 """The faster step: the same weights as Keras' own step, fewer calls into Python."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -190,6 +194,22 @@ def test_much_noise_is_drawn_before_a_call_and_is_the_same(images, monkeypatch):
     # (XLA has another generator.)
     for a, b in zip(fast[0], weights(trained(images, monkeypatch, jit_compile=False)[0]), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("units", [2, 9])
+def test_xla_compiles_once(tmp_path, units):
+    """Whatever steps a call takes: XLA would compile anew if it took their numbers for constants."""
+    script = f"""
+import numpy as np, keras, keras_vae as kv
+x = np.random.default_rng(0).uniform(size=(100, 8, 8)).astype("float32")
+vae = kv.dense_vae("64-16-{units}", (8, 8), seed=3)
+vae.compile("adam", jit_compile=True, steps_per_execution=3)
+vae.fit(x, batch_size=9, epochs=2, verbose=0, callbacks=[kv.LatentRecorder(x[:4], every=2)])
+"""
+    flags = f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text --xla_dump_hlo_module_re=.*inference_steps.*"
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "XLA_FLAGS": flags})
+    assert len(list(tmp_path.glob("*inference_steps*before_optimizations.txt"))) == 1
 
 
 @on_tensorflow
