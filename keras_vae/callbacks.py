@@ -168,17 +168,25 @@ class LatentRecorder(_Watcher):
 
     @property
     def trajectory(self) -> Trajectory:
-        if not self._means:
+        return self.since(0)
+
+    def since(self, first: int) -> Trajectory:
+        """What was recorded from frame `first` on."""
+        if not self._means[first:]:
             raise InputError("trajectory: expected a recording; there is none yet; pass the recorder to fit first.")
         return Trajectory(
-            steps=np.array(self._steps, "int64"),
-            epochs=np.array(self._epochs),
-            mean=np.stack(self._means),
-            log_var=np.stack(self._log_vars) if self._log_vars else None,
+            steps=np.array(self._steps[first:], "int64"),
+            epochs=np.array(self._epochs[first:]),
+            mean=np.stack(self._means[first:]),
+            log_var=np.stack(self._log_vars[first:]) if self._log_vars else None,
             labels=self.y,
             images=self.x,
             units=self.units,
         )
+
+    def __len__(self) -> int:
+        """Frames recorded so far."""
+        return len(self._means)
 
     def resume_from(self, trajectory: Trajectory, step: int, epoch: int) -> None:
         """Goes on from a recording that ended after `step` optimizer steps and `epoch` whole epochs."""

@@ -14,6 +14,7 @@ from keras_vae.progress import Narrator
 from keras_vae.runs import Run
 from keras_vae.trajectory import Trajectory
 
+FRAMES = tuple(f"trajectory/{name}" for name in ("steps", "epochs", "mean", "log_var"))  # one entry a frame
 QUANTITIES = ("loss", "reconstruction", "kl", "penalty", "beta", "elbo")  # in the order they are written in
 
 
@@ -55,6 +56,7 @@ class Keeper(keras.callbacks.Callback):
         self.rows: list[dict] = []
         self._started = started
         self._seconds_before = 0.0
+        self._kept = 0  # frames that are in the checkpoint
 
     @property
     def epochs_done(self) -> int:
@@ -85,6 +87,7 @@ class Keeper(keras.callbacks.Callback):
             variable.assign(arrays[f"variable/{i}"])
         time = state["steps"], state["epoch"]
         self.recorder.resume_from(Trajectory(**_under("trajectory/", arrays)), *time)
+        self._kept = len(self.recorder) if state.get("growth") else 0  # an earlier version kept all of it anew
         self.monitor.resume_from(UnitHistory(**_under("units/", arrays)), *time)
         self.rows, self._seconds_before = state["history"], state["seconds"]
         self.narrator.say(f"Resuming after epoch {self.epochs_done}")
@@ -94,7 +97,10 @@ class Keeper(keras.callbacks.Callback):
         self.rows.append(row)
         variables = _variables(self.model)
         arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
-        arrays |= {f"trajectory/{name}": array for name, array in self.recorder.trajectory.arrays().items()}
+        # Of a long recording only what is new is written, or each epoch would write more than the one before.
+        recorded = {f"trajectory/{name}": a for name, a in self.recorder.since(self._kept).arrays().items()}
+        growth = {name: recorded.pop(name) for name in FRAMES if name in recorded}
+        arrays |= recorded
         arrays |= {f"units/{name}": array for name, array in self.monitor.history.arrays().items()}
         state = {
             "epoch": self.epochs_done,
@@ -103,7 +109,8 @@ class Keeper(keras.callbacks.Callback):
             "seconds": self.seconds,
             "shapes": [list(v.shape) for v in variables],
         }
-        self.run.save_checkpoint(arrays, state)
+        self.run.save_checkpoint(arrays, state, growth)
+        self._kept = len(self.recorder)
         self.run.write_history(self.rows)
 
     def seconds_of_epochs(self) -> np.ndarray:

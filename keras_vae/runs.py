@@ -149,8 +149,7 @@ class Run:
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of `arrays/NAME.npz`."""
         try:
-            with np.load(self._array_path(name), allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
+            return _loaded(self._array_path(name))
         except FileNotFoundError as error:
             raise InputError(f"run: expected arrays/{name}.npz in {self.path}; there is none.") from error
         except DAMAGED as error:
@@ -266,15 +265,27 @@ class Run:
 
     # -- the checkpoint ------------------------------------------------------------------------------------
 
-    def save_checkpoint(self, arrays: dict[str, np.ndarray], state: dict) -> None:
-        """Saves arrays under a new name, then the state that names them: a kill leaves the old pair or the new."""
+    def save_checkpoint(
+        self, arrays: dict[str, np.ndarray], state: dict, growth: dict[str, np.ndarray] | None = None
+    ) -> None:
+        """Saves arrays under new names, then the state that names them: a kill leaves the old checkpoint or the new.
+
+        Args:
+            arrays: in place of those saved before.
+            state: what fits in JSON, with an `epoch` that is a new one.
+            growth: to be appended to what was saved before, along the first axis; only this is written.
+        """
         folder = self.path / "checkpoint"
-        file = f"arrays-{state['epoch']:06d}.npz"
-        with atomic(folder / file) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, **arrays)
-        write_json(folder / "state.json", {**state, "arrays": file})
-        for old in folder.glob("arrays-*.npz"):
-            if old.name != file:
+        grown = self._json("checkpoint/state.json").get("growth", []) if (folder / "state.json").is_file() else []
+        file, addition = (f"{kind}-{state['epoch']:06d}.npz" for kind in ("arrays", "growth"))
+        for name, content in ((file, arrays), (addition, growth)):
+            if content is not None:
+                with atomic(folder / name) as temporary, open(temporary, "wb") as stream:
+                    np.savez(stream, **content)
+        grown = grown if growth is None else [*grown, addition]
+        write_json(folder / "state.json", {**state, "arrays": file, "growth": grown})
+        for old in folder.glob("*.npz"):
+            if old.name not in (file, *grown):
                 old.unlink()
 
     def load_checkpoint(self) -> tuple[dict[str, np.ndarray], dict] | None:
@@ -284,12 +295,20 @@ class Run:
             return None
         state = self._json("checkpoint/state.json")
         try:
-            with np.load(folder / state["arrays"], allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}, state
+            parts = [_loaded(folder / name) for name in (state["arrays"], *state.get("growth", []))]
         except DAMAGED as error:
             raise InputError(
                 f"resume: expected a readable checkpoint in {folder}; it is damaged; say --overwrite."
             ) from error
+        arrays, additions = parts[0], parts[1:]
+        if additions:
+            arrays |= {name: np.concatenate([part[name] for part in additions]) for name in additions[0]}
+        return arrays, state
 
     def remove_checkpoint(self) -> None:
         shutil.rmtree(self.path / "checkpoint", ignore_errors=True)
+
+
+def _loaded(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}

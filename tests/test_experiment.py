@@ -378,7 +378,7 @@ def test_a_last_step_that_diverges_is_told_too(toy_config, tmp_path):
 def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
     with broken_off(monkeypatch, 1, "after the checkpoint"):
         train(toy_config, tmp_path / "run", quiet=True)
-    (arrays,) = (tmp_path / "run" / "checkpoint").glob("*.npz")
+    (arrays,) = (tmp_path / "run" / "checkpoint").glob("arrays-*.npz")
     whole = arrays.read_bytes()
     arrays.write_bytes(whole[:-50])
     with pytest.raises(InputError, match="readable checkpoint"):

@@ -34,10 +34,10 @@ def test_a_checkpoint_is_the_old_one_or_the_new_whatever_file_a_kill_falls_on(tm
         pass
 
     def write(run, epoch):
-        run.save_checkpoint({"a": np.full(3, epoch)}, {"epoch": epoch})
+        run.save_checkpoint({"a": np.full(3, epoch)}, {"epoch": epoch}, {"b": np.array([epoch])})
 
     replace = os.replace
-    for survivors in range(3):
+    for survivors in range(4):
         run = Run(tmp_path / str(survivors))
         write(run, 1)
         left = survivors
@@ -55,7 +55,23 @@ def test_a_checkpoint_is_the_old_one_or_the_new_whatever_file_a_kill_falls_on(tm
         monkeypatch.setattr(os, "replace", replace)
         arrays, state = run.load_checkpoint()
         assert arrays["a"].tolist() == [state["epoch"]] * 3
-        assert state["epoch"] == (2 if survivors == 2 else 1)
+        assert arrays["b"].tolist() == [*range(1, state["epoch"] + 1)]
+        assert state["epoch"] == (2 if survivors == 3 else 1)
+        write(run, 2)  # goes on from there, and what the kill left behind isn't in the way
+        arrays, state = run.load_checkpoint()
+        assert arrays["b"].tolist()[-1] == state["epoch"] == 2
+
+
+def test_what_grows_is_written_once(tmp_path):
+    run, rng = Run(tmp_path), np.random.default_rng(0)
+    parts = [rng.normal(size=(n, 2)) for n in (3, 1, 4)]
+    for epoch, part in enumerate(parts, 1):
+        run.save_checkpoint({"a": np.full(1, epoch)}, {"epoch": epoch}, {"b": part})
+    arrays, _ = run.load_checkpoint()
+    np.testing.assert_array_equal(arrays["b"], np.concatenate(parts))
+    assert arrays["a"] == 3
+    sizes = [path.stat().st_size for path in sorted((tmp_path / "checkpoint").glob("growth-*"))]
+    assert sizes[1] < sizes[0] < sizes[2]
 
 
 def test_only_the_last_checkpoint_is_kept(tmp_path):
