@@ -13,9 +13,9 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "architecture", "audit", "audit_panels", "bubble_panels", "bubbles", "builders", "callbacks", "datasets",
-    "diagnostics", "dynamics", "errors", "evaluation", "experiment", "features", "figures", "gallery",
-    "geometry", "layers", "likelihoods", "memory", "models", "panels", "results", "runs", "samplers", "space",
-    "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
+    "charts", "diagnostics", "dynamics", "errors", "evaluation", "experiment", "explorer", "features", "figures",
+    "gallery", "geometry", "layers", "likelihoods", "memory", "models", "panels", "portable", "report", "results",
+    "runs", "samplers", "space", "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",
