@@ -1,4 +1,4 @@
-"""The command line: `keras-vae train` makes a run folder, `draw` its pictures, `evaluate` its audit, `report` its page."""
+"""The command line: `keras-vae train` makes a run folder, `draw` pictures, `evaluate` an audit, `report` a page."""
 
 import sys
 from collections.abc import Callable

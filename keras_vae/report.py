@@ -196,7 +196,9 @@ def _lead(run: Run) -> str:
     where = f"{data['train']:,} images of {size} from {_dataset(config['dataset'])}"
     if not run.has_history:
         return f"{kind} with {units} that was trained elsewhere, looked at on {where}."
-    with_beta = "" if config["posterior"] == "autoencoder" else f", β = {config['beta']:g}"
+    with_beta = (
+        "" if config["posterior"] == "autoencoder" else f", β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}"
+    )
     return (
         f"{kind} with {units}, trained for {tables.count(metrics['epochs'], 'epoch')} on {where}: "
         f"{config['posterior']} posterior, {config['likelihood']} likelihood{with_beta}, Adam "
@@ -239,7 +241,10 @@ def _charts(run: Run) -> list[dict]:
         shown.append(
             {
                 "title": heading,
-                "key": [(name, first_names.index(name.removeprefix("test ")) + 1, "test " in name) for name in lines],
+                "key": [
+                    (name.replace("kl", "KL"), first_names.index(name.removeprefix("test ")) + 1, "test " in name)
+                    for name in lines
+                ],
                 "svg": charts.curves(history["epoch"], lines, f"{heading} over epochs: {last}."),
             }
         )

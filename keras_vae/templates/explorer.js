@@ -406,6 +406,13 @@ class Explorer {
       } else {
         context.arc(x, y, r, 0, 2 * Math.PI);
       }
+      if (this.background === "manifold") { // seen on ink and on paper
+        context.save();
+        context.setLineDash([]);
+        [context.strokeStyle, context.lineWidth] = [this.theme.paper, 3];
+        context.stroke();
+        context.restore();
+      }
       context.stroke();
       if (this.limit > 10) continue; // too close together for three names
       const [tx, ty] = this.axes[1] === null ? [x + r + 3, 14] : [x + r * Math.SQRT1_2 + 3, y - r * Math.SQRT1_2 - 3];
