@@ -163,7 +163,7 @@ def report(
     for study in found.studies:
         print(pages.write_study(study))
     if found.folder is not None:
-        print(pages.write_index(found.folder, [*found.runs, *found.unfinished]))
+        print(pages.write_index(found.folder, [*found.runs, *found.unfinished], found.studies))
 
 
 def print_evaluation(evaluation: dict) -> None:

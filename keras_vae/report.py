@@ -31,7 +31,7 @@ LARGEST_PAGE = 4.8e6  # bytes without video, of which pictures take what the exp
 LEAST_FOR_PICTURES = 0.4e6
 LARGEST_VIDEO = 3e6  # bytes of all videos in a page; what is more lies beside it
 QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # widths and qualities of pictures, tried in turn
-WIDE = 1.9  # width over height from which a picture gets a row of its own
+WIDE = 1.3  # width over height from which a picture gets a row of its own
 SPRITE_COLUMNS = 40
 MOST_UNITS = 40  # rows of the table on units
 
@@ -538,6 +538,7 @@ def write_study(folder: str | Path) -> Path:
         "study.html",
         title=content["title"],
         lead=(
+            f"{'Toy size, which decides nothing. ' * ('--quick' in content['command'])}"
             f"{tables.count(len(content['configs']), 'configuration')}, {tables.count(seeds, 'seed')} each, trained "
             f"for {tables.count(epochs, 'epoch')} on {dataset['train']:,} images of {_dataset(dataset['name'])} and "
             f"measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation over "
@@ -635,19 +636,21 @@ def _any_has(runs: Iterable[dict], name: str) -> bool:
 
 
 def _measured(value: float | None) -> Cell:
-    missing = value is None or not math.isfinite(value)
-    return Cell(tables.number(None if missing else value), "" if missing else value)
+    if value is None or not math.isfinite(value):
+        return Cell(tables.ABSENT, "")
+    return Cell(f"{value:,}" if isinstance(value, int) else tables.number(value), value)
 
 
 # -- a folder of runs -----------------------------------------------------------------------------------------
 
 
-def write_index(folder: str | Path, runs: Sequence[Run]) -> Path:
+def write_index(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ()) -> Path:
     """Writes `index.html` into a folder, a table of runs that sorts, and returns its path.
 
     Args:
         folder: where the page goes.
         runs: finished or not, in or below that folder.
+        studies: folders of studies below it, whose pages are linked.
     """
     folder = Path(folder)
     head = [
@@ -675,6 +678,7 @@ def write_index(folder: str | Path, runs: Sequence[Run]) -> Path:
         ),
         head=head,
         rows=[_index_row(folder, run) for run in runs],
+        studies=[(_study(study)["title"], _way(folder, study / PAGE)) for study in studies],
         footer=_footer({}),
     )
     path = folder / "index.html"
@@ -684,19 +688,22 @@ def write_index(folder: str | Path, runs: Sequence[Run]) -> Path:
 
 def _index_row(folder: Path, run: Run) -> list[Cell]:
     config = run.config["config"]
-    page = run.path / PAGE
-    href = quote(page.resolve().relative_to(folder.resolve()).as_posix()) if page.is_file() else ""
-    name = Cell(config["architecture"] + ("" if run.finished else " (unfinished)"), config["architecture"], href)
+    name = f"{config['architecture']}{' (unfinished)' * (not run.finished)}"
+    name = Cell(name, config["architecture"], _way(folder, run.path / PAGE))
     told = [name, *(Cell(text, text) for text in (_dataset(config["dataset"]), config["posterior"]))]
     metrics = run.metrics if run.finished else {"test": {}, "seconds": {}}
     test = metrics["test"]
-    counts = [metrics.get("n_units"), metrics.get("n_active")]
-    told += [Cell(tables.ABSENT if n is None else f"{n:,}", "" if n is None else n) for n in counts]
+    told += [_measured(metrics.get(key)) for key in ("n_units", "n_active")]
     told += [_measured(test.get(key)) for key in ("loss", "reconstruction", "kl")]
     for value in (metrics.get("epochs"), config.get("beta"), config.get("seed")):
         told.append(Cell(tables.ABSENT if value is None else f"{value:g}", "" if value is None else value))
     seconds = metrics["seconds"].get("train")
     return [*told, Cell(tables.ABSENT if seconds is None else f"{seconds:,.0f}", "" if seconds is None else seconds)]
+
+
+def _way(folder: Path, page: Path) -> str:
+    """The address of a page from a folder; empty where there is none."""
+    return quote(page.resolve().relative_to(folder.resolve()).as_posix()) if page.is_file() else ""
 
 
 # -- rendering ------------------------------------------------------------------------------------------------

@@ -569,6 +569,8 @@ class Explorer {
     byId("near").classList.toggle("empty", point === null);
     byId("take")?.toggleAttribute("disabled", this.chosen === null || this.frame !== null);
     if (point === null) {
+      for (const id of ["near-image", "near-reconstruction"])
+        byId(id).getContext("2d").clearRect(0, 0, this.data.image.width, this.data.image.height);
       byId("near-text").textContent = "Touch a point to see its image.";
       return;
     }
