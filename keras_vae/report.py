@@ -3,9 +3,7 @@
 Everything a page shows lies in the run folder. What a run lacks (a history, an audit, a density) its page leaves out.
 """
 
-import base64
 import functools
-import io
 import json
 import math
 import os
@@ -18,9 +16,8 @@ from urllib.parse import quote
 import jinja2
 import numpy as np
 from markupsafe import Markup, escape
-from PIL import Image
 
-from keras_vae import __version__, charts, explorer, tables
+from keras_vae import __version__, charts, embedding, explorer, tables
 from keras_vae.errors import InputError
 from keras_vae.runs import Run, write_text
 from keras_vae.verdicts import FAILS, HOLDS
@@ -29,10 +26,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 PAGE = "report.html"
 LARGEST_PAGE = 4.8e6  # bytes without video, of which pictures take what the explorer leaves
 LEAST_FOR_PICTURES = 0.4e6
-LARGEST_VIDEO = 3e6  # bytes of all videos in a page; what is more lies beside it
-QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # widths and qualities of pictures, tried in turn
-WIDE = 1.3  # width over height from which a picture gets a row of its own
-SPRITE_COLUMNS = 40
 MOST_UNITS = 40  # rows of the table on units
 
 # The style's colours, a label each. Under any of the three kinds of dichromacy some of them can hardly be told apart:
@@ -46,42 +39,22 @@ SHAPES = (
 
 DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "mnist-5k": "MNIST-5k"}
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-FIGURES = {  # in the order of a page: what a picture shows, and a line beneath it
-    "latent": ("The means of test images in the plane of the two units that vary most, with the prior's rings", ""),
-    "principal": ("The means of test images on their two principal components, with the prior's rings", ""),
-    "manifold": ("Images decoded at the prior's quantiles in two latent units, side by side as a map", ""),
-    "samples": ("One hundred images decoded from random draws of the prior", ""),
-    "units": ("The KL of every latent unit over the epochs, as a map of colours", ""),
-    "interpolation": ("Ways from one test image to another on a line, on an arc and by a cross-fade of pixels", ""),
-    "reconstructions": ("Test images above what the model makes of each of them", ""),
-    "first-epochs": ("Ten digits in the latent plane at three times of the first epochs", ""),
-    "six-of-each": ("Six digits of each kind in the latent plane at three times of the training", ""),
+FIGURES = {  # in the order of a page: what each shows
+    "latent": "The means of test images in the plane of the two units that vary most, with the prior's rings",
+    "principal": "The means of test images on their two principal components, with the prior's rings",
+    "manifold": "Images decoded at the prior's quantiles in two latent units, side by side as a map",
+    "samples": "One hundred images decoded from random draws of the prior",
+    "units": "The KL of every latent unit over the epochs, as a map of colours",
+    "interpolation": "Ways from one test image to another on a line, on an arc and by a cross-fade of pixels",
+    "reconstructions": "Test images above what the model makes of each of them",
+    "first-epochs": "Ten digits in the latent plane at three times of the first epochs",
+    "six-of-each": "Six digits of each kind in the latent plane at three times of the training",
 }
 AUDIT_FIGURES = {
     "aggregate": "q(z) beside the prior: marginals, distances from the origin, parts of the KL, estimates of log p(x)",
     "samplers": "New images by where z was drawn from, and training images in their place",
 }
 MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails")}
-
-
-class Picture(NamedTuple):
-    """A picture that is part of a page: `src` is its data, `alt` what it shows."""
-
-    src: str
-    width: int
-    height: int
-    alt: str
-    caption: str
-    wide: bool
-
-
-class Video(NamedTuple):
-    """A video within a page, or `beside` it: then `src` is the way to it."""
-
-    src: str
-    alt: str
-    caption: str
-    beside: bool
 
 
 class Cell(NamedTuple):
@@ -152,7 +125,7 @@ def write(run: Run | str | Path) -> Path:
     explorer.ensure(run)
     explored = _explorer(run.arrays("explorer"))
     rest = max(LARGEST_PAGE - len(json.dumps(explored)), LEAST_FOR_PICTURES)
-    pictures = _pictures(_figures(run), rest)
+    pictures = embedding.pictures(_figures(run), rest)
     audit = [it for it in pictures if it.alt in AUDIT_FIGURES.values()]
     page = _render(
         "run.html",
@@ -160,7 +133,7 @@ def write(run: Run | str | Path) -> Path:
         lead=_lead(run),
         facts=_facts(run),
         explorer=explored,
-        videos=_videos(run.path, f"The latent plane while {title(run)} trains"),
+        videos=embedding.videos(run.path, f"The latent plane while {title(run)} trains"),
         charts=_charts(run),
         beta=_constant_beta(run),
         pictures=[it for it in pictures if it not in audit],
@@ -375,6 +348,16 @@ def _footer(described: dict) -> str:
     return f"{', '.join(software)}. This page fetches nothing from anywhere; it can be mailed, or put on any server."
 
 
+def _figures(run: Run) -> list[tuple[Path, str]]:
+    """The drawn figures of a run in a reader's order, with what each shows."""
+    found = {path.stem: path for path in sorted((run.path / "figures").glob("*.png"))}
+    if run.has_history:
+        found.pop("loss", None)  # whose curves the page draws itself
+    known = FIGURES | AUDIT_FIGURES
+    stems = [stem for stem in known if stem in found] + [stem for stem in found if stem not in known]
+    return [(found[stem], known.get(stem, f"{stem.replace('-', ' ')}, a figure of {title(run)}")) for stem in stems]
+
+
 # -- what the explorer is told --------------------------------------------------------------------------------
 
 
@@ -390,11 +373,11 @@ def _explorer(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         "latentShape": described["latent_shape"],
         "points": {
             "count": len(images),
-            "mean": _base64(mean),
-            "logVar": _base64(arrays.get("log_var")),
-            "labels": _list(arrays.get("labels")),
-            "sprite": _sprite(images),
-            "reconstructions": _sprite(arrays.get("reconstructions")),
+            "mean": embedding.numbers(mean),
+            "logVar": embedding.numbers(arrays.get("log_var")),
+            "labels": _listed(arrays.get("labels")),
+            "sprite": embedding.sprite(images),
+            "reconstructions": embedding.sprite(arrays.get("reconstructions")),
         },
         "trajectory": _trajectory(arrays),
         "colors": COLORS,
@@ -407,14 +390,15 @@ def _explorer(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             "limit": float(arrays["grid_limit"]),
             "side": side,
             "units": units,
-            "sprite": _sprite(arrays["grid_images"]),
+            "sprite": embedding.sprite(arrays["grid_images"]),
         }
         return told | {"obstacle": described["obstacle"], "grid": grid, "decoder": None, "check": None}
     layers = [
-        layer | {"weights": [_base64(arrays[f"weight_{i}_{j}"]) for j in range(2) if f"weight_{i}_{j}" in arrays]}
+        layer
+        | {"weights": [embedding.numbers(arrays[f"weight_{i}_{j}"]) for j in range(2) if f"weight_{i}_{j}" in arrays]}
         for i, layer in enumerate(described["layers"])
     ]
-    check = {"z": _base64(arrays["check_z"]), "images": _base64(arrays["check_images"])}
+    check = {"z": embedding.numbers(arrays["check_z"]), "images": embedding.numbers(arrays["check_images"])}
     return told | {"decoder": {"layers": layers, "output": described["output"]}, "grid": None, "check": check}
 
 
@@ -425,91 +409,15 @@ def _trajectory(arrays: dict[str, np.ndarray]) -> dict[str, Any] | None:
         "count": arrays["trajectory_mean"].shape[1],
         "epochs": np.round(arrays["epochs"], 3).tolist(),
         "units": arrays["trajectory_units"].tolist(),
-        "mean": _base64(arrays["trajectory_mean"]),
-        "logVar": _base64(arrays.get("trajectory_log_var")),
-        "labels": _list(arrays.get("trajectory_labels")),
-        "sprite": _sprite(arrays.get("trajectory_images")),
+        "mean": embedding.numbers(arrays["trajectory_mean"]),
+        "logVar": embedding.numbers(arrays.get("trajectory_log_var")),
+        "labels": _listed(arrays.get("trajectory_labels")),
+        "sprite": embedding.sprite(arrays.get("trajectory_images")),
     }
 
 
-def _list(array: np.ndarray | None) -> list | None:
+def _listed(array: np.ndarray | None) -> list | None:
     return None if array is None else array.tolist()
-
-
-def _base64(array: np.ndarray | None) -> str | None:
-    """An array's numbers, little endian, in C order."""
-    if array is None:
-        return None
-    return base64.b64encode(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()).decode()
-
-
-def _sprite(images: np.ndarray | None) -> dict[str, Any] | None:
-    """Images `(n, height, width[, channels])` uint8 in one lossless picture, so many columns wide."""
-    if images is None:
-        return None
-    n, height, width = images.shape[:3]
-    images = images.reshape(n, height, width, -1)
-    images = images[..., :3] if images.shape[3] > 2 else images[..., :1]
-    columns = min(SPRITE_COLUMNS, n)
-    rows = -(-n // columns)
-    padded = np.zeros((rows * columns, *images.shape[1:]), "uint8")
-    padded[:n] = images
-    tiled = padded.reshape(rows, columns, height, width, -1).swapaxes(1, 2).reshape(rows * height, columns * width, -1)
-    picture = Image.fromarray(tiled[..., 0] if tiled.shape[2] == 1 else tiled)
-    return {"src": _data_uri(picture, lossless=True), "columns": columns}
-
-
-# -- pictures and videos --------------------------------------------------------------------------------------
-
-
-def _data_uri(picture: Image.Image, **options) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", **options)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _figures(run: Run) -> list[tuple[Path, str, str]]:
-    """The drawn figures of a run in a reader's order: path, what it shows, the line beneath."""
-    folder, name = run.path / "figures", title(run)
-    found = {path.stem: path for path in sorted(folder.glob("*.png"))}
-    if run.has_history:
-        found.pop("loss", None)  # whose curves the page draws itself
-    known = FIGURES | {stem: (alt, "") for stem, alt in AUDIT_FIGURES.items()}
-    stems = [stem for stem in known if stem in found] + [stem for stem in found if stem not in known]
-    return [(found[stem], *known.get(stem, (f"{stem.replace('-', ' ')}, a figure of {name}", ""))) for stem in stems]
-
-
-def _pictures(figures: Sequence[tuple[Path, str, str]], budget: float) -> list[Picture]:
-    """Figures as parts of a page, the finer the more of `budget` (bytes) there is."""
-    pictures = []
-    for width, quality in QUALITIES:
-        pictures = [_picture(*figure, width, quality) for figure in figures]
-        if sum(len(it.src) for it in pictures) <= budget:
-            break
-    return pictures
-
-
-def _picture(path: Path, alt: str, caption: str, width: int, quality: int) -> Picture:
-    with Image.open(path) as opened:
-        picture = opened.convert("RGB")
-    is_wide = picture.width > WIDE * picture.height
-    if picture.width > width:
-        picture = picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
-    return Picture(_data_uri(picture, quality=quality), *picture.size, alt, caption, is_wide)
-
-
-def _videos(folder: Path, alt: str) -> list[Video]:
-    """The videos of a folder; together they may weigh so much inside the page, the rest lies beside it."""
-    videos, left = [], LARGEST_VIDEO
-    for path in sorted((folder / "videos").glob("*.mp4")):
-        content = path.read_bytes()
-        inside = len(content) <= left
-        left -= len(content) if inside else 0
-        data = f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
-        src = data if inside else quote(path.relative_to(folder).as_posix())
-        caption = f"{path.stem.replace('-', ' ').capitalize()}."
-        videos.append(Video(src, f"{alt}: {path.stem.replace('-', ' ')}", caption, not inside))
-    return videos
 
 
 # -- a study --------------------------------------------------------------------------------------------------
@@ -524,9 +432,7 @@ def write_study(folder: str | Path) -> Path:
     folder = Path(folder)
     content = _study(folder)
     figures = sorted((folder / "figures").glob("*.png"))
-    named = [
-        (path, f"{path.stem.replace('-', ' ')}, a figure of the study: {content['title']}", "") for path in figures
-    ]
+    named = [(path, f"{path.stem.replace('-', ' ')}, a figure of the study: {content['title']}") for path in figures]
     seeds, epochs, dataset = content["seeds"], content["epochs"], content["dataset"]
     verdicts = [one["verdict"] for one in content["claims"]]
     shown = (
@@ -550,8 +456,8 @@ def write_study(folder: str | Path) -> Path:
             ("training", *_duration(60 * content["minutes"])),
         ],
         claims=[_claim(one) for one in content["claims"]],
-        videos=_videos(folder, content["title"]),
-        pictures=_pictures(named, LARGEST_PAGE),
+        videos=embedding.videos(folder, content["title"]),
+        pictures=embedding.pictures(named, LARGEST_PAGE),
         tables=shown + [tables.Titled(**table) for table in content["tables"]],
         runs=_trainings(folder, content["runs"]),
         command=content["command"],

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import InputError, Run, explorer, portable, report, startup
+from keras_vae import InputError, Run, embedding, explorer, portable, report, startup
 from keras_vae.trajectory import Trajectory
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
@@ -169,7 +169,7 @@ def test_videos_that_weigh_too_much_lie_beside(toy_run, tmp_path, monkeypatch):
     (run.path / "videos").mkdir(exist_ok=True)
     for name, size in (("a b.mp4", 900), ("c.mp4", 50)):
         (run.path / "videos" / name).write_bytes(bytes(size))
-    monkeypatch.setattr(report, "LARGEST_VIDEO", 500)
+    monkeypatch.setattr(embedding, "LARGEST_VIDEO", 500)
     sources = Page(report.write(run)).sources
     assert "videos/a%20b.mp4" in sources
     assert f"data:video/mp4;base64,{base64.b64encode(bytes(50)).decode()}" in sources
@@ -180,8 +180,8 @@ def test_pictures_become_coarser_where_they_would_weigh_too_much(tmp_path):
 
     noise = np.random.default_rng(0).integers(0, 256, (900, 1800, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    (fine,) = report._pictures([(tmp_path / "noise.png", "noise", "")], 1e9)
-    (coarse,) = report._pictures([(tmp_path / "noise.png", "noise", "")], 0.5e6)
+    (fine,) = embedding.pictures([(tmp_path / "noise.png", "noise")], 1e9)
+    (coarse,) = embedding.pictures([(tmp_path / "noise.png", "noise")], 0.5e6)
     assert (fine.width, fine.height, fine.wide) == (1600, 800, True)
     assert len(coarse.src) < 0.5e6 < len(fine.src)
 
@@ -221,6 +221,30 @@ def test_a_folder_of_runs(toy_run, tmp_path):
     one = report.find([tmp_path / "a"])
     assert (len(one.runs), one.folder) == (1, None)  # a single run has no index
     assert report.find([tmp_path / "a", tmp_path / "b"]).folder == tmp_path.resolve()
+
+
+def test_the_command_line(toy_run, tmp_path, monkeypatch, capsys):
+    import sys
+
+    from keras_vae import cli
+
+    for name in ("a", "b"):
+        copy(toy_run, tmp_path / name)
+    monkeypatch.setattr(sys, "argv", ["keras-vae", "report", "--no-draw", str(tmp_path)])
+    with pytest.raises(SystemExit) as exit:
+        cli.main()
+    assert not exit.value.code
+    paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert paths == [tmp_path / "a" / "report.html", tmp_path / "b" / "report.html", tmp_path / "index.html"]
+    assert {source for source in Page(paths[-1]).sources if source.endswith("report.html")} == {
+        "a/report.html",
+        "b/report.html",
+    }
+    monkeypatch.setattr(sys, "argv", ["keras-vae", "report", str(tmp_path / "c")])
+    with pytest.raises(SystemExit) as exit:
+        cli.main()
+    assert exit.value.code == 2
+    assert "expected a run, a study or a folder of them" in capsys.readouterr().err
 
 
 # -- what the explorer is told ----------------------------------------------------------------------------------
@@ -475,6 +499,61 @@ def test_the_explorer_under_hand_and_keys(toy_run, tmp_path, browser):
     clock.send_keys(Keys.END)
     assert "trained" in browser.find_element(By.ID, "clock-text").text
     browser.find_element(By.ID, "theme").click()
+    check_silence(browser, path)
+
+
+@needs_browser
+def test_a_tap_keeps_a_point(toy_run, tmp_path, browser):
+    from selenium.webdriver.common.actions.action_builder import ActionBuilder
+    from selenium.webdriver.common.actions.interaction import POINTER_TOUCH
+    from selenium.webdriver.common.actions.pointer_input import PointerInput
+
+    path = report.write(copy(toy_run, tmp_path / "run"))
+    open_page(browser, path)
+    browser.execute_script("document.querySelector('#plane').scrollIntoView({block: 'center'})")
+    x, y = browser.execute_script(
+        "const box = explorer.front.getBoundingClientRect(), at = explorer.toScreen(explorer.place(3));"
+        "return [Math.round(box.left + at[0]), Math.round(box.top + at[1])]"
+    )
+    actions = ActionBuilder(browser, mouse=PointerInput(POINTER_TOUCH, "finger"))
+    actions.pointer_action.move_to_location(x, y).pointer_down().pointer_up()
+    actions.perform()
+    chosen = browser.execute_script("return explorer.chosen")
+    places = [browser.execute_script(f"return explorer.place({i})") for i in (3, chosen)]
+    assert places[0] == pytest.approx(places[1], abs=0.05)  # it, or one that lies over it
+    check_silence(browser, path)
+
+
+@needs_browser
+def test_units_beside_the_plane(npz, tmp_path, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    run = trained(npz, tmp_path / "run", "64-16-5")
+    path = report.write(run)
+    open_page(browser, path)
+    mean, vae = run.arrays("explorer")["mean"].astype("float32"), load(run)
+    take = browser.find_element(By.ID, "take")
+    assert not take.is_enabled()
+    browser.execute_script("explorer.choose(4)")
+    shown(browser, "near-image", 8, 8)
+    take.click()
+    assert browser.execute_script("return [...explorer.z]") == mean[4].tolist()
+    other = next(unit for unit in range(5) if unit not in browser.execute_script("return explorer.axes"))
+    browser.execute_script(
+        "const {input} = explorer.sliders.get(arguments[0]);input.value = 2.5; input.dispatchEvent(new Event('input'))",
+        other,
+    )
+    z = mean[4].copy()
+    z[other] = 2.5
+    assert np.abs(shown(browser, "decoded", 8, 8)[..., 0] - 255 * vae.decode(z[None])[0]).max() <= 2
+    first, second = browser.execute_script("return explorer.axes")
+    Select(browser.find_element(By.ID, "axis-x")).select_by_value(str(second))
+    assert browser.execute_script("return explorer.axes") == [second, first]  # they change places
+    Select(browser.find_element(By.ID, "axis-y")).select_by_value(str(other))
+    assert browser.execute_script("return explorer.axes") == [second, other]
+    browser.find_element(By.ID, "zero").click()
+    assert browser.execute_script("return [...explorer.z]") == [0] * 5
     check_silence(browser, path)
 
 
