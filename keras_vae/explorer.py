@@ -152,6 +152,8 @@ def _recorded(trajectory: Trajectory, shown: list[int]) -> dict[str, np.ndarray]
     """A trajectory with fewer frames, and fewer units where there are many."""
     recorded = range(trajectory.mean.shape[2]) if trajectory.units is None else trajectory.units.tolist()
     units = [unit for unit in shown if unit in recorded][: SHOWN_UNITS // 2]
+    if not units:  # of very many units the recorder followed others
+        return {}
     points = trajectory.mean.shape[1]
     most = max(2, min(MOST_FRAMES, MOST_RECORDED // (points * len(units))))
     kept = thinned(len(trajectory), most)

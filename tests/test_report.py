@@ -265,6 +265,8 @@ def test_of_many_units_some_are_recorded():
     assert arrays["trajectory_units"].tolist() == list(range(n))[:-17:-1]
     assert np.array_equal(arrays["trajectory_mean"][1, 1], means[1, 1, ::-1][:16])
     assert "trajectory_log_var" not in arrays
+    others = Trajectory(np.arange(3), np.arange(3.0), means, units=np.arange(100, 100 + n))
+    assert explorer._recorded(others, [0, 1]) == {}
 
 
 def test_a_decoder_with_a_branch_is_not_exported(data):
