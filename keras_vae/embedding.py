@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -88,8 +88,14 @@ def _picture(path: Path, alt: str, width: int, quality: int) -> Picture:
     return Picture(_data_uri(picture, quality=quality), *picture.size, alt, is_wide)
 
 
-def videos(folder: Path, alt: str) -> list[Video]:
-    """The videos of a folder; together they may weigh so much inside the page, the rest lies beside it."""
+def videos(folder: Path, alt: str, captions: Mapping[str, str]) -> list[Video]:
+    """The videos of a folder; together they may weigh so much inside the page, the rest lies beside it.
+
+    Args:
+        folder: of the page, which has the videos in `videos/`.
+        alt: what they show.
+        captions: lines beneath them by file name; others get their name.
+    """
     found, left = [], LARGEST_VIDEO
     for path in sorted((folder / "videos").glob("*.mp4")):
         content = path.read_bytes()
@@ -97,6 +103,6 @@ def videos(folder: Path, alt: str) -> list[Video]:
         left -= len(content) if inside else 0
         data = f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
         src = data if inside else quote(path.relative_to(folder).as_posix())
-        caption = f"{path.stem.replace('-', ' ').capitalize()}."
-        found.append(Video(src, f"{alt}: {path.stem.replace('-', ' ')}", caption, not inside))
+        name = path.stem.replace("-", " ")
+        found.append(Video(src, f"{alt}: {name}", captions.get(path.stem, f"{name.capitalize()}."), not inside))
     return found

@@ -54,6 +54,11 @@ AUDIT_FIGURES = {
     "aggregate": "q(z) beside the prior: marginals, distances from the origin, parts of the KL, estimates of log p(x)",
     "samplers": "New images by where z was drawn from, and training images in their place",
 }
+VIDEOS = {
+    "trajectory": "Test images through the training, each at its posterior's mean with the circle of its variance.",
+    "first-epochs": "One test image of each label in the first epochs, with the circle of its posterior's variance.",
+    "six-of-each": "Six test images of each label, drawn closer.",
+}
 MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails")}
 
 
@@ -133,7 +138,7 @@ def write(run: Run | str | Path) -> Path:
         lead=_lead(run),
         facts=_facts(run),
         explorer=explored,
-        videos=embedding.videos(run.path, f"The latent plane while {title(run)} trains"),
+        videos=embedding.videos(run.path, f"The latent plane while {title(run)} trains", VIDEOS),
         charts=_charts(run),
         beta=_constant_beta(run),
         pictures=[it for it in pictures if it not in audit],
@@ -456,7 +461,7 @@ def write_study(folder: str | Path) -> Path:
             ("training", *_duration(60 * content["minutes"])),
         ],
         claims=[_claim(one) for one in content["claims"]],
-        videos=embedding.videos(folder, content["title"]),
+        videos=embedding.videos(folder, content["title"], {}),
         pictures=embedding.pictures(named, LARGEST_PAGE),
         tables=shown + [tables.Titled(**table) for table in content["tables"]],
         runs=_trainings(folder, content["runs"]),

@@ -354,8 +354,8 @@ def test_the_colours_are_those_of_the_figures():
 # -- in a browser -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def browser(tmp_path):
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
     """Headless Chromium that keeps its console and the addresses it asks for."""
     from selenium import webdriver
 
@@ -364,13 +364,23 @@ def browser(tmp_path):
     for argument in (
         "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
         "--disable-background-networking", "--disable-component-update", "--window-size=1280,1000",
-        f"--user-data-dir={tmp_path / 'profile'}",
+        "--disable-dev-shm-usage", f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
     ):  # fmt: skip
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """Chromium as wide as a desk's screen, with empty logs."""
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.get("about:blank")
+    for log in ("browser", "performance"):
+        chromium.get_log(log)
+    return chromium
 
 
 def open_page(browser, path: Path) -> None:
@@ -452,6 +462,48 @@ def test_the_browser_decodes_what_the_model_decodes(architecture, options, npz, 
         pictures.append(pixels)
     assert np.abs(pictures[0] - pictures[1]).max() > 2
     assert "at most" in browser.execute_script("return document.getElementById('check').textContent")
+    check_silence(browser, path)
+
+
+@needs_browser
+def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
+    """A decoder of somebody's own, made of all that can be exported."""
+    import keras
+    from keras import layers
+
+    import keras_vae as kv
+    from keras_vae import experiment
+
+    keras.utils.set_random_seed(0)
+    image, z = keras.Input((8, 8)), keras.Input((2,))
+    h = layers.Flatten()(image)
+    encoder = keras.Model(image, [layers.Dense(2)(h), layers.Dense(2)(h)])
+    chain = [
+        layers.Dense(18, activation="elu"), layers.Dropout(0.3), layers.Reshape((3, 3, 2)),
+        layers.Conv2D(3, 3, padding="same", activation="tanh"), layers.Conv2D(4, 3, strides=2, padding="same"),
+        layers.ReLU(), layers.Conv2DTranspose(5, 4, strides=3, padding="valid", activation="silu", use_bias=False),
+        layers.ZeroPadding2D(((1, 0), (2, 1))), layers.Conv2D(3, (2, 3), padding="valid", activation="softplus"),
+        layers.Conv2DTranspose(2, (3, 5), strides=(1, 2), padding="same"), layers.Cropping2D(((1, 0), (2, 3))),
+        layers.Activation("sigmoid"), layers.Dense(3), layers.Flatten(), layers.Dense(64), layers.Reshape((8, 8)),
+    ]  # fmt: skip
+    h = z
+    for layer in chain:
+        h = layer(h)
+    vae = kv.VAE(encoder, keras.Model(z, h))
+    for variable in vae.decoder.weights:  # larger than at first, or every point would decode alike
+        variable.assign(1.5 * variable)
+    vae.save(tmp_path / "own.keras")
+    path = report.write(experiment.adopt(tmp_path / "own.keras", data, tmp_path / "run"))
+    assert {layer["kind"] for layer in Page(path).data["decoder"]["layers"]} == {
+        "dense", "reshape", "convolution", "transposed", "activation", "crop", "pad",
+    }  # fmt: skip
+    open_page(browser, path)
+    for place in ((-150, 80), (200, -40)):
+        move(browser, *place)
+        pixels = shown(browser, "decoded", 8, 8)[..., 0]
+        model = 255 * vae.decode(np.array([browser.execute_script("return [...explorer.z]")], "float32"))[0]
+        assert np.ptp(model) > 20
+        assert np.abs(pixels - model).max() <= 2
     check_silence(browser, path)
 
 
