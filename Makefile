@@ -19,6 +19,7 @@ setup: .venv/.installed
 demo: setup
 	@$(BIN)/keras-vae train --architecture 784-256-2 --dataset mnist-5k --epochs 50 --out runs/demo --overwrite
 	@$(BIN)/keras-vae draw runs/demo
+	@$(BIN)/keras-vae report runs/demo
 
 test: setup
 	@$(BIN)/python -m pytest

@@ -12,10 +12,10 @@ import sys
 __version__ = "0.1.0"
 
 _MODULES = (
-    "architecture", "audit", "audit_panels", "bubble_panels", "bubbles", "builders", "callbacks", "datasets",
-    "diagnostics", "dynamics", "errors", "evaluation", "experiment", "features", "figures", "gallery",
-    "geometry", "layers", "likelihoods", "memory", "models", "panels", "results", "runs", "samplers", "space",
-    "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
+    "architecture", "audit", "audit_panels", "bubble_panels", "bubbles", "builders", "callbacks", "charts",
+    "datasets", "diagnostics", "dynamics", "embedding", "errors", "evaluation", "experiment", "explorer", "features",
+    "figures", "gallery", "geometry", "layers", "likelihoods", "memory", "models", "panels", "portable", "report",
+    "results", "runs", "samplers", "space", "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",

@@ -1,4 +1,4 @@
-"""The command line: `keras-vae train` makes a run folder, `draw` its pictures, `evaluate` its audit."""
+"""The command line: `keras-vae train` makes a run folder, `draw` pictures, `evaluate` an audit, `report` a page."""
 
 import sys
 from collections.abc import Callable
@@ -146,6 +146,26 @@ def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool
     return run, data
 
 
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, folders of runs, or a study's folder.")],
+    draw: Annotated[bool, typer.Option(help="Whether to draw a run's figures and video where there are none.")] = True,
+) -> None:
+    """Write a page of each run and study, and an index of several runs."""
+    from keras_vae import gallery
+    from keras_vae import report as pages
+
+    found = pages.find(runs)
+    for run in found.runs:
+        if draw and not (run.path / "figures").is_dir():
+            gallery.draw(run, video=len(found.runs) == 1)
+        print(pages.write(run))
+    for study in found.studies:
+        print(pages.write_study(study))
+    if found.folder is not None:
+        print(pages.write_index(found.folder, [*found.runs, *found.unfinished], found.studies))
+
+
 def print_evaluation(evaluation: dict) -> None:
     """The units and the samples' scores of an evaluation as tables."""
     from rich.console import Console
@@ -154,21 +174,9 @@ def print_evaluation(evaluation: dict) -> None:
     from keras_vae import tables
 
     console = Console(highlight=False)
-    shown = []
+    shown = tables.evaluation(evaluation)
     if evaluation["units"]:
-        shown.append(("latent units, the liveliest first", *tables.units(evaluation["units"])))
-    if "samples" in evaluation:
-        names = {"prior": "z from N(0, I)", "moment_matched": "z moment-matched", "floor": "training images"}
-        scores = evaluation["samples"]
-        rows = [[name, *(tables.number(scores[source][s]) for source in names)] for name, s in SCORES.items()]
-        shown.append((f"{evaluation['judge']['images']:,} samples", ["", *names.values()], rows))
-    shown.append(("ways between the codes of two test images", *_ways(evaluation["interpolation"])))
-    codes = evaluation["codes"]
-    if "label_accuracy" in codes:
-        labels = {"in the latent space": "label_accuracy", "on two principal components": "label_accuracy_plane"}
-        rows = [[where, tables.number(codes[key])] for where, key in labels.items() if key in codes]
-        shown.append(("labels told by nearest neighbours", ["", "accuracy"], rows))
-    shown += _audit_tables(evaluation.get("audit"))
+        shown.insert(0, ("latent units, the liveliest first", *tables.units(evaluation["units"])))
     for title, head, rows in shown:
         table = Table(*head, title=title, title_justify="left")
         for row in rows:
@@ -178,69 +186,6 @@ def print_evaluation(evaluation: dict) -> None:
         from keras_vae import diagnostics
 
         console.print(diagnostics.describe(evaluation["audit"]["encodings"]), markup=False, soft_wrap=True)
-
-
-def _audit_tables(audit: dict | None) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Rate, likelihood and samplers of an audit, as titles, heads and rows."""
-    from keras_vae import tables
-    from keras_vae.audit_panels import SAMPLERS
-
-    if audit is None:
-        return []
-    shown = []
-    if audit["likelihood"]:
-        rate, likelihood = audit["rate"], audit["likelihood"]
-        rows = [
-            ["ELBO = −R₁", tables.number(likelihood["elbo"])],
-            ["R₁ = E −log p(z)", tables.number(rate["prior"])],
-            ["  + E −log p(x | z)", tables.number(rate["reconstruction"])],
-            ["  + E log q(z | x)", tables.number(rate["posterior"])],
-            ["R₁ in bits a pixel", tables.number(rate["bits_per_pixel"])],
-            [f"log p̂(x), {likelihood['samples']:,} samples", tables.number(likelihood["value"])],
-            ["  Monte-Carlo error, of E log p̂", tables.number(likelihood["error"])],
-            ["  bias, estimated", tables.number(likelihood["bias"])],
-            ["  error over images", tables.number(likelihood["image_error"])],
-            ["  effective samples, median", tables.number(likelihood["effective"])],
-            ["  share of images with Pareto k̂ > 0.5", tables.number(likelihood["infinite_variance"])],
-            ["  share of images with Pareto k̂ > 0.7", tables.number(likelihood["unreliable"])],
-        ]
-        if likelihood["infinite_variance"] is None:
-            rows.append(["  too few samples to tell whether to trust them", ""])
-        elif likelihood["infinite_variance"] > MANY:
-            rows.append(["  weights may have no variance: error and bias say little", ""])
-        shown.append((f"nats per image, of {likelihood['images']} {likelihood['of']}", ["", "measured"], rows))
-    scores = audit["samplers"]["scores"]
-    if scores:
-        names = {name: text for name, text in SAMPLERS.items() if name in scores}
-        names["floor"] = "training images in their place"
-        rows = [[text, *(tables.number(scores[name][key]) for key in SCORES.values())] for name, text in names.items()]
-        shown.append(("new images by where z is drawn from", ["", *SHORT], rows))
-    return shown
-
-
-def _ways(interpolation: dict) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table on interpolations."""
-    from keras_vae import tables
-
-    names = {"linear": "line", "spherical": "arc", "cross_fade": "cross-fade of pixels"}
-    found = {name: interpolation[key] for key, name in names.items()}
-    rows = [["largest step over the mean one", *(tables.number(way["largest_step"]) for way in found.values())]]
-    if all("midpoints" in way for way in found.values()):
-        for title, score in SCORES.items():
-            rows.append([f"half-way: {title}", *(tables.number(way["midpoints"][score]) for way in found.values())])
-    return ["", *found], rows
-
-
-SCORES = {
-    "Fréchet distance (in the classifier's features)": "frechet",
-    "precision": "precision",
-    "recall": "recall",
-    "confidence of the classifier": "confidence",
-    "entropy of its prediction, nats": "entropy",
-    "balance of the classes": "balance",
-}
-MANY = 0.1  # share of images
-SHORT = ["Fréchet distance", "precision", "recall", "confidence", "entropy", "balance"]
 
 
 def print_results(folder: Path) -> None:

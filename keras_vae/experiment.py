@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from keras_vae import architecture, datasets, diagnostics, geometry, memory, samplers, startup
+from keras_vae import architecture, datasets, diagnostics, explorer, geometry, memory, samplers, startup
 from keras_vae.errors import InputError
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run, atomic
@@ -370,6 +370,7 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: i
     if y is not None:
         shown = shown[np.argsort(y[shown], kind="stable")]
     run.write_arrays("reconstructions", originals=x[shown], images=vae.reconstruct(x[shown]))
+    explorer.write(run, vae, data)
     return statistics
 
 

@@ -14,7 +14,7 @@ from keras_vae.datasets import Dataset
 from keras_vae.dynamics import dynamics
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run, write_json, write_text
-from keras_vae.tables import ABSENT, count, markdown, number
+from keras_vae.tables import ABSENT, count, markdown, number, region
 from keras_vae.verdicts import UNDECIDED
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class Results:
                 {"config": name, "seed": seed, "folder": self.runs[name, seed].path.name, "measures": row}
                 for (name, seed), row in self.rows.items()
             ],
+            "summary": dict(zip(("head", "rows"), self.summary(), strict=True)),
             "tables": [table._asdict() for table in self.tables()],
             "claims": self.verdicts,
         }
@@ -198,13 +199,21 @@ class Results:
                 narrator.console.width = 40 + 20 * len(head)  # a log has no edge to keep to
             narrator.console.print(table)
         for one in self.verdicts:
-            measured, interval, region = _measured(one)
+            measured, interval, expected = _measured(one)
             narrator.say(f"{one['verdict']:>14}   {one['claim']}")
-            narrator.say(f"{'':17}{measured}; 95 % {interval}; would hold {region}")
+            narrator.say(f"{'':17}{measured}; 95 % {interval}; would hold {expected}")
         drawn = self.study.draw(self) if self.study.draw else []
         narrator.say("")
-        for path in [*drawn, self.folder / "study.json", self.folder / "study.md"]:
+        for path in [*drawn, self.folder / "study.json", self.folder / "study.md", self.page()]:
             print(path)
+
+    def page(self) -> Path:
+        """Writes `report.html`, and one of the first training of each configuration, which it links."""
+        from keras_vae import report
+
+        for config in self.study.configs:
+            report.write(self.run(config))
+        return report.write_study(self.folder)
 
 
 CLAIM_HEAD = ["the source says", "measured", "95 % interval", "would hold", "verdict"]
@@ -212,20 +221,14 @@ CLAIM_HEAD = ["the source says", "measured", "95 % interval", "would hold", "ver
 
 def _measured(judged: dict) -> tuple[str, str, str]:
     """What was measured, its interval, and where the claim would hold, for people."""
-    region = _region(*judged["expected"])
+    expected = region(*judged["expected"])
     low, high = judged["low"], judged["high"]
     ends = [ABSENT if end is None else number(end) for end in (low, high)]
     interval = ABSENT if low is None and high is None else " … ".join(ends)
     note = f" ({judged['note']})" if judged["note"] else ""
     if judged["estimate"] is None:
-        return f"{judged['measured']}{note or ' was not measured'}", interval, region
-    return f"{judged['measured']} = {number(judged['estimate'])}{note}", interval, region
-
-
-def _region(low: float | None, high: float | None) -> str:
-    if high is None:
-        return f"above {number(low)}"
-    return f"below {number(high)}" if low is None else f"within {number(low)} … {number(high)}"
+        return f"{judged['measured']}{note or ' was not measured'}", interval, expected
+    return f"{judged['measured']} = {number(judged['estimate'])}{note}", interval, expected
 
 
 def _mean_and_spread(values: np.ndarray) -> str:

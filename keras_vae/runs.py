@@ -83,6 +83,7 @@ class Run:
     evaluation.json the audit of the trained model
     bubbles.json    how far its posteriors lie from the prior, where that was asked for
     figures/, videos/
+    report.html     the page that shows all of it
     ```
     """
 

@@ -4,7 +4,7 @@ All recipes of one source share a folder of runs, so that a configuration that t
 
 ```
 OUT/runs/784-256-2_diagonal_mnist_50-epochs_seed-0/    run folders
-OUT/sampling/study.json  study.md  figures/  videos/   what one recipe makes of them
+OUT/sampling/study.json  study.md  report.html  figures/  videos/   what one recipe makes of them
 ```
 """
 
@@ -27,7 +27,7 @@ from keras_vae.tables import count
 from keras_vae.verdicts import Claim
 
 DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
-CONTENTS = ("study.json", "study.md", "figures", "videos")
+CONTENTS = ("study.json", "study.md", "report.html", "figures", "videos")
 QUICK = {"epochs": 1, "seeds": 2}
 QUICK_SAMPLES = 20  # of the audit's likelihood
 QUICK_JUDGE = {"images": 200, "epochs": 1}

@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Make both videos; a run that was interrupted, or is finished, is taken up where it stopped."""
     print(f"Trajectories of 784-256-2 on {dataset}: training, figures and two videos into {out}", flush=True)
-    from keras_vae import cli, experiment, gallery, video
+    from keras_vae import cli, experiment, gallery, report, video
 
     config = experiment.Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed)
     run = experiment.train(config, out, resume=not overwrite, overwrite=overwrite)
@@ -48,7 +48,7 @@ def main(
         drawn.append(gallery.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
     cli.print_results(run.path)
     print(CLAIMS.format(**measure(run, early)))
-    for path in drawn:
+    for path in [*drawn, report.write(run)]:
         print(path)
 
 

@@ -33,7 +33,9 @@ def variant(config: Config, **changes) -> Config:
 
 def test_the_folder_holds_what_the_layout_says(toy_run, toy_config):
     names = {str(path.relative_to(toy_run.path)) for path in toy_run.path.rglob("*") if path.is_file()}
-    arrays = ("trajectory", "unit_history", "encodings", "units", "manifold", "samples", "reconstructions")
+    arrays = (
+        "trajectory", "unit_history", "encodings", "units", "manifold", "samples", "reconstructions", "explorer",
+    )  # fmt: skip
     assert names == {"config.json", "history.csv", "model.keras", "metrics.json", *(f"arrays/{a}.npz" for a in arrays)}
     config = toy_run.config
     assert Config(**config["config"]) == toy_config

@@ -114,8 +114,9 @@ def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
         "import keras_vae as kv\n"
         f"assert kv.__file__.startswith({str(tmp_path / 'site')!r}), kv.__file__\n"
         f"run = kv.train(kv.Config('64-8-2', dataset={str(npz)!r}, epochs=1, batch_size=32), 'run', quiet=True)\n"
-        "print(len(kv.gallery.draw(run, quiet=True)), run.config['versions']['keras-vae'])"
+        "print(len(kv.gallery.draw(run, quiet=True)), run.config['versions']['keras-vae'], kv.report.write(run))"
     )
-    assert python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split() == ["6", keras_vae.__version__]
+    said = python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
+    assert said == ["6", keras_vae.__version__, str(Path("run", "report.html"))]
     entry_points = next((tmp_path / "site").glob("keras_vae-*.dist-info")) / "entry_points.txt"
     assert "keras-vae = keras_vae.cli:main" in entry_points.read_text()

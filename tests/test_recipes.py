@@ -28,6 +28,9 @@ def test_trajectories_on_the_embedded_digits(tmp_path):
     said = done.stdout
     assert said.startswith("Trajectories of 784-256-2 on mnist-5k")
     assert "radii start close to 1" in said
+    page = Path(said.splitlines()[-1])
+    assert (page.name, page.parent) == ("report.html", tmp_path / "run")
+    assert page.read_text(encoding="utf-8").count("<video") == 2
     first, second = (tmp_path / "run" / "videos" / name for name in ("first-epochs.mp4", "six-of-each.mp4"))
     # 32 steps an epoch, a frame every five, the untrained one and the end; epoch 1 begins with step 32
     assert imageio_ffmpeg.count_frames_and_secs(first)[0] == 14
@@ -92,6 +95,8 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
     assert {"loss", "reconstruction", "active units"} <= measured
     for row in content["runs"]:  # a model without a density has no KL, and one with has no penalty
         assert ("kl" in row["measures"]) != ("penalty" in row["measures"])
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("<img") == len(list((folder / "figures").iterdir()))
     for line in done.stdout.splitlines():
         if line.startswith(str(studies)):
             assert Path(line).stat().st_size > 500

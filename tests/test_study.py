@@ -2,13 +2,16 @@
 
 import json
 import math
+import re
 import sys
 from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from keras_vae import InputError, features, tables
+from keras_vae import InputError, features, report, tables
 from keras_vae.results import ReportTable
 from keras_vae.study import Study
 from keras_vae.verdicts import HOLDS, UNDECIDED, Mean
@@ -24,7 +27,7 @@ def toy(npz, tmp_path, monkeypatch):
     def draw(results):
         path = results.folder / "figures" / "a.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("drawn")
+        Image.new("RGB", (30, 20)).save(path)
         return [path]
 
     return Study(
@@ -84,7 +87,7 @@ def test_the_report(toy, npz, tmp_path, capsys):
         assert "penalty" not in text  # what no configuration has isn't shown
     assert f"python recipes/toy.py --dataset {npz} --epochs 1 --seeds 2" in markdown
     paths = [line for line in said.splitlines() if line.startswith(str(tmp_path))]
-    assert [path.rsplit("/", 1)[1] for path in paths] == ["a.png", "study.json", "study.md"]
+    assert [path.rsplit("/", 1)[1] for path in paths] == ["a.png", "study.json", "study.md", "report.html"]
 
 
 def test_what_is_finished_is_not_trained_again(toy, npz, tmp_path, capsys):
@@ -179,3 +182,28 @@ def test_a_seed_without_a_value_is_left_out_of_its_pair(toy, npz, tmp_path):
 def test_numbers_for_tables():
     shown = [tables.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6, 0.0654, 0.00123, -1e-9)]
     assert shown == ["–", "0", "−1.23", "151.0", "12346", "0.065", "0.0012", "0"]
+
+
+def test_its_page(toy, npz, tmp_path):
+    results = run(toy, npz, tmp_path / "out", quick=False)
+    results.report()
+    page = (results.folder / "report.html").read_text(encoding="utf-8")
+    for text in (
+        "Toy nets",
+        "losses are finite",
+        "✓ holds",
+        "? undecided",
+        "below 1000000",
+        '<th scope="col">64-16-2</th>',
+    ):
+        assert text in page, text
+    mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
+    assert f"<td>{tables.number(mean)} ± {tables.number(spread)}</td>" in page
+    assert 'alt="a, a figure of the study: Toy nets"' in page
+    links = re.findall(r'href="(\.\./runs/[^"]*)"', page)
+    assert len(links) == 2  # the first training of each configuration has a page
+    assert all((results.folder / unquote(link)).is_file() for link in links)
+    content = json.loads((results.folder / "study.json").read_text())
+    del content["summary"]  # as earlier versions wrote it
+    (results.folder / "study.json").write_text(json.dumps(content))
+    assert "losses are finite" in report.write_study(results.folder).read_text(encoding="utf-8")

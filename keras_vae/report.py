@@ -1,0 +1,638 @@
+"""A run, a study or a folder of runs as one HTML page that needs nothing else: no server, no network.
+
+Everything a page shows lies in the run folder. What a run lacks (a history, an audit, a density) its page leaves out.
+"""
+
+import functools
+import json
+import math
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import jinja2
+import numpy as np
+from markupsafe import Markup, escape
+
+from keras_vae import __version__, charts, embedding, explorer, tables
+from keras_vae.errors import InputError
+from keras_vae.runs import Run, write_text
+from keras_vae.verdicts import FAILS, HOLDS
+
+TEMPLATES = Path(__file__).with_name("templates")
+PAGE = "report.html"
+LARGEST_PAGE = 4.8e6  # bytes without video, of which pictures take what the explorer leaves
+LEAST_FOR_PICTURES = 0.4e6
+MOST_UNITS = 40  # rows of the table on units
+
+# The style's colours, a label each. Under any of the three kinds of dichromacy some of them can hardly be told apart:
+# those have different shapes, so that no two labels share both.
+COLORS = (
+    "#d1495b", "#1f6fb4", "#2a9d5c", "#8e5bb8", "#e07b1f", "#17a2b8", "#7a4a2b", "#e0559d", "#6b7480", "#b5a010",
+)  # fmt: skip
+SHAPES = (
+    "circle", "circle", "triangle", "triangle", "square", "diamond", "diamond", "wedge", "square", "wedge",
+)  # fmt: skip
+
+DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "mnist-5k": "MNIST-5k"}
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+FIGURES = {  # in the order of a page: what each shows
+    "latent": "The means of test images in the plane of the two units that vary most, with the prior's rings",
+    "principal": "The means of test images on their two principal components, with the prior's rings",
+    "manifold": "Images decoded at the prior's quantiles in two latent units, side by side as a map",
+    "samples": "One hundred images decoded from random draws of the prior",
+    "units": "The KL of every latent unit over the epochs, as a map of colours",
+    "interpolation": "Ways from one test image to another on a line, on an arc and by a cross-fade of pixels",
+    "reconstructions": "Test images above what the model makes of each of them",
+    "first-epochs": "Ten digits in the latent plane at three times of the first epochs",
+    "six-of-each": "Six digits of each kind in the latent plane at three times of the training",
+}
+AUDIT_FIGURES = {
+    "aggregate": "q(z) beside the prior: marginals, distances from the origin, parts of the KL, estimates of log p(x)",
+    "samplers": "New images by where z was drawn from, and training images in their place",
+}
+VIDEOS = {
+    "trajectory": "Test images through the training, each at its posterior's mean with the circle of its variance.",
+    "first-epochs": "One test image of each label in the first epochs, with the circle of its posterior's variance.",
+    "six-of-each": "Six test images of each label, drawn closer.",
+}
+MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails")}
+
+
+class Cell(NamedTuple):
+    """A cell of a table that sorts: by `value`, which is empty where nothing was measured."""
+
+    text: str
+    value: str | float
+    href: str = ""
+
+
+class Found(NamedTuple):
+    """What `find` found: runs to write pages of, unfinished ones, studies, and where an index of the runs belongs."""
+
+    runs: list[Run]
+    unfinished: list[Run]
+    studies: list[Path]
+    folder: Path | None
+
+
+def find(paths: Sequence[Path]) -> Found:
+    """The runs and studies at some paths: each a run, a study, or a folder of them (or of `runs/` and studies, as
+    recipes leave it).
+
+    Several runs get an index: in the one folder that was given, or else in the one that holds them all.
+
+    Raises:
+        InputError: if there is none at one of the paths, or the only run given there is unfinished.
+    """
+    runs, studies = [], []
+    for path in paths:
+        here = [path] if _is_one(path) else [p for p in (*path.glob("*"), *path.glob("runs/*")) if _is_one(p)]
+        if not here:
+            raise InputError(
+                f"report: expected a run, a study or a folder of them at {path}; there is none; give the folder of "
+                "one (with a config.json or a study.json)."
+            )
+        runs += [Run(p) for p in sorted(here) if (p / "config.json").is_file()]
+        studies += [p for p in sorted(here) if not (p / "config.json").is_file()]
+    given_alone = len(paths) == len(runs) == 1 and runs[0].path == paths[0]
+    if given_alone:
+        _ = runs[0].metrics  # refuses an unfinished run
+    finished, unfinished = ([run for run in runs if run.finished is is_so] for is_so in (True, False))
+    folder = None
+    if runs and not given_alone:
+        common = Path(os.path.commonpath([run.path.resolve().parent for run in runs]))
+        folder = paths[0] if len(paths) == 1 else common
+    return Found(finished, unfinished, studies, folder)
+
+
+def _is_one(path: Path) -> bool:
+    return (path / "config.json").is_file() or (path / "study.json").is_file()
+
+
+# -- a run ----------------------------------------------------------------------------------------------------
+
+
+def write(run: Run | str | Path) -> Path:
+    """Writes `report.html` of a finished run and returns its path.
+
+    Figures and videos are shown as `gallery.draw` left them. A run made before there was an explorer gets its arrays
+    from its model first.
+
+    Raises:
+        InputError: if the folder holds no finished run.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    _ = run.metrics  # refuses an unfinished run
+    explorer.ensure(run)
+    explored = _explorer(run.arrays("explorer"))
+    rest = max(LARGEST_PAGE - len(json.dumps(explored)), LEAST_FOR_PICTURES)
+    pictures = embedding.pictures(_figures(run), rest)
+    audit = [it for it in pictures if it.alt in AUDIT_FIGURES.values()]
+    page = _render(
+        "run.html",
+        title=title(run),
+        lead=_lead(run),
+        facts=_facts(run),
+        explorer=explored,
+        videos=embedding.videos(run.path, f"The latent plane while {title(run)} trains", VIDEOS),
+        charts=_charts(run),
+        beta=_constant_beta(run),
+        pictures=[it for it in pictures if it not in audit],
+        audit_pictures=audit,
+        units=_units(run),
+        **_evaluation(run),
+        command=command(run),
+        config=json.dumps(run.config, indent=2, ensure_ascii=False),
+        footer=_footer(run.config),
+    )
+    path = run.path / PAGE
+    write_text(path, page)
+    return path
+
+
+def title(run: Run) -> str:
+    """What was trained on what."""
+    config = run.config["config"]
+    posterior = "" if config["posterior"] == "diagonal" else f", {config['posterior']}"
+    return f"{config['architecture']} on {_dataset(config['dataset'])}{posterior}"
+
+
+def _dataset(name: str) -> str:
+    return DATASETS.get(name, Path(name).stem)
+
+
+def _lead(run: Run) -> str:
+    described, metrics = run.config, run.metrics
+    config, data = described["config"], described["dataset"]
+    kind = "An autoencoder" if config["posterior"] == "autoencoder" else "A variational autoencoder"
+    size = " × ".join(map(str, data["image_shape"]))
+    units = tables.count(metrics["n_units"], "latent unit")
+    where = f"{data['train']:,} images of {size} from {_dataset(config['dataset'])}"
+    if not run.has_history:
+        return f"{kind} with {units} that was trained elsewhere, looked at on {where}."
+    with_beta = (
+        "" if config["posterior"] == "autoencoder" else f", β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}"
+    )
+    return (
+        f"{kind} with {units}, trained for {tables.count(metrics['epochs'], 'epoch')} on {where}: "
+        f"{config['posterior']} posterior, {config['likelihood']} likelihood{with_beta}, Adam "
+        f"{config['learning_rate']:g}, batches of {config['batch_size']}, seed {config['seed']}."
+    )
+
+
+def _facts(run: Run) -> list[tuple[str, str, str]]:
+    """The numbers that a page begins with: name, value, and what is to be said small."""
+    metrics, test = run.metrics, run.metrics["test"]
+    names = {"loss": "test loss", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
+    facts = [(name, tables.number(test[key]), "nats") for key, name in names.items() if key in test]
+    facts.append(("active units", f"{metrics['n_active']:,}", f"of {metrics['n_units']:,}"))
+    if metrics["seconds"]["train"] is not None:
+        facts.append(("training", *_duration(metrics["seconds"]["train"])))
+    facts.append(("parameters", f"{sum(metrics['parameters'].values()):,}", ""))
+    return facts
+
+
+def _duration(seconds: float) -> tuple[str, str]:
+    return (f"{seconds:.0f}", "s") if seconds < 120 else (f"{seconds / 60:.0f}", "min")
+
+
+def _charts(run: Run) -> list[dict]:
+    """Curves of the training: loss and reconstruction, KL or penalty, and β where it changes."""
+    if not run.has_history:
+        return []
+    history = run.history
+    shown = []
+    panels = {"Loss and reconstruction": ("loss", "reconstruction"), "KL": ("kl",), "Penalty": ("penalty",)}
+    for heading, keys in (panels | {"β": ("beta",)}).items():
+        lines = {key: history[key] for key in keys if key in history}
+        if not lines or (heading == "β" and _constant_beta(run) is not None):
+            continue
+        lines |= {f"test {key}": history[f"val_{key}"] for key in lines if f"val_{key}" in history}
+        if heading == "β":
+            lines = {"β": lines["beta"]}
+        last = "; ".join(f"{name} ends at {tables.number(values[-1])}" for name, values in lines.items())
+        first_names = list(dict.fromkeys(name.removeprefix("test ") for name in lines))
+        shown.append(
+            {
+                "title": heading,
+                "key": [
+                    (name.replace("kl", "KL"), first_names.index(name.removeprefix("test ")) + 1, "test " in name)
+                    for name in lines
+                ],
+                "svg": charts.curves(history["epoch"], lines, f"{heading} over epochs: {last}."),
+            }
+        )
+    return shown
+
+
+def _constant_beta(run: Run) -> float | None:
+    """β, where there is one, and one alone."""
+    beta = run.history.get("beta") if run.has_history else None
+    return float(beta[0]) if beta is not None and len(np.unique(beta)) == 1 else None
+
+
+def _units(run: Run) -> dict[str, Any]:
+    """The report on latent units: a row each, the liveliest first."""
+    evaluated = run.evaluation["units"] if _is_evaluated(run) else None
+    rows = evaluated or _rows(run.arrays("units"))
+    key = "kl" if rows[0].get("kl") is not None else "var_mean"
+    columns = {k: name for k, name in tables.UNIT_COLUMNS.items() if k in rows[0] and k != key}
+    ordered = sorted(tables.liveliest_first(rows), key=lambda unit: -unit[1][key])
+    most = max(unit[key] for unit in rows) or 1.0
+    n, active = len(rows), run.metrics["n_active"]
+    sentence = (
+        f"{active:,} of {tables.count(n, 'unit')} {'is' if active == 1 else 'are'} active: over images their means "
+    )
+    sentence += "vary by Var[μ] > 0.01. " + ("The others sit at the prior, and carry next to nothing." * (active < n))
+    return {
+        "sentence": sentence,
+        "head": ["unit", tables.UNIT_COLUMNS[key], *columns.values()],
+        "rows": [
+            {
+                "unit": i,
+                "share": round(100 * unit[key] / most, 1),
+                "measure": tables.number(unit[key]),
+                "cells": [tables.cell(unit[k]) for k in columns],
+                "collapsed": not unit["active"],
+            }
+            for i, unit in ordered[:MOST_UNITS]
+        ],
+        "left_out": f"The {n - MOST_UNITS:,} with less are left out." if n > MOST_UNITS else "",
+    }
+
+
+def _rows(columns: dict[str, np.ndarray]) -> list[dict]:
+    """A row a unit, of arrays of the latent space's shape."""
+    listed = {name: column.ravel().tolist() for name, column in columns.items() if name != "collapsed"}
+    return [dict(zip(listed, row, strict=True)) for row in zip(*listed.values(), strict=True)]
+
+
+def _is_evaluated(run: Run) -> bool:
+    return (run.path / "evaluation.json").is_file()
+
+
+def _evaluation(run: Run) -> dict[str, Any]:
+    """What of a page comes from `evaluation.json`."""
+    if not _is_evaluated(run):
+        return {"evaluation": [], "audited": False, "findings": [], "description": ""}
+    found = run.evaluation
+    audit = found.get("audit") or {}
+    described = ""
+    if audit.get("encodings"):
+        from keras_vae import diagnostics
+
+        described = diagnostics.describe(audit["encodings"])
+    return {
+        "evaluation": tables.evaluation(found),
+        "audited": bool(audit),
+        "findings": _findings(audit),
+        "description": described,
+    }
+
+
+def _findings(audit: dict) -> list[str]:
+    """The audit in sentences."""
+    number, said = tables.number, []
+    if audit.get("encodings"):
+        encodings = audit["encodings"]
+        divergence = encodings["divergence"]
+        low, high = divergence["interval"]
+        said.append(
+            f"Samples come from N(0, I), but what the decoder learned to read is q(z), the mixture of all posteriors. "
+            f"Here KL(q(z) ‖ N(0, I)) lies within {number(low)} … {number(high)} nats"
+            + (", an upper end that says how many images there are. " if divergence["saturated"] else ". ")
+            + (
+                f"A classifier tells draws of the two apart with an AUC of {number(encodings['separation']['auc'])} "
+                "(0.5 by chance)."
+                if encodings.get("separation")
+                else ""
+            )
+        )
+    scores = (audit.get("samplers") or {}).get("scores") or {}
+    if {"prior", "aggregate_posterior", "floor"} <= set(scores):
+        distance = {name: number(score["frechet"]) for name, score in scores.items()}
+        said.append(
+            f"It shows in samples: from N(0, I) their Fréchet distance to test images is {distance['prior']}, from the "
+            f"mixture of posteriors {distance['aggregate_posterior']}; training images have {distance['floor']}."
+        )
+    return said
+
+
+def command(run: Run) -> str:
+    """What makes a run again: a command where its options suffice, else Python."""
+    described = run.config
+    config = described["config"]
+    if "adopted" in described:
+        return f"keras-vae evaluate model.keras --dataset {shlex.quote(config['dataset'])} --out runs/again"
+    from keras_vae.experiment import Config
+
+    usual = Config(config["architecture"]).model_dump()
+    differing = {key: value for key, value in config.items() if key != "architecture" and value != usual.get(key)}
+    if {"record_every", "record_per_label", "decoder"} & set(differing):
+        arguments = ", ".join(f"{key}={value!r}" for key, value in differing.items())
+        return f'import keras_vae as kv\n\nkv.train(kv.Config({config["architecture"]!r}, {arguments}), "runs/again")'
+    switches = {True: "on", False: "off"}
+    options = [
+        f"--{key.replace('_', '-')} {shlex.quote(switches[value] if isinstance(value, bool) else str(value))}"
+        for key, value in ({"dataset": config["dataset"], "epochs": config["epochs"]} | differing).items()
+    ]
+    return " ".join(
+        ["keras-vae train --architecture", shlex.quote(config["architecture"]), *options, "--out runs/again"]
+    )
+
+
+def _footer(described: dict) -> str:
+    versions = described.get("versions", {})
+    software = [f"keras_vae {versions.get('keras-vae') or __version__}"]
+    software += [f"Keras {versions['keras']}"] if versions.get("keras") else []
+    software += [f"{BACKENDS[name]} {versions[name]}" for name in BACKENDS if versions.get(name)]
+    return f"{', '.join(software)}. This page fetches nothing from anywhere; it can be mailed, or put on any server."
+
+
+def _figures(run: Run) -> list[tuple[Path, str]]:
+    """The drawn figures of a run in a reader's order, with what each shows."""
+    found = {path.stem: path for path in sorted((run.path / "figures").glob("*.png"))}
+    if run.has_history:
+        found.pop("loss", None)  # whose curves the page draws itself
+    known = FIGURES | AUDIT_FIGURES
+    stems = [stem for stem in known if stem in found] + [stem for stem in found if stem not in known]
+    return [(found[stem], known.get(stem, f"{stem.replace('-', ' ')}, a figure of {title(run)}")) for stem in stems]
+
+
+# -- what the explorer is told --------------------------------------------------------------------------------
+
+
+def _explorer(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The arrays of `arrays/explorer.npz` as the page's script takes them: base 64 and pictures."""
+    described = json.loads(str(arrays["description"]))
+    images, mean = arrays["images"], arrays["mean"]
+    height, width = images.shape[1:3]
+    told = {
+        "image": {"height": height, "width": width, "channels": 1 if images.ndim == 3 else images.shape[3]},
+        "total": mean.shape[1],
+        "shown": described["units"],
+        "latentShape": described["latent_shape"],
+        "points": {
+            "count": len(images),
+            "mean": embedding.numbers(mean),
+            "logVar": embedding.numbers(arrays.get("log_var")),
+            "labels": _listed(arrays.get("labels")),
+            "sprite": embedding.sprite(images),
+            "reconstructions": embedding.sprite(arrays.get("reconstructions")),
+        },
+        "trajectory": _trajectory(arrays),
+        "colors": COLORS,
+        "shapes": SHAPES,
+    }
+    if "obstacle" in described:
+        units = described["units"][:2]
+        side = explorer.SIDE
+        grid = {
+            "limit": float(arrays["grid_limit"]),
+            "side": side,
+            "units": units,
+            "sprite": embedding.sprite(arrays["grid_images"]),
+        }
+        return told | {"obstacle": described["obstacle"], "grid": grid, "decoder": None, "check": None}
+    layers = [
+        layer
+        | {"weights": [embedding.numbers(arrays[f"weight_{i}_{j}"]) for j in range(2) if f"weight_{i}_{j}" in arrays]}
+        for i, layer in enumerate(described["layers"])
+    ]
+    check = {"z": embedding.numbers(arrays["check_z"]), "images": embedding.numbers(arrays["check_images"])}
+    return told | {"decoder": {"layers": layers, "output": described["output"]}, "grid": None, "check": check}
+
+
+def _trajectory(arrays: dict[str, np.ndarray]) -> dict[str, Any] | None:
+    if "epochs" not in arrays:
+        return None
+    return {
+        "count": arrays["trajectory_mean"].shape[1],
+        "epochs": np.round(arrays["epochs"], 3).tolist(),
+        "units": arrays["trajectory_units"].tolist(),
+        "mean": embedding.numbers(arrays["trajectory_mean"]),
+        "logVar": embedding.numbers(arrays.get("trajectory_log_var")),
+        "labels": _listed(arrays.get("trajectory_labels")),
+        "sprite": embedding.sprite(arrays.get("trajectory_images")),
+    }
+
+
+def _listed(array: np.ndarray | None) -> list | None:
+    return None if array is None else array.tolist()
+
+
+# -- a study --------------------------------------------------------------------------------------------------
+
+
+def write_study(folder: str | Path) -> Path:
+    """Writes `report.html` of a study's folder and returns its path.
+
+    Raises:
+        InputError: if the folder holds no study.
+    """
+    folder = Path(folder)
+    content = _study(folder)
+    figures = sorted((folder / "figures").glob("*.png"))
+    named = [(path, f"{path.stem.replace('-', ' ')}, a figure of the study: {content['title']}") for path in figures]
+    seeds, epochs, dataset = content["seeds"], content["epochs"], content["dataset"]
+    verdicts = [one["verdict"] for one in content["claims"]]
+    shown = (
+        [tables.Titled("Measured", content["summary"]["head"], content["summary"]["rows"])]
+        if "summary" in content
+        else []
+    )
+    page = _render(
+        "study.html",
+        title=content["title"],
+        lead=(
+            f"{'Toy size, which decides nothing. ' * ('--quick' in content['command'])}"
+            f"{tables.count(len(content['configs']), 'configuration')}, {tables.count(seeds, 'seed')} each, trained "
+            f"for {tables.count(epochs, 'epoch')} on {dataset['train']:,} images of {_dataset(dataset['name'])} and "
+            f"measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation over "
+            "seeds."
+        ),
+        facts=[
+            *((name, str(verdicts.count(name)), f"of {len(verdicts)}") for name in dict.fromkeys(sorted(verdicts))),
+            ("trainings", str(len(content["runs"])), ""),
+            ("training", *_duration(60 * content["minutes"])),
+        ],
+        claims=[_claim(one) for one in content["claims"]],
+        videos=embedding.videos(folder, content["title"], {}),
+        pictures=embedding.pictures(named, LARGEST_PAGE),
+        tables=shown + [tables.Titled(**table) for table in content["tables"]],
+        runs=_trainings(folder, content["runs"]),
+        command=content["command"],
+        config=json.dumps(
+            {key: content[key] for key in ("configs", "dataset", "versions", "threads")}, indent=2, ensure_ascii=False
+        ),
+        footer=_footer(content),
+    )
+    path = folder / PAGE
+    write_text(path, page)
+    return path
+
+
+def _study(folder: Path) -> dict:
+    try:
+        return json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"report: expected a study (with a study.json) at {folder}; there is none.") from error
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"report: expected a readable study.json in {folder}; it is damaged ({error}).") from error
+
+
+def _claim(judged: dict) -> dict:
+    """A claim as a row of a page."""
+    low, high = judged["low"], judged["high"]
+    mark, kind = MARKS.get(judged["verdict"], ("?", "undecided"))
+    ends = [tables.number(end) for end in (low, high)]
+    note = f" ({judged['note']})" if judged["note"] else ""
+    return {
+        "claim": judged["claim"],
+        "measured": f"{judged['measured']}{note}",
+        "region": tables.region(*judged["expected"]),
+        "estimate": tables.number(judged["estimate"]),
+        "interval": tables.ABSENT if low is None and high is None else " … ".join(ends),
+        "svg": _interval(judged),
+        "verdict": judged["verdict"],
+        "mark": mark,
+        "kind": kind,
+    }
+
+
+def _interval(judged: dict) -> Markup:
+    """The interval as a line over the region in which the claim would hold."""
+    estimate, (least, most) = judged["estimate"], judged["expected"]
+    ends = [judged["low"], judged["high"]]
+    known = [value for value in (estimate, *ends, least, most) if value is not None]
+    if estimate is None or len(known) < 2 or max(known) == min(known):
+        return Markup("")
+    room = 0.18 * (max(known) - min(known))
+    low, high = min(known) - room, max(known) + room
+
+    def x(value: float | None, otherwise: float) -> float:
+        return otherwise if value is None else 150 * (value - low) / (high - low)
+
+    first, last = x(least, 0), x(most, 150)
+    alternative = escape(f"{tables.number(estimate)} against {tables.region(least, most)}")
+    parts = [
+        f'<svg class="interval" viewBox="0 0 150 20" role="img" aria-label="{alternative}">',
+        f'<rect class="region" x="{first:.1f}" y="2" width="{max(last - first, 1):.1f}" height="16"/>',
+        '<line class="ground" x1="0" x2="150" y1="10" y2="10"/>',
+    ]
+    if None not in ends:
+        parts.append(f'<line class="range" x1="{x(ends[0], 0):.1f}" x2="{x(ends[1], 150):.1f}" y1="10" y2="10"/>')
+    parts.append(f'<circle class="estimate" cx="{x(estimate, 0):.1f}" cy="10" r="4"/></svg>')
+    return Markup("".join(parts))
+
+
+def _trainings(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:
+    """A table of a study's trainings: what all of them have in common of measures, with links to their pages."""
+    names = [name for name in ("loss", "reconstruction", "kl", "penalty", "active units") if _any_has(runs, name)]
+    rows = []
+    for run in runs:
+        page = folder.parent / "runs" / run["folder"] / PAGE
+        href = f"../runs/{quote(run['folder'])}/{PAGE}" if page.is_file() else ""
+        rows.append([Cell(run["config"], run["config"], href), Cell(str(run["seed"]), run["seed"])])
+        rows[-1] += [_measured(run["measures"].get(name)) for name in names]
+    return {"head": ["configuration", "seed", *names], "rows": rows}
+
+
+def _any_has(runs: Iterable[dict], name: str) -> bool:
+    return any(run["measures"].get(name) is not None for run in runs)
+
+
+def _measured(value: float | None) -> Cell:
+    if value is None or not math.isfinite(value):
+        return Cell(tables.ABSENT, "")
+    return Cell(f"{value:,}" if isinstance(value, int) else tables.number(value), value)
+
+
+# -- a folder of runs -----------------------------------------------------------------------------------------
+
+
+def write_index(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ()) -> Path:
+    """Writes `index.html` into a folder, a table of runs that sorts, and returns its path.
+
+    Args:
+        folder: where the page goes.
+        runs: finished or not, in or below that folder.
+        studies: folders of studies below it, whose pages are linked.
+    """
+    folder = Path(folder)
+    head = [
+        "run",
+        "data",
+        "posterior",
+        "units",
+        "active",
+        "loss",
+        "reconstruction",
+        "KL",
+        "epochs",
+        "β",
+        "seed",
+        "seconds",
+    ]
+    finished = sum(run.finished for run in runs)
+    page = _render(
+        "index.html",
+        title=folder.resolve().name,
+        lead=(
+            f"{tables.count(finished, 'finished training')}"
+            f"{f' and {len(runs) - finished} unfinished' * (finished < len(runs))}; losses on test images, nats per "
+            "image."
+        ),
+        head=head,
+        rows=[_index_row(folder, run) for run in runs],
+        studies=[(_study(study)["title"], _way(folder, study / PAGE)) for study in studies],
+        footer=_footer({}),
+    )
+    path = folder / "index.html"
+    write_text(path, page)
+    return path
+
+
+def _index_row(folder: Path, run: Run) -> list[Cell]:
+    config = run.config["config"]
+    name = f"{config['architecture']}{' (unfinished)' * (not run.finished)}"
+    name = Cell(name, config["architecture"], _way(folder, run.path / PAGE))
+    told = [name, *(Cell(text, text) for text in (_dataset(config["dataset"]), config["posterior"]))]
+    metrics = run.metrics if run.finished else {"test": {}, "seconds": {}}
+    test = metrics["test"]
+    told += [_measured(metrics.get(key)) for key in ("n_units", "n_active")]
+    told += [_measured(test.get(key)) for key in ("loss", "reconstruction", "kl")]
+    for value in (metrics.get("epochs"), config.get("beta"), config.get("seed")):
+        told.append(Cell(tables.ABSENT if value is None else f"{value:g}", "" if value is None else value))
+    seconds = metrics["seconds"].get("train")
+    return [*told, Cell(tables.ABSENT if seconds is None else f"{seconds:,.0f}", "" if seconds is None else seconds)]
+
+
+def _way(folder: Path, page: Path) -> str:
+    """The address of a page from a folder; empty where there is none."""
+    return quote(page.resolve().relative_to(folder.resolve()).as_posix()) if page.is_file() else ""
+
+
+# -- rendering ------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Styles and scripts are ours, and stand in the page as they are.
+    environment.globals["source"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    return environment
+
+
+def _render(template: str, **content) -> str:
+    return _environment().get_template(template).render(**content)

@@ -1,0 +1,190 @@
+// A decoder that runs in the page: the layers that keras_vae.portable describes, in float32.
+"use strict";
+
+/** The bytes of base 64 text. */
+function bytesOf(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** Half-precision numbers in base 64 (little endian) as a Float32Array. */
+function halves(text) {
+  const bits = new Uint16Array(bytesOf(text).buffer);
+  return Float32Array.from(bits, (half) => {
+    const sign = half & 0x8000 ? -1 : 1;
+    const exponent = (half >> 10) & 31;
+    const fraction = half & 1023;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15); // (the exporter lets no infinity through)
+  });
+}
+
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+
+const ACTIVATIONS = {
+  linear: null,
+  relu: (x) => (x > 0 ? x : 0),
+  sigmoid,
+  tanh: Math.tanh,
+  elu: (x) => (x > 0 ? x : Math.expm1(x)),
+  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  silu: (x) => x * sigmoid(x),
+};
+
+/** From a decoder's output to the expected pixel. */
+const OUTPUTS = {
+  linear: (x) => x,
+  sigmoid,
+  "continuous-bernoulli": (x) =>
+    Math.abs(x) < 0.1 ? 0.5 + x / 12 - x ** 3 / 720 : 1 / -Math.expm1(-x) - 1 / x,
+};
+
+const product = (shape) => shape.reduce((a, b) => a * b, 1);
+
+function withBias(size, channels, bias) {
+  const out = new Float32Array(size);
+  if (bias) for (let i = 0; i < size; i += channels) out.set(bias, i);
+  return out;
+}
+
+function activated(values, name) {
+  const f = ACTIVATIONS[name];
+  if (f) for (let i = 0; i < values.length; i++) values[i] = f(values[i]);
+  return values;
+}
+
+// One function a kind of layer: (layer, input, its shape) => [output, its shape]; shapes are [height, width, channels]
+// or [units], channels change fastest.
+const LAYERS = {
+  dense(layer, input, shape) {
+    const [kernel, bias] = layer.weights;
+    const size = layer.size;
+    const width = shape[shape.length - 1];
+    const rows = input.length / width;
+    const out = withBias(rows * size, size, bias);
+    for (let r = 0; r < rows; r++) {
+      const start = r * size;
+      for (let i = 0; i < width; i++) {
+        const value = input[r * width + i];
+        if (value === 0) continue; // as half of them are after a ReLU
+        for (let o = 0, k = i * size; o < size; o++, k++) out[start + o] += value * kernel[k];
+      }
+    }
+    return [activated(out, layer.activation), [...shape.slice(0, -1), size]];
+  },
+
+  convolution(layer, input, [height, width, channels]) {
+    const [kernel, bias] = layer.weights;
+    const { filters, kernel: [kh, kw], strides: [sh, sw] } = layer;
+    const same = layer.padding === "same";
+    const rows = same ? Math.ceil(height / sh) : Math.floor((height - kh) / sh) + 1;
+    const columns = same ? Math.ceil(width / sw) : Math.floor((width - kw) / sw) + 1;
+    const top = same ? Math.max((rows - 1) * sh + kh - height, 0) >> 1 : 0;
+    const left = same ? Math.max((columns - 1) * sw + kw - width, 0) >> 1 : 0;
+    const out = withBias(rows * columns * filters, filters, bias);
+    for (let y = 0; y < rows; y++) for (let x = 0; x < columns; x++) {
+      const to = (y * columns + x) * filters;
+      for (let a = 0; a < kh; a++) for (let b = 0; b < kw; b++) {
+        const iy = y * sh + a - top, ix = x * sw + b - left;
+        if (iy < 0 || ix < 0 || iy >= height || ix >= width) continue;
+        const from = (iy * width + ix) * channels;
+        for (let c = 0; c < channels; c++) {
+          const value = input[from + c];
+          if (value === 0) continue;
+          let k = ((a * kw + b) * channels + c) * filters;
+          for (let f = 0; f < filters; f++) out[to + f] += value * kernel[k++];
+        }
+      }
+    }
+    return [activated(out, layer.activation), [rows, columns, filters]];
+  },
+
+  transposed(layer, input, [height, width, channels]) {
+    const [kernel, bias] = layer.weights;
+    const { filters, kernel: [kh, kw], strides: [sh, sw] } = layer;
+    const same = layer.padding === "same";
+    const rows = height * sh + (same ? 0 : Math.max(kh - sh, 0));
+    const columns = width * sw + (same ? 0 : Math.max(kw - sw, 0));
+    const top = same ? Math.max(kh - sh, 0) >> 1 : 0;
+    const left = same ? Math.max(kw - sw, 0) >> 1 : 0;
+    const out = withBias(rows * columns * filters, filters, bias);
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+      const from = (y * width + x) * channels;
+      for (let a = 0; a < kh; a++) for (let b = 0; b < kw; b++) {
+        const oy = y * sh + a - top, ox = x * sw + b - left;
+        if (oy < 0 || ox < 0 || oy >= rows || ox >= columns) continue;
+        const to = (oy * columns + ox) * filters;
+        let k = (a * kw + b) * filters * channels;
+        for (let f = 0; f < filters; f++) {
+          let sum = 0;
+          for (let c = 0; c < channels; c++) sum += input[from + c] * kernel[k++];
+          out[to + f] += sum;
+        }
+      }
+    }
+    return [activated(out, layer.activation), [rows, columns, filters]];
+  },
+
+  crop(layer, input, [height, width, channels]) {
+    const [[top, bottom], [left, right]] = layer.margins;
+    const rows = height - top - bottom, columns = width - left - right;
+    const out = new Float32Array(rows * columns * channels);
+    for (let y = 0; y < rows; y++) {
+      const from = ((y + top) * width + left) * channels;
+      out.set(input.subarray(from, from + columns * channels), y * columns * channels);
+    }
+    return [out, [rows, columns, channels]];
+  },
+
+  pad(layer, input, [height, width, channels]) {
+    const [[top, bottom], [left, right]] = layer.margins;
+    const rows = height + top + bottom, columns = width + left + right;
+    const out = new Float32Array(rows * columns * channels);
+    for (let y = 0; y < height; y++) {
+      const row = input.subarray(y * width * channels, (y + 1) * width * channels);
+      out.set(row, ((y + top) * columns + left) * channels);
+    }
+    return [out, [rows, columns, channels]];
+  },
+
+  reshape: (layer, input) => [input, layer.shape],
+  activation: (layer, input, shape) => [activated(Float32Array.from(input), layer.activation), shape],
+};
+
+/** Decodes with the model's own layers: exact at every point. */
+class LayerDecoder {
+  constructor(described, latentShape) {
+    this.latentShape = latentShape;
+    this.output = OUTPUTS[described.output];
+    this.layers = described.layers.map((layer) => ({ ...layer, weights: layer.weights.map(halves) }));
+  }
+
+  /** The expected pixels of a latent point, 0 to 255, height × width × channels. */
+  decode(z) {
+    let values = z, shape = this.latentShape;
+    for (const layer of this.layers) [values, shape] = LAYERS[layer.kind](layer, values, shape);
+    const pixels = new Uint8ClampedArray(values.length); // which rounds and clamps
+    for (let i = 0; i < pixels.length; i++) pixels[i] = 255 * this.output(values[i]);
+    return pixels;
+  }
+}
+
+/** Shows the nearest of images that were decoded before, on a grid of two units. */
+class GridDecoder {
+  constructor(grid, images) {
+    Object.assign(this, grid); // limit, side, units
+    this.images = images;
+  }
+
+  decode(z) {
+    const place = (value) => {
+      const i = Math.round(((value + this.limit) / (2 * this.limit)) * (this.side - 1));
+      return Math.min(Math.max(i, 0), this.side - 1);
+    };
+    const column = place(z[this.units[0]]);
+    const row = this.units.length > 1 ? this.side - 1 - place(z[this.units[1]]) : 0;
+    return this.images[row * this.side + column];
+  }
+}

@@ -1,0 +1,889 @@
+// The explorer: a latent plane under the reader's hand, its points decoded by the page itself.
+"use strict";
+
+const SIGMAS = [1, 2, 3];
+const STRIP = 9; // images of an interpolation
+const CELLS = 18; // decoded images along a side of the manifold
+const DENSITY = 128; // cells along a side of the aggregate posterior
+const SLICE = 9; // milliseconds of a frame that decoding may take
+const PLAYED = 9; // seconds in which the clock runs through the training
+const NEAR = { mouse: 12, touch: 24, pen: 16 }; // pixels within which a point is meant
+
+const byId = (id) => document.getElementById(id);
+const shortly = (value) => value.toFixed(2).replace("-", "−");
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+function quantile(values, share) {
+  const sorted = Float32Array.from(values).sort();
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+}
+
+/** Many images in one picture; `draw` puts one of them on a canvas, a pixel a pixel. */
+class Sprite {
+  constructor({ src, columns }, width, height) {
+    Object.assign(this, { columns, width, height, picture: new Image() });
+    this.ready = new Promise((done, fail) => {
+      this.picture.onload = done;
+      this.picture.onerror = () => fail(new Error("a picture of the explorer can't be read"));
+    });
+    this.picture.src = src;
+  }
+
+  place(i) {
+    return [(i % this.columns) * this.width, Math.floor(i / this.columns) * this.height];
+  }
+
+  draw(context, i) {
+    context.drawImage(this.picture, ...this.place(i), this.width, this.height, 0, 0, this.width, this.height);
+  }
+
+  /** The pixels of the first n images, of so many channels. */
+  pixels(n, channels) {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [this.picture.width, this.picture.height];
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.picture, 0, 0);
+    return Array.from({ length: n }, (_, i) => {
+      const { data } = context.getImageData(...this.place(i), this.width, this.height);
+      const image = new Uint8ClampedArray(this.width * this.height * channels);
+      for (let p = 0; p < this.width * this.height; p++)
+        for (let c = 0; c < channels; c++) image[p * channels + c] = data[4 * p + c];
+      return image;
+    });
+  }
+}
+
+// Markers differ in shape where their colours could be taken for each other; each traces a path around (x, y).
+const MARKERS = {
+  circle: (c, x, y, r) => c.arc(x, y, r, 0, 2 * Math.PI),
+  square: (c, x, y, r) => c.rect(x - 0.88 * r, y - 0.88 * r, 1.76 * r, 1.76 * r),
+  triangle: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 3, -Math.PI / 2),
+  diamond: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 4, 0),
+  wedge: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 3, Math.PI / 2),
+};
+
+function polygon(context, x, y, r, corners, turn) {
+  for (let i = 0; i < corners; i++) {
+    const angle = turn + (2 * Math.PI * i) / corners;
+    context[i ? "lineTo" : "moveTo"](x + r * Math.cos(angle), y + r * Math.sin(angle));
+  }
+  context.closePath();
+}
+
+/** Codes of images: means of some units, log variances of some (or none), labels (or none), by image and unit. */
+class Codes {
+  constructor({ mean, logVar, labels, count }, units, spreadUnits = units) {
+    Object.assign(this, { count, labels });
+    this.column = new Map(units.map((unit, i) => [unit, i]));
+    this.spreadColumn = new Map(spreadUnits.map((unit, i) => [unit, i]));
+    this.mean = halves(mean);
+    this.logVar = logVar && halves(logVar);
+  }
+
+  at(i, unit, frame = 0) {
+    return this.mean[(frame * this.count + i) * this.column.size + this.column.get(unit)];
+  }
+
+  std(i, unit, frame = 0) {
+    return Math.exp(0.5 * this.logVar[(frame * this.count + i) * this.spreadColumn.size + this.spreadColumn.get(unit)]);
+  }
+}
+
+class Explorer {
+  constructor(data) {
+    const { height, width } = data.image;
+    this.data = data;
+    this.total = data.latentShape.reduce((a, b) => a * b, 1);
+    const every = Array.from({ length: this.total }, (_, i) => i);
+    this.points = new Codes(data.points, every, data.shown);
+    this.images = new Sprite(data.points.sprite, width, height);
+    this.recorded = data.trajectory && new Codes(data.trajectory, data.trajectory.units);
+    this.followed = data.trajectory && data.trajectory.sprite && new Sprite(data.trajectory.sprite, width, height);
+    this.grid = data.grid && new Sprite(data.grid.sprite, width, height);
+    this.reconstructions = data.points.reconstructions && new Sprite(data.points.reconstructions, width, height);
+    this.z = new Float32Array(this.total);
+    const first = data.shown.slice(0, 2).sort((a, b) => a - b);
+    this.axes = [first[0], first.length > 1 ? first[1] : null]; // a single unit has no second axis
+    this.jitter = Float32Array.from(every.length > 1 ? [] : { length: this.points.count }, (_, i) => ((i * 0.618034) % 1) * 1.6 - 0.8);
+    this.background = "prior";
+    this.pointsShown = true;
+    this.label = null; // the one that is looked at, where one is
+    this.near = null; // the point under the pointer
+    this.chosen = null;
+    this.path = null; // {from, to}, of an interpolation: {xy, z, point}
+    this.frame = null; // of the clock; null after the training
+    this.dirty = new Set();
+    this.cursor = true;
+  }
+
+  async start() {
+    await Promise.all([this.images, this.followed, this.grid, this.reconstructions].map((sprite) => sprite && sprite.ready));
+    const { data } = this;
+    if (data.decoder) {
+      this.decoder = new LayerDecoder(data.decoder, data.latentShape);
+    } else {
+      const side = data.grid.side;
+      const n = data.grid.units.length > 1 ? side * side : side;
+      this.decoder = new GridDecoder(data.grid, this.grid.pixels(n, data.image.channels));
+    }
+    this.check();
+    this.find();
+    this.setLimits();
+    this.listen();
+    this.makeLegend();
+    this.makeSliders();
+    this.makeClock();
+    new ResizeObserver(() => this.resize()).observe(this.plane);
+    this.resize();
+    this.later("image", "near");
+  }
+
+  find() {
+    this.plane = byId("plane");
+    [this.back, this.front] = this.plane.querySelectorAll("canvas");
+    this.picture = byId("decoded");
+    for (const canvas of [this.picture, byId("near-image"), byId("near-reconstruction")])
+      [canvas.width, canvas.height] = [this.data.image.width, this.data.image.height];
+    const strip = byId("strip");
+    [strip.width, strip.height] = [STRIP * this.data.image.width, this.data.image.height];
+  }
+
+  /** Compares some points with what the model itself decoded there, and says so on the page. */
+  check() {
+    if (!this.data.check) return;
+    const z = new Float32Array(bytesOf(this.data.check.z).buffer);
+    const expected = bytesOf(this.data.check.images);
+    const n = z.length / this.total;
+    const size = expected.length / n;
+    let largest = 0;
+    for (let k = 0; k < n; k++) {
+      const pixels = this.decoder.decode(z.subarray(k * this.total, (k + 1) * this.total));
+      for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(pixels[i] - expected[k * size + i]));
+    }
+    this.difference = largest;
+    byId("check").textContent =
+      largest > 2
+        ? `Careful: this browser's pixels differ from the model's by up to ${largest} of 255.`
+        : `Checked as this page opened: at ${n} random points its pixels differ from the model's by at most ${largest} of 255.`;
+  }
+
+  // -- places ----------------------------------------------------------------------------------------------
+
+  /** Half the side of the view: of the test images' codes, and of the recorded training's. */
+  setLimits() {
+    const reach = [];
+    for (let i = 0; i < this.points.count; i++)
+      for (const unit of this.axes) if (unit !== null) reach.push(Math.abs(this.points.at(i, unit)));
+    this.trainedLimit = Math.max(2.4, 1.08 * quantile(reach, 0.998));
+    this.recordedLimit = this.trainedLimit;
+    if (!this.isRecorded()) return;
+    const frames = this.data.trajectory.epochs.map((_, f) => {
+      let farthest = 0;
+      for (let i = 0; i < this.recorded.count; i++)
+        for (const unit of this.axes) if (unit !== null) farthest = Math.max(farthest, Math.abs(this.recorded.at(i, unit, f)));
+      return farthest;
+    });
+    this.recordedLimit = Math.max(this.trainedLimit, 1.06 * quantile(frames, 0.85));
+  }
+
+  get limit() {
+    return this.frame === null ? this.trainedLimit : this.recordedLimit;
+  }
+
+  isRecorded() {
+    return Boolean(this.recorded) && this.axes.every((unit) => unit === null || this.recorded.column.has(unit));
+  }
+
+  toScreen([x, y]) {
+    const half = this.size / 2;
+    return [half + (x / this.limit) * half, half - (y / this.limit) * half];
+  }
+
+  toLatent([x, y]) {
+    const half = this.size / 2;
+    return [((x - half) / half) * this.limit, ((half - y) / half) * this.limit];
+  }
+
+  place(i) {
+    const codes = this.frame === null ? this.points : this.recorded;
+    const frame = this.frame ?? 0;
+    const y = this.axes[1] === null ? this.jitter[i % this.jitter.length] * this.limit : codes.at(i, this.axes[1], frame);
+    return [codes.at(i, this.axes[0], frame), y];
+  }
+
+  deviations(i) {
+    const codes = this.frame === null ? this.points : this.recorded;
+    if (!codes.logVar) return null;
+    return this.axes.map((unit) => (unit === null ? 0 : codes.std(i, unit, this.frame ?? 0)));
+  }
+
+  labelOf(i) {
+    const labels = this.frame === null ? this.points.labels : this.recorded.labels;
+    return labels ? labels[i] : null;
+  }
+
+  color(label) {
+    return this.data.colors[(label ?? 0) % this.data.colors.length];
+  }
+
+  /** The whole code of a test image. */
+  code(i) {
+    return this.points.mean.slice(i * this.total, (i + 1) * this.total);
+  }
+
+  here() {
+    return [this.z[this.axes[0]], this.axes[1] === null ? 0 : this.z[this.axes[1]]];
+  }
+
+  moveTo([x, y]) {
+    this.z[this.axes[0]] = x;
+    if (this.axes[1] !== null) this.z[this.axes[1]] = y;
+    this.later("front", "image");
+  }
+
+  nearest([x, y], within) {
+    let best = null, least = within ** 2;
+    const codes = this.frame === null ? this.points : this.recorded;
+    for (let i = 0; i < codes.count; i++) {
+      if (this.label !== null && this.labelOf(i) !== this.label) continue;
+      const [px, py] = this.toScreen(this.place(i));
+      const distance = (px - x) ** 2 + (py - y) ** 2;
+      if (distance < least) [best, least] = [i, distance];
+    }
+    return this.pointsShown || this.frame !== null ? best : null;
+  }
+
+  // -- drawing: only what changed, once a frame ------------------------------------------------------------
+
+  later(...parts) {
+    if (!this.dirty.size) requestAnimationFrame(() => this.draw());
+    for (const part of parts) this.dirty.add(part);
+  }
+
+  draw() {
+    const parts = [...this.dirty];
+    this.dirty.clear();
+    if (!this.size) return; // not laid out yet
+    if (parts.includes("back")) this.drawBack();
+    if (parts.includes("front")) this.drawFront();
+    if (parts.includes("image")) this.drawImage();
+    if (parts.includes("near")) this.drawNear();
+    if (parts.includes("strip")) this.drawStrip();
+  }
+
+  resize() {
+    const size = this.plane.clientWidth;
+    const ratio = window.devicePixelRatio || 1;
+    if (!size) return;
+    this.size = size;
+    for (const canvas of [this.back, this.front]) {
+      canvas.width = canvas.height = Math.round(size * ratio);
+      canvas.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
+    }
+    this.later("back", "front");
+  }
+
+  readColors() {
+    const style = getComputedStyle(document.documentElement);
+    const value = (name) => style.getPropertyValue(name).trim();
+    this.theme = { ink: value("--ink"), soft: value("--soft"), paper: value("--plane"), accent: value("--accent"), ring: value("--ring") };
+    this.isDark = value("--is-dark") === "1";
+  }
+
+  drawBack() {
+    this.readColors();
+    const context = this.back.getContext("2d");
+    context.clearRect(0, 0, this.size, this.size);
+    context.fillStyle = this.theme.paper;
+    context.fillRect(0, 0, this.size, this.size);
+    const painters = { prior: this.drawPrior, aggregate: this.drawAggregate, manifold: this.drawManifold };
+    if (painters[this.background]) painters[this.background].call(this, context);
+    this.drawRings(context);
+    this.drawScales(context);
+    if (this.frame !== null) this.drawRecorded(context);
+    else if (this.pointsShown) this.drawPoints(context);
+  }
+
+  /** A picture of `side` × `side` cells behind everything, from a function of the cell's index to an opacity. */
+  shade(context, side, opacity, smooth = true) {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = side;
+    const small = canvas.getContext("2d");
+    const image = small.createImageData(side, side);
+    const [r, g, b] = this.isDark ? [112, 164, 222] : [48, 104, 168];
+    for (let i = 0; i < side * side; i++) image.data.set([r, g, b, 255 * opacity(i)], 4 * i);
+    small.putImageData(image, 0, 0);
+    context.imageSmoothingEnabled = smooth;
+    context.drawImage(canvas, 0, 0, this.size, this.size);
+  }
+
+  drawPrior(context) {
+    const side = 96;
+    const at = (i) => ((i + 0.5) / side) * 2 * this.limit - this.limit;
+    this.shade(context, side, (i) => {
+      const x = at(i % side), y = this.axes[1] === null ? 0 : at(Math.floor(i / side));
+      return 0.3 * Math.exp(-0.5 * (x * x + y * y));
+    });
+  }
+
+  /** The mixture of the shown test images' posteriors, as a density on a grid. */
+  drawAggregate(context) {
+    const side = DENSITY, cell = (2 * this.limit) / side;
+    const key = [this.axes, this.limit].join();
+    if (!this.density || this.density.key !== key) {
+      const values = new Float32Array(side * side);
+      const bump = (mean, std) => {
+        // no narrower than a cell: what falls between two centres would vanish
+        const width = Math.max(std, 0.6 * cell);
+        const first = Math.max(0, Math.floor((mean - 4 * width + this.limit) / cell));
+        const last = Math.min(side - 1, Math.ceil((mean + 4 * width + this.limit) / cell));
+        const weights = [];
+        for (let k = first; k <= last; k++)
+          weights.push(Math.exp(-0.5 * (((k + 0.5) * cell - this.limit - mean) / width) ** 2) / width);
+        return [first, weights];
+      };
+      for (let i = 0; i < this.points.count; i++) {
+        const [left, across] = bump(this.points.at(i, this.axes[0]), this.points.std(i, this.axes[0]));
+        const [bottom, up] = this.axes[1] === null
+          ? [0, new Array(side).fill(1)]
+          : bump(this.points.at(i, this.axes[1]), this.points.std(i, this.axes[1]));
+        up.forEach((v, r) => {
+          const row = (side - 1 - bottom - r) * side;
+          across.forEach((u, k) => { values[row + left + k] += u * v; });
+        });
+      }
+      this.density = { key, values, most: values.reduce((a, b) => Math.max(a, b), 0) || 1 };
+    }
+    // a root, for the peaks of narrow posteriors are a hundred times as high as all that lies around them
+    this.shade(context, side, (i) => 0.72 * Math.sqrt(this.density.values[i] / this.density.most));
+  }
+
+  /** Decoded images all over the view; those that aren't decoded yet follow in the next frames. */
+  drawManifold(context) {
+    const { width, height } = this.data.image;
+    const others = Array.from(this.z);
+    this.axes.forEach((unit) => { if (unit !== null) others[unit] = 0; });
+    const key = [this.axes, this.limit, others].join();
+    if (!this.manifold || this.manifold.key !== key) {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [CELLS * width, CELLS * height];
+      this.manifold = { key, canvas, z: Float32Array.from(others), done: 0 };
+    }
+    const { canvas, z } = this.manifold;
+    const small = canvas.getContext("2d");
+    const until = performance.now() + SLICE;
+    const rows = CELLS;
+    for (; this.manifold.done < CELLS * rows && performance.now() < until; this.manifold.done++) {
+      const column = this.manifold.done % CELLS, row = Math.floor(this.manifold.done / CELLS);
+      z[this.axes[0]] = ((column + 0.5) / CELLS) * 2 * this.limit - this.limit;
+      if (this.axes[1] !== null) z[this.axes[1]] = this.limit - ((row + 0.5) / rows) * 2 * this.limit;
+      small.putImageData(this.imageData(this.decoder.decode(z)), column * width, row * height);
+    }
+    context.imageSmoothingEnabled = false;
+    context.drawImage(canvas, 0, 0, this.size, this.size);
+    if (this.data.image.channels === 1 && !this.isDark) {
+      context.globalCompositeOperation = "difference"; // with white: ink on paper
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, this.size, this.size);
+      context.globalCompositeOperation = "source-over";
+    }
+    if (this.manifold.done < CELLS * rows) this.later("back");
+  }
+
+  drawRings(context) {
+    context.save();
+    context.strokeStyle = this.theme.ring;
+    context.fillStyle = this.theme.ring;
+    context.setLineDash([5, 5]);
+    context.font = "11px system-ui, sans-serif";
+    for (const sigma of SIGMAS) {
+      if (sigma > 1.4 * this.limit) break;
+      const [x, y] = this.toScreen([0, 0]);
+      const r = (sigma / this.limit) * (this.size / 2);
+      context.beginPath();
+      if (this.axes[1] === null) {
+        for (const side of [x - r, x + r]) { context.moveTo(side, 0); context.lineTo(side, this.size); }
+      } else {
+        context.arc(x, y, r, 0, 2 * Math.PI);
+      }
+      if (this.background === "manifold") { // seen on ink and on paper
+        context.save();
+        context.setLineDash([]);
+        [context.strokeStyle, context.lineWidth] = [this.theme.paper, 3];
+        context.stroke();
+        context.restore();
+      }
+      context.stroke();
+      if (this.limit > 10) continue; // too close together for three names
+      const [tx, ty] = this.axes[1] === null ? [x + r + 3, 14] : [x + r * Math.SQRT1_2 + 3, y - r * Math.SQRT1_2 - 3];
+      context.save();
+      context.setLineDash([]);
+      context.lineWidth = 3;
+      context.strokeStyle = this.theme.paper;
+      context.strokeText(`${sigma}σ`, tx, ty);
+      context.fillText(`${sigma}σ`, tx, ty);
+      context.restore();
+    }
+    context.restore();
+  }
+
+  drawScales(context) {
+    const step = this.limit > 12 ? 5 : this.limit > 5 ? 2 : 1;
+    context.font = "11px system-ui, sans-serif";
+    context.lineWidth = 3;
+    context.strokeStyle = this.theme.paper;
+    context.fillStyle = this.theme.soft;
+    const write = (text, x, y, align) => {
+      context.textAlign = align;
+      context.strokeText(text, x, y);
+      context.fillText(text, x, y);
+    };
+    for (let v = -Math.floor(this.limit / step) * step; v <= this.limit; v += step) {
+      const [x, y] = this.toScreen([v, v]);
+      const text = String(v).replace("-", "−");
+      if (x > 30 && x < this.size - 64) write(text, x, this.size - 6, "center");
+      if (this.axes[1] !== null && y < this.size - 22 && y > 26) write(text, 6, y + 4, "left");
+    }
+    write(`unit ${this.axes[0]} →`, this.size - 6, this.size - 6, "right");
+    if (this.axes[1] !== null) write(`↑ unit ${this.axes[1]}`, 6, 15, "left");
+  }
+
+  drawPoints(context) {
+    const r = clamp(this.size / 150, 2.6, 4.2);
+    context.lineWidth = 0.8;
+    context.strokeStyle = this.theme.paper;
+    for (let i = 0; i < this.points.count; i++) {
+      const label = this.labelOf(i);
+      if (this.label !== null && label !== this.label) context.globalAlpha = 0.1;
+      else context.globalAlpha = 0.86;
+      context.fillStyle = this.color(label);
+      context.beginPath();
+      MARKERS[this.data.shapes[(label ?? 0) % this.data.shapes.length]](context, ...this.toScreen(this.place(i)), r);
+      context.fill();
+      context.stroke();
+    }
+    context.globalAlpha = 1;
+  }
+
+  drawRecorded(context) {
+    for (let i = 0; i < this.recorded.count; i++) {
+      const label = this.labelOf(i);
+      const faint = this.label !== null && label !== this.label ? 0.12 : 1;
+      this.drawPosterior(context, i, faint);
+      context.globalAlpha = faint;
+      context.fillStyle = this.color(label);
+      context.beginPath();
+      MARKERS[this.data.shapes[(label ?? 0) % this.data.shapes.length]](context, ...this.toScreen(this.place(i)), 4);
+      context.fill();
+    }
+    context.globalAlpha = 1;
+  }
+
+  /** A posterior as the circle around its mean, r² = σₓ σᵧ; of one unit, as an interval. */
+  drawPosterior(context, i, strength = 1) {
+    const deviations = this.deviations(i);
+    if (!deviations) return;
+    const [x, y] = this.toScreen(this.place(i));
+    const scale = this.size / 2 / this.limit;
+    context.beginPath();
+    if (this.axes[1] === null) context.rect(x - deviations[0] * scale, y - 4, 2 * deviations[0] * scale, 8);
+    else context.arc(x, y, Math.sqrt(deviations[0] * deviations[1]) * scale, 0, 2 * Math.PI);
+    context.fillStyle = context.strokeStyle = this.color(this.labelOf(i));
+    context.globalAlpha = 0.16 * strength;
+    context.fill();
+    context.globalAlpha = 0.9 * strength;
+    context.lineWidth = 1.3;
+    context.stroke();
+    context.globalAlpha = 1;
+  }
+
+  drawFront() {
+    const context = this.front.getContext("2d");
+    context.clearRect(0, 0, this.size, this.size);
+    if (this.path) this.drawPath(context);
+    for (const point of new Set([this.chosen, this.near])) {
+      if (point === null) continue;
+      const at = this.toScreen(this.place(point));
+      if (this.frame === null) this.drawPosterior(context, point);
+      context.lineWidth = 2;
+      context.strokeStyle = this.theme.ink;
+      context.beginPath();
+      context.arc(...at, 7.5, 0, 2 * Math.PI);
+      context.stroke();
+    }
+    if (!this.cursor) return;
+    const [x, y] = this.toScreen(this.here());
+    for (const [color, width] of [[this.theme.paper, 4], [this.theme.ink, 1.6]]) {
+      context.strokeStyle = color;
+      context.lineWidth = width;
+      context.beginPath();
+      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+        context.moveTo(x + 5 * dx, y + 5 * dy);
+        context.lineTo(x + 13 * dx, y + 13 * dy);
+      }
+      context.stroke();
+    }
+  }
+
+  drawPath(context) {
+    const { from, to } = this.path;
+    const ends = [this.toScreen(from.xy), this.toScreen(to.xy)];
+    for (const [color, width] of [[this.theme.paper, 5], [this.theme.accent, 2.2]]) {
+      context.strokeStyle = context.fillStyle = color;
+      context.lineWidth = width;
+      context.beginPath();
+      context.moveTo(...ends[0]);
+      context.lineTo(...ends[1]);
+      context.stroke();
+    }
+    for (let k = 0; k < STRIP; k++) {
+      const t = k / (STRIP - 1);
+      context.beginPath();
+      context.arc(...ends[0].map((a, axis) => (1 - t) * a + t * ends[1][axis]), k % (STRIP - 1) ? 2.6 : 4.5, 0, 2 * Math.PI);
+      context.fill();
+    }
+  }
+
+  imageData(pixels) {
+    const { width, height, channels } = this.data.image;
+    const image = new ImageData(width, height);
+    for (let p = 0; p < width * height; p++) {
+      for (let c = 0; c < 3; c++) image.data[4 * p + c] = pixels[p * channels + (channels > 2 ? c : 0)];
+      image.data[4 * p + 3] = 255;
+    }
+    return image;
+  }
+
+  drawImage() {
+    const began = performance.now();
+    this.picture.getContext("2d").putImageData(this.imageData(this.decoder.decode(this.z)), 0, 0);
+    this.milliseconds = performance.now() - began;
+    const places = this.axes.filter((unit) => unit !== null).map((unit) => `unit ${unit} = ${shortly(this.z[unit])}`);
+    byId("place").textContent = places.join(", ");
+    this.axes.forEach((unit) => this.setSlider(unit));
+  }
+
+  /** The point under the pointer, or else the chosen one: its image, what is decoded from its mean, its posterior. */
+  drawNear() {
+    const point = this.near ?? this.chosen;
+    byId("near").classList.toggle("empty", point === null);
+    byId("take")?.toggleAttribute("disabled", this.chosen === null || this.frame !== null);
+    if (point === null) {
+      for (const id of ["near-image", "near-reconstruction"])
+        byId(id).getContext("2d").clearRect(0, 0, this.data.image.width, this.data.image.height);
+      byId("near-text").textContent = "Touch a point to see its image.";
+      return;
+    }
+    const sprite = this.frame === null ? this.images : this.followed;
+    const context = byId("near-image").getContext("2d");
+    context.clearRect(0, 0, this.data.image.width, this.data.image.height);
+    if (sprite) sprite.draw(context, point);
+    const label = this.labelOf(point);
+    const deviations = this.deviations(point);
+    const names = this.axes.filter((unit) => unit !== null).map((unit) => `σ of unit ${unit}`);
+    const parts = [label === null ? `image ${point}` : `label ${label}`];
+    if (deviations) parts.push(names.map((name, k) => `${name} = ${deviations[k].toFixed(3)}`).join(", "));
+    byId("near-text").textContent = parts.join("; ");
+    byId("near-reconstruction").parentElement.hidden = this.frame !== null; // the decoder is the trained one
+    if (this.frame !== null) return;
+    const target = byId("near-reconstruction").getContext("2d");
+    if (this.reconstructions) this.reconstructions.draw(target, point);
+    else target.putImageData(this.imageData(this.decoder.decode(this.code(point))), 0, 0);
+  }
+
+  /** The images on the line; those that a frame has no time for follow in the next. */
+  drawStrip() {
+    const context = byId("strip").getContext("2d");
+    const { width } = this.data.image;
+    if (!this.path) return;
+    const { from, to } = this.path;
+    const until = performance.now() + SLICE;
+    for (; this.path.drawn < STRIP && performance.now() < until; this.path.drawn++) {
+      const t = this.path.drawn / (STRIP - 1);
+      const z = from.z.map((a, i) => (1 - t) * a + t * to.z[i]);
+      context.putImageData(this.imageData(this.decoder.decode(z)), this.path.drawn * width, 0);
+    }
+    if (this.path.drawn < STRIP) this.later("strip");
+    const name = ({ point, xy }) => (point === null ? `(${xy.map(shortly).join(", ")})` : this.nameOf(point));
+    byId("strip-text").textContent = `From ${name(from)} to ${name(to)}, on a straight line, ends included.`;
+    byId("strip").setAttribute("aria-label", `${STRIP} images decoded between ${name(from)} and ${name(to)}`);
+    byId("strip-figure").classList.remove("empty");
+  }
+
+  nameOf(point) {
+    const label = this.points.labels ? this.points.labels[point] : null;
+    return label === null ? `test image ${point}` : `a ${label}`;
+  }
+
+  // -- hands: pointer, keyboard, controls -------------------------------------------------------------------
+
+  listen() {
+    const { front } = this;
+    front.addEventListener("pointerdown", (event) => this.press(event));
+    front.addEventListener("pointermove", (event) => this.move(event));
+    front.addEventListener("pointerup", (event) => this.release(event));
+    front.addEventListener("pointercancel", () => { this.pressed = null; });
+    front.addEventListener("pointerleave", () => { this.near = null; this.later("front", "near"); });
+    front.addEventListener("keydown", (event) => this.key(event));
+    for (const input of document.querySelectorAll("[name=background]"))
+      input.addEventListener("change", () => { this.background = input.value; this.later("back"); });
+    byId("points-shown").addEventListener("change", (event) => {
+      this.pointsShown = event.target.checked;
+      this.later("back");
+    });
+    document.addEventListener("themechange", () => this.later("back", "front"));
+    byId("axis-x")?.addEventListener("change", () => this.changeAxes(0));
+    byId("axis-y")?.addEventListener("change", () => this.changeAxes(1));
+    byId("take")?.addEventListener("click", () => this.setAll(this.code(this.chosen)));
+    byId("zero")?.addEventListener("click", () => this.setAll(new Float32Array(this.total)));
+  }
+
+  spot(event) {
+    const box = this.front.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  /** An end of an interpolation: a test image's whole code where one is near, else the place itself. */
+  end(spot, kind) {
+    const point = this.frame === null ? this.nearest(spot, NEAR[kind] ?? 12) : null;
+    if (point !== null) return { xy: this.place(point), z: this.code(point), point };
+    const xy = this.toLatent(spot);
+    const z = Float32Array.from(this.z);
+    z[this.axes[0]] = xy[0];
+    if (this.axes[1] !== null) z[this.axes[1]] = xy[1];
+    return { xy, z, point: null };
+  }
+
+  press(event) {
+    if (event.button) return;
+    this.front.setPointerCapture(event.pointerId);
+    const spot = this.spot(event);
+    this.pressed = { spot, from: this.end(spot, event.pointerType), isDrag: false };
+    this.follow(event);
+  }
+
+  move(event) {
+    this.follow(event);
+    if (!this.pressed) return;
+    const spot = this.spot(event);
+    const moved = Math.hypot(spot[0] - this.pressed.spot[0], spot[1] - this.pressed.spot[1]);
+    if (!this.pressed.isDrag && moved < 8) return;
+    this.pressed.isDrag = true;
+    this.setPath(this.pressed.from, this.end(spot, event.pointerType));
+  }
+
+  release(event) {
+    if (!this.pressed) return;
+    if (!this.pressed.isDrag) this.choose(this.nearest(this.spot(event), NEAR[event.pointerType] ?? 12));
+    this.pressed = null;
+  }
+
+  follow(event) {
+    const spot = this.spot(event).map((v) => clamp(v, 0, this.size));
+    this.moveTo(this.toLatent(spot));
+    const near = this.nearest(spot, NEAR[event.pointerType] ?? 12);
+    if (near !== this.near) {
+      this.near = near;
+      this.later("near");
+    }
+  }
+
+  choose(point) {
+    this.chosen = point;
+    this.later("front", "near");
+  }
+
+  setPath(from, to) {
+    this.path = { from, to, drawn: 0 };
+    this.later("front", "strip");
+  }
+
+  key(event) {
+    const step = this.limit / (event.shiftKey ? 8 : 40);
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+    if (moves[event.key]) {
+      this.moveTo(this.here().map((v, k) => clamp(v + moves[event.key][k], -this.limit, this.limit)));
+      this.near = this.nearest(this.toScreen(this.here()), NEAR.mouse);
+      this.later("near");
+      this.tell();
+    } else if (event.key === "Home") {
+      this.moveTo([0, 0]);
+      this.tell();
+    } else if (event.key === "Enter" || event.key === " ") {
+      this.choose(this.nearest(this.toScreen(this.here()), 60));
+      this.tell();
+    } else if (event.key === "i") {
+      const end = this.end(this.toScreen(this.here()), "mouse");
+      if (this.anchor) this.setPath(this.anchor, end);
+      this.anchor = this.anchor ? null : end;
+      byId("told").textContent = this.anchor ? "Interpolation begins here." : byId("strip-text").textContent;
+    } else if (event.key === "Escape") {
+      this.path = this.anchor = null;
+      this.choose(null);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  /** Says where the cursor is, for a screen reader, once it rests. */
+  tell() {
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => {
+      byId("told").textContent = `${byId("place").textContent}. ${byId("near-text").textContent}`;
+    }, 350);
+  }
+
+  changeAxes(which) {
+    const chosen = Number(byId(which ? "axis-y" : "axis-x").value);
+    if (chosen === this.axes[1 - which]) this.axes[1 - which] = this.axes[which]; // they change places
+    this.axes[which] = chosen;
+    byId("axis-x").value = this.axes[0];
+    byId("axis-y").value = this.axes[1];
+    this.path = null;
+    this.setLimits();
+    this.setFrame(null);
+    this.markAxes();
+    this.later("back", "front", "image", "near");
+  }
+
+  setAll(z) {
+    this.z.set(z);
+    this.data.shown.forEach((unit) => this.setSlider(unit));
+    this.later("front", "image");
+    if (this.background === "manifold") this.later("back");
+  }
+
+  makeLegend() {
+    const legend = byId("legend");
+    if (!this.points.labels) return legend.remove();
+    for (const label of [...new Set(this.points.labels)].sort((a, b) => a - b)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.setAttribute("aria-pressed", "false");
+      button.append(this.marker(label), String(label));
+      button.addEventListener("click", () => {
+        this.label = this.label === label ? null : label;
+        for (const other of legend.querySelectorAll("button"))
+          other.setAttribute("aria-pressed", String(other === button && this.label !== null));
+        this.later("back");
+      });
+      legend.append(button);
+    }
+  }
+
+  marker(label) {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 32;
+    const context = canvas.getContext("2d");
+    context.fillStyle = this.color(label);
+    context.beginPath();
+    MARKERS[this.data.shapes[label % this.data.shapes.length]](context, 16, 16, 10);
+    context.fill();
+    return canvas;
+  }
+
+  makeSliders() {
+    this.sliders = new Map();
+    const box = byId("sliders");
+    if (!box) return;
+    for (const unit of [...this.data.shown].sort((a, b) => a - b)) {
+      const row = document.createElement("label");
+      const input = Object.assign(document.createElement("input"), { type: "range", min: -4, max: 4, step: 0.05, value: 0 });
+      const output = document.createElement("output");
+      row.append(`unit ${unit}`, input, output);
+      input.addEventListener("input", () => {
+        this.z[unit] = Number(input.value);
+        this.setSlider(unit);
+        this.later("front", "image");
+        if (this.background === "manifold") this.later("back");
+      });
+      box.append(row);
+      this.sliders.set(unit, { row, input, output });
+      this.setSlider(unit);
+    }
+    this.markAxes();
+  }
+
+  markAxes() {
+    for (const [unit, { row }] of this.sliders) row.classList.toggle("axis", this.axes.includes(unit));
+  }
+
+  setSlider(unit) {
+    const slider = this.sliders.get(unit);
+    if (!slider) return;
+    slider.input.value = this.z[unit];
+    slider.output.textContent = shortly(this.z[unit]);
+  }
+
+  // -- the clock --------------------------------------------------------------------------------------------
+
+  makeClock() {
+    if (!this.recorded) return;
+    const input = byId("clock");
+    input.max = this.data.trajectory.epochs.length;
+    input.value = input.max;
+    input.addEventListener("input", () => {
+      this.stop();
+      this.setFrame(Number(input.value));
+    });
+    byId("play").addEventListener("click", () => (this.playing ? this.stop() : this.play()));
+    this.setFrame(null);
+  }
+
+  /** Shows a recorded frame; at null, or behind the last, the test images after the training. */
+  setFrame(frame) {
+    if (!this.recorded) return;
+    const frames = this.data.trajectory.epochs.length;
+    const next = frame === null || frame >= frames || !this.isRecorded() ? null : frame;
+    if ((next === null) !== (this.frame === null)) { // other points
+      this.near = this.chosen = this.path = null;
+      this.later("near");
+    }
+    this.frame = next;
+    byId("clock").value = next ?? frames;
+    const text = next === null
+      ? `trained: ${this.points.count.toLocaleString("en")} test images`
+      : `epoch ${this.data.trajectory.epochs[next].toFixed(next && this.data.trajectory.epochs[next] < 10 ? 2 : 0)}: ${this.recorded.count} followed images`;
+    byId("clock-text").textContent = this.isRecorded() ? text : "these units were not recorded";
+    byId("clock").setAttribute("aria-valuetext", text);
+    for (const id of ["clock", "play"]) byId(id).disabled = !this.isRecorded();
+    this.later("back", "front", "near");
+  }
+
+  play() {
+    const frames = this.data.trajectory.epochs.length;
+    let began = null;
+    const first = this.frame ?? 0;
+    this.playing = true;
+    byId("play").textContent = "Pause";
+    const step = (now) => {
+      if (!this.playing) return;
+      began ??= now;
+      const frame = first + Math.floor(((now - began) / 1000 / PLAYED) * frames);
+      if (frame !== this.frame) this.setFrame(frame);
+      if (frame >= frames) return this.stop();
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  stop() {
+    this.playing = false;
+    byId("play").textContent = "Play";
+  }
+
+  /** The pixels, 0 to 255, that this page decodes at a latent point: for whoever opens the console. */
+  decode(z) {
+    return this.decoder.decode(Float32Array.from(z));
+  }
+}
+
+const explorerData = byId("explorer-data");
+if (explorerData) {
+  const explorer = new Explorer(JSON.parse(explorerData.textContent));
+  explorer.start().then(() => {
+    window.explorer = explorer;
+    byId("explorer").classList.add("ready");
+  });
+}

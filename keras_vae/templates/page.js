@@ -1,0 +1,51 @@
+// What every page does: light or dark, tables that sort, videos that play while they are seen.
+"use strict";
+
+{
+  const root = document.documentElement;
+  const button = document.getElementById("theme");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
+  const show = () => {
+    button.textContent = isDark() ? "Light" : "Dark";
+    document.dispatchEvent(new Event("themechange"));
+  };
+  button.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    show();
+  });
+  dark.addEventListener("change", show);
+  show();
+}
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    const button = head.querySelector("button");
+    button?.addEventListener("click", () => {
+      const rising = head.getAttribute("aria-sort") !== "ascending";
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", rising ? "ascending" : "descending");
+      const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => {
+        const [x, y] = [key(a), key(b)];
+        if (x === "" || y === "") return x === y ? 0 : x === "" ? 1 : -1; // what is missing comes last, either way
+        const numbers = !Number.isNaN(Number(x)) && !Number.isNaN(Number(y));
+        const order = numbers ? Number(x) - Number(y) : x.localeCompare(y, "en", { numeric: true });
+        return rising ? order : -order;
+      });
+      table.tBodies[0].append(...rows);
+    });
+  });
+}
+
+if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) target.play().catch(() => {}); // a browser may want to be asked first: there are controls
+      else target.pause();
+    }
+  }, { threshold: 0.3 });
+  for (const video of document.querySelectorAll("video")) seen.observe(video);
+}
