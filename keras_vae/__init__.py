@@ -57,10 +57,18 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
 
 
+# What begins with `import keras`, and `models`, which registering imports, builds on.
+_BENEATH_MODELS = ("keras_vae.batches", "keras_vae.layers", "keras_vae.likelihoods", "keras_vae.stepping")
+
+
 class _RegisterAfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Lets Keras be imported as ever, then imports the modules whose classes register themselves with it."""
 
     def find_spec(self, fullname, path, target=None):
+        if fullname in _BENEATH_MODELS:
+            # Keras first: else it would be imported from within this module, and what it registers be in need of it.
+            importlib.import_module("keras")
+            return _already_imported(fullname)
         if fullname != "keras":
             return None
         sys.meta_path.remove(self)  # once is enough, and the search below must not come here again
@@ -76,6 +84,26 @@ class _RegisterAfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
         importlib.import_module("keras_vae.models")
+
+
+class _AlreadyImported(importlib.abc.Loader):
+    """Gives a module that was imported while it was looked for, and doesn't execute it again."""
+
+    def __init__(self, module):
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec):
+        return self.module
+
+    def exec_module(self, module):
+        module.__spec__ = self.spec
+
+
+def _already_imported(fullname: str):
+    module = sys.modules[fullname]
+    # Python takes the module's own, where it finds that the module has come in the meantime.
+    module.__spec__ = importlib.util.spec_from_loader(fullname, _AlreadyImported(module))
+    return module.__spec__
 
 
 if "keras" in sys.modules:

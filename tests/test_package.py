@@ -52,6 +52,20 @@ def test_a_missing_keras_is_reported_as_ever():
     assert "No module named 'keras'" in python(program)
 
 
+@pytest.mark.parametrize("name", ["batches", "builders", "callbacks", "layers", "likelihoods", "models", "stepping"])
+def test_any_module_may_be_the_first_that_is_imported(name):
+    program = (
+        f"import keras_vae.{name} as first, keras_vae as kv, sys\n"
+        "import keras\n"
+        f"assert sys.modules['keras_vae.{name}'] is first is kv.{name}\n"
+        f"assert first.__spec__.origin.endswith('{name}.py')\n"
+        "assert kv.models.GaussianSampling is kv.layers.GaussianSampling is kv.GaussianSampling\n"
+        "assert isinstance(kv.Bernoulli(), kv.Likelihood)\n"
+        "print(keras.saving.get_registered_object('keras_vae>VAE') is kv.VAE)"
+    )
+    assert python(program).strip() == "True"
+
+
 def test_every_public_name_is_there():
     for name in keras_vae.__all__:
         assert getattr(keras_vae, name) is not None
