@@ -14,8 +14,9 @@ __version__ = "0.1.0"
 _MODULES = (
     "architecture", "audit", "audit_panels", "bubble_panels", "bubbles", "builders", "callbacks", "charts",
     "datasets", "diagnostics", "dynamics", "embedding", "errors", "evaluation", "experiment", "explorer", "features",
-    "figures", "gallery", "geometry", "layers", "likelihoods", "memory", "models", "panels", "portable", "report",
-    "results", "runs", "samplers", "space", "stepping", "study", "tables", "tiles", "trajectory", "verdicts", "video",
+    "figures", "folder_page", "gallery", "geometry", "layers", "likelihoods", "memory", "models", "pages", "panels",
+    "portable", "report", "results", "runs", "samplers", "space", "stepping", "study", "study_page", "tables", "tiles",
+    "trajectory", "verdicts", "video",
 )  # fmt: skip
 _HOME = {
     "BetaWarmup": "callbacks",

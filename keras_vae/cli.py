@@ -152,18 +152,18 @@ def report(
     draw: Annotated[bool, typer.Option(help="Whether to draw a run's figures and video where there are none.")] = True,
 ) -> None:
     """Write a page of each run and study, and an index of several runs."""
-    from keras_vae import gallery
-    from keras_vae import report as pages
+    from keras_vae import folder_page, gallery, study_page
+    from keras_vae.report import write
 
-    found = pages.find(runs)
+    found = folder_page.find(runs)
     for run in found.runs:
         if draw and not (run.path / "figures").is_dir():
             gallery.draw(run, video=len(found.runs) == 1)
-        print(pages.write(run))
+        print(write(run))
     for study in found.studies:
-        print(pages.write_study(study))
+        print(study_page.write(study))
     if found.folder is not None:
-        print(pages.write_index(found.folder, [*found.runs, *found.unfinished], found.studies))
+        print(folder_page.write(found.folder, [*found.runs, *found.unfinished], found.studies))
 
 
 def print_evaluation(evaluation: dict) -> None:

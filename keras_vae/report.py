@@ -1,31 +1,19 @@
-"""A run, a study or a folder of runs as one HTML page that needs nothing else: no server, no network.
+"""A run as one HTML page that needs nothing else: no server, no network.
 
-Everything a page shows lies in the run folder. What a run lacks (a history, an audit, a density) its page leaves out.
+Everything the page shows lies in the run folder. What a run lacks (a history, an audit, a density) its page leaves out.
 """
 
-import functools
 import json
-import math
-import os
 import shlex
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote
+from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup, escape
 
-from keras_vae import __version__, charts, embedding, explorer, tables
-from keras_vae.errors import InputError
+from keras_vae import charts, embedding, explorer, pages, tables
 from keras_vae.runs import Run, write_text
-from keras_vae.verdicts import FAILS, HOLDS
 
-TEMPLATES = Path(__file__).with_name("templates")
-PAGE = "report.html"
-LARGEST_PAGE = 4.8e6  # bytes without video, of which pictures take what the explorer leaves
-LEAST_FOR_PICTURES = 0.4e6
+LEAST_FOR_PICTURES = 0.4e6  # bytes, whatever the explorer takes
 MOST_UNITS = 40  # rows of the table on units
 
 # The style's colours, a label each. Under any of the three kinds of dichromacy some of them can hardly be told apart:
@@ -37,8 +25,6 @@ SHAPES = (
     "circle", "circle", "triangle", "triangle", "square", "diamond", "diamond", "wedge", "square", "wedge",
 )  # fmt: skip
 
-DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "mnist-5k": "MNIST-5k"}
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 FIGURES = {  # in the order of a page: what each shows
     "latent": "The means of test images in the plane of the two units that vary most, with the prior's rings",
     "principal": "The means of test images on their two principal components, with the prior's rings",
@@ -59,61 +45,6 @@ VIDEOS = {
     "first-epochs": "One test image of each label in the first epochs, with the circle of its posterior's variance.",
     "six-of-each": "Six test images of each label, drawn closer.",
 }
-MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails")}
-
-
-class Cell(NamedTuple):
-    """A cell of a table that sorts: by `value`, which is empty where nothing was measured."""
-
-    text: str
-    value: str | float
-    href: str = ""
-
-
-class Found(NamedTuple):
-    """What `find` found: runs to write pages of, unfinished ones, studies, and where an index of the runs belongs."""
-
-    runs: list[Run]
-    unfinished: list[Run]
-    studies: list[Path]
-    folder: Path | None
-
-
-def find(paths: Sequence[Path]) -> Found:
-    """The runs and studies at some paths: each a run, a study, or a folder of them (or of `runs/` and studies, as
-    recipes leave it).
-
-    Several runs get an index: in the one folder that was given, or else in the one that holds them all.
-
-    Raises:
-        InputError: if there is none at one of the paths, or the only run given there is unfinished.
-    """
-    runs, studies = [], []
-    for path in paths:
-        here = [path] if _is_one(path) else [p for p in (*path.glob("*"), *path.glob("runs/*")) if _is_one(p)]
-        if not here:
-            raise InputError(
-                f"report: expected a run, a study or a folder of them at {path}; there is none; give the folder of "
-                "one (with a config.json or a study.json)."
-            )
-        runs += [Run(p) for p in sorted(here) if (p / "config.json").is_file()]
-        studies += [p for p in sorted(here) if not (p / "config.json").is_file()]
-    given_alone = len(paths) == len(runs) == 1 and runs[0].path == paths[0]
-    if given_alone:
-        _ = runs[0].metrics  # refuses an unfinished run
-    finished, unfinished = ([run for run in runs if run.finished is is_so] for is_so in (True, False))
-    folder = None
-    if runs and not given_alone:
-        common = Path(os.path.commonpath([run.path.resolve().parent for run in runs]))
-        folder = paths[0] if len(paths) == 1 else common
-    return Found(finished, unfinished, studies, folder)
-
-
-def _is_one(path: Path) -> bool:
-    return (path / "config.json").is_file() or (path / "study.json").is_file()
-
-
-# -- a run ----------------------------------------------------------------------------------------------------
 
 
 def write(run: Run | str | Path) -> Path:
@@ -129,10 +60,10 @@ def write(run: Run | str | Path) -> Path:
     _ = run.metrics  # refuses an unfinished run
     explorer.ensure(run)
     explored = _explorer(run.arrays("explorer"))
-    rest = max(LARGEST_PAGE - len(json.dumps(explored)), LEAST_FOR_PICTURES)
+    rest = max(pages.LARGEST_PAGE - len(json.dumps(explored)), LEAST_FOR_PICTURES)
     pictures = embedding.pictures(_figures(run), rest)
     audit = [it for it in pictures if it.alt in AUDIT_FIGURES.values()]
-    page = _render(
+    page = pages.render(
         "run.html",
         title=title(run),
         lead=_lead(run),
@@ -147,9 +78,9 @@ def write(run: Run | str | Path) -> Path:
         **_evaluation(run),
         command=command(run),
         config=json.dumps(run.config, indent=2, ensure_ascii=False),
-        footer=_footer(run.config),
+        footer=pages.footer(run.config),
     )
-    path = run.path / PAGE
+    path = run.path / pages.PAGE
     write_text(path, page)
     return path
 
@@ -158,11 +89,7 @@ def title(run: Run) -> str:
     """What was trained on what."""
     config = run.config["config"]
     posterior = "" if config["posterior"] == "diagonal" else f", {config['posterior']}"
-    return f"{config['architecture']} on {_dataset(config['dataset'])}{posterior}"
-
-
-def _dataset(name: str) -> str:
-    return DATASETS.get(name, Path(name).stem)
+    return f"{config['architecture']} on {pages.dataset(config['dataset'])}{posterior}"
 
 
 def _lead(run: Run) -> str:
@@ -171,7 +98,7 @@ def _lead(run: Run) -> str:
     kind = "An autoencoder" if config["posterior"] == "autoencoder" else "A variational autoencoder"
     size = " × ".join(map(str, data["image_shape"]))
     units = tables.count(metrics["n_units"], "latent unit")
-    where = f"{data['train']:,} images of {size} from {_dataset(config['dataset'])}"
+    where = f"{data['train']:,} images of {size} from {pages.dataset(config['dataset'])}"
     if not run.has_history:
         return f"{kind} with {units} that was trained elsewhere, looked at on {where}."
     with_beta = (
@@ -191,13 +118,9 @@ def _facts(run: Run) -> list[tuple[str, str, str]]:
     facts = [(name, tables.number(test[key]), "nats") for key, name in names.items() if key in test]
     facts.append(("active units", f"{metrics['n_active']:,}", f"of {metrics['n_units']:,}"))
     if metrics["seconds"]["train"] is not None:
-        facts.append(("training", *_duration(metrics["seconds"]["train"])))
+        facts.append(("training", *pages.duration(metrics["seconds"]["train"])))
     facts.append(("parameters", f"{sum(metrics['parameters'].values()):,}", ""))
     return facts
-
-
-def _duration(seconds: float) -> tuple[str, str]:
-    return (f"{seconds:.0f}", "s") if seconds < 120 else (f"{seconds / 60:.0f}", "min")
 
 
 def _charts(run: Run) -> list[dict]:
@@ -345,14 +268,6 @@ def command(run: Run) -> str:
     )
 
 
-def _footer(described: dict) -> str:
-    versions = described.get("versions", {})
-    software = [f"keras_vae {versions.get('keras-vae') or __version__}"]
-    software += [f"Keras {versions['keras']}"] if versions.get("keras") else []
-    software += [f"{BACKENDS[name]} {versions[name]}" for name in BACKENDS if versions.get(name)]
-    return f"{', '.join(software)}. This page fetches nothing from anywhere; it can be mailed, or put on any server."
-
-
 def _figures(run: Run) -> list[tuple[Path, str]]:
     """The drawn figures of a run in a reader's order, with what each shows."""
     found = {path.stem: path for path in sorted((run.path / "figures").glob("*.png"))}
@@ -423,216 +338,3 @@ def _trajectory(arrays: dict[str, np.ndarray]) -> dict[str, Any] | None:
 
 def _listed(array: np.ndarray | None) -> list | None:
     return None if array is None else array.tolist()
-
-
-# -- a study --------------------------------------------------------------------------------------------------
-
-
-def write_study(folder: str | Path) -> Path:
-    """Writes `report.html` of a study's folder and returns its path.
-
-    Raises:
-        InputError: if the folder holds no study.
-    """
-    folder = Path(folder)
-    content = _study(folder)
-    figures = sorted((folder / "figures").glob("*.png"))
-    named = [(path, f"{path.stem.replace('-', ' ')}, a figure of the study: {content['title']}") for path in figures]
-    seeds, epochs, dataset = content["seeds"], content["epochs"], content["dataset"]
-    verdicts = [one["verdict"] for one in content["claims"]]
-    shown = (
-        [tables.Titled("Measured", content["summary"]["head"], content["summary"]["rows"])]
-        if "summary" in content
-        else []
-    )
-    page = _render(
-        "study.html",
-        title=content["title"],
-        lead=(
-            f"{'Toy size, which decides nothing. ' * ('--quick' in content['command'])}"
-            f"{tables.count(len(content['configs']), 'configuration')}, {tables.count(seeds, 'seed')} each, trained "
-            f"for {tables.count(epochs, 'epoch')} on {dataset['train']:,} images of {_dataset(dataset['name'])} and "
-            f"measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation over "
-            "seeds."
-        ),
-        facts=[
-            *((name, str(verdicts.count(name)), f"of {len(verdicts)}") for name in dict.fromkeys(sorted(verdicts))),
-            ("trainings", str(len(content["runs"])), ""),
-            ("training", *_duration(60 * content["minutes"])),
-        ],
-        claims=[_claim(one) for one in content["claims"]],
-        videos=embedding.videos(folder, content["title"], {}),
-        pictures=embedding.pictures(named, LARGEST_PAGE),
-        tables=shown + [tables.Titled(**table) for table in content["tables"]],
-        runs=_trainings(folder, content["runs"]),
-        command=content["command"],
-        config=json.dumps(
-            {key: content[key] for key in ("configs", "dataset", "versions", "threads")}, indent=2, ensure_ascii=False
-        ),
-        footer=_footer(content),
-    )
-    path = folder / PAGE
-    write_text(path, page)
-    return path
-
-
-def _study(folder: Path) -> dict:
-    try:
-        return json.loads((folder / "study.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"report: expected a study (with a study.json) at {folder}; there is none.") from error
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"report: expected a readable study.json in {folder}; it is damaged ({error}).") from error
-
-
-def _claim(judged: dict) -> dict:
-    """A claim as a row of a page."""
-    low, high = judged["low"], judged["high"]
-    mark, kind = MARKS.get(judged["verdict"], ("?", "undecided"))
-    ends = [tables.number(end) for end in (low, high)]
-    note = f" ({judged['note']})" if judged["note"] else ""
-    return {
-        "claim": judged["claim"],
-        "measured": f"{judged['measured']}{note}",
-        "region": tables.region(*judged["expected"]),
-        "estimate": tables.number(judged["estimate"]),
-        "interval": tables.ABSENT if low is None and high is None else " … ".join(ends),
-        "svg": _interval(judged),
-        "verdict": judged["verdict"],
-        "mark": mark,
-        "kind": kind,
-    }
-
-
-def _interval(judged: dict) -> Markup:
-    """The interval as a line over the region in which the claim would hold."""
-    estimate, (least, most) = judged["estimate"], judged["expected"]
-    ends = [judged["low"], judged["high"]]
-    known = [value for value in (estimate, *ends, least, most) if value is not None]
-    if estimate is None or len(known) < 2 or max(known) == min(known):
-        return Markup("")
-    room = 0.18 * (max(known) - min(known))
-    low, high = min(known) - room, max(known) + room
-
-    def x(value: float | None, otherwise: float) -> float:
-        return otherwise if value is None else 150 * (value - low) / (high - low)
-
-    first, last = x(least, 0), x(most, 150)
-    alternative = escape(f"{tables.number(estimate)} against {tables.region(least, most)}")
-    parts = [
-        f'<svg class="interval" viewBox="0 0 150 20" role="img" aria-label="{alternative}">',
-        f'<rect class="region" x="{first:.1f}" y="2" width="{max(last - first, 1):.1f}" height="16"/>',
-        '<line class="ground" x1="0" x2="150" y1="10" y2="10"/>',
-    ]
-    if None not in ends:
-        parts.append(f'<line class="range" x1="{x(ends[0], 0):.1f}" x2="{x(ends[1], 150):.1f}" y1="10" y2="10"/>')
-    parts.append(f'<circle class="estimate" cx="{x(estimate, 0):.1f}" cy="10" r="4"/></svg>')
-    return Markup("".join(parts))
-
-
-def _trainings(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:
-    """A table of a study's trainings: what all of them have in common of measures, with links to their pages."""
-    names = [name for name in ("loss", "reconstruction", "kl", "penalty", "active units") if _any_has(runs, name)]
-    rows = []
-    for run in runs:
-        page = folder.parent / "runs" / run["folder"] / PAGE
-        href = f"../runs/{quote(run['folder'])}/{PAGE}" if page.is_file() else ""
-        rows.append([Cell(run["config"], run["config"], href), Cell(str(run["seed"]), run["seed"])])
-        rows[-1] += [_measured(run["measures"].get(name)) for name in names]
-    return {"head": ["configuration", "seed", *names], "rows": rows}
-
-
-def _any_has(runs: Iterable[dict], name: str) -> bool:
-    return any(run["measures"].get(name) is not None for run in runs)
-
-
-def _measured(value: float | None) -> Cell:
-    if value is None or not math.isfinite(value):
-        return Cell(tables.ABSENT, "")
-    return Cell(f"{value:,}" if isinstance(value, int) else tables.number(value), value)
-
-
-# -- a folder of runs -----------------------------------------------------------------------------------------
-
-
-def write_index(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ()) -> Path:
-    """Writes `index.html` into a folder, a table of runs that sorts, and returns its path.
-
-    Args:
-        folder: where the page goes.
-        runs: finished or not, in or below that folder.
-        studies: folders of studies below it, whose pages are linked.
-    """
-    folder = Path(folder)
-    head = [
-        "run",
-        "data",
-        "posterior",
-        "units",
-        "active",
-        "loss",
-        "reconstruction",
-        "KL",
-        "epochs",
-        "β",
-        "seed",
-        "seconds",
-    ]
-    finished = sum(run.finished for run in runs)
-    page = _render(
-        "index.html",
-        title=folder.resolve().name,
-        lead=(
-            f"{tables.count(finished, 'finished training')}"
-            f"{f' and {len(runs) - finished} unfinished' * (finished < len(runs))}; losses on test images, nats per "
-            "image."
-        ),
-        head=head,
-        rows=[_index_row(folder, run) for run in runs],
-        studies=[(_study(study)["title"], _way(folder, study / PAGE)) for study in studies],
-        footer=_footer({}),
-    )
-    path = folder / "index.html"
-    write_text(path, page)
-    return path
-
-
-def _index_row(folder: Path, run: Run) -> list[Cell]:
-    config = run.config["config"]
-    name = f"{config['architecture']}{' (unfinished)' * (not run.finished)}"
-    name = Cell(name, config["architecture"], _way(folder, run.path / PAGE))
-    told = [name, *(Cell(text, text) for text in (_dataset(config["dataset"]), config["posterior"]))]
-    metrics = run.metrics if run.finished else {"test": {}, "seconds": {}}
-    test = metrics["test"]
-    told += [_measured(metrics.get(key)) for key in ("n_units", "n_active")]
-    told += [_measured(test.get(key)) for key in ("loss", "reconstruction", "kl")]
-    for value in (metrics.get("epochs"), config.get("beta"), config.get("seed")):
-        told.append(Cell(tables.ABSENT if value is None else f"{value:g}", "" if value is None else value))
-    seconds = metrics["seconds"].get("train")
-    return [*told, Cell(tables.ABSENT if seconds is None else f"{seconds:,.0f}", "" if seconds is None else seconds)]
-
-
-def _way(folder: Path, page: Path) -> str:
-    """The address of a page from a folder; empty where there is none."""
-    return quote(page.resolve().relative_to(folder.resolve()).as_posix()) if page.is_file() else ""
-
-
-# -- rendering ------------------------------------------------------------------------------------------------
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    # Styles and scripts are ours, and stand in the page as they are.
-    environment.globals["source"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-    return environment
-
-
-def _render(template: str, **content) -> str:
-    return _environment().get_template(template).render(**content)

@@ -209,11 +209,11 @@ class Results:
 
     def page(self) -> Path:
         """Writes `report.html`, and one of the first training of each configuration, which it links."""
-        from keras_vae import report
+        from keras_vae import report, study_page
 
         for config in self.study.configs:
             report.write(self.run(config))
-        return report.write_study(self.folder)
+        return study_page.write(self.folder)
 
 
 CLAIM_HEAD = ["the source says", "measured", "95 % interval", "would hold", "verdict"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import InputError, Run, embedding, explorer, portable, report, startup
+from keras_vae import InputError, Run, embedding, explorer, folder_page, portable, report, startup, study_page, tables
 from keras_vae.trajectory import Trajectory
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
@@ -112,11 +112,11 @@ def test_an_unfinished_run_is_refused(toy_run, tmp_path):
     with pytest.raises(InputError, match=r"expected a finished training .* go on with --resume\."):
         report.write(run)
     with pytest.raises(InputError, match="expected a finished training"):
-        report.find([run.path])
+        folder_page.find([run.path])
     with pytest.raises(InputError, match="expected a study"):
-        report.write_study(tmp_path)
+        study_page.write(tmp_path)
     with pytest.raises(InputError, match="expected a run, a study or a folder of them"):
-        report.find([tmp_path / "nothing"])
+        folder_page.find([tmp_path / "nothing"])
 
 
 def test_an_evaluated_run(toy_run, data, judge, tmp_path):
@@ -127,8 +127,8 @@ def test_an_evaluated_run(toy_run, data, judge, tmp_path):
     text = report.write(run).read_text(encoding="utf-8")
     found = run.evaluation["audit"]
     low, high = found["encodings"]["divergence"]["interval"]
-    assert f"{report.tables.number(low)} … {report.tables.number(high)} nats" in text
-    assert report.tables.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
+    assert f"{tables.number(low)} … {tables.number(high)} nats" in text
+    assert tables.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
     assert "lost when replaced, nats" in text
 
 
@@ -209,18 +209,18 @@ def test_a_folder_of_runs(toy_run, tmp_path):
     for name in ("a", "b", "unfinished"):
         copy(toy_run, tmp_path / name)
     (tmp_path / "unfinished" / "metrics.json").unlink()
-    found = report.find([tmp_path])
+    found = folder_page.find([tmp_path])
     assert [run.path.name for run in found.runs] == ["a", "b"]
     assert [run.path.name for run in found.unfinished] == ["unfinished"]
     assert found.folder == tmp_path
     report.write(found.runs[0])
-    path = report.write_index(found.folder, [*found.runs, *found.unfinished])
+    path = folder_page.write(found.folder, [*found.runs, *found.unfinished])
     page = Page(path)
     assert {source for source in page.sources if not source.startswith("data:")} == {"a/report.html"}
     assert "2 finished trainings and 1 unfinished" in page.text
-    one = report.find([tmp_path / "a"])
+    one = folder_page.find([tmp_path / "a"])
     assert (len(one.runs), one.folder) == (1, None)  # a single run has no index
-    assert report.find([tmp_path / "a", tmp_path / "b"]).folder == tmp_path.resolve()
+    assert folder_page.find([tmp_path / "a", tmp_path / "b"]).folder == tmp_path.resolve()
 
 
 def test_the_command_line(toy_run, tmp_path, monkeypatch, capsys):
@@ -646,7 +646,7 @@ def test_an_index_sorts(toy_run, tmp_path, browser):
         metrics = run.metrics
         metrics["test"]["loss"] = loss
         run.write_json("metrics.json", metrics)
-    browser.get(report.write_index(tmp_path, runs).as_uri())
+    browser.get(folder_page.write(tmp_path, runs).as_uri())
     read = "return [...document.querySelectorAll('tbody tr')].map((row) => Number(row.cells[5].dataset.value))"
     assert browser.execute_script(read) == [30, 4, 200]
     browser.execute_script("document.querySelectorAll('th button')[5].click()")
