@@ -53,7 +53,7 @@ def test_a_frame_of_three_units_is_the_turned_space():
     radius = (0.1 * 0.2 * 0.5) ** (1 / 3)
     np.testing.assert_allclose(painter.circles.get_widths(), 2 * radius, rtol=1e-5)
     # the youngest piece of the trail ends where the circle is
-    ends = painter.trails.paths[0][-1].vertices[painter.trails.steps]
+    ends = painter.trails.paths[0][-1].vertices[painter.trails.steps // video.TRAIL_STRIDE]
     np.testing.assert_allclose(ends, painter.circles.get_offsets()[painter.trails.groups[0][0]], atol=1e-6)
 
 
