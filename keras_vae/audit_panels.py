@@ -171,7 +171,8 @@ def typical_densities(runs: Runs) -> Figure:
         ax.set(xlabel="latent units n")
         ax.set_title(heading, fontweight="normal", fontsize=10)
         ax.grid(axis="y")
-        ax.legend(fontsize=8)
+        if key != "relative":  # where its dot would pass for a value
+            ax.legend(fontsize=8)
     return figure
 
 
