@@ -5,21 +5,17 @@ As a script it measures one point: `python benchmarks/growth.py train 4000 2`.
 
 import json
 import math
-import resource
 import sys
 import time
 
 from timing import Row, in_a_fresh_process, row
 
+from keras_vae import memory
+
 IMAGES = (1000, 4000, 15_000, 60_000)
 UNITS = (2, 64, 512, 4096)
 ENCODED = (1000, 2000, 5000, 10_000)
 USUAL_IMAGES, USUAL_UNITS, USUAL_ENCODED = 4000, 2, 1000
-
-
-def peak() -> float:
-    """Of this process so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def train(images: int, units: int) -> float:
@@ -70,4 +66,4 @@ def rows() -> list[Row]:
 if __name__ == "__main__":
     what, images, units = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     seconds = {"train": train, "audit": audit}[what](images, units)
-    print(json.dumps({"seconds": seconds, "peak": peak()}))
+    print(json.dumps({"seconds": seconds, "peak": 1000 * (memory.peak_gb() or math.nan)}))

@@ -3,7 +3,7 @@
 They live in an environment of their own, `benchmarks/.venv`, that `make bench PEERS=1` sets up.
 """
 
-import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -27,13 +27,16 @@ class Peer:
         self.first = self.epoch()
 
     def epoch(self) -> float:
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write("epoch\n")
         while line := self._process.stdout.readline():
             if line.startswith("seconds "):
+                self._process.send_signal(signal.SIGSTOP)  # its threads may spin while they wait for work
                 return float(line.split()[1])
         raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended with {self._process.wait()}.")
 
     def stop(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.close()
         self._process.wait()
 
@@ -41,7 +44,6 @@ class Peer:
 def rows() -> list[Row]:
     if not PYTHON.is_file():
         raise InputError(f"peers: expected their environment at {PYTHON.parent.parent}; run make bench PEERS=1.")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     ours = training.ours(training.DENSE, training.images())
     found = []
     for kind, name in KINDS.items():
