@@ -1,6 +1,7 @@
 """Training: epochs of dense and convolutional models, their first epochs, and what recording costs.
 
-As a script it is one side of the comparison of cold starts: `python benchmarks/training.py ours` or `xla`.
+As a script it is one side of the comparison of cold starts: `python benchmarks/training.py ours` or `xla`; or it tells
+what a cold start is made of: `phases`, and `phases 59904` without a smaller batch at an epoch's end.
 """
 
 import json
@@ -150,6 +151,29 @@ def five_epochs(side: str) -> float:
     return time.perf_counter() - began
 
 
+def phases(n: int) -> dict[str, float]:
+    """Seconds of what comes before the first step, and of 50 steps when all is compiled."""
+    import tensorflow as tf
+
+    from keras_vae.tensorflow_backend import ResidentSteps, program
+
+    vae = kv.builders.build(DENSE, (28, 28), seed=0)
+    vae.compile(keras.optimizers.Adam(1e-3))
+    vae.optimizer.build(vae.trainable_variables)
+    x, times = images(n), [time.perf_counter()]
+    steps = ResidentSteps(vae, (x,), BATCH, at_once=50)
+    steps.set_order(np.arange(n))
+    times.append(time.perf_counter())
+    first, pauses = tf.constant(0), tf.constant([50])
+    program(vae).get_concrete_function(steps.arrays, tf.range(n), first, pauses, BATCH, ())
+    times.append(time.perf_counter())
+    for _ in range(2):
+        steps(None)["loss"].numpy()
+        times.append(time.perf_counter())
+    names = ("data to tensors", "tracing", "compiling and 50 steps", "50 steps")
+    return dict(zip(names, np.diff(times).round(3).tolist(), strict=True))
+
+
 def cold(side: str):
     return lambda: in_a_fresh_process(__file__, side)["seconds"]
 
@@ -185,4 +209,7 @@ def rows() -> list[Row]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"seconds": five_epochs(sys.argv[1])}))
+    if sys.argv[1] == "phases":
+        print(json.dumps(phases(int(sys.argv[2]) if len(sys.argv) > 2 else 60_000)))
+    else:
+        print(json.dumps({"seconds": five_epochs(sys.argv[1])}))
