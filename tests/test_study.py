@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import InputError, features, report, tables
+from keras_vae import InputError, features, study_page, tables
 from keras_vae.results import ReportTable
 from keras_vae.study import Study
 from keras_vae.verdicts import HOLDS, UNDECIDED, Mean
@@ -206,4 +206,4 @@ def test_its_page(toy, npz, tmp_path):
     content = json.loads((results.folder / "study.json").read_text())
     del content["summary"]  # as earlier versions wrote it
     (results.folder / "study.json").write_text(json.dumps(content))
-    assert "losses are finite" in report.write_study(results.folder).read_text(encoding="utf-8")
+    assert "losses are finite" in study_page.write(results.folder).read_text(encoding="utf-8")
