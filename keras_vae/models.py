@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import keras
@@ -13,7 +14,7 @@ from keras_vae import likelihoods
 from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
-from keras_vae.stepping import forget_program, resident_steps
+from keras_vae.stepping import forget_program, resident_steps, traced
 
 POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
 
@@ -281,17 +282,32 @@ class VAE(keras.Model):
         return Encoding(arrays["mean"], arrays.get("log_var"))
 
     def decode(self, z, batch_size: int = 1024) -> np.ndarray:
-        """The expected images of latent points `z` `(n, units…)`: pixels, not logits."""
+        """The expected images of latent points `z` `(n, units…)`: pixels, not logits.
+
+        Raises:
+            InputError: if there is no point, or points of another shape.
+        """
+        z = np.asarray(z, "float32")
+        if z.shape[1:] != self.latent_shape:
+            expected = ", ".join(map(str, ("n", *self.latent_shape)))
+            raise InputError(f"z: expected latent points of shape ({expected}); received {z.shape}.")
         parts = _parts(z, batch_size)
+        decode = self._expected_of_many if len(parts) > 1 else self._expected
         images, done = np.empty(0), 0
         for part in parts:
-            logits = ops.cast(self.decoder(part, training=False), "float32")
-            pixels = ops.convert_to_numpy(self.likelihood.mean(logits))
+            pixels = ops.convert_to_numpy(decode(part))
             if not done:
                 images = np.empty((sum(map(len, parts)), *pixels.shape[1:]), pixels.dtype)
             images[done : done + len(part)] = pixels
             done += len(part)
         return images
+
+    def _expected(self, z):
+        return self.likelihood.mean(ops.cast(self.decoder(z, training=False), "float32"))
+
+    @cached_property
+    def _expected_of_many(self):
+        return traced(self._expected, self.latent_shape)
 
     def reconstruct(self, x, batch_size: int = 1024) -> np.ndarray:
         """The images decoded from the posterior means of `x`."""

@@ -93,6 +93,15 @@ def compiled(function: Callable, model: keras.Model) -> Callable:
     return tensorflow_backend.compiled(function, model)
 
 
+def traced(function: Callable, shape: tuple[int, ...]) -> Callable:
+    """A function of batches of points of a shape, for many batches of any size: traced once, on TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    from keras_vae import tensorflow_backend
+
+    return tensorflow_backend.traced(function, shape)
+
+
 def forget_program(model: keras.Model) -> None:
     """Drops a model's compiled steps, as compiling it anew must: they hold its optimizer and what was trainable."""
     model.__dict__.pop("_resident_program", None)

@@ -54,6 +54,11 @@ def compiled(function, model: keras.Model):
     return tf.function(function, jit_compile=xla_gains(model), autograph=False)
 
 
+def traced(function, shape: tuple[int, ...]):
+    """A function of batches of points of a shape, traced once for batches of all sizes."""
+    return tf.function(function, input_signature=[tf.TensorSpec((None, *shape), "float32")], autograph=False)
+
+
 def on_one_device(model: keras.Model) -> bool:
     """Whether the model wasn't made under a distribution strategy and none is in force."""
     return not tf.distribute.has_strategy() and model.distribute_strategy is tf.distribute.get_strategy()

@@ -391,7 +391,10 @@ def test_decode_gives_pixels_and_the_decoder_logits(images):
     z = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
     logits = ops.convert_to_numpy(vae.decoder(z))
     np.testing.assert_allclose(vae.decode(z, batch_size=3), 1 / (1 + np.exp(-logits)), atol=1e-6)
+    np.testing.assert_allclose(vae.decode(z.astype("float64"), batch_size=4), vae.decode(z), atol=1e-6)
     np.testing.assert_allclose(vae.reconstruct(images), vae.decode(vae.encode(images).mean), atol=1e-6)
+    with pytest.raises(kv.InputError, match=r"expected latent points of shape \(n, 2\); received \(10, 3\)"):
+        vae.decode(np.zeros((10, 3)))
 
 
 def test_generate_repeats_with_its_seed():
