@@ -18,11 +18,23 @@ ALIVE, COLLAPSED = "#1f6fb4", "#d1495b"
 QUIET, HAIRLINE = "#6b7480", "#d5d9df"
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Writes a picture, under another name until it is complete."""
-    with atomic(path) as temporary, figures.style():
-        figure.savefig(temporary)
-    return path
+def save_all(folder: Path, shown: Mapping[str, tuple[Figure, str]]) -> dict[Path, str]:
+    """Writes the pictures of a study.
+
+    Args:
+        folder: of the study; they go to its `figures/`.
+        shown: by name, a figure and what it shows, in a reader's order.
+
+    Returns:
+        What each shows, by its path.
+    """
+    drawn = {}
+    for name, (figure, text) in shown.items():
+        path = folder / "figures" / f"{name}.png"
+        with atomic(path) as temporary, figures.style():
+            figure.savefig(temporary)
+        drawn[path] = text
+    return drawn
 
 
 @figures.style()
@@ -124,7 +136,8 @@ def spaces(runs: Runs) -> Figure:
 @figures.style()
 def slices(runs: Runs) -> Figure:
     """Five horizontal slices through a space of three units, 25 images each, for every run."""
-    figure = Figure(figsize=(13, 3.25 * len(runs)), layout="constrained")
+    figure = Figure(figsize=(13, 3.75 * len(runs)), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08)  # between a run's name and its slices'
     for (name, run), part in zip(runs.items(), np.atleast_1d(figure.subfigures(len(runs), 1)), strict=True):
         grid = run.arrays("grid_3d")
         side, units = int(grid["side"]), grid["units"]

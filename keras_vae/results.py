@@ -202,7 +202,8 @@ class Results:
             measured, interval, expected = _measured(one)
             narrator.say(f"{one['verdict']:>14}   {one['claim']}")
             narrator.say(f"{'':17}{measured}; 95 % {interval}; would hold {expected}")
-        drawn = self.study.draw(self) if self.study.draw else []
+        drawn = self.study.draw(self) if self.study.draw else {}
+        write_json(self.folder / "captions.json", {path.stem: shown for path, shown in drawn.items()})
         narrator.say("")
         for path in [*drawn, self.folder / "study.json", self.folder / "study.md", self.page()]:
             print(path)

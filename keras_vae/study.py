@@ -27,7 +27,7 @@ from keras_vae.tables import count
 from keras_vae.verdicts import Claim
 
 DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
-CONTENTS = ("study.json", "study.md", "report.html", "figures", "videos")
+CONTENTS = ("study.json", "study.md", "captions.json", "report.html", "figures", "videos")
 QUICK = {"epochs": 1, "seeds": 2}
 QUICK_SAMPLES = 20  # of the audit's likelihood
 QUICK_JUDGE = {"images": 200, "epochs": 1}
@@ -57,7 +57,7 @@ class Study:
         configs: by name, the arguments of `experiment.Config` in which each differs from the others.
         measures: names of measures (see `results.measures`) for the summary, a row each.
         claims: of the source.
-        draw: makes the pictures, from the results: a list of paths.
+        draw: makes the pictures and videos, from the results: what each shows, by its path, in a reader's order.
         measure: what is to be measured beside `measures`, from a run, its data and who judges samples (or None).
         factors: names of the factors that the data must have.
         tables: what is to be reported beside the summary, from the results.
@@ -74,7 +74,7 @@ class Study:
     configs: Mapping[str, Mapping[str, Any]]
     measures: Sequence[str]
     claims: Sequence[Claim] = ()
-    draw: Callable[[Results], list[Path]] | None = None
+    draw: Callable[[Results], dict[Path, str]] | None = None
     measure: Callable[[Run, datasets.Dataset, Judge | None], dict[str, float]] | None = None
     tables: Callable[[Results], list[ReportTable]] | None = None
     factors: Sequence[str] = ()

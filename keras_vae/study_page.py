@@ -13,6 +13,8 @@ from keras_vae.errors import InputError
 from keras_vae.runs import write_text
 from keras_vae.verdicts import FAILS, HOLDS
 
+CAPTIONS = "captions.json"
+WIDTH = 150  # of an interval's picture
 MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails")}
 
 
@@ -24,8 +26,7 @@ def write(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     content = read(folder)
-    figures = sorted((folder / "figures").glob("*.png"))
-    named = [(path, f"{path.stem.replace('-', ' ')}, a figure of the study: {content['title']}") for path in figures]
+    captions = read_captions(folder)
     seeds, epochs, dataset = content["seeds"], content["epochs"], content["dataset"]
     verdicts = [one["verdict"] for one in content["claims"]]
     shown = (
@@ -49,8 +50,9 @@ def write(folder: str | Path) -> Path:
             ("training", *pages.duration(60 * content["minutes"])),
         ],
         claims=[_claim(one) for one in content["claims"]],
-        videos=embedding.videos(folder, content["title"], {}),
-        pictures=embedding.pictures(named, pages.LARGEST_PAGE),
+        has_published=any(one.get("published") is not None for one in content["claims"]),
+        videos=embedding.videos(folder, content["title"], captions),
+        pictures=_rows(embedding.pictures(_figures(folder, captions), pages.LARGEST_PAGE)),
         tables=shown + [tables.Titled(**table) for table in content["tables"]],
         runs=_trainings(folder, content["runs"]),
         command=content["command"],
@@ -78,6 +80,30 @@ def read(folder: Path) -> dict:
         raise InputError(f"report: expected a readable study.json in {folder}; it is damaged ({error}).") from error
 
 
+def read_captions(folder: Path) -> dict[str, str]:
+    """What the pictures and videos of a study show, by file stem in a reader's order; empty where nobody wrote it."""
+    path = folder / CAPTIONS
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _figures(folder: Path, captions: dict[str, str]) -> list[tuple[Path, str]]:
+    """A study's pictures, each with what it shows: first those with a caption, in its order."""
+    found = {path.stem: path for path in sorted((folder / "figures").glob("*.png"))}
+    stems = [stem for stem in captions if stem in found] + [stem for stem in found if stem not in captions]
+    return [(found[stem], captions.get(stem, f"{stem.replace('-', ' ').capitalize()}.")) for stem in stems]
+
+
+def _rows(pictures: Sequence[embedding.Picture]) -> list[list[embedding.Picture]]:
+    """Pictures in their order, narrow ones that follow each other side by side."""
+    rows: list[list[embedding.Picture]] = []
+    for picture in pictures:
+        if rows and not picture.wide and not rows[-1][-1].wide:
+            rows[-1].append(picture)
+        else:
+            rows.append([picture])
+    return rows
+
+
 def _claim(judged: dict) -> dict:
     """A claim as a row of a page."""
     low, high = judged["low"], judged["high"]
@@ -87,6 +113,7 @@ def _claim(judged: dict) -> dict:
     return {
         "claim": judged["claim"],
         "measured": f"{judged['measured']}{note}",
+        "published": tables.number(judged.get("published")),
         "region": tables.region(*judged["expected"]),
         "estimate": tables.number(judged["estimate"]),
         "interval": tables.ABSENT if low is None and high is None else " … ".join(ends),
@@ -98,29 +125,35 @@ def _claim(judged: dict) -> dict:
 
 
 def _interval(judged: dict) -> Markup:
-    """The interval as a line over the region in which the claim would hold."""
+    """The interval as a line over the region in which the claim would hold, with the seeds and the published value."""
     estimate, (least, most) = judged["estimate"], judged["expected"]
-    ends = [judged["low"], judged["high"]]
-    known = [value for value in (estimate, *ends, least, most) if value is not None]
+    ends, published = [judged["low"], judged["high"]], judged.get("published")
+    seeds = [value for value in judged.get("seeds", []) if value is not None]
+    known = [value for value in (estimate, *ends, least, most, published, *seeds) if value is not None]
     if estimate is None or len(known) < 2 or max(known) == min(known):
         return Markup("")
     room = 0.18 * (max(known) - min(known))
     low, high = min(known) - room, max(known) + room
 
     def x(value: float | None, otherwise: float) -> float:
-        return otherwise if value is None else 150 * (value - low) / (high - low)
+        return otherwise if value is None else WIDTH * (value - low) / (high - low)
 
-    first, last = x(least, 0), x(most, 150)
-    alternative = escape(f"{tables.number(estimate)} against {tables.region(least, most)}")
+    first, last = x(least, 0), x(most, WIDTH)
+    said = [f"{tables.number(estimate)} against {tables.region(least, most)}"]
+    said += [f"seeds {', '.join(map(tables.number, seeds))}"] * bool(seeds)
+    said += [f"published {tables.number(published)}"] * (published is not None)
     parts = [
-        f'<svg class="interval" viewBox="0 0 150 20" role="img" aria-label="{alternative}">',
+        f'<svg class="interval" viewBox="0 0 {WIDTH} 20" role="img" aria-label="{escape("; ".join(said))}">',
         f'<rect class="region" x="{first:.1f}" y="2" width="{max(last - first, 1):.1f}" height="16"/>',
-        '<line class="ground" x1="0" x2="150" y1="10" y2="10"/>',
+        f'<line class="ground" x1="0" x2="{WIDTH}" y1="10" y2="10"/>',
     ]
     if None not in ends:
-        parts.append(f'<line class="range" x1="{x(ends[0], 0):.1f}" x2="{x(ends[1], 150):.1f}" y1="10" y2="10"/>')
-    parts.append(f'<circle class="estimate" cx="{x(estimate, 0):.1f}" cy="10" r="4"/></svg>')
-    return Markup("".join(parts))
+        parts.append(f'<line class="range" x1="{x(ends[0], 0):.1f}" x2="{x(ends[1], WIDTH):.1f}" y1="10" y2="10"/>')
+    parts += [f'<circle class="seed" cx="{x(value, 0):.1f}" cy="10" r="3"/>' for value in seeds]
+    parts.append(f'<circle class="estimate" cx="{x(estimate, 0):.1f}" cy="10" r="4"/>')
+    if published is not None:
+        parts.append(f'<path class="published" d="M{x(published, 0):.1f} 3l7 7l-7 7l-7 -7z"/>')
+    return Markup("".join([*parts, "</svg>"]))
 
 
 def _trainings(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:

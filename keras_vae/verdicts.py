@@ -8,7 +8,7 @@ difference that failed to show is none.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,11 +64,17 @@ class Claim:
         words: the source's claim.
         measure: the name of a measure of a run.
         region: (low, high), in which the claim is true; ∞ where there is no bound.
+        published: the source's own value of what is measured, where it prints one.
     """
 
     words: str
     measure: str
     region: tuple[float, float]
+    published: float | None = field(default=None, kw_only=True)
+
+    def seeds(self, values: Values) -> np.ndarray:
+        """What each seed alone gives; nothing where it takes several."""
+        return np.empty(0)
 
     def interval(self, values: Values) -> Interval:
         raise NotImplementedError
@@ -87,8 +93,10 @@ class Claim:
         return {
             "claim": self.words,
             "measured": self.formula(),
-            **{name: value if math.isfinite(value) else None for name, value in interval._asdict().items()},
-            "expected": [None if math.isinf(bound) else bound for bound in self.region],
+            "published": self.published,
+            **{name: _finite(value) for name, value in interval._asdict().items()},
+            "seeds": [_finite(float(value)) for value in self.seeds(values)],
+            "expected": [_finite(bound) for bound in self.region],
             "verdict": verdict(interval, self.region),
             "note": self.note(values),
         }
@@ -107,9 +115,11 @@ class Mean(Claim):
     of: Mapping[str, float]
     resolution: float = 0.0
 
+    def seeds(self, values: Values) -> np.ndarray:
+        return sum(weight * values(name, self.measure) for name, weight in self.of.items())
+
     def interval(self, values: Values) -> Interval:
-        weighted = sum(weight * values(name, self.measure) for name, weight in self.of.items())
-        return mean_interval(weighted, self.resolution)
+        return mean_interval(self.seeds(values), self.resolution)
 
     def formula(self) -> str:
         terms = [f"{'−' if weight < 0 else '+'} {_factor(weight)}{name}" for name, weight in self.of.items()]
@@ -122,9 +132,15 @@ class Ratio(Claim):
 
     of: tuple[str, str]
 
+    def seeds(self, values: Values) -> np.ndarray:
+        return np.exp(self._logarithms(values))
+
     def interval(self, values: Values) -> Interval:
+        return Interval(*np.exp(mean_interval(self._logarithms(values))).tolist())
+
+    def _logarithms(self, values: Values) -> np.ndarray:
         above, below = (np.log(values(name, self.measure)) for name in self.of)
-        return Interval(*np.exp(mean_interval(above - below)).tolist())
+        return above - below
 
     def formula(self) -> str:
         return f"{self.measure}: {self.of[0]} / {self.of[1]}"
@@ -258,6 +274,10 @@ class Share(Claim):
 
     def formula(self) -> str:
         return f"share of seeds with {self.measure}: {self.of}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _factor(weight: float) -> str:

@@ -59,10 +59,9 @@ CLAIMS = [
 ]
 
 
-def draw(results: Results) -> list:
+def draw(results: Results) -> dict:
     from keras_vae import audit_panels, panels
 
-    folder = results.folder / "figures"
     planes = {name(depth, 2): results.run(name(depth, 2)) for depth in DEPTHS}
     quantities = {
         TOTAL: "KL(q(z) ‖ p), nats; a triangle: at least",
@@ -83,18 +82,20 @@ def draw(results: Results) -> list:
         f"{depth} encoder layers": {d: {q: results.values(name(depth, d), q) for q in names} for d in UNITS}
         for depth in DEPTHS
     }
-    return [
-        panels.save(audit_panels.densities(planes), folder / "plane.png"),
-        panels.save(audit_panels.over_units(series, quantities), folder / "over-units.png"),
-        panels.save(
-            audit_panels.over_units(distances, {"Fréchet distance": "Fréchet distance by where z is drawn from"}),
-            folder / "samplers.png",
-        ),
-        *(
-            panels.save(audit_panels.samplers(results.run(name(2, d)), name(2, d)), folder / f"samples-d-{d}.png")
-            for d in (2, 32)
-        ),
-    ]
+    by_source = audit_panels.over_units(distances, {"Fréchet distance": "Fréchet distance by where z is drawn from"})
+    shown = {
+        "plane": (audit_panels.densities(planes), "Two units: codes by digit, and q(z) beside N(0, I)."),
+        "over-units": (audit_panels.over_units(series, quantities), "How far q(z) is from the prior, a dot a seed."),
+        "samplers": (by_source, "How good new digits are, by where z is drawn from."),
+    }
+    samples = {
+        f"samples-d-{d}": (
+            audit_panels.samplers(results.run(name(2, d)), name(2, d)),
+            f"{name(2, d)}: new digits by where z was drawn from, and training images in their place.",
+        )
+        for d in (2, 32)
+    }
+    return panels.save_all(results.folder, shown | samples)
 
 
 STUDY = Study(

@@ -82,12 +82,10 @@ def tables(results: Results) -> list[ReportTable]:
     ]
 
 
-def draw(results: Results) -> list:
+def draw(results: Results) -> dict:
     from keras_vae import audit_panels, gallery, panels
 
-    folder = results.folder / "figures"
     paper = {name(d): results.run(name(d)) for d in UNITS}
-    kinds = {name(200, kind): results.run(name(200, kind)) for kind in KINDS}
     quantities = {
         PRIOR: "Fréchet distance, z from N(0, I)",
         MIXTURE: "Fréchet distance, z from the mixture",
@@ -101,17 +99,19 @@ def draw(results: Results) -> list:
         label: {d: {q: results.values(name(d, kind), q) for q in quantities} for d in UNITS}
         for kind, label in labels.items()
     }
-    return [
-        panels.save(gallery.latent(paper[name(2)]), folder / "figure-2.png"),
-        panels.save(audit_panels.typical_densities(paper), folder / "figure-3.png"),
-        panels.save(panels.samples(paper), folder / "figure-4.png"),
-        panels.save(panels.originals_and_reconstructions(paper), folder / "figure-5.png"),
-        panels.save(audit_panels.over_units(series, quantities), folder / "over-units.png"),
-        *(
-            panels.save(audit_panels.samplers(run, label), folder / f"samples-{i}.png")
-            for i, (label, run) in enumerate(kinds.items(), 1)
-        ),
-    ]
+    densities = "Figure 3: densities of posterior samples against a typical sequence's; lines: of any Gaussian."
+    shown = {
+        "figure-2": (gallery.latent(paper[name(2)]), "Figure 2: codes of test images by garment, two units."),
+        "figure-3": (audit_panels.typical_densities(paper), densities),
+        "figure-4": (panels.samples(paper), "Figure 4: a hundred new images of each model, from N(0, I)."),
+        "figure-5": (panels.originals_and_reconstructions(paper), "Figure 5: test images and reconstructions."),
+        "over-units": (audit_panels.over_units(series, quantities), "What more units change, a dot a seed."),
+    }
+    samples = {
+        f"samples-{i}": (audit_panels.samplers(results.run(net), net), f"New images by where z was drawn from: {net}.")
+        for i, net in enumerate((name(200, kind) for kind in KINDS), 1)
+    }
+    return panels.save_all(results.folder, shown | samples)
 
 
 STUDY = Study(

@@ -36,15 +36,20 @@ def unit_reports(results: Results) -> list[ReportTable]:
     return [ReportTable(f"Units of {net}, seed 0", *tables.units(results.run(net).evaluation["units"])) for net in NETS]
 
 
-def draw(results: Results) -> list:
+def draw(results: Results) -> dict:
     from keras_vae import panels
 
-    figures, runs = results.folder / "figures", {net: results.run(net) for net in NETS}
-    return [
-        panels.save(panels.samples(runs), figures / "samples.png"),
-        panels.save(panels.timelines(runs), figures / "timelines.png"),
-        *(panels.save(panels.collapse(net, run), figures / f"units-{net}.png") for net, run in runs.items()),
-    ]
+    runs = {net: results.run(net) for net in NETS}
+    timelines = "The KL of every unit through the training; a cross where one that had been active died."
+    units = {
+        f"units-{net}": (panels.collapse(net, run), f"What each unit of {net} became, the liveliest first.")
+        for net, run in runs.items()
+    }
+    shown = {
+        "samples": (panels.samples(runs), "A hundred new digits of each net, from N(0, I)."),
+        "timelines": (panels.timelines(runs), timelines),
+    }
+    return panels.save_all(results.folder, shown | units)
 
 
 STUDY = Study(

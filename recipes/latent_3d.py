@@ -28,20 +28,23 @@ CLAIMS = [
 ]
 
 
-def draw(results: Results) -> list:
+def draw(results: Results) -> dict:
     from keras_vae import panels, video
 
     runs = {f"{NET}, with sampling": results.run(NET), f"{NET}, without": results.run(PLAIN)}
-    drawn = [
-        panels.save(panels.spaces(runs), results.folder / "figures" / "space.png"),
-        panels.save(panels.slices(runs), results.folder / "figures" / "slices.png"),
-    ]
+    shown = {
+        "space": (panels.spaces(runs), "Codes of test images by digit, in the space of the three units."),
+        "slices": (panels.slices(runs), "New digits on five horizontal slices through the space, 25 points each."),
+    }
+    drawn = panels.save_all(results.folder, shown)
     for file, (title, run) in zip(("with", "without"), runs.items(), strict=True):
         codes, videos = run.arrays("encodings"), results.folder / "videos"
-        drawn.append(video.write_turn(codes["mean"], codes.get("labels"), videos / f"turn-{file}.mp4", title=title))
-        early = (0, min(5, results.epochs))
+        path, early = videos / f"turn-{file}.mp4", (0, min(5, results.epochs))
+        video.write_turn(codes["mean"], codes.get("labels"), path, title=title)
+        drawn[path] = f"{title}: the codes of test images turn once around."
         path = videos / f"trajectory-{file}.mp4"
-        drawn.append(video.write(run.trajectory, path, epochs=early, units=(0, 1, 2), title=title))
+        video.write(run.trajectory, path, epochs=early, units=(0, 1, 2), title=title)
+        drawn[path] = f"{title}: test images through the first epochs, each with its posterior."
     return drawn
 
 

@@ -28,15 +28,15 @@ CLAIMS = [
 ]
 
 
-def draw(results: Results) -> list:
+def draw(results: Results) -> dict:
     from keras_vae import panels
 
     runs = {name: results.run(name) for name in (DEEP, SHALLOW)}
     everything = {name: [results.runs[name, seed].history for seed in range(results.seeds)] for name in STUDY.configs}
-    return [
-        panels.save(panels.blocks(runs), results.folder / "figures" / "81-images.png"),
-        panels.save(panels.seeds(everything), results.folder / "figures" / "seeds.png"),
-    ]
+    blocks = "81 digits that span the space: two units choose the block, two the place in it."
+    seeds = "The test loss of every seed over epochs, a panel for each architecture, on one scale."
+    shown = {"81-images": (panels.blocks(runs), blocks), "seeds": (panels.seeds(everything), seeds)}
+    return panels.save_all(results.folder, shown)
 
 
 STUDY = Study(

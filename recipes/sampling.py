@@ -40,17 +40,18 @@ CLAIMS = [
 ]
 
 
-def draw(results: Results) -> list:
+def draw(results: Results) -> dict:
     from keras_vae import panels
 
-    figures = results.folder / "figures"
-    return [
-        panels.save(
+    shown = {
+        net: (
             panels.comparison({f"{net}, with sampling": results.run(net), f"{net}, without": results.run(plain)}),
-            figures / f"{net}.png",
+            f"{net} with sampling (above) and without: codes of test images by digit, new digits from N(0, I), and new "
+            "digits from a Gaussian with the codes' own mean and covariance.",
         )
         for net, plain in ((SHALLOW, PLAIN_SHALLOW), (DEEP, PLAIN_DEEP))
-    ]
+    }
+    return panels.save_all(results.folder, shown)
 
 
 STUDY = Study(

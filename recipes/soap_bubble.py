@@ -86,19 +86,21 @@ def measure(run, data, judge) -> dict[str, float]:
     return row | {"peak memory, GB": max(run.metrics["peak_memory_gb"] or 0, found["peak_memory_gb"] or 0)}
 
 
-def draw(results: Results, big: str, light: str) -> list:
+def draw(results: Results, big: str, light: str) -> dict:
     from keras_vae import bubble_panels, panels
 
-    folder, runs = results.folder / "figures", {name: results.run(name) for name in results.study.configs}
+    runs = {name: results.run(name) for name in results.study.configs}
     few = {name: runs[name] for name in ("16 units", big, light)}
-    return [
-        panels.save(bubble_panels.to_scale(runs), folder / "bubbles.png"),
-        panels.save(bubble_panels.overlaps(runs), folder / "overlap.png"),
-        panels.save(bubble_panels.radii(runs), folder / "radii.png"),
-        panels.save(bubble_panels.codes(runs), folder / "codes.png"),
-        panels.save(bubble_panels.images(few), folder / "images.png"),
-        panels.save(panels.samples(runs), folder / "samples.png"),
-    ]
+    scale = "The prior's bubble (red) and some images' to scale; below, one of them and the prior seen along μ."
+    shown = {
+        "bubbles": (bubble_panels.to_scale(runs), scale),
+        "overlap": (bubble_panels.overlaps(runs), "How much of the prior the bubbles share."),
+        "radii": (bubble_panels.radii(runs), "Distances from the origin, less √d, of draws."),
+        "codes": (bubble_panels.codes(runs), "Means and standard deviations of all posteriors."),
+        "images": (bubble_panels.images(few), "What is decoded from around each image's code, and from the prior."),
+        "samples": (panels.samples(runs), "A hundred new images of each model, from N(0, I)."),
+    }
+    return panels.save_all(results.folder, shown)
 
 
 def soap_bubble(channels: int) -> study.Study:

@@ -39,16 +39,17 @@ def read(run, data, judge) -> dict[str, float]:
     }
 
 
-def draw(results: Results) -> list:
+def draw(results: Results) -> dict:
     from keras_vae import panels
 
-    figures, runs = results.folder / "figures", {net: results.run(net) for net in NETS}
-    names = [f"{factor}, pixels" for factor in FACTORS]
-    return [
-        panels.save(panels.factors(runs, results.data.factors_test, names), figures / "codes.png"),
-        panels.save(panels.originals_and_reconstructions(runs), figures / "reconstructions.png"),
-        panels.save(panels.samples(runs), figures / "samples.png"),
-    ]
+    runs = {net: results.run(net) for net in NETS}
+    codes = panels.factors(runs, results.data.factors_test, [f"{factor}, pixels" for factor in FACTORS])
+    shown = {
+        "codes": (codes, "Codes in each net's two liveliest units, coloured by the tile's coordinates and its size."),
+        "reconstructions": (panels.originals_and_reconstructions(runs), "Test images and reconstructions."),
+        "samples": (panels.samples(runs), "A hundred new images of each net, from N(0, I)."),
+    }
+    return panels.save_all(results.folder, shown)
 
 
 STUDY = Study(

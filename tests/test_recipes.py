@@ -1,5 +1,6 @@
 """Recipes, run as their users run them."""
 
+import html
 import itertools
 import json
 import os
@@ -96,7 +97,10 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
     for row in content["runs"]:  # a model without a density has no KL, and one with has no penalty
         assert ("kl" in row["measures"]) != ("penalty" in row["measures"])
     page = (folder / "report.html").read_text(encoding="utf-8")
+    captions = json.loads((folder / "captions.json").read_text())
+    assert set(captions) == {path.stem for kind in ("figures", "videos") for path in (folder / kind).glob("*")}
     assert page.count("<img") == len(list((folder / "figures").iterdir()))
+    assert all(text in html.unescape(page) for text in captions.values())
     for line in done.stdout.splitlines():
         if line.startswith(str(studies)):
             assert Path(line).stat().st_size > 500

@@ -28,7 +28,7 @@ def toy(npz, tmp_path, monkeypatch):
         path = results.folder / "figures" / "a.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (30, 20)).save(path)
-        return [path]
+        return {path: "One black picture."}
 
     return Study(
         name="toy",
@@ -36,7 +36,7 @@ def toy(npz, tmp_path, monkeypatch):
         configs={net: {"architecture": net, "batch_size": 40, "record_per_label": 2} for net in (WIDE, NARROW)},
         measures=["loss", "kl", "penalty", "pixels"],
         claims=[
-            Mean("losses are finite", "loss", (-math.inf, 1e6), {WIDE: 1}),
+            Mean("losses are finite", "loss", (-math.inf, 1e6), {WIDE: 1}, published=50.0),
             Mean("nobody measures this", "beauty", (0, math.inf), {WIDE: 1}),
         ],
         draw=draw,
@@ -199,11 +199,15 @@ def test_its_page(toy, npz, tmp_path):
         assert text in page, text
     mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
     assert f"<td>{tables.number(mean)} ± {tables.number(spread)}</td>" in page
-    assert 'alt="a, a figure of the study: Toy nets"' in page
+    assert 'alt="One black picture."' in page
+    assert page.count('<circle class="seed"') == 2  # of the claim that was measured
+    assert page.count('<path class="published"') == 1
+    assert '<td data-name="published">50.00</td>' in page
     links = re.findall(r'href="(\.\./runs/[^"]*)"', page)
     assert len(links) == 2  # the first training of each configuration has a page
     assert all((results.folder / unquote(link)).is_file() for link in links)
     content = json.loads((results.folder / "study.json").read_text())
     del content["summary"]  # as earlier versions wrote it
+    (results.folder / "captions.json").unlink()
     (results.folder / "study.json").write_text(json.dumps(content))
     assert "losses are finite" in study_page.write(results.folder).read_text(encoding="utf-8")
