@@ -229,7 +229,8 @@ def _measured(judged: dict) -> tuple[str, str, str]:
     note = f" ({judged['note']})" if judged["note"] else ""
     if judged["estimate"] is None:
         return f"{judged['measured']}{note or ' was not measured'}", interval, expected
-    return f"{judged['measured']} = {number(judged['estimate'])}{note}", interval, expected
+    published = "" if judged["published"] is None else f", published {number(judged['published'])}"
+    return f"{judged['measured']} = {number(judged['estimate'])}{published}{note}", interval, expected
 
 
 def _mean_and_spread(values: np.ndarray) -> str:
