@@ -26,9 +26,10 @@ test: setup
 
 # One table; about ten minutes on two quiet cores. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
 bench: setup
-	@if [ -n "$(PEERS)" ] && [ ! -x benchmarks/.venv/bin/python ]; then \
+	@if [ -n "$(PEERS)" ] && [ ! -e benchmarks/.venv/.installed ]; then \
 		$(PYTHON) -m venv benchmarks/.venv && \
-		benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" pythae; \
+		benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" pythae && \
+		touch benchmarks/.venv/.installed; \
 	fi
 	@$(BIN)/python benchmarks/bench.py $(if $(PEERS),--only start --only training --only videos --only evaluation \
 		--only growth --only peers)

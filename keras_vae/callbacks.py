@@ -171,7 +171,7 @@ class LatentRecorder(_Watcher):
         return self.since(0)
 
     def since(self, first: int) -> Trajectory:
-        """What was recorded from frame `first` on."""
+        """What was recorded from frame `first` on (a negative one counts from the end)."""
         if not self._means[first:]:
             raise InputError("trajectory: expected a recording; there is none yet; pass the recorder to fit first.")
         return Trajectory(
@@ -197,9 +197,14 @@ class LatentRecorder(_Watcher):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        params = self.params or {}
-        epochs_to_come = max(0.0, params.get("epochs", 0) - self._epochs_done)
-        self._refuse_too_much(len(self._means) + int(epochs_to_come * (params.get("steps") or 0) / self.every))
+        self._is_first_epoch = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        if self._is_first_epoch:  # only now is it known how many are to come
+            frames = (self.params.get("epochs", 0) - epoch) * (self._length or 0) // self.every
+            self._refuse_too_much(len(self._means) + frames)
+        self._is_first_epoch = False
 
     def _keep(self, mean, log_var):
         chosen = slice(None) if self.units is None else self.units
@@ -215,7 +220,7 @@ class LatentRecorder(_Watcher):
         self._refuse_too_much(len(self._means))
 
     def _refuse_too_much(self, frames: int) -> None:
-        """Asked before training, where the number of steps is known, and at every frame, where it isn't."""
+        """Asked before the first step, where the number of steps is known, and at every frame, where it isn't."""
         points, units = self._means[0].shape
         size = frames * points * units * 2 * 4
         if size > LARGEST_RECORDING:

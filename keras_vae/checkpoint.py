@@ -97,8 +97,11 @@ class Keeper(keras.callbacks.Callback):
         self.rows.append(row)
         variables = _variables(self.model)
         arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
-        # Of a long recording only what is new is written, or each epoch would write more than the one before.
-        recorded = {f"trajectory/{name}": a for name, a in self.recorder.since(self._kept).arrays().items()}
+        # Of a long recording only what is new is written, or each epoch would write more than the one before. An epoch
+        # may have no frame; what isn't one of a frame is written anyway.
+        is_new = len(self.recorder) > self._kept
+        recent = self.recorder.since(self._kept if is_new else -1)
+        recorded = {f"trajectory/{name}": array for name, array in recent.arrays().items()}
         growth = {name: recorded.pop(name) for name in FRAMES if name in recorded}
         arrays |= recorded
         arrays |= {f"units/{name}": array for name, array in self.monitor.history.arrays().items()}
@@ -109,7 +112,7 @@ class Keeper(keras.callbacks.Callback):
             "seconds": self.seconds,
             "shapes": [list(v.shape) for v in variables],
         }
-        self.run.save_checkpoint(arrays, state, growth)
+        self.run.save_checkpoint(arrays, state, growth if is_new else None)
         self._kept = len(self.recorder)
         self.run.write_history(self.rows)
 

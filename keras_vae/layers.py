@@ -93,7 +93,10 @@ class GaussianSampling(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         mean, log_var = inputs
-        noise = self.draw(ops.shape(mean), training) if self._fed is None or not training else self._fed
+        if training and self._fed is not None:
+            noise, self._fed = self._fed, None  # a second call in the same step draws its own
+        else:
+            noise = self.draw(ops.shape(mean), training)
         return mean + ops.exp(0.5 * log_var) * noise
 
     def draw(self, shape: tuple, training: bool | None = True):
@@ -103,7 +106,7 @@ class GaussianSampling(keras.layers.Layer):
 
     @contextlib.contextmanager
     def fed(self, noise):
-        """A context in which training takes this noise, which `draw` has drawn before: see `stepping`."""
+        """A context in which the first call in training takes this noise, drawn before by `draw`: see `stepping`."""
         self._fed = noise
         try:
             yield

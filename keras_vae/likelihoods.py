@@ -37,12 +37,14 @@ class Likelihood:
 
         Args:
             x: images `(batch, …)`, values in [0, 1].
-            logits: the decoder's output, of the same shape.
+            logits: the decoder's output, of the same shape, or of as many numbers in another.
 
         Returns:
             A float32 tensor `(batch,)`.
         """
         x, logits = ops.cast(x, "float32"), ops.cast(logits, "float32")
+        if x.shape[1:] != logits.shape[1:]:  # or they would be broadcast
+            logits = ops.reshape(logits, (-1, *x.shape[1:]))
         return sum_per_image(self.nll_per_pixel(x, logits))
 
     def nll_per_pixel(self, x, logits):

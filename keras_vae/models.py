@@ -96,7 +96,7 @@ class VAE(keras.Model):
         self.image_shape = tuple(image.shape[1:])
         self.latent_shape = tuple(outputs["mean"].shape[1:])
 
-        self._resident_steps = None
+        self._resident_steps, self._has_metrics = None, False
         self._loss_mean = keras.metrics.Mean("weighted_loss")
         self._reconstruction_mean = keras.metrics.Mean("reconstruction")
         self._divergence_mean = self._beta_mean = None
@@ -121,6 +121,7 @@ class VAE(keras.Model):
                 "choose VAE(likelihood=…) instead."
             )
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self._has_metrics = bool(kwargs.get("metrics") or kwargs.get("weighted_metrics"))
         self._asked_jit_compile, self._asked_steps_per_execution = jit_compile, self.steps_per_execution
         forget_program(self)
 
@@ -186,7 +187,8 @@ class VAE(keras.Model):
     def fit(self, *args, **kwargs):
         """Keras' `fit`. The order of an array's images is a function of the model's seed and of how many epochs
         it has seen, so that it repeats, and a second `fit`, or one after loading, goes on in new orders.
-        (Data that isn't an array comes in its own order, and so does an array with `steps_per_epoch`.)"""
+        (Data that isn't an array comes in its own order, and so does an array with `steps_per_epoch`; a model that
+        was compiled with metrics, which compare targets, is trained in Keras' order.)"""
         arguments = _bind(super().fit, args, kwargs)
         x = arguments["x"]
         _give_weights_a_target(arguments)
@@ -196,7 +198,8 @@ class VAE(keras.Model):
             _give_weights_a_target(parts)
             arguments["validation_data"] = tuple(parts.values())
         is_array = isinstance(x, np.ndarray) or ops.is_tensor(x)
-        if not (is_array and arguments["shuffle"] is True and not arguments["steps_per_epoch"]):
+        is_shuffled = arguments["shuffle"] is True and not arguments["steps_per_epoch"]
+        if not (is_array and is_shuffled) or self._has_metrics:
             return super().fit(**arguments)
         stock = self.train_function
         try:

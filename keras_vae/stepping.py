@@ -60,8 +60,8 @@ def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: i
     """Whether a compiled model is trained on these arrays by the faster step.
 
     Only TensorFlow has one, compiled by XLA. The stock step serves eager models, distribution strategies, models
-    with a `train_step` of their own, data too large for the device and, unless `jit_compile=True` was asked for,
-    epochs of fewer than 100 steps and models that XLA makes slower.
+    with a `train_step` of their own or of layers that XLA can't compile, data too large for the device and, unless
+    `jit_compile=True` was asked for, epochs of fewer than 100 steps and models that XLA makes slower.
 
     Args:
         model: a compiled model.
@@ -77,7 +77,7 @@ def can_reside(model: keras.Model, arrays: tuple[np.ndarray, ...], batch_size: i
         return False
     from keras_vae import tensorflow_backend
 
-    if not tensorflow_backend.on_one_device(model):
+    if not (tensorflow_backend.on_one_device(model) and tensorflow_backend.model_supports_jit(model)):
         return False
     long_enough = len(arrays[0]) >= SHORTEST_EPOCH * batch_size
     return asked is True or (long_enough and tensorflow_backend.xla_gains(model))

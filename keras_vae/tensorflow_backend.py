@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.trainer import model_supports_jit  # what Keras itself asks, and doesn't export
 
 from keras_vae.layers import GaussianSampling
 
@@ -66,10 +67,8 @@ def on_one_device(model: keras.Model) -> bool:
 
 def xla_gains(model: keras.Model) -> bool:
     """Whether XLA can compile a model's step and makes it faster: on a CPU it slows convolutions down."""
-    layers = list(model._flatten_layers())
-    if not all(layer.supports_jit for layer in layers):
-        return False
-    return not (_on_cpu() and any(isinstance(layer, CONVOLUTIONS) for layer in layers))
+    is_slowed = _on_cpu() and any(isinstance(layer, CONVOLUTIONS) for layer in model._flatten_layers())
+    return model_supports_jit(model) and not is_slowed
 
 
 def _on_cpu() -> bool:
@@ -140,8 +139,11 @@ class ResidentSteps:
         self.at_once, self.watcher = at_once, watcher
         self._noise = None
         if much_noise(model):
-            self.at_once = max(1, min(at_once, int(MOST_NOISE / (4 * batch_size * _noise_of_an_image(model)))))
+            most = max(1, int(MOST_NOISE / (4 * batch_size * _noise_of_an_image(model))))
+            # a divisor, since callbacks are promised to be called every so many steps
+            self.at_once = max(n for n in range(1, min(at_once, most) + 1) if at_once % n == 0)
             self._noise = Noise(model.sampling, self.at_once, batch_size, remainder)
+        self._watched = None if watcher is None else tf.convert_to_tensor(watcher.x)
         self._most_frames = 0 if watcher is None else math.ceil(self.at_once / watcher.every)
         self._model, self._steps = model, None
 
@@ -165,9 +167,11 @@ class ResidentSteps:
         if self._noise is not None:
             whole = max(0, min(last, self._whole) - first)
             noise = self._noise.draw(tf.constant(whole), tf.constant(last > self._whole))
-        arguments = self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size, noise
+        arguments = (
+            self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size, noise, self._watched
+        )  # fmt: skip
         if self._steps is None:  # concrete, like the encoder above
-            self._steps = program(self._model, self.watcher).get_concrete_function(*arguments)
+            self._steps = program(self._model).get_concrete_function(*arguments)
         metrics, frames = self._steps(*arguments)
         if due:
             frames = [part.numpy() for part in frames]
@@ -176,29 +180,24 @@ class ResidentSteps:
         return metrics
 
 
-def program(model: keras.Model, watcher=None):
-    """The compiled steps of a model, traced once for a shape of data; kept with it until it is compiled anew, or is
-    watched by something else."""
-    watched, steps = model.__dict__.get("_resident_program", (None, None))
-    if steps is None or watched is not watcher:
-        steps = _program(model, watcher)
+def program(model: keras.Model):
+    """The compiled steps of a model, traced once for a shape of data; kept with it until it is compiled anew."""
+    if "_resident_program" not in model.__dict__:
         # not by setattr, which would track it as a part to be saved
-        model.__dict__["_resident_program"] = watcher, steps
-    return steps
+        model.__dict__["_resident_program"] = _program(model)
+    return model.__dict__["_resident_program"]
 
 
-def _program(model: keras.Model, watcher):
-    x = None if watcher is None else tf.convert_to_tensor(watcher.x)
-
-    def look() -> list[tf.Tensor]:
+def _program(model: keras.Model):
+    def look(x) -> list[tf.Tensor]:
         """Means and log variances (or None) of the watched images, units flattened."""
         parts = model.encoder(x, training=False)
         parts = [parts[key] for key in ("mean", "log_var") if key in parts] if isinstance(parts, dict) else parts
         parts = parts if isinstance(parts, (list, tuple)) else [parts]
-        return [tf.reshape(tf.cast(part, "float32"), (len(watcher.x), -1)) for part in parts]
+        return [tf.reshape(tf.cast(part, "float32"), (x.shape[0], -1)) for part in parts]
 
     @tf.function(jit_compile=True, autograph=False)
-    def steps(arrays, order, first, pauses, batch_size, noise):
+    def steps(arrays, order, first, pauses, batch_size, noise, watched):
         whole, remainder = divmod(order.shape[0], batch_size)
 
         def step(rows, noise):
@@ -217,16 +216,17 @@ def _program(model: keras.Model, watcher):
 
         def take_until_the_pause(i, j, frames):
             (i,) = tf.while_loop(lambda i: i < tf.minimum(pauses[j], whole), take_one, [i])
-            seen = look() if frames else []
+            seen = look(watched) if frames else []
             frames = [tf.tensor_scatter_nd_update(f, [[j]], [s]) for f, s in zip(frames, seen, strict=True)]
             return i, j + 1, frames
 
-        frames = [] if watcher is None else [tf.zeros((pauses.shape[0], *part.shape)) for part in look()]
-        last = pauses[-1]
-        # Pauses that aren't needed are at the end.
-        i, _, frames = tf.while_loop(
-            lambda i, j, frames: i < tf.minimum(last, whole), take_until_the_pause, [first, 0, frames]
-        )
+        frames = [] if watched is None else [tf.zeros((pauses.shape[0], *part.shape)) for part in look(watched)]
+        i, last = first, pauses[-1]
+        if whole:  # a batch may be larger than the data
+            # Pauses that aren't needed are at the end.
+            i, _, frames = tf.while_loop(
+                lambda i, j, frames: i < tf.minimum(last, whole), take_until_the_pause, [first, 0, frames]
+            )
         if remainder:  # a loop of one round or none: XLA would copy all weights for a condition
             tf.while_loop(lambda i: i < last, take_the_smaller_one, [i])
         return model.get_metrics_result(), frames

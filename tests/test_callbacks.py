@@ -136,6 +136,12 @@ def test_refuses_a_recording_beyond_a_gigabyte(images, monkeypatch):
     with pytest.raises(kv.InputError, match="expected a recording under 1e-06 GB"):
         make().fit(images, batch_size=8, epochs=5, verbose=0, callbacks=[recorder])
     assert len(recorder.trajectory) == 1  # before the first step
+    vae, late = make(), kv.LatentRecorder(images[:6], every=1)
+    vae.fit(images, batch_size=48, initial_epoch=9, epochs=10, verbose=0, callbacks=[late])  # of ten epochs the last
+    assert len(late.trajectory) == 3
+    with pytest.raises(kv.InputError, match="expected a recording under"):
+        vae.fit(images, batch_size=8, verbose=0, callbacks=[late])
+    assert len(late.trajectory) == 3
 
 
 def test_goes_on_after_an_interruption(images):

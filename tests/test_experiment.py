@@ -178,6 +178,20 @@ def test_a_run_broken_off_ends_as_if_it_never_had_been(toy_run, toy_config, tmp_
     assert not (resumed.path / "checkpoint").exists()
 
 
+@pytest.mark.parametrize("every", [4, 1000])
+def test_epochs_without_a_frame(toy_config, tmp_path, monkeypatch, every):
+    """Three steps an epoch: frames fall due in some epochs, or in none but the last."""
+    config = variant(toy_config, record_every=every, epochs=4)
+    whole = train(config, tmp_path / "whole", quiet=True)
+    assert whole.trajectory.steps.tolist() == [0, *range(every, 12, every), 12]
+    with broken_off(monkeypatch, 3, "after the checkpoint"):
+        train(config, tmp_path / "run", quiet=True)
+    resumed = train(config, tmp_path / "run", resume=True, quiet=True)
+    assert same_weights(whole, resumed)
+    for key in ("steps", "mean", "labels", "images"):
+        np.testing.assert_array_equal(getattr(whole.trajectory, key), getattr(resumed.trajectory, key))
+
+
 def test_a_run_broken_off_while_evaluating_ends_the_same(toy_run, toy_config, tmp_path, monkeypatch):
     def kill(*args):
         raise Killed

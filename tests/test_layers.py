@@ -161,6 +161,15 @@ def test_same_seed_same_noise_and_every_draw_differs():
     assert not np.array_equal(a, ops.convert_to_numpy(first(x, training=True)))
 
 
+def test_noise_that_is_fed_serves_one_call():
+    layer, pair = GaussianSampling(seed=3), [np.zeros((4, 3), "float32"), np.zeros((4, 3), "float32")]
+    with layer.fed(ops.ones((4, 3))):
+        evaluated, first, second = (np.asarray(layer(pair, training=training)) for training in (False, True, True))
+    np.testing.assert_array_equal(first, np.ones((4, 3)))
+    assert not (evaluated == 1).any()
+    assert not (second == 1).any()
+
+
 def test_evaluating_leaves_the_noise_of_training_alone():
     x = [np.zeros((4, 2), "float32")] * 2
     with_evaluation, without = GaussianSampling(seed=5), GaussianSampling(seed=5)

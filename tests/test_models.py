@@ -349,12 +349,13 @@ def test_frozen_layers_stay(images):
     assert not np.array_equal(weights(vae.decoder), decoder)
 
 
+@pytest.mark.parametrize("jit_compile", ["auto", pytest.param(True, marks=not_torch)])
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_keeps_the_loss_in_float32(images, policy, tmp_path):
+def test_mixed_precision_keeps_the_loss_in_float32(images, policy, jit_compile, tmp_path):
     keras.config.set_dtype_policy(policy)
     try:
         vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
-        vae.compile(keras.optimizers.Adam(1e-2))
+        vae.compile(keras.optimizers.Adam(1e-2), jit_compile=jit_compile)
         outputs = vae.predict(images[:4], verbose=0)
         assert {keras.backend.standardize_dtype(outputs[key].dtype) for key in ("mean", "log_var", "logits")} == {
             "float32"
@@ -429,6 +430,27 @@ def own_parts(logits_layer=None):
     h = keras.layers.Dense(64)(z)
     decoder = keras.Model(z, (logits_layer or keras.layers.Reshape((8, 8, 1)))(h))
     return encoder, decoder
+
+
+def test_a_decoder_of_flat_logits_has_the_loss_of_one_with_the_image_s_shape(images):
+    encoder, decoder = own_parts()
+    flat = keras.Sequential([decoder, keras.layers.Flatten()])
+    losses = []
+    for part in (decoder, flat):
+        vae = kv.VAE(encoder, part, seed=0)
+        vae.compile()
+        losses.append(vae.evaluate(images[:8], batch_size=8, verbose=0))  # as many images as pixels in a row
+    assert losses[0] == losses[1]
+
+
+def test_compiled_metrics_get_their_targets(images):
+    vae = make()
+    vae.compile("adam", metrics={"mean": keras.metrics.MeanSquaredError(name="distance")})
+    shapes = {"z": (2,), "mean": (2,), "log_var": (2,), "logits": (8, 8)}  # Keras asks for a target of every output
+    target = {name: np.full((len(images), *shape), 9.0, "float32") for name, shape in shapes.items()}
+    history = vae.fit(images, target, epochs=1, verbose=0).history
+    (name,) = [key for key in history if "distance" in key]
+    assert history[name][0] > 10
 
 
 def test_own_models_with_named_outputs_and_a_channel_axis(images):

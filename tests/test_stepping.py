@@ -88,12 +88,43 @@ def test_weights_of_images_and_an_interrupted_training(images, monkeypatch):
 @on_tensorflow
 def test_one_trace(images):
     vae, _ = trained(images)
+    program = vae.__dict__["_resident_program"]
     vae.fit(images, batch_size=17, epochs=2, verbose=0, callbacks=[Listener()])
     vae.fit(images[::-1].copy(), batch_size=17, verbose=0)
-    assert vae.__dict__["_resident_program"][1].experimental_get_tracing_count() == 1
+    assert program.experimental_get_tracing_count() == 1
+    for _ in range(2):  # frames make the program another one, their recorder doesn't
+        vae.fit(images, batch_size=17, verbose=0, callbacks=[kv.LatentRecorder(images[:4], every=2)])
+    assert program.experimental_get_tracing_count() == 2
+    assert vae.__dict__["_resident_program"] is program
     vae.compile("sgd", jit_compile=True)
     vae.fit(images, batch_size=17, verbose=0)  # a new optimizer, a new program
     assert int(vae.optimizer.iterations) == 6
+    assert vae.__dict__["_resident_program"] is not program
+
+
+@on_tensorflow
+def test_a_batch_larger_than_the_data(images, monkeypatch):
+    def fitted():
+        vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+        vae.compile("adam", jit_compile=True)
+        recorder = kv.LatentRecorder(images[:4], every=1)
+        vae.fit(images[:20], epochs=3, verbose=0, callbacks=[recorder])  # of 32 images
+        return weights(vae), recorder.trajectory.steps.tolist()
+
+    fast, steps = fitted()
+    monkeypatch.setattr(models, "resident_steps", lambda *args: None)
+    assert steps == [0, 1, 2, 3]
+    for a, b in zip(fast, fitted()[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@on_tensorflow
+def test_what_keras_does_not_compile_is_left_to_it(images):
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+    vae.encoder.layers[-1].supports_jit = False
+    with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
+        vae.compile("adam", jit_compile=True)
+    assert not stepping.can_reside(vae, (images,), 17, asked=True)
 
 
 @on_tensorflow
@@ -187,7 +218,9 @@ def test_much_noise_is_drawn_before_a_call_and_is_the_same(images, monkeypatch):
     monkeypatch.setattr(tensorflow_backend, "_on_cpu", lambda: True)
     fast = [weights(trained(images, steps_per_execution=n)[0]) for n in (1, 4, 50)]
     monkeypatch.setattr(tensorflow_backend, "MOST_NOISE", 3 * 4 * 17 * 2)  # bytes of three steps
-    fast.append(weights(trained(images, steps_per_execution=50)[0]))
+    listener = Listener()
+    fast.append(weights(trained(images, steps_per_execution=4, callbacks=[listener])[0]))
+    assert listener.batches[:3] == [1, 3, 5]  # three steps are no divisor of what was asked for
     for others in fast[1:]:
         for a, b in zip(fast[0], others, strict=True):
             np.testing.assert_array_equal(a, b)
