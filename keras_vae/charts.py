@@ -11,7 +11,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 34  # margins
 MOST_POINTS = 400  # of a curve
 
 
-def curves(epochs: np.ndarray, lines: Mapping[str, np.ndarray], alternative: str, unit: str = "") -> Markup:
+def curves(epochs: np.ndarray, lines: Mapping[str, np.ndarray], alternative: str) -> Markup:
     """Curves over epochs, the nth in the page's colour `--series-n`; names starting with `test` are dashed in their
     partner's colour.
 
@@ -21,7 +21,6 @@ def curves(epochs: np.ndarray, lines: Mapping[str, np.ndarray], alternative: str
         epochs: `(n,)`, rising.
         lines: `(n,)` values by name; NaN leaves a gap.
         alternative: what it shows, for those who don't see it.
-        unit: of the values.
     """
     low, high = _view(list(lines.values()))
     x_low, x_high = float(epochs[0]), float(max(epochs[-1], epochs[0] + 1))
@@ -40,8 +39,6 @@ def curves(epochs: np.ndarray, lines: Mapping[str, np.ndarray], alternative: str
         parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">')
         parts.append(f"{tick:g}</text>")
     parts.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">epoch</text>')
-    if unit:
-        parts.append(f'<text class="tick" x="{LEFT - 38}" y="9">{escape(unit)}</text>')
     colors: dict[str, int] = {}
     for name, values in lines.items():
         partner = name.removeprefix("test ")

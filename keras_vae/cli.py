@@ -157,8 +157,8 @@ def report(
 
     found = folder_page.find(runs)
     for run in found.runs:
-        if draw and not (run.path / "figures").is_dir():
-            gallery.draw(run, video=len(found.runs) == 1)
+        if draw:
+            gallery.draw_what_is_missing(run, video=len(found.runs) == 1)
         print(write(run))
     for study in found.studies:
         print(study_page.write(study))

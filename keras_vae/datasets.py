@@ -19,6 +19,7 @@ from keras_vae.startup import import_keras
 from keras_vae.tiles import tiles
 
 NAMES = ("mnist", "fashion-mnist", "mnist-5k", "tiles", "tiles-2k")
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "mnist-5k": "MNIST-5k"}
 # MD5 of the unpacked IDX files as they were published: it identifies the arrays, however they were zipped since.
 IDX_MD5 = {
     "mnist": {
@@ -38,6 +39,11 @@ ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 MNIST_5K_SPLIT_SEED = 5000
 FACTORS = ("factors_train", "factors_test")
 KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTORS)
+
+
+def title(name: str) -> str:
+    """A data set as people call it."""
+    return TITLES.get(name, Path(name).stem)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,13 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
+from keras_vae.runs import complete
+
 LARGEST_VIDEO = 3e6  # bytes of all videos in a page; what is more lies beside it
 QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # widths and qualities of pictures, tried in turn
 WIDE, LARGE = 1.3, 1550  # width over height, and width in pixels, from which a picture gets a row of its own
 SPRITE_COLUMNS = 40
+LARGEST_WEBP = 16_383  # pixels along a side
 
 
 class Picture(NamedTuple):
@@ -49,7 +52,7 @@ def sprite(images: np.ndarray | None) -> dict[str, Any] | None:
     n, height, width = images.shape[:3]
     images = images.reshape(n, height, width, -1)
     images = images[..., :3] if images.shape[3] > 2 else images[..., :1]
-    columns = min(SPRITE_COLUMNS, n)
+    columns = max(1, min(SPRITE_COLUMNS, n, LARGEST_WEBP // width))
     rows = -(-n // columns)
     padded = np.zeros((rows * columns, *images.shape[1:]), "uint8")
     padded[:n] = images
@@ -60,8 +63,9 @@ def sprite(images: np.ndarray | None) -> dict[str, Any] | None:
 
 def _data_uri(picture: Image.Image, **options) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", **options)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    kind = "webp" if max(picture.size) <= LARGEST_WEBP else "png"
+    picture.save(buffer, kind.upper(), **options)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def pictures(figures: Sequence[tuple[Path, str]], budget: float) -> list[Picture]:
@@ -97,7 +101,7 @@ def videos(folder: Path, alt: str, captions: Mapping[str, str]) -> list[Video]:
         captions: lines beneath them by file name; others get their name.
     """
     found, left = [], LARGEST_VIDEO
-    for path in sorted((folder / "videos").glob("*.mp4")):
+    for path in complete(folder / "videos", "*.mp4"):
         content = path.read_bytes()
         inside = len(content) <= left
         left -= len(content) if inside else 0

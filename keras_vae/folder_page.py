@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from keras_vae import pages, study_page, tables
+from keras_vae import datasets, pages, study_page, tables
 from keras_vae.errors import InputError
 from keras_vae.runs import Run, write_text
 
@@ -37,21 +37,25 @@ def find(paths: Sequence[Path]) -> Found:
                 f"report: expected a run, a study or a folder of them at {path}; there is none; give the folder of "
                 "one (with a config.json or a study.json)."
             )
-        runs += [Run(p) for p in sorted(here) if (p / "config.json").is_file()]
-        studies += [p for p in sorted(here) if not (p / "config.json").is_file()]
+        runs += [Run(p) for p in sorted(here) if not _is_study(p)]
+        studies += [p for p in sorted(here) if _is_study(p)]
     given_alone = len(paths) == len(runs) == 1 and runs[0].path == paths[0]
     if given_alone:
         _ = runs[0].metrics  # refuses an unfinished run
     finished, unfinished = ([run for run in runs if run.finished is is_so] for is_so in (True, False))
     folder = None
     if runs and not given_alone:
-        common = Path(os.path.commonpath([run.path.resolve().parent for run in runs]))
+        common = Path(os.path.commonpath([path.absolute().parent for path in (*(r.path for r in runs), *studies)]))
         folder = paths[0] if len(paths) == 1 else common
     return Found(finished, unfinished, studies, folder)
 
 
 def _is_one(path: Path) -> bool:
-    return (path / "config.json").is_file() or (path / "study.json").is_file()
+    return _is_study(path) or Run(path).is_run()
+
+
+def _is_study(path: Path) -> bool:
+    return (path / "study.json").is_file()
 
 
 def write(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ()) -> Path:
@@ -100,13 +104,13 @@ def _index_row(folder: Path, run: Run) -> list[pages.Cell]:
     config = run.config["config"]
     name = f"{config['architecture']}{' (unfinished)' * (not run.finished)}"
     name = pages.Cell(name, config["architecture"], _way(folder, run.path / pages.PAGE))
-    told = [name, *(pages.Cell(text, text) for text in (pages.dataset(config["dataset"]), config["posterior"]))]
+    told = [name, *(pages.Cell(text, text) for text in (datasets.title(config["dataset"]), config["posterior"]))]
     metrics = run.metrics if run.finished else {"test": {}, "seconds": {}}
     test = metrics["test"]
     told += [pages.measured(metrics.get(key)) for key in ("n_units", "n_active")]
     told += [pages.measured(test.get(key)) for key in ("loss", "reconstruction", "kl")]
     for value in (metrics.get("epochs"), config.get("beta"), config.get("seed")):
-        told.append(pages.Cell(tables.ABSENT if value is None else f"{value:g}", "" if value is None else value))
+        told.append(pages.Cell(tables.ABSENT if value is None else _plain(value), "" if value is None else value))
     seconds = metrics["seconds"].get("train")
     return [
         *told,
@@ -116,4 +120,8 @@ def _index_row(folder: Path, run: Run) -> list[pages.Cell]:
 
 def _way(folder: Path, page: Path) -> str:
     """The address of a page from a folder; empty where there is none."""
-    return quote(page.resolve().relative_to(folder.resolve()).as_posix()) if page.is_file() else ""
+    return quote(Path(os.path.relpath(page, folder)).as_posix()) if page.is_file() else ""
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from keras_vae import audit_panels, figures, geometry
 from keras_vae.diagnostics import UnitHistory
-from keras_vae.runs import Run, atomic
+from keras_vae.runs import Run, atomic, complete
 from keras_vae.trajectory import Trajectory
 
 MOST_UNITS = 128  # whose timelines are drawn
@@ -59,7 +59,7 @@ def draw(
         if run.has_arrays("interpolation"):  # which evaluating makes
             drawn.append(_save(interpolation(run), run, "interpolation"))
         drawn += audit(run)
-    if video and run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1:
+    if video and _has_a_plane(run):
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
         if gif:
             from keras_vae.video import write_gif
@@ -68,11 +68,17 @@ def draw(
     return drawn
 
 
-def title(run: Run) -> str:
-    """What was trained on what."""
-    config = run.config["config"]
-    posterior = "" if config["posterior"] == "diagonal" else f", posterior {config['posterior']}"
-    return f"{config['architecture']} on {_name(config['dataset'])}{posterior}"
+def draw_what_is_missing(run: Run, video: bool = True) -> None:
+    """Draws a finished run's figures, and makes its video, unless they are there."""
+    if not (run.path / "figures" / "samples.png").is_file():  # an evaluation alone draws others
+        draw(run, video=False)
+    if video and _has_a_plane(run) and not complete(run.path / "videos", "*.mp4"):
+        trajectory_video(run)
+
+
+def _has_a_plane(run: Run) -> bool:
+    """Whether a training was recorded, in two units at least."""
+    return run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1
 
 
 def trajectory_video(
@@ -93,7 +99,7 @@ def trajectory_video(
         trajectory = trajectory.every(-(-len(trajectory) // LONGEST_VIDEO))
     path = run.path / "videos" / f"{name}.mp4"
     return video.write(
-        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses, quiet=quiet
+        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=run.title, ellipses=ellipses, quiet=quiet
     )
 
 
@@ -107,7 +113,7 @@ def trajectory_stills(
 
     trajectory = _one_of_each(run.trajectory) if one_per_label else run.trajectory
     part = video.select(trajectory, epochs, _recorded_plane(run))
-    painter = video.Painter(part, title=title(run))
+    painter = video.Painter(part, title=run.title)
     nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in at]
     row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
     path = run.path / "figures" / f"{name}.png"
@@ -138,7 +144,7 @@ def losses(run: Run) -> Figure:
         figures.curves(ax, history["epoch"], lines)
         ax.set_title(heading)
         _leave_out_the_start(ax, [*lines.values()])
-    figure.suptitle(title(run), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(run.title, x=0.01, ha="left", fontweight="bold")
     return figure
 
 
@@ -163,7 +169,7 @@ def latent(run: Run) -> Figure:
     limit = max(geometry.scatter_limit(mean), 2.25)
     figures.prior_density(ax, limit)
     figures.latent_scatter(ax, mean, encodings.get("labels"), limit, plane)
-    ax.set_title(f"{title(run)}\n")
+    ax.set_title(f"{run.title}\n")
     ax.text(0, 1.015, f"means of {len(mean):,} test images; dashed: the prior's σ", transform=ax.transAxes, fontsize=9)
     return figure
 
@@ -174,7 +180,7 @@ def principal(run: Run) -> Figure:
     figure = Figure(figsize=(7.6, 6.6), layout="constrained")
     ax = figure.subplots()
     figures.principal_scatter(ax, encodings["mean"], encodings.get("labels"))
-    ax.set_title(f"{title(run)}\n")
+    ax.set_title(f"{run.title}\n")
     text = f"means of {len(encodings['mean']):,} test images on two principal components; dashed: the prior's σ"
     ax.text(0, 1.015, text, transform=ax.transAxes, fontsize=9)
     return figure
@@ -184,7 +190,7 @@ def interpolation(run: Run) -> Figure:
     """From one test image to another: by latent points on a line and on an arc, and by a cross-fade of the pixels."""
     figure = Figure(figsize=(7.4, 8.6), layout="constrained")
     figures.interpolations(figure, run.arrays("interpolation"))
-    figure.suptitle(title(run), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(run.title, x=0.01, ha="left", fontweight="bold")
     return figure
 
 
@@ -195,7 +201,7 @@ def audit(run: Run) -> list[Path]:
     pictures = [("samplers", audit_panels.samplers)]
     if run.evaluation["audit"]["encodings"]:
         pictures.insert(0, ("aggregate", audit_panels.posterior))
-    return [_save(picture(run, title(run)), run, name) for name, picture in pictures]
+    return [_save(picture(run, run.title), run, name) for name, picture in pictures]
 
 
 def manifold(run: Run) -> Figure:
@@ -216,7 +222,7 @@ def manifold(run: Run) -> Figure:
     ax.spines[:].set_visible(False)
     ax.set(xlabel=f"latent unit {plane[0]}", ylabel=f"latent unit {plane[1]}" if rows > 1 else "")
     others = "" if run.metrics["n_units"] == len(plane) else ", the other units at 0"
-    ax.set_title(f"{title(run)}\n")
+    ax.set_title(f"{run.title}\n")
     ax.text(0, 1.01, f"decoded at the prior's quantiles{others}", transform=ax.transAxes, fontsize=9)
     return figure
 
@@ -231,7 +237,7 @@ def reconstructions(run: Run) -> Figure:
     ):
         figures.image_grid(ax, arrays[key], n)
         ax.text(-0.008, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=9)
-    figure.suptitle(title(run), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(run.title, x=0.01, ha="left", fontweight="bold")
     return figure
 
 
@@ -241,7 +247,7 @@ def samples(run: Run) -> Figure:
     figure = Figure(figsize=(6, 6.5), layout="constrained")
     ax = figure.subplots()
     figures.image_grid(ax, images, 10, gap=2)
-    ax.set_title(f"{title(run)}\n")
+    ax.set_title(f"{run.title}\n")
     ax.text(0, 1.012, f"{len(images)} samples, z from N(0, I)", transform=ax.transAxes, fontsize=9)
     return figure
 
@@ -254,7 +260,7 @@ def units(run: Run) -> Figure:
     quantity = "Var[μ]" if history.kl is None else "KL, nats"
     drawn = figures.unit_timeline(ax, history, LogNorm(1e-3, 5))
     figure.colorbar(drawn, ax=ax, label=quantity, extend="both")
-    ax.set_title(f"{title(run)}\n")
+    ax.set_title(f"{run.title}\n")
     ax.text(0, 1.02, "latent units; a cross marks the death of one", transform=ax.transAxes, fontsize=9)
     return figure
 
@@ -270,10 +276,6 @@ def _recorded_plane(run: Run) -> tuple[int, ...]:
         return _plane(run)
     best = geometry.liveliest(run.arrays("units")["var_mean"].ravel()[recorded])
     return tuple(recorded[list(best)].tolist())
-
-
-def _name(dataset: str) -> str:
-    return {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "mnist-5k": "MNIST-5k"}.get(dataset, Path(dataset).stem)
 
 
 def _save(figure: Figure, run: Run, name: str) -> Path:

@@ -12,7 +12,6 @@ from keras_vae import __version__, tables
 
 TEMPLATES = Path(__file__).with_name("templates")
 PAGE = "report.html"
-DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "mnist-5k": "MNIST-5k"}
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 LARGEST_PAGE = 4.8e6  # bytes without video, of which pictures take what the explorer leaves
 
@@ -23,11 +22,6 @@ class Cell(NamedTuple):
     text: str
     value: str | float
     href: str = ""
-
-
-def dataset(name: str) -> str:
-    """A data set as people call it."""
-    return DATASETS.get(name, Path(name).stem)
 
 
 def duration(seconds: float) -> tuple[str, str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae import charts, embedding, explorer, pages, tables
-from keras_vae.runs import Run, write_text
+from keras_vae import charts, datasets, embedding, explorer, pages, tables
+from keras_vae.runs import Run, complete, write_text
 
 LEAST_FOR_PICTURES = 0.4e6  # bytes, whatever the explorer takes
 MOST_UNITS = 40  # rows of the table on units
@@ -65,11 +65,11 @@ def write(run: Run | str | Path) -> Path:
     audit = [it for it in pictures if it.alt in AUDIT_FIGURES.values()]
     page = pages.render(
         "run.html",
-        title=title(run),
+        title=run.title,
         lead=_lead(run),
         facts=_facts(run),
         explorer=explored,
-        videos=embedding.videos(run.path, f"The latent plane while {title(run)} trains", VIDEOS),
+        videos=embedding.videos(run.path, f"The latent plane while {run.title} trains", VIDEOS),
         charts=_charts(run),
         beta=_constant_beta(run),
         pictures=[it for it in pictures if it not in audit],
@@ -85,20 +85,13 @@ def write(run: Run | str | Path) -> Path:
     return path
 
 
-def title(run: Run) -> str:
-    """What was trained on what."""
-    config = run.config["config"]
-    posterior = "" if config["posterior"] == "diagonal" else f", {config['posterior']}"
-    return f"{config['architecture']} on {pages.dataset(config['dataset'])}{posterior}"
-
-
 def _lead(run: Run) -> str:
     described, metrics = run.config, run.metrics
     config, data = described["config"], described["dataset"]
     kind = "An autoencoder" if config["posterior"] == "autoencoder" else "A variational autoencoder"
     size = " × ".join(map(str, data["image_shape"]))
     units = tables.count(metrics["n_units"], "latent unit")
-    where = f"{data['train']:,} images of {size} from {pages.dataset(config['dataset'])}"
+    where = f"{data['train']:,} images of {size} from {datasets.title(config['dataset'])}"
     if not run.has_history:
         return f"{kind} with {units} that was trained elsewhere, looked at on {where}."
     with_beta = (
@@ -170,7 +163,8 @@ def _units(run: Run) -> dict[str, Any]:
     sentence = (
         f"{active:,} of {tables.count(n, 'unit')} {'is' if active == 1 else 'are'} active: over images their means "
     )
-    sentence += "vary by Var[μ] > 0.01. " + ("The others sit at the prior, and carry next to nothing." * (active < n))
+    where = "carry" if run.config["config"]["posterior"] == "autoencoder" else "sit at the prior, and carry"
+    sentence += "vary by Var[μ] > 0.01. " + f"The others {where} next to nothing." * (active < n)
     return {
         "sentence": sentence,
         "head": ["unit", tables.UNIT_COLUMNS[key], *columns.values()],
@@ -270,12 +264,12 @@ def command(run: Run) -> str:
 
 def _figures(run: Run) -> list[tuple[Path, str]]:
     """The drawn figures of a run in a reader's order, with what each shows."""
-    found = {path.stem: path for path in sorted((run.path / "figures").glob("*.png"))}
+    found = {path.stem: path for path in complete(run.path / "figures", "*.png")}
     if run.has_history:
         found.pop("loss", None)  # whose curves the page draws itself
     known = FIGURES | AUDIT_FIGURES
     stems = [stem for stem in known if stem in found] + [stem for stem in found if stem not in known]
-    return [(found[stem], known.get(stem, f"{stem.replace('-', ' ')}, a figure of {title(run)}")) for stem in stems]
+    return [(found[stem], known.get(stem, f"{stem.replace('-', ' ')}, a figure of {run.title}")) for stem in stems]
 
 
 # -- what the explorer is told --------------------------------------------------------------------------------

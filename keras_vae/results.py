@@ -14,7 +14,7 @@ from keras_vae.datasets import Dataset
 from keras_vae.dynamics import dynamics
 from keras_vae.progress import Narrator
 from keras_vae.runs import Run, write_json, write_text
-from keras_vae.tables import ABSENT, count, markdown, number, region
+from keras_vae.tables import ABSENT, count, epochs, markdown, number, region
 from keras_vae.verdicts import UNDECIDED
 
 if TYPE_CHECKING:
@@ -109,6 +109,10 @@ class Results:
         """What the trainings took, on the machine that made them."""
         return sum(run.metrics["seconds"]["total"] for run in self.runs.values()) / 60
 
+    def other_epochs(self) -> list[int]:
+        """Of configurations that have a number of their own."""
+        return sorted({run.config["config"]["epochs"] for run in self.runs.values()} - {self.epochs})
+
     def command(self) -> str:
         """What makes these results again."""
         options = f"--dataset {shlex.quote(self.dataset)} --epochs {self.epochs} --seeds {self.seeds}"
@@ -124,6 +128,7 @@ class Results:
             "command": self.command(),
             "dataset": described["dataset"],
             "epochs": self.epochs,
+            "other_epochs": self.other_epochs(),
             "seeds": self.seeds,
             "minutes": round(self.minutes(), 2),
             "versions": described["versions"],
@@ -151,7 +156,7 @@ class Results:
 
     def description(self) -> str:
         toy = "Toy size, which decides nothing. " if self.quick else ""
-        trained = f"{self.dataset}, {count(self.epochs, 'epoch')}, {count(self.seeds, 'seed')}"
+        trained = f"{self.dataset}, {epochs(self.epochs, self.other_epochs())}, {count(self.seeds, 'seed')}"
         used = self.run(next(iter(self.study.configs))).config["config"]
         return (
             f"{toy}{trained}, Adam {used['learning_rate']:g}, batches of {used['batch_size']}; test images, losses in "

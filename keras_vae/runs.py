@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae import datasets
 from keras_vae.errors import InputError
 from keras_vae.trajectory import Trajectory
 
@@ -39,6 +40,11 @@ def atomic(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def complete(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder by name, without what a killed process left half written."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith(TEMPORARY))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -117,6 +123,13 @@ class Run:
         return self._json("metrics.json")
 
     @property
+    def title(self) -> str:
+        """What was trained on what, for people."""
+        config = self.config["config"]
+        posterior = "" if config["posterior"] == "diagonal" else f", posterior {config['posterior']}"
+        return f"{config['architecture']} on {datasets.title(config['dataset'])}{posterior}"
+
+    @property
     def evaluation(self) -> dict:
         return self._json("evaluation.json")
 
@@ -193,7 +206,7 @@ class Run:
             except OSError as error:
                 raise InputError(f"out: expected a readable folder at {self.path}; {error.strerror}.") from error
             foreign = sorted(present - set(CONTENTS))
-            if foreign or (present and not self._is_run()):
+            if foreign or (present and not self.is_run()):
                 shown = (foreign or sorted(present))[0]
                 raise InputError(
                     f"out: expected an empty folder or a run at {self.path}; it holds something else ({shown}); choose "
@@ -207,7 +220,7 @@ class Run:
                 )
         check_writable(self.path)
 
-    def _is_run(self) -> bool:
+    def is_run(self) -> bool:
         """Whether config.json is one of ours: anybody may have a file of that name."""
         try:
             return {"config", "dataset", "backend"} <= set(self.config)

@@ -22,7 +22,7 @@ from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.features import Judge
 from keras_vae.progress import Narrator, Parts
 from keras_vae.results import ReportTable, Results, measures
-from keras_vae.runs import Run, check_writable
+from keras_vae.runs import Run, check_writable, complete
 from keras_vae.tables import count
 from keras_vae.verdicts import Claim
 
@@ -196,7 +196,7 @@ def _check_factors(data: datasets.Dataset, names: Sequence[str]) -> None:
 def _check_folder(folder: Path) -> None:
     """Refuses a folder of results that holds something else."""
     if folder.is_dir():
-        foreign = sorted({entry.name for entry in folder.iterdir()} - set(CONTENTS))
+        foreign = sorted({path.name for path in complete(folder, "*")} - set(CONTENTS))
         if foreign:
             raise InputError(
                 f"out: expected an empty folder or a study at {folder}; it holds something else ({foreign[0]}); choose "

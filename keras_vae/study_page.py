@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from keras_vae import embedding, pages, tables
+from keras_vae import datasets, embedding, pages, tables
 from keras_vae.errors import InputError
-from keras_vae.runs import write_text
+from keras_vae.runs import complete, write_text
 from keras_vae.verdicts import FAILS, HOLDS
 
 CAPTIONS = "captions.json"
@@ -40,7 +40,8 @@ def write(folder: str | Path) -> Path:
         lead=(
             f"{'Toy size, which decides nothing. ' * ('--quick' in content['command'])}"
             f"{tables.count(len(content['configs']), 'configuration')}, {tables.count(seeds, 'seed')} each, trained "
-            f"for {tables.count(epochs, 'epoch')} on {dataset['train']:,} images of {pages.dataset(dataset['name'])} "
+            f"for {tables.epochs(epochs, content.get('other_epochs', []))} on {dataset['train']:,} images of "
+            f"{datasets.title(dataset['name'])} "
             f"and measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation "
             "over seeds."
         ),
@@ -88,7 +89,7 @@ def read_captions(folder: Path) -> dict[str, str]:
 
 def _figures(folder: Path, captions: dict[str, str]) -> list[tuple[Path, str]]:
     """A study's pictures, each with what it shows: first those with a caption, in its order."""
-    found = {path.stem: path for path in sorted((folder / "figures").glob("*.png"))}
+    found = {path.stem: path for path in complete(folder / "figures", "*.png")}
     stems = [stem for stem in captions if stem in found] + [stem for stem in found if stem not in captions]
     return [(found[stem], captions.get(stem, f"{stem.replace('-', ' ').capitalize()}.")) for stem in stems]
 
@@ -130,7 +131,7 @@ def _interval(judged: dict) -> Markup:
     ends, published = [judged["low"], judged["high"]], judged.get("published")
     seeds = [value for value in judged.get("seeds", []) if value is not None]
     known = [value for value in (estimate, *ends, least, most, published, *seeds) if value is not None]
-    if estimate is None or len(known) < 2 or max(known) == min(known):
+    if {estimate, *ends} == {None} or max(known) == min(known):
         return Markup("")
     room = 0.18 * (max(known) - min(known))
     low, high = min(known) - room, max(known) + room
@@ -139,7 +140,8 @@ def _interval(judged: dict) -> Markup:
         return otherwise if value is None else WIDTH * (value - low) / (high - low)
 
     first, last = x(least, 0), x(most, WIDTH)
-    said = [f"{tables.number(estimate)} against {tables.region(least, most)}"]
+    said = [tables.number(estimate)] * (estimate is not None)
+    said += [f"interval {' … '.join(map(tables.number, ends))}", f"would hold {tables.region(least, most)}"]
     said += [f"seeds {', '.join(map(tables.number, seeds))}"] * bool(seeds)
     said += [f"published {tables.number(published)}"] * (published is not None)
     parts = [
@@ -147,10 +149,11 @@ def _interval(judged: dict) -> Markup:
         f'<rect class="region" x="{first:.1f}" y="2" width="{max(last - first, 1):.1f}" height="16"/>',
         f'<line class="ground" x1="0" x2="{WIDTH}" y1="10" y2="10"/>',
     ]
-    if None not in ends:
+    if set(ends) != {None}:  # one end alone may be known: the line goes on to the edge
         parts.append(f'<line class="range" x1="{x(ends[0], 0):.1f}" x2="{x(ends[1], WIDTH):.1f}" y1="10" y2="10"/>')
     parts += [f'<circle class="seed" cx="{x(value, 0):.1f}" cy="10" r="3"/>' for value in seeds]
-    parts.append(f'<circle class="estimate" cx="{x(estimate, 0):.1f}" cy="10" r="4"/>')
+    if estimate is not None:
+        parts.append(f'<circle class="estimate" cx="{x(estimate, 0):.1f}" cy="10" r="4"/>')
     if published is not None:
         parts.append(f'<path class="published" d="M{x(published, 0):.1f} 3l7 7l-7 7l-7 -7z"/>')
     return Markup("".join([*parts, "</svg>"]))

@@ -60,6 +60,11 @@ def count(n: int, thing: str) -> str:
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
+def epochs(usual: int, others: Sequence[int]) -> str:
+    """For how long trainings went: `100 epochs, some 300`."""
+    return count(usual, "epoch") + "".join(f", some {n}" for n in others)
+
+
 def liveliest_first(rows: Sequence[dict]) -> list[tuple[int, dict]]:
     """Units with their numbers, those whose means vary most first."""
     return sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])

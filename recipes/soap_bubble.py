@@ -97,9 +97,11 @@ def draw(results: Results, big: str, light: str) -> dict:
         "overlap": (bubble_panels.overlaps(runs), "How much of the prior the bubbles share."),
         "radii": (bubble_panels.radii(runs), "Distances from the origin, less √d, of draws."),
         "codes": (bubble_panels.codes(runs), "Means and standard deviations of all posteriors."),
-        "images": (bubble_panels.images(few), "What is decoded from around each image's code, and from the prior."),
         "samples": (panels.samples(runs), "A hundred new images of each model, from N(0, I)."),
     }
+    if "images_original" in runs[big].arrays("bubbles"):  # which takes labels
+        around = "What is decoded from around each image's code, and from the prior."
+        shown["images"] = (bubble_panels.images(few), around)
     return panels.save_all(results.folder, shown)
 
 

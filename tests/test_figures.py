@@ -90,7 +90,7 @@ def test_stills_are_the_frames_of_the_video(toy_run, tmp_path):
     path = gallery.trajectory_stills(Run(tmp_path / "run"), "stills", (0, 3), (0, 1, 3))
     row = imread(path)
     part = video.select(toy_run.trajectory, (0, 3), gallery._plane(toy_run))
-    painter = video.Painter(part, title=gallery.title(toy_run))
+    painter = video.Painter(part, title=toy_run.title)
     for k, frame in enumerate((0, 3, 9)):
         expected = painter.paint(frame)[..., :3] / 255
         np.testing.assert_allclose(row[:, k * 720 : (k + 1) * 720, :3], expected, atol=1 / 255)

@@ -11,10 +11,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import InputError, Run, embedding, explorer, folder_page, portable, report, startup, study_page, tables
+from keras_vae import (
+    InputError,
+    Run,
+    embedding,
+    explorer,
+    folder_page,
+    gallery,
+    portable,
+    report,
+    startup,
+    study_page,
+    tables,
+)
 from keras_vae.trajectory import Trajectory
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+# a PNG of one pixel
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium or chromedriver is not installed")
 
 
@@ -189,13 +205,16 @@ def test_pictures_become_coarser_where_they_would_weigh_too_much(tmp_path):
 def test_the_command_makes_the_run_again(toy_run, npz, tmp_path):
     import shlex
 
+    import typer
+
     from keras_vae import Config, cli
 
     run = trained(npz, tmp_path / "run", beta=0.5, likelihood="gaussian", jit_compile=False, seed=3)
     program, command, *options = shlex.split(report.command(run))
     assert (program, command) == ("keras-vae", "train")
-    assert cli.app  # whose options these are:
     given = dict(zip(options[::2], options[1::2], strict=True))
+    known = typer.main.get_command(cli.app).commands["train"].params
+    assert set(given) <= {name for parameter in known for name in parameter.opts}
     assert given == {
         "--architecture": "64-16-2", "--dataset": str(npz), "--epochs": "1", "--beta": "0.5", "--batch-size": "40",
         "--likelihood": "gaussian", "--jit-compile": "off", "--seed": "3", "--out": "runs/again",
@@ -220,7 +239,66 @@ def test_a_folder_of_runs(toy_run, tmp_path):
     assert "2 finished trainings and 1 unfinished" in page.text
     one = folder_page.find([tmp_path / "a"])
     assert (len(one.runs), one.folder) == (1, None)  # a single run has no index
-    assert folder_page.find([tmp_path / "a", tmp_path / "b"]).folder == tmp_path.resolve()
+    assert folder_page.find([tmp_path / "a", tmp_path / "b"]).folder == tmp_path
+
+
+def test_an_index_over_studies_and_runs_of_many_folders(toy_run, tmp_path):
+    runs, study, foreign = tmp_path / "runs", tmp_path / "study", tmp_path / "model"
+    for folder in (study, foreign):
+        folder.mkdir()
+    (study / "study.json").write_text('{"title": "A study"}')
+    (study / "report.html").write_text("its page")
+    (foreign / "config.json").write_text('{"architectures": ["somebody\'s"]}')
+    report.write(copy(toy_run, runs / "a"))
+    copy(toy_run, tmp_path / "disk" / "b")
+    (runs / "b").symlink_to(tmp_path / "disk" / "b")
+    report.write(runs / "b")
+    found = folder_page.find([runs, study])
+    assert found.folder == tmp_path
+    page = Page(folder_page.write(found.folder, found.runs, found.studies))
+    ways = {"runs/a/report.html", "runs/b/report.html", "study/report.html"}
+    assert {source for source in page.sources if not source.startswith("data:")} == ways
+    assert [run.path.name for run in folder_page.find([tmp_path, runs]).runs] == ["a", "b", "a", "b"]
+    with pytest.raises(InputError, match="expected a run, a study or a folder of them"):
+        folder_page.find([foreign])
+
+
+def test_only_what_is_missing_is_drawn_and_leftovers_are_passed_over(toy_run, tmp_path, monkeypatch):
+    run, drawn = copy(toy_run, tmp_path / "run"), []
+    monkeypatch.setattr(gallery, "draw", lambda run, video: drawn.append("figures"))
+    monkeypatch.setattr(gallery, "trajectory_video", lambda run: drawn.append("video"))
+    for folder in ("figures", "videos"):
+        shutil.rmtree(run.path / folder, ignore_errors=True)
+        (run.path / folder).mkdir()
+    (run.path / "figures" / "mine.png").write_bytes(DOT)
+    (run.path / "figures" / ".partial-latent.png").write_bytes(DOT[:20])
+    (run.path / "videos" / ".partial-trajectory.mp4").write_bytes(b"half")
+    gallery.draw_what_is_missing(run)
+    assert drawn == ["figures", "video"]
+    page = Page(report.write(run))
+    assert (page.pictures.count("img"), page.pictures.count("video")) == (1, 0)
+    (run.path / "figures" / "samples.png").write_bytes(DOT)
+    gallery.draw_what_is_missing(run, video=False)
+    (run.path / "videos" / "mine.mp4").write_bytes(b"a video")
+    gallery.draw_what_is_missing(run)
+    assert drawn == ["figures", "video"]
+
+
+@pytest.mark.parametrize(("ends", "line"), [([0.4, None], (60, 150)), ([None, 0.4], (0, 60)), ([0.1, 0.4], (15, 60))])
+def test_an_interval_may_be_open(ends, line):
+    judged = {"estimate": None, "low": ends[0], "high": ends[1], "expected": [0.0, 1.0], "published": None, "seeds": []}
+    drawn = study_page._interval(judged)
+    x = [float(found) for found in re.findall(r'class="range" x1="([0-9.]+)" x2="([0-9.]+)"', drawn)[0]]
+    low, high = (150 * (v + 0.18) / 1.36 if v is not None else end for v, end in zip(ends, (0, 150), strict=True))
+    assert x == pytest.approx([low, high], abs=0.1)
+    assert "circle" not in drawn
+    assert study_page._interval(judged | {"low": None, "high": None}) == ""
+
+
+def test_wide_images_make_a_narrow_sprite():
+    told = embedding.sprite(np.zeros((60, 3, 700), "uint8"))
+    assert told["columns"] == 16383 // 700
+    assert read_picture(told["src"]).shape[:2] == (3 * 3, 23 * 700)
 
 
 def test_the_command_line(toy_run, tmp_path, monkeypatch, capsys):
@@ -541,6 +619,21 @@ def test_the_explorer_under_hand_and_keys(toy_run, tmp_path, browser):
     assert np.subtract(after, before) == pytest.approx([2 * step, step], rel=1e-3)
     front.send_keys(Keys.HOME)
     assert browser.execute_script("return [...explorer.z]") == [0, 0]
+
+    told, text = (browser.find_element(By.ID, name) for name in ("told", "strip-text"))
+    front.send_keys("i", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "i")
+    ActionChains(browser).pause(0.3).perform()
+    assert text.text.startswith("From ")
+    assert told.get_attribute("textContent") == text.text
+    browser.execute_script("explorer.moveTo(explorer.place(7))")
+    front.send_keys(Keys.ENTER)
+    here, chosen = browser.execute_script("return [explorer.here(), explorer.place(explorer.chosen)]")
+    assert here == pytest.approx(chosen, abs=0.05)
+    front.send_keys(Keys.ESCAPE)
+    ActionChains(browser).pause(0.3).perform()
+    assert text.text.startswith("Drag from one point")
+    assert browser.execute_script("return [explorer.chosen, explorer.path]") == [None, None]
+    assert browser.execute_script("return explorer.marker(-1).width") == 32  # labels may be negative
 
     for background in ("aggregate", "manifold", "none", "prior"):
         browser.execute_script(f"document.querySelector('[value={background}]').click()")

@@ -12,6 +12,7 @@ const NEAR = { mouse: 12, touch: 24, pen: 16 }; // pixels within which a point i
 const byId = (id) => document.getElementById(id);
 const shortly = (value) => value.toFixed(2).replace("-", "−");
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const cycle = (label, n) => (((label ?? 0) % n) + n) % n; // labels may be negative
 
 function quantile(values, share) {
   const sorted = Float32Array.from(values).sort();
@@ -146,6 +147,7 @@ class Explorer {
       [canvas.width, canvas.height] = [this.data.image.width, this.data.image.height];
     const strip = byId("strip");
     [strip.width, strip.height] = [STRIP * this.data.image.width, this.data.image.height];
+    this.invitation = byId("strip-text").textContent;
   }
 
   /** Compares some points with what the model itself decoded there, and says so on the page. */
@@ -223,7 +225,11 @@ class Explorer {
   }
 
   color(label) {
-    return this.data.colors[(label ?? 0) % this.data.colors.length];
+    return this.data.colors[cycle(label, this.data.colors.length)];
+  }
+
+  shape(label) {
+    return MARKERS[this.data.shapes[cycle(label, this.data.shapes.length)]];
   }
 
   /** The whole code of a test image. */
@@ -241,16 +247,21 @@ class Explorer {
     this.later("front", "image");
   }
 
-  nearest([x, y], within) {
+  nearest([x, y], within, acrossAlone = false) {
     let best = null, least = within ** 2;
     const codes = this.frame === null ? this.points : this.recorded;
     for (let i = 0; i < codes.count; i++) {
       if (this.label !== null && this.labelOf(i) !== this.label) continue;
       const [px, py] = this.toScreen(this.place(i));
-      const distance = (px - x) ** 2 + (py - y) ** 2;
+      const distance = (px - x) ** 2 + (acrossAlone ? 0 : (py - y) ** 2);
       if (distance < least) [best, least] = [i, distance];
     }
     return this.pointsShown || this.frame !== null ? best : null;
+  }
+
+  /** The point nearest to the keyboard's cursor; on a line, where heights mean nothing, whatever its height. */
+  nearestToCursor(within) {
+    return this.nearest(this.toScreen(this.here()), within, this.axes[1] === null);
   }
 
   // -- drawing: only what changed, once a frame ------------------------------------------------------------
@@ -366,18 +377,22 @@ class Explorer {
     const key = [this.axes, this.limit, others].join();
     if (!this.manifold || this.manifold.key !== key) {
       const canvas = document.createElement("canvas");
-      [canvas.width, canvas.height] = [CELLS * width, CELLS * height];
+      canvas.width = canvas.height = CELLS * Math.max(width, height);
+      const ground = canvas.getContext("2d");
+      ground.fillStyle = this.data.image.channels === 1 ? "#000" : this.theme.paper; // beside images that aren't square
+      ground.fillRect(0, 0, canvas.width, canvas.height);
       this.manifold = { key, canvas, z: Float32Array.from(others), done: 0 };
     }
     const { canvas, z } = this.manifold;
     const small = canvas.getContext("2d");
     const until = performance.now() + SLICE;
-    const rows = CELLS;
+    const rows = CELLS, side = Math.max(width, height);
+    const [left, top] = [Math.floor((side - width) / 2), Math.floor((side - height) / 2)];
     for (; this.manifold.done < CELLS * rows && performance.now() < until; this.manifold.done++) {
       const column = this.manifold.done % CELLS, row = Math.floor(this.manifold.done / CELLS);
       z[this.axes[0]] = ((column + 0.5) / CELLS) * 2 * this.limit - this.limit;
       if (this.axes[1] !== null) z[this.axes[1]] = this.limit - ((row + 0.5) / rows) * 2 * this.limit;
-      small.putImageData(this.imageData(this.decoder.decode(z)), column * width, row * height);
+      small.putImageData(this.imageData(this.decoder.decode(z)), column * side + left, row * side + top);
     }
     context.imageSmoothingEnabled = false;
     context.drawImage(canvas, 0, 0, this.size, this.size);
@@ -428,7 +443,8 @@ class Explorer {
   }
 
   drawScales(context) {
-    const step = this.limit > 12 ? 5 : this.limit > 5 ? 2 : 1;
+    const power = 10 ** Math.floor(Math.log10(this.limit / 6));
+    const step = Math.max(1, [1, 2, 5, 10].map((m) => m * power).find((s) => s >= this.limit / 6));
     context.font = "11px system-ui, sans-serif";
     context.lineWidth = 3;
     context.strokeStyle = this.theme.paper;
@@ -458,7 +474,7 @@ class Explorer {
       else context.globalAlpha = 0.86;
       context.fillStyle = this.color(label);
       context.beginPath();
-      MARKERS[this.data.shapes[(label ?? 0) % this.data.shapes.length]](context, ...this.toScreen(this.place(i)), r);
+      this.shape(label)(context, ...this.toScreen(this.place(i)), r);
       context.fill();
       context.stroke();
     }
@@ -473,7 +489,7 @@ class Explorer {
       context.globalAlpha = faint;
       context.fillStyle = this.color(label);
       context.beginPath();
-      MARKERS[this.data.shapes[(label ?? 0) % this.data.shapes.length]](context, ...this.toScreen(this.place(i)), 4);
+      this.shape(label)(context, ...this.toScreen(this.place(i)), 4);
       context.fill();
     }
     context.globalAlpha = 1;
@@ -595,7 +611,7 @@ class Explorer {
   drawStrip() {
     const context = byId("strip").getContext("2d");
     const { width } = this.data.image;
-    if (!this.path) return;
+    if (!this.path) return this.emptyStrip();
     const { from, to } = this.path;
     const until = performance.now() + SLICE;
     for (; this.path.drawn < STRIP && performance.now() < until; this.path.drawn++) {
@@ -608,6 +624,15 @@ class Explorer {
     byId("strip-text").textContent = `From ${name(from)} to ${name(to)}, on a straight line, ends included.`;
     byId("strip").setAttribute("aria-label", `${STRIP} images decoded between ${name(from)} and ${name(to)}`);
     byId("strip-figure").classList.remove("empty");
+    if (this.path.drawn === STRIP && this.path.isTold) byId("told").textContent = byId("strip-text").textContent;
+  }
+
+  emptyStrip() {
+    const strip = byId("strip");
+    strip.getContext("2d").clearRect(0, 0, strip.width, strip.height);
+    strip.setAttribute("aria-label", "Interpolation: none yet");
+    byId("strip-text").textContent = this.invitation;
+    byId("strip-figure").classList.add("empty");
   }
 
   nameOf(point) {
@@ -693,37 +718,49 @@ class Explorer {
     this.later("front", "near");
   }
 
-  setPath(from, to) {
-    this.path = { from, to, drawn: 0 };
+  /** Begins an interpolation; `isTold` to a screen reader, once it is drawn. */
+  setPath(from, to, isTold = false) {
+    this.path = { from, to, drawn: 0, isTold };
     this.later("front", "strip");
   }
 
   key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
     const step = this.limit / (event.shiftKey ? 8 : 40);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
     if (moves[event.key]) {
-      this.moveTo(this.here().map((v, k) => clamp(v + moves[event.key][k], -this.limit, this.limit)));
-      this.near = this.nearest(this.toScreen(this.here()), NEAR.mouse);
-      this.later("near");
-      this.tell();
+      this.step(this.here().map((v, k) => clamp(v + moves[event.key][k], -this.limit, this.limit)));
     } else if (event.key === "Home") {
-      this.moveTo([0, 0]);
-      this.tell();
+      this.step([0, 0]);
     } else if (event.key === "Enter" || event.key === " ") {
-      this.choose(this.nearest(this.toScreen(this.here()), 60));
+      this.choose(this.nearestToCursor(60));
+      this.near = this.chosen;
       this.tell();
     } else if (event.key === "i") {
       const end = this.end(this.toScreen(this.here()), "mouse");
-      if (this.anchor) this.setPath(this.anchor, end);
+      if (this.anchor) this.setPath(this.anchor, end, true);
+      else byId("told").textContent = "Interpolation begins here.";
       this.anchor = this.anchor ? null : end;
-      byId("told").textContent = this.anchor ? "Interpolation begins here." : byId("strip-text").textContent;
     } else if (event.key === "Escape") {
-      this.path = this.anchor = null;
+      this.forgetPath();
       this.choose(null);
     } else {
       return;
     }
     event.preventDefault();
+  }
+
+  /** Moves the keyboard's cursor. */
+  step(place) {
+    this.moveTo(place);
+    this.near = this.nearestToCursor(NEAR.mouse);
+    this.later("near");
+    this.tell();
+  }
+
+  forgetPath() {
+    this.path = this.anchor = null;
+    this.later("front", "strip");
   }
 
   /** Says where the cursor is, for a screen reader, once it rests. */
@@ -740,7 +777,7 @@ class Explorer {
     this.axes[which] = chosen;
     byId("axis-x").value = this.axes[0];
     byId("axis-y").value = this.axes[1];
-    this.path = null;
+    this.forgetPath();
     this.setLimits();
     this.setFrame(null);
     this.markAxes();
@@ -778,7 +815,7 @@ class Explorer {
     const context = canvas.getContext("2d");
     context.fillStyle = this.color(label);
     context.beginPath();
-    MARKERS[this.data.shapes[label % this.data.shapes.length]](context, 16, 16, 10);
+    this.shape(label)(context, 16, 16, 10);
     context.fill();
     return canvas;
   }
@@ -789,8 +826,10 @@ class Explorer {
     if (!box) return;
     for (const unit of [...this.data.shown].sort((a, b) => a - b)) {
       const row = document.createElement("label");
-      const input = Object.assign(document.createElement("input"), { type: "range", min: -4, max: 4, step: 0.05, value: 0 });
-      const output = document.createElement("output");
+      const most = this.reach(unit);
+      const range = { type: "range", min: -most, max: most, step: most / 80, value: 0, autocomplete: "off" };
+      const input = Object.assign(document.createElement("input"), range);
+      const output = document.createElement("span");
       row.append(`unit ${unit}`, input, output);
       input.addEventListener("input", () => {
         this.z[unit] = Number(input.value);
@@ -803,6 +842,13 @@ class Explorer {
       this.setSlider(unit);
     }
     this.markAxes();
+  }
+
+  /** How far a slider goes: to 4, or to the farthest code. */
+  reach(unit) {
+    let farthest = 4;
+    for (let i = 0; i < this.points.count; i++) farthest = Math.max(farthest, Math.abs(this.points.at(i, unit)));
+    return Math.ceil(farthest);
   }
 
   markAxes() {
@@ -837,7 +883,8 @@ class Explorer {
     const frames = this.data.trajectory.epochs.length;
     const next = frame === null || frame >= frames || !this.isRecorded() ? null : frame;
     if ((next === null) !== (this.frame === null)) { // other points
-      this.near = this.chosen = this.path = null;
+      this.near = this.chosen = null;
+      this.forgetPath();
       this.later("near");
     }
     this.frame = next;
