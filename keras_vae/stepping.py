@@ -22,7 +22,7 @@ def steps_at_once(asked: int, callbacks: Iterable[keras.callbacks.Callback]) -> 
 
     What `compile(steps_per_execution=…)` asks for, if more than 1. Otherwise up to 50 if no callback listens within
     an epoch; one that does is called at every step, unless it says by an attribute `steps_between_calls` that every
-    nth is enough (0: any number of steps).
+    nth is enough (0: any number of steps). It is a divisor of that n, so of a prime above 50 a single step.
     """
     if asked > 1:
         return asked
