@@ -61,8 +61,8 @@ def count(n: int, thing: str) -> str:
 
 
 def epochs(usual: int, others: Sequence[int]) -> str:
-    """For how long trainings went: `100 epochs, some 300`."""
-    return count(usual, "epoch") + "".join(f", some {n}" for n in others)
+    """For how long trainings went: `100 epochs (some 300)`."""
+    return count(usual, "epoch") + "".join(f" (some {n})" for n in others)
 
 
 def liveliest_first(rows: Sequence[dict]) -> list[tuple[int, dict]]:
