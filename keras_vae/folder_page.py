@@ -37,8 +37,8 @@ def find(paths: Sequence[Path]) -> Found:
                 f"report: expected a run, a study or a folder of them at {path}; there is none; give the folder of "
                 "one (with a config.json or a study.json)."
             )
-        runs += [Run(p) for p in sorted(here) if not _is_study(p)]
-        studies += [p for p in sorted(here) if _is_study(p)]
+        runs += [Run(p) for p in sorted(here) if Run(p).is_run()]
+        studies += [p for p in sorted(here) if not Run(p).is_run()]
     given_alone = len(paths) == len(runs) == 1 and runs[0].path == paths[0]
     if given_alone:
         _ = runs[0].metrics  # refuses an unfinished run
@@ -51,11 +51,7 @@ def find(paths: Sequence[Path]) -> Found:
 
 
 def _is_one(path: Path) -> bool:
-    return _is_study(path) or Run(path).is_run()
-
-
-def _is_study(path: Path) -> bool:
-    return (path / "study.json").is_file()
+    return Run(path).is_run() or (path / "study.json").is_file()
 
 
 def write(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ()) -> Path:
