@@ -5,6 +5,7 @@ Run by `peers.py` in the peers' own environment: `python benchmarks/peer.py eage
 
 import contextlib
 import io
+import logging
 import sys
 import tempfile
 import time
@@ -73,12 +74,18 @@ def pythae(x: np.ndarray) -> Callable[[], None]:
             pixels = torch.sigmoid(self.pixels(torch.relu(self.back(z))))
             return ModelOutput(reconstruction=pixels.reshape(-1, 1, 28, 28))
 
+    logging.disable(logging.WARNING)  # it tells its configuration at every epoch
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=2, reconstruction_loss="bce")
     model = VAE(config, Encoder(), Decoder())
     data = torch.from_numpy(x).reshape(-1, 1, 28, 28)
 
     def epoch() -> None:
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        chatter = io.StringIO()
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.redirect_stdout(chatter),
+            contextlib.redirect_stderr(chatter),
+        ):
             training = BaseTrainerConfig(
                 folder, num_epochs=1, per_device_train_batch_size=BATCH, learning_rate=1e-3, optimizer_cls="Adam"
             )

@@ -3,6 +3,7 @@
 They live in an environment of their own, `benchmarks/.venv`, that `make bench PEERS=1` sets up.
 """
 
+import json
 import signal
 import subprocess
 from pathlib import Path
@@ -14,7 +15,11 @@ from keras_vae.errors import InputError
 
 PYTHON = Path(__file__).parent / ".venv" / "bin" / "python"
 SCRIPT = Path(__file__).with_name("peer.py")
-KINDS = {"eager": "PyTorch, eager", "compiled": "PyTorch, torch.compile", "pythae": "pythae"}
+KINDS = {
+    "eager": "PyTorch {torch}, eager",
+    "compiled": "PyTorch {torch}, torch.compile",
+    "pythae": "pythae {pythae}, its pipeline, copies and checkpoint of the model included",
+}
 
 
 class Peer:
@@ -41,15 +46,21 @@ class Peer:
         self._process.wait()
 
 
+def versions() -> dict[str, str]:
+    """Of torch and pythae, in the peers' environment."""
+    ask = "import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in ('torch', 'pythae')}))"
+    return json.loads(subprocess.run([PYTHON, "-c", ask], capture_output=True, text=True, check=True).stdout)
+
+
 def rows() -> list[Row]:
     if not PYTHON.is_file():
         raise InputError(f"peers: expected their environment at {PYTHON.parent.parent}; run make bench PEERS=1.")
     ours = training.ours(training.DENSE, training.images())
-    found = []
+    found, installed = [], versions()
     for kind, name in KINDS.items():
         peer = Peer(kind)
         pairs = alternate({"ours": ours, "peer": peer.epoch})
         peer.stop()
-        against = f"{name}; its first epoch took {peer.first:.1f} s"
+        against = f"{name.format(**installed)}; its first epoch took {peer.first:.1f} s"
         found.append(row(f"warm epoch of {training.DENSE}", "s", pairs, against))
     return found

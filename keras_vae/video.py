@@ -139,7 +139,8 @@ def encode(frames: Iterable[np.ndarray], n: int, path: Path, size: int, fps: int
             quality=None,
             macro_block_size=MACROBLOCK,
             ffmpeg_log_level="error",
-            output_params=["-crf", "22", "-preset", "veryfast", "-movflags", "+faststart"],
+            # one thread: painting takes longer than encoding, and needs the other core
+            output_params=["-crf", "22", "-preset", "veryfast", "-threads", "1", "-movflags", "+faststart"],
         )
         encoder.send(None)
         try:
