@@ -206,7 +206,7 @@ def rows() -> list[Row]:
         row(f"warm epoch of {WIDE}", "s", alternate(wide, 3), "plain fit"),
         row(f"five epochs of {DENSE} from a cold start", "s", alternate({"ours": cold("ours"), "peer": cold("xla")}, 3),
             "fit with XLA, 50 steps an execution", ratio=1.5),
-        row("an epoch with a recorder, 60 images every 5 steps", "s", alternate(recorded, 7), "an epoch without",
+        row("an epoch with a recorder, 60 images every 5 steps", "s", alternate(recorded, 15), "an epoch without",
             over_floor=1.05),
         # never slower: what pairs of the same program differ by on a noisy machine is let pass
         row(name, "s", {"ours": found["ours"], "peer": better}, "the better of plain fit and XLA", ratio=0.95),

@@ -42,10 +42,7 @@ class Likelihood:
         Returns:
             A float32 tensor `(batch,)`.
         """
-        x, logits = ops.cast(x, "float32"), ops.cast(logits, "float32")
-        if x.shape[1:] != logits.shape[1:]:  # or they would be broadcast
-            logits = ops.reshape(logits, (-1, *x.shape[1:]))
-        return sum_per_image(self.nll_per_pixel(x, logits))
+        return sum_per_image(self.nll_per_pixel(*_alike(x, logits)))
 
     def nll_per_pixel(self, x, logits):
         """−log p of every pixel in nats, of the shape of `x`."""
@@ -80,6 +77,14 @@ class Bernoulli(Likelihood):
     """
 
     applies_sigmoid = True
+
+    def __call__(self, x, logits):
+        x, logits = _alike(x, logits)
+        is_own = type(self).nll_per_pixel is not Bernoulli.nll_per_pixel  # a subclass's
+        if is_own or None in x.shape[1:]:
+            return sum_per_image(self.nll_per_pixel(x, logits))
+        pixels = math.prod(x.shape[1:])
+        return _summed_cross_entropy(ops.reshape(x, (-1, pixels)), ops.reshape(logits, (-1, pixels)))
 
     def nll_per_pixel(self, x, logits):
         return _cross_entropy(x, logits)
@@ -143,6 +148,12 @@ class Gaussian(Likelihood):
         return {"std": self.std}
 
 
+def _alike(x, logits):
+    """Both in float32 and of one shape, or they would be broadcast."""
+    x, logits = ops.cast(x, "float32"), ops.cast(logits, "float32")
+    return x, logits if x.shape[1:] == logits.shape[1:] else ops.reshape(logits, (-1, *x.shape[1:]))
+
+
 @ops.custom_gradient
 def _cross_entropy(x, logits):
     """−x log λ − (1 − x) log(1 − λ) with λ = sigmoid(ℓ): log(1 + e^ℓ) − x ℓ; its derivative by ℓ is λ − x.
@@ -155,9 +166,33 @@ def _cross_entropy(x, logits):
 
     def gradient(*args, upstream=None):
         upstream = args[0] if upstream is None else upstream
-        return -upstream * logits, upstream * (ops.where(logits >= 0.0, 1.0, e) / (1.0 + e) - x)
+        return -upstream * logits, upstream * (_sigmoid(e, logits) - x)
 
     return ops.maximum(logits, 0.0) + ops.log(1.0 + e) - x * logits, gradient
+
+
+@ops.custom_gradient
+def _summed_cross_entropy(x, logits):
+    """`_cross_entropy` of `(batch, pixels)`, summed over pixels: `(batch,)`.
+
+    One logarithm serves up to 16 pixels, since Σ log(1 + e^−|ℓ|) = log Π (1 + e^−|ℓ|), whose factors are at most 2.
+    """
+    e = ops.exp(-ops.abs(logits))
+    pixels = x.shape[1]
+    together = max(k for k in range(1, 17) if pixels % k == 0)
+    products = ops.prod(ops.reshape(1.0 + e, (-1, together, pixels // together)), axis=1)
+    value = ops.sum(ops.log(products), axis=1) + ops.sum(ops.maximum(logits, 0.0) - x * logits, axis=1)
+
+    def gradient(*args, upstream=None):
+        upstream = ops.expand_dims(args[0] if upstream is None else upstream, 1)
+        return -upstream * logits, upstream * (_sigmoid(e, logits) - x)
+
+    return value, gradient
+
+
+def _sigmoid(e, logits):
+    """sigmoid(ℓ) from e^−|ℓ|."""
+    return ops.where(logits >= 0.0, 1.0, e) / (1.0 + e)
 
 
 BY_NAME = {"bernoulli": Bernoulli, "continuous-bernoulli": ContinuousBernoulli, "gaussian": Gaussian}

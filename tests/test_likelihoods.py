@@ -110,6 +110,44 @@ def derivatives(function, *arrays):
     return tape.gradient(value, tensors)
 
 
+@pytest.mark.parametrize("shape", [(28, 28), (7, 3), (13,), (17, 1), (4, 4, 3)])  # 17 pixels: a prime above 16
+def test_a_sum_is_that_of_its_pixels(shape):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=(5, *shape)).astype("float32")
+    logits = rng.normal(0, 20, (5, *shape)).astype("float32")
+    logits[1], logits[2] = 300.0, -300.0
+    logits[3] = 0.0  # where every factor is 2
+    pixels = numpy(Bernoulli().nll_per_pixel(tensor(x), tensor(logits))).reshape(5, -1)
+    summed = numpy(Bernoulli()(tensor(x), tensor(logits)))
+    np.testing.assert_allclose(summed, pixels.sum(axis=1), rtol=1e-6)
+    weight = np.arange(1.0, 6.0, dtype="float32")  # of each image
+    of_sum = derivatives(lambda x, logits: ops.sum(weight * Bernoulli()(x, logits)), x, logits)
+    of_pixels = derivatives(
+        lambda x, logits: ops.sum(weight * ops.sum(ops.reshape(Bernoulli().nll_per_pixel(x, logits), (5, -1)), axis=1)),
+        x,
+        logits,
+    )
+    for one, other in zip(of_sum, of_pixels, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
+
+
+def test_a_sum_keeps_what_is_no_number():
+    logits = np.zeros((2, 784), "float32")
+    logits[0, 5] = np.nan
+    nll = numpy(Bernoulli()(tensor(np.zeros((2, 784))), tensor(logits)))
+    assert np.isnan(nll[0])
+    assert nll[1] == pytest.approx(784 * math.log(2), rel=1e-6)
+
+
+def test_a_bernoulli_of_ones_own_is_asked_for_its_pixels():
+    class Halved(Bernoulli):
+        def nll_per_pixel(self, x, logits):
+            return 0.5 * super().nll_per_pixel(x, logits)
+
+    x, logits = np.zeros((2, 12)), np.ones((2, 12))
+    np.testing.assert_allclose(2 * numpy(Halved()(x, logits)), numpy(Bernoulli()(x, logits)), rtol=1e-6)
+
+
 def test_the_derivative_of_a_cross_entropy_is_what_was_expected_less_what_is_there():
     """λ − x by the logits, which needs no special case at 0 and far out; −ℓ by the image."""
     logits = np.array([[-200.0, -30.0, -1.5, 0.0, 1e-6, 0.7, 40.0, 300.0]], "float32")
