@@ -195,7 +195,7 @@ def rows() -> list[Row]:
             "XLA": stock(CONVOLUTIONAL, few, jit_compile=True),
             "example": published_example(few[..., None]),
         },
-        rounds=3,
+        rounds=7,
     )
     better = [min(pair) for pair in zip(found["plain"], found["XLA"], strict=True)]
     return [
@@ -204,7 +204,7 @@ def rows() -> list[Row]:
         row(f"warm epoch of {DENSE}", "s", {"ours": warm["ours"], "peer": warm["XLA"]},
             "fit with XLA, 50 steps an execution"),
         row(f"warm epoch of {WIDE}", "s", alternate(wide, 3), "plain fit"),
-        row(f"five epochs of {DENSE} from a cold start", "s", alternate({"ours": cold("ours"), "peer": cold("xla")}, 3),
+        row(f"five epochs of {DENSE} from a cold start", "s", alternate({"ours": cold("ours"), "peer": cold("xla")}),
             "fit with XLA, 50 steps an execution", ratio=1.5),
         row("an epoch with a recorder, 60 images every 5 steps", "s", alternate(recorded, 15), "an epoch without",
             over_floor=1.05),
