@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from timing import Row, alternate, row
+from timing import Row, alternate, in_a_fresh_process, row
 
 HERE = Path(__file__).parent
 
@@ -20,8 +20,13 @@ def seconds_of(*command: str):
     return run
 
 
-def python(code: str):
-    return seconds_of(sys.executable, "-c", code)
+def import_after_keras() -> float:
+    """Seconds that `import keras_vae` takes in a process that has imported Keras."""
+    code = (
+        "import json, time, keras; began = time.perf_counter(); import keras_vae; "
+        "print(json.dumps({'seconds': time.perf_counter() - began}))"
+    )
+    return in_a_fresh_process("-c", code)["seconds"]
 
 
 def first_line() -> float:
@@ -38,10 +43,8 @@ def first_line() -> float:
 
 def rows() -> list[Row]:
     command = str(Path(sys.executable).with_name("keras-vae"))
-    importing = alternate({"floor": python("import keras"), "ours": python("import keras, keras_vae")})
-    added = [a - b for a, b in zip(importing["ours"], importing["floor"], strict=True)]
     return [
         row("keras-vae --help", "s", alternate({"ours": seconds_of(command, "--help")}), "", ours=0.3),
-        row("what import keras_vae adds to import keras", "s", {"ours": added}, "", ours=0.2),
+        row("what import keras_vae adds to import keras", "s", alternate({"ours": import_after_keras}), "", ours=0.2),
         row("first line of a recipe", "s", alternate({"ours": first_line}), "", ours=1.0),
     ]
