@@ -21,8 +21,9 @@ demo: setup
 	@$(BIN)/keras-vae draw runs/demo
 	@$(BIN)/keras-vae report runs/demo
 
+# Two processes: most of a test is Python, and more of them would fill a small machine's memory.
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # One table; about ten minutes on two quiet cores. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
 bench: setup

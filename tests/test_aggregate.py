@@ -8,6 +8,7 @@ import pytest
 from scipy import integrate, stats
 
 from keras_vae import InputError, diagnostics
+from keras_vae.diagnostics import discrepancy
 
 
 def encodings(n, d, total=1.0, own=0.3, seed=0):
@@ -194,6 +195,14 @@ def test_mmd_agrees_with_draws_and_covers():
         found = diagnostics.mmd(*encodings(150, 2, total=2.0, seed=seed))
         inside.append(abs(found.value - exact) < 1.96 * found.error)
     assert np.mean(inside) >= 0.9
+
+
+def test_mmd_pairs_images_in_tiles_of_any_size(monkeypatch):
+    mean, log_var = encodings(23, 3, total=2.0, seed=1)
+    whole = diagnostics.mmd(mean, log_var)
+    for side in (1, 4, 23):
+        monkeypatch.setattr(discrepancy, "CHUNK", 3 * side**2)
+        np.testing.assert_allclose(diagnostics.mmd(mean, log_var), whole, rtol=1e-9)
 
 
 def test_mmd_of_the_prior_is_zero():

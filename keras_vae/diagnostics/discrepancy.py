@@ -9,7 +9,7 @@ from keras_vae.diagnostics.encodings import flat_encodings, stream
 
 MOST_IMAGES = 2000  # pairs of these are taken
 MOST_NUMBERS = 2**28  # images × images × units, above which fewer are taken
-CHUNK = 2**23  # numbers, images × images × units, that are held at once
+CHUNK = 2**16  # numbers, images × images × units, that are held at once, in a core's cache
 
 
 class Discrepancy(NamedTuple):
@@ -48,12 +48,17 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
     variance, (n, d) = np.exp(log_var), mean.shape
     with_prior = _kernel(np.square(mean), 1.0 + variance, d)
     pairs = np.zeros(n)  # Σ over the other images of E k
-    at_once = max(1, CHUNK // (n * d))
-    for i in range(0, n, at_once):
-        rows = slice(i, i + at_once)
-        squared = np.square(mean[rows, None] - mean)
-        kernel = _kernel(squared, variance[rows, None] + variance, d)
-        pairs[rows] = kernel.sum(axis=1) - kernel[np.arange(len(kernel)), i + np.arange(len(kernel))]
+    side = max(1, math.isqrt(CHUNK // d))
+    tiles = [slice(i, i + side) for i in range(0, n, side)]
+    for k, rows in enumerate(tiles):
+        for columns in tiles[k:]:
+            squared = np.square(mean[rows, None] - mean[columns])
+            kernel = _kernel(squared, variance[rows, None] + variance[columns], d)
+            if columns is rows:
+                np.fill_diagonal(kernel, 0.0)  # pairs of an image with itself
+            else:
+                pairs[columns] += kernel.sum(axis=0)
+            pairs[rows] += kernel.sum(axis=1)
     among_prior = (d / (d + 2)) ** (d / 2)
     value = pairs.sum() / (n * (n - 1)) - 2 * with_prior.mean() + among_prior
     if n == 2:
