@@ -120,7 +120,7 @@ def test_a_sum_is_that_of_its_pixels(shape):
     pixels = numpy(Bernoulli().nll_per_pixel(tensor(x), tensor(logits))).reshape(5, -1)
     summed = numpy(Bernoulli()(tensor(x), tensor(logits)))
     np.testing.assert_allclose(summed, pixels.sum(axis=1), rtol=1e-6)
-    weight = np.arange(1.0, 6.0, dtype="float32")  # of each image
+    weight = tensor(np.arange(1.0, 6.0))  # of each image
     of_sum = derivatives(lambda x, logits: ops.sum(weight * Bernoulli()(x, logits)), x, logits)
     of_pixels = derivatives(
         lambda x, logits: ops.sum(weight * ops.sum(ops.reshape(Bernoulli().nll_per_pixel(x, logits), (5, -1)), axis=1)),
