@@ -21,7 +21,7 @@ demo: setup
 	@$(BIN)/keras-vae draw runs/demo
 	@$(BIN)/keras-vae report runs/demo
 
-# Two processes: most of a test is Python, and more of them would fill a small machine's memory.
+# Two processes, each of which may hold a few GB.
 test: setup
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 

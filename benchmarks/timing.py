@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROUNDS = 5
+WORDS = {"ratio": "peer / ours", "over_floor": "ours / floor", "ours": "ours"}
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,12 @@ class Row:
 
     Attributes:
         item: what was done.
-        unit: of `ours`, `peer` and `floor`: less is better, unless it is a rate.
+        unit: of `ours`, `peer` and `floor`: less is better.
         ours, peer, floor: medians; None where there is no such side.
-        ratio: median over pairs of peer / ours (of a rate: ours / peer): how many times better ours is.
+        ratio: median over pairs of peer / ours: how many times better ours is.
         over_floor: median over pairs of ours / floor.
         against: what the peer is, and the floor.
-        target: what is to be reached, as `ratio ≥ 2.2`.
+        target: what is to be reached, as `peer / ours ≥ 2.2`.
         met: whether it was; None without a target.
     """
 
@@ -66,7 +67,7 @@ def row(item: str, unit: str, found: Mapping[str, list[float]], against: str, **
         "ratio": quotient(found["peer"], found["ours"]) if "peer" in found else None,
         "over_floor": quotient(found["ours"], found["floor"]) if "floor" in found else None,
     }
-    words = [f"{name} {'≥' if name == 'ratio' else '≤'} {bound:g}" for name, bound in targets.items()]
+    words = [f"{WORDS[name]} {'≥' if name == 'ratio' else '≤'} {bound:g}" for name, bound in targets.items()]
     met = [values[name] >= bound if name == "ratio" else values[name] <= bound for name, bound in targets.items()]
     return Row(item, unit, **values, against=against, target=", ".join(words), met=all(met) if met else None)
 
@@ -81,10 +82,10 @@ def in_a_fresh_process(*arguments: str) -> dict:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a table in Markdown."""
-    head = ["", "unit", "ours", "peer", "ratio", "floor", "ours / floor", "against", "target", ""]
+    head = ["", "unit", "ours", "peer", "floor", *map(WORDS.get, ("ratio", "over_floor")), "against", "target", ""]
     lines = [head, ["---"] * len(head)]
     for r in rows:
-        numbers = [_number(value) for value in (r.ours, r.peer, r.ratio, r.floor, r.over_floor)]
+        numbers = [_number(value) for value in (r.ours, r.peer, r.floor, r.ratio, r.over_floor)]
         lines.append([r.item, r.unit, *numbers, r.against, r.target, {True: "met", False: "MISSED", None: ""}[r.met]])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -80,8 +80,8 @@ class Bernoulli(Likelihood):
 
     def __call__(self, x, logits):
         x, logits = _alike(x, logits)
-        is_own = type(self).nll_per_pixel is not Bernoulli.nll_per_pixel  # a subclass's
-        if is_own or None in x.shape[1:]:
+        is_overridden = type(self).nll_per_pixel is not Bernoulli.nll_per_pixel
+        if is_overridden or None in x.shape[1:]:
             return sum_per_image(self.nll_per_pixel(x, logits))
         pixels = math.prod(x.shape[1:])
         return _summed_cross_entropy(ops.reshape(x, (-1, pixels)), ops.reshape(logits, (-1, pixels)))
@@ -151,7 +151,9 @@ class Gaussian(Likelihood):
 def _alike(x, logits):
     """Both in float32 and of one shape, or they would be broadcast."""
     x, logits = ops.cast(x, "float32"), ops.cast(logits, "float32")
-    return x, logits if x.shape[1:] == logits.shape[1:] else ops.reshape(logits, (-1, *x.shape[1:]))
+    if x.shape[1:] != logits.shape[1:]:
+        logits = ops.reshape(logits, (-1, *x.shape[1:]))
+    return x, logits
 
 
 @ops.custom_gradient

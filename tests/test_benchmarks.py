@@ -50,7 +50,7 @@ def test_floors_and_limits(monkeypatch, tmp_path):
     assert timing.row("x", "s", found, "", over_floor=1.4).met is False
     both = timing.row("x", "s", found, "", over_floor=1.5, ours=2.0)
     assert both.met is False
-    assert both.target == "over_floor ≤ 1.5, ours ≤ 2"
+    assert both.target == "ours / floor ≤ 1.5, ours ≤ 2"
     table = timing.table([both])
     assert "MISSED" in table
     assert len({line.count("|") for line in table.splitlines()}) == 1

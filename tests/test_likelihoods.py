@@ -131,6 +131,15 @@ def test_a_sum_is_that_of_its_pixels(shape):
         np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends know every shape")
+def test_a_sum_of_images_of_unknown_size():
+    import tensorflow as tf
+
+    x, logits = np.zeros((2, 5, 3), "float32"), np.full((2, 5, 3), 2.0, "float32")
+    unknown = tf.function(Bernoulli(), input_signature=[tf.TensorSpec((None, None, None))] * 2)
+    np.testing.assert_allclose(unknown(x, logits), numpy(Bernoulli()(x, logits)), rtol=1e-6)
+
+
 def test_a_sum_keeps_what_is_no_number():
     logits = np.zeros((2, 784), "float32")
     logits[0, 5] = np.nan
