@@ -35,7 +35,8 @@ def main(
         out.parent.mkdir(parents=True, exist_ok=True)
         timing.write(out, rows)
     told = timing.machine()
-    print(f"\n{told['processor']}, {told['cores']} cores, Keras {told['keras']}, TensorFlow {told['tensorflow']}\n")
+    software = f"Keras {told['keras']} on {told['backend']} {told[told['backend']]}"
+    print(f"\n{told['processor']}, {told['cores']} cores, {software}\n")
     print(timing.table(rows))
     print(f"\n{out}")
 

@@ -95,13 +95,17 @@ def machine() -> dict[str, Any]:
     import os
     from importlib.metadata import version
 
-    names = ("keras-vae", "keras", "tensorflow", "numpy", "matplotlib")
+    from keras_vae.startup import import_keras
+
+    backend = import_keras().backend.backend()
+    names = ("keras-vae", "keras", backend, "numpy", "matplotlib")
     cpu = Path("/proc/cpuinfo")
     model = [line for line in cpu.read_text().splitlines() if line.startswith("model name")] if cpu.is_file() else []
     return {
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "processor": model[0].split(":")[1].strip() if model else platform.processor(),
         "python": platform.python_version(),
+        "backend": backend,
         **{name: version(name) for name in names},
     }
 
