@@ -8,9 +8,10 @@ import tensorflow as tf
 from timing import Row, alternate, row
 
 import keras_vae as kv
-from keras_vae import audit, diagnostics, geometry
+from keras_vae import diagnostics, geometry
 from keras_vae.diagnostics import aggregate
 from keras_vae.diagnostics.encodings import posterior_draws
+from keras_vae.evaluation import model_audit
 
 UNITS, HIDDEN = 32, 256
 IMAGES, SAMPLES = 200, 1000
@@ -72,8 +73,8 @@ def rows() -> list[Row]:
     mean, log_var = vae.encode(x)
 
     def likelihood():
-        given = audit.log_likelihood(vae, x)
-        diagnostics.importance_log_weights(given, mean, log_var, SAMPLES, at_once=audit.AT_ONCE)
+        given = model_audit.log_likelihood(vae, x)
+        diagnostics.importance_log_weights(given, mean, log_var, SAMPLES, at_once=model_audit.AT_ONCE)
 
     codes = rng.normal(0, math.sqrt(0.75), (ENCODINGS, UNITS))
     spread = np.full(codes.shape, math.log(0.25))
@@ -82,7 +83,7 @@ def rows() -> list[Row]:
     draws = len(z)
     sides = {
         f"likelihood: {IMAGES} images × {SAMPLES:,} samples, {UNITS} units": {
-            "ours": timed(likelihood), "floor": decoder_products(IMAGES * SAMPLES, audit.AT_ONCE)
+            "ours": timed(likelihood), "floor": decoder_products(IMAGES * SAMPLES, model_audit.AT_ONCE)
         },
         f"aggregate posterior: {draws:,} draws × {ENCODINGS:,} encodings, {UNITS} units": {
             "ours": timed(aggregate.log_ratios, codes, spread, z), "floor": mixture_products(draws)

@@ -10,7 +10,7 @@ import time
 
 from timing import Row, in_a_fresh_process, row
 
-from keras_vae import memory
+from keras_vae._utils import memory
 
 IMAGES = (1000, 4000, 15_000, 60_000)
 UNITS = (2, 64, 512, 4096)

@@ -24,13 +24,14 @@ def main(
     import numpy as np
 
     import keras_vae as kv
-    from keras_vae.startup import import_keras
+    from keras_vae._utils.keras_import import import_keras
+    from keras_vae.networks import builders
 
     keras = import_keras()
     data = kv.load(dataset)
     models = {}
     for name, jit_compile in (("many steps a call", True), ("Keras' own step", False)):
-        models[name] = kv.builders.build(architecture, data.image_shape, seed=0)
+        models[name] = builders.build(architecture, data.image_shape, seed=0)
         models[name].compile(keras.optimizers.Adam(1e-3), jit_compile=jit_compile)
 
     def epoch(name: str) -> float:

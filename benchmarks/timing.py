@@ -95,7 +95,7 @@ def machine() -> dict[str, Any]:
     import os
     from importlib.metadata import version
 
-    from keras_vae.startup import import_keras
+    from keras_vae._utils.keras_import import import_keras
 
     backend = import_keras().backend.backend()
     names = ("keras-vae", "keras", backend, "numpy", "matplotlib")

@@ -12,7 +12,8 @@ import numpy as np
 from timing import Row, alternate, in_a_fresh_process, row
 
 import keras_vae as kv
-from keras_vae.startup import import_keras
+from keras_vae._utils.keras_import import import_keras
+from keras_vae.networks import builders
 
 keras = import_keras()
 
@@ -51,14 +52,14 @@ def epoch_of(model, x: np.ndarray, fit=None, callbacks=(), **options):
 
 
 def ours(architecture: str, x: np.ndarray, callbacks=()):
-    vae = kv.builders.build(architecture, (28, 28), seed=0)
+    vae = builders.build(architecture, (28, 28), seed=0)
     vae.compile(keras.optimizers.Adam(1e-3))
     return epoch_of(vae, x, callbacks=callbacks)
 
 
 def stock(architecture: str, x: np.ndarray, **compiling):
     """The same network, loss and optimizer in Keras' own `fit`, on arrays as they are."""
-    vae = kv.builders.build(architecture, (28, 28), seed=0)
+    vae = builders.build(architecture, (28, 28), seed=0)
     vae.compile(keras.optimizers.Adam(1e-3), **{"jit_compile": False, **compiling})
     return epoch_of(vae, x, fit=lambda *args, **kwargs: keras.Model.fit(vae, *args, **kwargs))
 
@@ -102,7 +103,7 @@ def published_example(x: np.ndarray):
     """The way of Keras' published example: the same convolutional network with a `train_step` of its own."""
     import tensorflow as tf
 
-    vae = kv.builders.build(CONVOLUTIONAL, (28, 28), seed=0)
+    vae = builders.build(CONVOLUTIONAL, (28, 28), seed=0)
 
     class Example(keras.Model):
         def __init__(self):
@@ -140,7 +141,7 @@ def published_example(x: np.ndarray):
 def five_epochs(side: str) -> float:
     """Seconds of five epochs in a process in which nothing was compiled before."""
     x = images()
-    vae = kv.builders.build(DENSE, (28, 28), seed=0)
+    vae = builders.build(DENSE, (28, 28), seed=0)
     began = time.perf_counter()
     if side == "ours":
         vae.compile(keras.optimizers.Adam(1e-3))
@@ -155,9 +156,9 @@ def phases(n: int) -> dict[str, float]:
     """Seconds of what comes before the first step, and of 50 steps when all is compiled."""
     import tensorflow as tf
 
-    from keras_vae.tensorflow_backend import ResidentSteps, program
+    from keras_vae.fast_fit.tensorflow import ResidentSteps, program
 
-    vae = kv.builders.build(DENSE, (28, 28), seed=0)
+    vae = builders.build(DENSE, (28, 28), seed=0)
     vae.compile(keras.optimizers.Adam(1e-3))
     vae.optimizer.build(vae.trainable_variables)
     x, times = images(n), [time.perf_counter()]

@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from timing import Row, alternate, row
 
-from keras_vae import datasets, figures, memory, video
+from keras_vae._utils import memory
+from keras_vae.data import datasets
+from keras_vae.plots import video, visuals
 from keras_vae.trajectory import Trajectory
 
 POINTS, SIZE = 60, 720
@@ -34,21 +36,21 @@ def trajectory(frames: int) -> Trajectory:
 
 def rebuilt(t: Trajectory, i: int) -> np.ndarray:
     """Frame i with everything that a frame shows, as a figure of its own."""
-    with figures.style():
+    with visuals.style():
         figure = Figure(figsize=(SIZE / 100, SIZE / 100), dpi=100)
         canvas = FigureCanvasAgg(figure)
         ax = figure.add_axes((0.064, 0.052, 0.872, 0.872))
         limit = 3.5
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
         ax.set_axis_off()
-        figures.prior_density(ax, limit)
-        figures.prior_rings(ax, limit)
-        colors = figures.label_colors(t.labels, POINTS)
+        visuals.prior_density(ax, limit)
+        visuals.prior_rings(ax, limit)
+        colors = visuals.label_colors(t.labels, POINTS)
         for k, color in enumerate(colors):
             ax.plot(*t.mean[max(0, i - 45) : i + 1, k].T, color=color, alpha=0.4, linewidth=1.5)
             picture = OffsetImage(1 - t.images[k], zoom=1, cmap="gray")
             ax.add_artist(AnnotationBbox(picture, t.mean[i, k], frameon=False))
-        figures.posterior_circles(ax, t.mean[i], t.std[i], colors)
+        visuals.posterior_circles(ax, t.mean[i], t.std[i], colors)
         figure.text(0.97, 0.968, f"{t.epochs[i]:.2f}", fontsize=20, ha="right", va="center")
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())

@@ -271,7 +271,7 @@ def _compiled_encoder(encoder: keras.Model, x: np.ndarray):
     """A function of the model in training that gives numpy (mean, log_var) of `x`, units flattened."""
 
     if keras.backend.backend() == "tensorflow":
-        from keras_vae.tensorflow_backend import compiled_encoder
+        from keras_vae.fast_fit.tensorflow import compiled_encoder
 
         run = compiled_encoder(encoder, x)
     else:

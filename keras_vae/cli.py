@@ -38,9 +38,9 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
 ) -> None:
     """Train a VAE into a run folder."""
-    from keras_vae import experiment
+    from keras_vae.runs import training
 
-    config = experiment.Config(
+    config = training.Config(
         choose_architecture(model, architecture),
         dataset=dataset,
         epochs=epochs,
@@ -53,14 +53,14 @@ def train(
         seed=seed,
         jit_compile=_on_or_off(jit_compile),
     )
-    run = experiment.train(config, out, overwrite=overwrite, resume=resume)
+    run = training.train(config, out, overwrite=overwrite, resume=resume)
     print_results(run.path)
 
 
 def choose_architecture(model: str | None, architecture: str | None) -> str:
     """The architecture that was asked for, by its text, or by its kind alone."""
-    from keras_vae.architecture import DEFAULTS, parse_kind
     from keras_vae.errors import InputError
+    from keras_vae.networks.architecture import DEFAULTS, parse_kind
 
     if model is not None and model not in DEFAULTS:
         raise InputError(f"model: expected one of {', '.join(DEFAULTS)}; received {model!r}.")
@@ -87,13 +87,13 @@ def draw(
     video: Annotated[bool, typer.Option(help="Whether to make the video.")] = True,
 ) -> None:
     """Draw a run's figures and its trajectory video."""
-    from keras_vae import gallery
+    from keras_vae.plots import run_figures
 
     if gif and not video:
         from keras_vae.errors import InputError
 
         raise InputError("draw: expected --gif with a video to make it of; received --no-video.")
-    drawn = gallery.draw(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
+    drawn = run_figures.draw(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
     for path in drawn:
         print(path)
 
@@ -108,9 +108,12 @@ def evaluate(
     samples: Annotated[int, typer.Option(help="Importance samples of each image's likelihood.")] = 1000,
 ) -> None:
     """Audit a trained model: its latent units, its samples, and whether its latent space can be trusted."""
-    from keras_vae import datasets, evaluation, features, gallery
-    from keras_vae.progress import Narrator
-    from keras_vae.runs import Run
+    from keras_vae._utils.progress import Narrator
+    from keras_vae.data import datasets
+    from keras_vae.evaluation import run_evaluation
+    from keras_vae.evaluation.judge import Judge
+    from keras_vae.plots import run_figures
+    from keras_vae.runs.folder import Run
 
     if run.suffix == ".keras":
         opened, data = _adopted(run, dataset, out, overwrite)
@@ -125,23 +128,25 @@ def evaluate(
     judge = None
     if data.y_train is not None and data.y_test is not None:
         print("Samples are judged by a small classifier, trained once a data set", flush=True)
-        judge = features.Judge(data)
-    found = evaluation.evaluate(opened, data, judge, overwrite, audit, samples, Narrator().say)
+        judge = Judge(data)
+    found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, Narrator().say)
     print_evaluation(found)
-    for path in [*gallery.audit(opened), opened.path / "evaluation.json"]:
+    for path in [*run_figures.audit(opened), opened.path / "evaluation.json"]:
         print(path)
 
 
 def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool):
     """A run folder of a model that was trained elsewhere, and its data."""
-    from keras_vae import datasets, experiment, gallery
+    from keras_vae.data import datasets
     from keras_vae.errors import InputError
+    from keras_vae.plots import run_figures
+    from keras_vae.runs import training
 
     if dataset is None:
         raise InputError(f"dataset: expected the images that {model} was trained on; add --dataset.")
     data = datasets.load(dataset)
-    run = experiment.adopt(model, data, out or Path("runs") / model.stem, overwrite=overwrite)
-    for path in gallery.draw(run):
+    run = training.adopt(model, data, out or Path("runs") / model.stem, overwrite=overwrite)
+    for path in run_figures.draw(run):
         print(path)
     return run, data
 
@@ -152,18 +157,19 @@ def report(
     draw: Annotated[bool, typer.Option(help="Whether to draw a run's figures and video where there are none.")] = True,
 ) -> None:
     """Write a page of each run and study, and an index of several runs."""
-    from keras_vae import folder_page, gallery, study_page
-    from keras_vae.report import write
+    from keras_vae.plots import run_figures
+    from keras_vae.report import index_page, study_page
+    from keras_vae.report.run_page import write
 
-    found = folder_page.find(runs)
+    found = index_page.find(runs)
     for run in found.runs:
         if draw:
-            gallery.draw_what_is_missing(run, video=len(found.runs) == 1)
+            run_figures.draw_what_is_missing(run, video=len(found.runs) == 1)
         print(write(run))
     for study in found.studies:
         print(study_page.write(study))
     if found.folder is not None:
-        print(folder_page.write(found.folder, [*found.runs, *found.unfinished], found.studies))
+        print(index_page.write(found.folder, [*found.runs, *found.unfinished], found.studies))
 
 
 def print_evaluation(evaluation: dict) -> None:
@@ -171,7 +177,7 @@ def print_evaluation(evaluation: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from keras_vae import tables
+    from keras_vae._utils import tables
 
     console = Console(highlight=False)
     shown = tables.evaluation(evaluation)
@@ -194,7 +200,7 @@ def print_results(folder: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from keras_vae.runs import Run
+    from keras_vae.runs.folder import Run
 
     run = Run.open(folder)
     config, metrics = run.config["config"], run.metrics

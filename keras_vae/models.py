@@ -11,10 +11,10 @@ import numpy as np
 from keras import ops
 
 from keras_vae import likelihoods
-from keras_vae.batches import EpochOrder, ordered
 from keras_vae.errors import InputError
+from keras_vae.fast_fit.epoch_order import EpochOrder, ordered
+from keras_vae.fast_fit.policy import forget_program, resident_steps, traced
 from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
-from keras_vae.stepping import forget_program, resident_steps, traced
 
 POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
 

@@ -11,9 +11,9 @@ are Adam 1e-3, batches of 128, 20 epochs.
 
 from math import inf
 
-from keras_vae.results import Results
-from keras_vae.study import Study
-from keras_vae.verdicts import Gap, Mean, Ratio
+from keras_vae.studies.claims import Gap, Mean, Ratio
+from keras_vae.studies.results import Results
+from keras_vae.studies.study import Study
 
 UNITS = (2, 4, 8, 16, 32)
 DEPTHS = {2: "784-500-500", 3: "784-500-500-500"}
@@ -60,7 +60,7 @@ CLAIMS = [
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import audit_panels, panels
+    from keras_vae.plots import audit_figures, study_figures
 
     planes = {name(depth, 2): results.run(name(depth, 2)) for depth in DEPTHS}
     quantities = {
@@ -82,20 +82,20 @@ def draw(results: Results) -> dict:
         f"{depth} encoder layers": {d: {q: results.values(name(depth, d), q) for q in names} for d in UNITS}
         for depth in DEPTHS
     }
-    by_source = audit_panels.over_units(distances, {"Fréchet distance": "Fréchet distance by where z is drawn from"})
+    by_source = audit_figures.over_units(distances, {"Fréchet distance": "Fréchet distance by where z is drawn from"})
     shown = {
-        "plane": (audit_panels.densities(planes), "Two units: codes by digit, and q(z) beside N(0, I)."),
-        "over-units": (audit_panels.over_units(series, quantities), "How far q(z) is from the prior, a dot a seed."),
+        "plane": (audit_figures.densities(planes), "Two units: codes by digit, and q(z) beside N(0, I)."),
+        "over-units": (audit_figures.over_units(series, quantities), "How far q(z) is from the prior, a dot a seed."),
         "samplers": (by_source, "How good new digits are, by where z is drawn from."),
     }
     samples = {
         f"samples-d-{d}": (
-            audit_panels.samplers(results.run(name(2, d)), name(2, d)),
+            audit_figures.samplers(results.run(name(2, d)), name(2, d)),
             f"{name(2, d)}: new digits by where z was drawn from, and training images in their place.",
         )
         for d in (2, 32)
     }
-    return panels.save_all(results.folder, shown | samples)
+    return study_figures.save_all(results.folder, shown | samples)
 
 
 STUDY = Study(

@@ -13,10 +13,10 @@ from math import inf
 import numpy as np
 
 from keras_vae import diagnostics
-from keras_vae.results import ReportTable, Results
-from keras_vae.study import Study
-from keras_vae.tables import number, typicality
-from keras_vae.verdicts import Mean, Ratio
+from keras_vae._utils.tables import number, typicality
+from keras_vae.studies.claims import Mean, Ratio
+from keras_vae.studies.results import ReportTable, Results
+from keras_vae.studies.study import Study
 
 UNITS = (2, 20, 200, 800)
 KINDS = {"": "isotropic", "one mean, ": "iid", "diagonal, ": "diagonal"}
@@ -83,7 +83,7 @@ def tables(results: Results) -> list[ReportTable]:
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import audit_panels, gallery, panels
+    from keras_vae.plots import audit_figures, run_figures, study_figures
 
     paper = {name(d): results.run(name(d)) for d in UNITS}
     quantities = {
@@ -101,17 +101,17 @@ def draw(results: Results) -> dict:
     }
     densities = "Figure 3: densities of posterior samples against a typical sequence's; lines: of any Gaussian."
     shown = {
-        "figure-2": (gallery.latent(paper[name(2)]), "Figure 2: codes of test images by garment, two units."),
-        "figure-3": (audit_panels.typical_densities(paper), densities),
-        "figure-4": (panels.samples(paper), "Figure 4: a hundred new images of each model, from N(0, I)."),
-        "figure-5": (panels.originals_and_reconstructions(paper), "Figure 5: test images and reconstructions."),
-        "over-units": (audit_panels.over_units(series, quantities), "What more units change, a dot a seed."),
+        "figure-2": (run_figures.latent(paper[name(2)]), "Figure 2: codes of test images by garment, two units."),
+        "figure-3": (audit_figures.typical_densities(paper), densities),
+        "figure-4": (study_figures.samples(paper), "Figure 4: a hundred new images of each model, from N(0, I)."),
+        "figure-5": (study_figures.originals_and_reconstructions(paper), "Figure 5: test images and reconstructions."),
+        "over-units": (audit_figures.over_units(series, quantities), "What more units change, a dot a seed."),
     }
     samples = {
-        f"samples-{i}": (audit_panels.samplers(results.run(net), net), f"New images by where z was drawn from: {net}.")
+        f"samples-{i}": (audit_figures.samplers(results.run(net), net), f"New images by where z was drawn from: {net}.")
         for i, net in enumerate((name(200, kind) for kind in KINDS), 1)
     }
-    return panels.save_all(results.folder, shown | samples)
+    return study_figures.save_all(results.folder, shown | samples)
 
 
 STUDY = Study(

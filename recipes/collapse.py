@@ -10,10 +10,10 @@ one. It names neither optimizer nor epochs: ours are Adam, 1e-3, batches of 128,
 
 from math import inf
 
-from keras_vae import tables
-from keras_vae.results import ReportTable, Results
-from keras_vae.study import Study
-from keras_vae.verdicts import Mean, Ratio
+from keras_vae._utils import tables
+from keras_vae.studies.claims import Mean, Ratio
+from keras_vae.studies.results import ReportTable, Results
+from keras_vae.studies.study import Study
 
 DEEP_8, SHALLOW_8 = "784-256-32-16-8", "784-256-32-8"
 DEEP_16, SHALLOW_16 = "784-256-32-24-16", "784-256-32-16"
@@ -37,19 +37,19 @@ def unit_reports(results: Results) -> list[ReportTable]:
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import panels
+    from keras_vae.plots import study_figures
 
     runs = {net: results.run(net) for net in NETS}
     timelines = "The KL of every unit through the training; a cross where one that had been active died."
     units = {
-        f"units-{net}": (panels.collapse(net, run), f"What each unit of {net} became, the liveliest first.")
+        f"units-{net}": (study_figures.collapse(net, run), f"What each unit of {net} became, the liveliest first.")
         for net, run in runs.items()
     }
     shown = {
-        "samples": (panels.samples(runs), "A hundred new digits of each net, from N(0, I)."),
-        "timelines": (panels.timelines(runs), timelines),
+        "samples": (study_figures.samples(runs), "A hundred new digits of each net, from N(0, I)."),
+        "timelines": (study_figures.timelines(runs), timelines),
     }
-    return panels.save_all(results.folder, shown | units)
+    return study_figures.save_all(results.folder, shown | units)
 
 
 STUDY = Study(

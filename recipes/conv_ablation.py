@@ -10,10 +10,10 @@ difference can be told from luck. Their split is unstated: all of our numbers ar
 
 from math import inf
 
-from keras_vae.results import ReportTable, Results
-from keras_vae.study import Study
-from keras_vae.tables import number
-from keras_vae.verdicts import Mean, Ratio
+from keras_vae._utils.tables import number
+from keras_vae.studies.claims import Mean, Ratio
+from keras_vae.studies.results import ReportTable, Results
+from keras_vae.studies.study import Study
 
 VAE_2, VAE_16, AE_2, AE_16 = "VAE, d = 2", "VAE, d = 16", "AE, d = 2", "AE, d = 16"
 PUBLISHED = {VAE_2: (137.0, 6.0, 143.0), VAE_16: (74.99, 22.52, 97.51)}
@@ -79,29 +79,32 @@ def tables(results: Results) -> list[ReportTable]:
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import gallery, panels
+    from keras_vae.plots import run_figures, study_figures
 
     runs = {name: results.run(name) for name in results.study.configs}
     vaes = {name: runs[name] for name in PUBLISHED}
     pairs = {2: (VAE_2, AE_2), 16: (VAE_16, AE_16)}
     losses = {
-        f"loss-{short(name)}": (gallery.losses(run), f"Losses of {name} over epochs.") for name, run in runs.items()
+        f"loss-{short(name)}": (run_figures.losses(run), f"Losses of {name} over epochs.") for name, run in runs.items()
     }
     shown = {
-        "dynamics": (panels.dynamics(vaes), "Total, reconstruction and KL of both VAEs on one scale each."),
-        "reconstructions": (panels.originals_and_reconstructions(runs), "Test images and reconstructions."),
-        "samples": (panels.samples(vaes), "A hundred new digits of each VAE, from N(0, I)."),
-        "codes": (panels.planes(runs), "Codes of test images by digit; of sixteen units, two principal components."),
-        "interpolations": (panels.interpolations(vaes), "The ways between the same pairs of test images."),
+        "dynamics": (study_figures.dynamics(vaes), "Total, reconstruction and KL of both VAEs on one scale each."),
+        "reconstructions": (study_figures.originals_and_reconstructions(runs), "Test images and reconstructions."),
+        "samples": (study_figures.samples(vaes), "A hundred new digits of each VAE, from N(0, I)."),
+        "codes": (
+            study_figures.planes(runs),
+            "Codes of test images by digit; of sixteen units, two principal components.",
+        ),
+        "interpolations": (study_figures.interpolations(vaes), "The ways between the same pairs of test images."),
     }
     twins = {
         f"autoencoder-d-{d}": (
-            panels.comparison({name: runs[name] for name in pair}),
+            study_figures.comparison({name: runs[name] for name in pair}),
             f"VAE and autoencoder, d = {d}: codes, new digits from N(0, I) and from the codes' own Gaussian.",
         )
         for d, pair in pairs.items()
     }
-    return panels.save_all(results.folder, losses | shown | twins)
+    return study_figures.save_all(results.folder, losses | shown | twins)
 
 
 def short(name: str) -> str:

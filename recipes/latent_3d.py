@@ -10,9 +10,9 @@ Adam, 1e-3, batches of 128, 50 epochs.
 
 from math import inf
 
-from keras_vae.results import Results
-from keras_vae.study import Study
-from keras_vae.verdicts import Mean, Ratio
+from keras_vae.studies.claims import Mean, Ratio
+from keras_vae.studies.results import Results
+from keras_vae.studies.study import Study
 
 NET = "784-256-32-8-3"
 PLAIN = f"{NET} without"
@@ -29,14 +29,17 @@ CLAIMS = [
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import panels, video
+    from keras_vae.plots import study_figures, video
 
     runs = {f"{NET}, with sampling": results.run(NET), f"{NET}, without": results.run(PLAIN)}
     shown = {
-        "space": (panels.spaces(runs), "Codes of test images by digit, in the space of the three units."),
-        "slices": (panels.slices(runs), "New digits on five horizontal slices through the space, 25 points each."),
+        "space": (study_figures.spaces(runs), "Codes of test images by digit, in the space of the three units."),
+        "slices": (
+            study_figures.slices(runs),
+            "New digits on five horizontal slices through the space, 25 points each.",
+        ),
     }
-    drawn = panels.save_all(results.folder, shown)
+    drawn = study_figures.save_all(results.folder, shown)
     for file, (title, run) in zip(("with", "without"), runs.items(), strict=True):
         codes, videos = run.arrays("encodings"), results.folder / "videos"
         path, early = videos / f"turn-{file}.mp4", (0, min(5, results.epochs))

@@ -9,9 +9,9 @@ nor epochs: ours are Adam, 1e-3, batches of 128, 50 epochs. "Aleatory" is about 
 
 from math import inf
 
-from keras_vae.results import Results
-from keras_vae.study import Study
-from keras_vae.verdicts import Ratio, Share, Spread
+from keras_vae.studies.claims import Ratio, Share, Spread
+from keras_vae.studies.results import Results
+from keras_vae.studies.study import Study
 
 DEEP, SHALLOW = "784-256-32-8-4", "784-256-32-4"
 TWO, THREE = "784-256-32-8-2", "784-256-32-8-3"  # the previous cases
@@ -29,14 +29,14 @@ CLAIMS = [
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import panels
+    from keras_vae.plots import study_figures
 
     runs = {name: results.run(name) for name in (DEEP, SHALLOW)}
     everything = {name: [results.runs[name, seed].history for seed in range(results.seeds)] for name in STUDY.configs}
     blocks = "81 digits that span the space: two units choose the block, two the place in it."
     seeds = "The test loss of every seed over epochs, a panel for each architecture, on one scale."
-    shown = {"81-images": (panels.blocks(runs), blocks), "seeds": (panels.seeds(everything), seeds)}
-    return panels.save_all(results.folder, shown)
+    shown = {"81-images": (study_figures.blocks(runs), blocks), "seeds": (study_figures.seeds(everything), seeds)}
+    return study_figures.save_all(results.folder, shown)
 
 
 STUDY = Study(

@@ -12,9 +12,9 @@ generated from N(0, I) and also from a Gaussian that matches the codes' moments.
 
 from math import inf
 
-from keras_vae.results import Results
-from keras_vae.study import Study
-from keras_vae.verdicts import Mean, Ratio
+from keras_vae.studies.claims import Mean, Ratio
+from keras_vae.studies.results import Results
+from keras_vae.studies.study import Study
 
 SHALLOW, DEEP = "784-256-2", "784-256-32-8-2"
 PLAIN_SHALLOW, PLAIN_DEEP = f"{SHALLOW} without", f"{DEEP} without"
@@ -41,17 +41,19 @@ CLAIMS = [
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import panels
+    from keras_vae.plots import study_figures
 
     shown = {
         net: (
-            panels.comparison({f"{net}, with sampling": results.run(net), f"{net}, without": results.run(plain)}),
+            study_figures.comparison(
+                {f"{net}, with sampling": results.run(net), f"{net}, without": results.run(plain)}
+            ),
             f"{net} with sampling (above) and without: codes of test images by digit, new digits from N(0, I), and new "
             "digits from a Gaussian with the codes' own mean and covariance.",
         )
         for net, plain in ((SHALLOW, PLAIN_SHALLOW), (DEEP, PLAIN_DEEP))
     }
-    return panels.save_all(results.folder, shown)
+    return study_figures.save_all(results.folder, shown)
 
 
 STUDY = Study(

@@ -18,9 +18,10 @@ from typing import Annotated
 
 import typer
 
-from keras_vae import bubbles, study
-from keras_vae.results import Results
-from keras_vae.verdicts import Bracket, Exactly, Mean, Ratio
+from keras_vae.evaluation import bubbles
+from keras_vae.studies import study
+from keras_vae.studies.claims import Bracket, Exactly, Mean, Ratio
+from keras_vae.studies.results import Results
 
 CHANNELS = 1024
 PIXELS = 784
@@ -87,22 +88,22 @@ def measure(run, data, judge) -> dict[str, float]:
 
 
 def draw(results: Results, big: str, light: str) -> dict:
-    from keras_vae import bubble_panels, panels
+    from keras_vae.plots import bubble_figures, study_figures
 
     runs = {name: results.run(name) for name in results.study.configs}
     few = {name: runs[name] for name in ("16 units", big, light)}
     scale = "The prior's bubble (red) and some images' to scale; below, one of them and the prior seen along μ."
     shown = {
-        "bubbles": (bubble_panels.to_scale(runs), scale),
-        "overlap": (bubble_panels.overlaps(runs), "How much of the prior the bubbles share."),
-        "radii": (bubble_panels.radii(runs), "Distances from the origin, less √d, of draws."),
-        "codes": (bubble_panels.codes(runs), "Means and standard deviations of all posteriors."),
-        "samples": (panels.samples(runs), "A hundred new images of each model, from N(0, I)."),
+        "bubbles": (bubble_figures.to_scale(runs), scale),
+        "overlap": (bubble_figures.overlaps(runs), "How much of the prior the bubbles share."),
+        "radii": (bubble_figures.radii(runs), "Distances from the origin, less √d, of draws."),
+        "codes": (bubble_figures.codes(runs), "Means and standard deviations of all posteriors."),
+        "samples": (study_figures.samples(runs), "A hundred new images of each model, from N(0, I)."),
     }
     if "images_original" in runs[big].arrays("bubbles"):  # which takes labels
         around = "What is decoded from around each image's code, and from the prior."
-        shown["images"] = (bubble_panels.images(few), around)
-    return panels.save_all(results.folder, shown)
+        shown["images"] = (bubble_figures.images(few), around)
+    return study_figures.save_all(results.folder, shown)
 
 
 def soap_bubble(channels: int) -> study.Study:

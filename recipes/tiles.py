@@ -8,9 +8,9 @@ there are none to judge. Adam, 1e-3, batches of 128, 50 epochs.
     python recipes/tiles.py
 """
 
-from keras_vae.results import Results
-from keras_vae.study import Study
-from keras_vae.tiles import FACTORS
+from keras_vae.data.tiles import FACTORS
+from keras_vae.studies.results import Results
+from keras_vae.studies.study import Study
 
 NETS = ("784-256-32-3", "784-256-32-4", "784-256-32-16")  # as many units as factors, and more
 READERS = ("codes", "codes, linear", "shuffled codes", "pixels", "pixels, linear")
@@ -40,16 +40,16 @@ def read(run, data, judge) -> dict[str, float]:
 
 
 def draw(results: Results) -> dict:
-    from keras_vae import panels
+    from keras_vae.plots import study_figures
 
     runs = {net: results.run(net) for net in NETS}
-    codes = panels.factors(runs, results.data.factors_test, [f"{factor}, pixels" for factor in FACTORS])
+    codes = study_figures.factors(runs, results.data.factors_test, [f"{factor}, pixels" for factor in FACTORS])
     shown = {
         "codes": (codes, "Codes in each net's two liveliest units, coloured by the tile's coordinates and its size."),
-        "reconstructions": (panels.originals_and_reconstructions(runs), "Test images and reconstructions."),
-        "samples": (panels.samples(runs), "A hundred new images of each net, from N(0, I)."),
+        "reconstructions": (study_figures.originals_and_reconstructions(runs), "Test images and reconstructions."),
+        "samples": (study_figures.samples(runs), "A hundred new images of each net, from N(0, I)."),
     }
-    return panels.save_all(results.folder, shown)
+    return study_figures.save_all(results.folder, shown)
 
 
 STUDY = Study(

@@ -33,22 +33,25 @@ def main(
 ) -> None:
     """Make both videos; a run that was interrupted, or is finished, is taken up where it stopped."""
     print(f"Trajectories of 784-256-2 on {dataset}: training, figures and two videos into {out}", flush=True)
-    from keras_vae import cli, experiment, gallery, report, video
+    from keras_vae import cli
+    from keras_vae.plots import run_figures, video
+    from keras_vae.report import run_page
+    from keras_vae.runs import training
 
-    config = experiment.Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed)
-    run = experiment.train(config, out, resume=not overwrite, overwrite=overwrite)
-    drawn = gallery.draw(run, video=False)
+    config = training.Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed)
+    run = training.train(config, out, resume=not overwrite, overwrite=overwrite)
+    drawn = run_figures.draw(run, video=False)
     early = min(5, epochs)
-    first = gallery.trajectory_video(run, "first-epochs", epochs=(0, early), one_per_label=True)
+    first = run_figures.trajectory_video(run, "first-epochs", epochs=(0, early), one_per_label=True)
     drawn += [first, video.write_gif(first, first.with_suffix(".gif"))]
-    drawn.append(gallery.trajectory_stills(run, "first-epochs", (0, early), (0, 0.6, early), one_per_label=True))
+    drawn.append(run_figures.trajectory_stills(run, "first-epochs", (0, early), (0, 0.6, early), one_per_label=True))
     if epochs > 1:
         late = min(10, epochs)
-        drawn.append(gallery.trajectory_video(run, "six-of-each", epochs=(1, late)))
-        drawn.append(gallery.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
+        drawn.append(run_figures.trajectory_video(run, "six-of-each", epochs=(1, late)))
+        drawn.append(run_figures.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
     cli.print_results(run.path)
     print(CLAIMS.format(**measure(run, early)))
-    for path in [*drawn, report.write(run)]:
+    for path in [*drawn, run_page.write(run)]:
         print(path)
 
 

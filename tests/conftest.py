@@ -39,7 +39,7 @@ def npz(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def toy_config(npz):
     """What trains in a second: two and a half batches an epoch."""
-    from keras_vae.experiment import Config
+    from keras_vae.runs.training import Config
 
     return Config("64-16-2", dataset=str(npz), epochs=3, batch_size=40, record_every=1, record_per_label=3, seed=7)
 
@@ -47,7 +47,7 @@ def toy_config(npz):
 @pytest.fixture(scope="session")
 def toy_run(toy_config, tmp_path_factory):
     """A finished run of the toy configuration; not to be written to."""
-    from keras_vae.experiment import train
+    from keras_vae.runs.training import train
 
     return train(toy_config, tmp_path_factory.mktemp("runs") / "toy", quiet=True)
 
@@ -63,7 +63,7 @@ def own_run(toy_run, tmp_path_factory):
 @pytest.fixture(scope="session")
 def data(npz):
     """The toy data set, loaded."""
-    from keras_vae import datasets
+    from keras_vae.data import datasets
 
     return datasets.load(npz)
 
@@ -71,6 +71,6 @@ def data(npz):
 @pytest.fixture(scope="session")
 def judge(data, tmp_path_factory):
     """Who scores images of the toy data set."""
-    from keras_vae import features
+    from keras_vae.evaluation.judge import Judge
 
-    return features.Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))
+    return Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))

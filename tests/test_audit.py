@@ -6,23 +6,27 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_vae import Config, InputError, audit, datasets, diagnostics, evaluation, experiment, gallery, train
+from keras_vae import Config, InputError, diagnostics, train
+from keras_vae.data import datasets
+from keras_vae.evaluation import model_audit, run_evaluation
+from keras_vae.plots import run_figures
+from keras_vae.runs import training
 
 QUICK = {"with_audit": True, "samples": 40}
 
 
 @pytest.fixture(autouse=True)
 def _few_images(monkeypatch):
-    monkeypatch.setattr(audit, "IMAGES", 10)
+    monkeypatch.setattr(model_audit, "IMAGES", 10)
 
 
 def test_the_audit_of_a_run(own_run, data, judge):
     told = []
-    found = evaluation.evaluate(own_run, data, judge, **QUICK, tell=told.append)
+    found = run_evaluation.evaluate(own_run, data, judge, **QUICK, tell=told.append)
     assert found == own_run.evaluation
     assert len(told) == 4
     low, _ = found["audit"]["encodings"]["divergence"]["interval"]
-    assert audit.measures(found["audit"])["KL(q(z) ‖ p), low"] == low
+    assert model_audit.measures(found["audit"])["KL(q(z) ‖ p), low"] == low
     audited = found["audit"]
     encodings = own_run.arrays("encodings")
     alone = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
@@ -36,18 +40,18 @@ def test_the_audit_of_a_run(own_run, data, judge):
     def never(*args, **options):
         pytest.fail("done again")
 
-    assert evaluation.evaluate(own_run, data, judge, **QUICK, tell=never) == found
-    assert "audit" in evaluation.evaluate(own_run, data, judge)  # it isn't lost by asking for less
-    again = evaluation.evaluate(own_run, data, judge, overwrite=True, **QUICK)
+    assert run_evaluation.evaluate(own_run, data, judge, **QUICK, tell=never) == found
+    assert "audit" in run_evaluation.evaluate(own_run, data, judge)  # it isn't lost by asking for less
+    again = run_evaluation.evaluate(own_run, data, judge, overwrite=True, **QUICK)
     assert again == found  # and repeats
-    fewer = evaluation.evaluate(own_run, data, judge, with_audit=True, samples=20)
+    fewer = run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=20)
     assert fewer["audit"]["likelihood"]["samples"] == 20
     with pytest.raises(InputError, match="at least 2"):
-        evaluation.evaluate(own_run, data, judge, with_audit=True, samples=1)
+        run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=1)
 
 
 def test_rate_and_likelihood_are_of_the_same_images(own_run, data, judge):
-    audited = evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]
+    audited = run_evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]
     rate, likelihood = audited["rate"], audited["likelihood"]
     assert "binarised" in likelihood["of"] == rate["of"]
     assert rate["total"] == pytest.approx(-likelihood["elbo"])
@@ -62,7 +66,7 @@ def test_the_likelihood_of_a_model_by_brute_force(own_run, data):
     import keras
 
     vae = keras.models.load_model(own_run.model_path)
-    described, _ = audit._likelihood(vae, data, seed=3, samples=40)
+    described, _ = model_audit._likelihood(vae, data, seed=3, samples=40)
     chosen = np.sort(np.random.default_rng(0).permutation(len(data.x_test))[:10])
     x = datasets.binarize(data.x_test[chosen])
     grid = np.linspace(-7, 7, 141)
@@ -76,32 +80,32 @@ def test_the_likelihood_of_a_model_by_brute_force(own_run, data):
 
 
 def test_pictures_of_an_audit(own_run, data, judge):
-    evaluation.evaluate(own_run, data, judge, **QUICK)
-    drawn = gallery.audit(own_run)
+    run_evaluation.evaluate(own_run, data, judge, **QUICK)
+    drawn = run_figures.audit(own_run)
     assert [path.name for path in drawn] == ["aggregate.png", "samplers.png"]
-    assert {path.name for path in drawn} <= {path.name for path in gallery.draw(own_run, video=False)}
-    evaluation.evaluate(own_run, data, judge, overwrite=True)  # without an audit: nothing of the old one is drawn
-    assert gallery.audit(own_run) == []
-    unjudged = evaluation.evaluate(own_run, data, overwrite=True, **QUICK)
+    assert {path.name for path in drawn} <= {path.name for path in run_figures.draw(own_run, video=False)}
+    run_evaluation.evaluate(own_run, data, judge, overwrite=True)  # without an audit: nothing of the old one is drawn
+    assert run_figures.audit(own_run) == []
+    unjudged = run_evaluation.evaluate(own_run, data, overwrite=True, **QUICK)
     assert unjudged["audit"]["samplers"]["scores"] == {}
-    assert evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]["samplers"]["scores"]
+    assert run_evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]["samplers"]["scores"]
 
 
 def test_too_few_samples_to_trust_say_so(own_run, data):
-    found = evaluation.evaluate(own_run, data, overwrite=True, with_audit=True, samples=20)["audit"]
+    found = run_evaluation.evaluate(own_run, data, overwrite=True, with_audit=True, samples=20)["audit"]
     assert found["likelihood"]["unreliable"] is None
-    assert "share with Pareto k > 0.7" not in audit.measures(found)
-    gallery.audit(own_run)
+    assert "share with Pareto k > 0.7" not in model_audit.measures(found)
+    run_figures.audit(own_run)
 
 
 @pytest.mark.parametrize("posterior", ["none", "isotropic"])
 def test_other_posteriors(npz, tmp_path, judge, data, posterior):
     config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior=posterior, record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)
-    found = evaluation.evaluate(run, data, judge, **QUICK)["audit"]
+    found = run_evaluation.evaluate(run, data, judge, **QUICK)["audit"]
     if posterior == "none":
         assert [found[name] for name in ("encodings", "own_typicality", "rate", "likelihood")] == [None] * 4
-        assert [path.name for path in gallery.audit(run)] == ["samplers.png"]
+        assert [path.name for path in run_figures.audit(run)] == ["samplers.png"]
     else:
         assert found["encodings"]["latent_units"] == 3
         typical = found["own_typicality"]
@@ -112,41 +116,41 @@ def test_other_posteriors(npz, tmp_path, judge, data, posterior):
 def test_a_latent_map_and_a_likelihood_of_grey_values(npz, tmp_path, data):
     config = Config("c4-4x4x2", dataset=str(npz), epochs=1, batch_size=40, likelihood="gaussian", record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)
-    found = evaluation.evaluate(run, data, **QUICK)["audit"]
+    found = run_evaluation.evaluate(run, data, **QUICK)["audit"]
     assert found["likelihood"]["of"] == "test images"
     assert found["rate"]["bits_per_pixel"] is None
     assert found["samplers"]["scores"] == {}  # nobody judged
-    gallery.audit(run)
+    run_figures.audit(run)
 
 
 def test_a_model_that_was_trained_elsewhere(toy_run, data, tmp_path, npz):
     model = tmp_path / "mine.keras"
     shutil.copy(toy_run.model_path, model)
-    run = experiment.adopt(model, data, tmp_path / "run")
+    run = training.adopt(model, data, tmp_path / "run")
     assert run.metrics["test"] == pytest.approx(toy_run.metrics["test"], rel=1e-5)
     assert not run.has_history
-    assert "loss.png" not in {path.name for path in gallery.draw(run)}
+    assert "loss.png" not in {path.name for path in run_figures.draw(run)}
     before = run.model_path.stat().st_mtime_ns
-    assert experiment.adopt(model, data, tmp_path / "run").model_path.stat().st_mtime_ns == before
+    assert training.adopt(model, data, tmp_path / "run").model_path.stat().st_mtime_ns == before
     with pytest.raises(InputError, match="expected"):
-        experiment.adopt(model, data, tmp_path / "run", seed=1)  # another run is there
-    experiment.adopt(model, data, tmp_path / "run", seed=1, overwrite=True)
-    evaluation.evaluate(run, data, **QUICK)
+        training.adopt(model, data, tmp_path / "run", seed=1)  # another run is there
+    training.adopt(model, data, tmp_path / "run", seed=1, overwrite=True)
+    run_evaluation.evaluate(run, data, **QUICK)
 
     import keras
 
     other = tmp_path / "other.keras"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(other)
     with pytest.raises(InputError, match=r"expected a keras_vae\.VAE"):
-        experiment.adopt(other, data, tmp_path / "new")
+        training.adopt(other, data, tmp_path / "new")
     (tmp_path / "broken.keras").write_bytes(b"no model")
     with pytest.raises(InputError, match="that Keras can load"):
-        experiment.adopt(tmp_path / "broken.keras", data, tmp_path / "new")
+        training.adopt(tmp_path / "broken.keras", data, tmp_path / "new")
     with pytest.raises(InputError, match="found none"):
-        experiment.adopt(tmp_path / "absent.keras", data, tmp_path / "new")
+        training.adopt(tmp_path / "absent.keras", data, tmp_path / "new")
     wide = datasets.Dataset(**{**data.__dict__, "x_train": data.x_train[:, :4], "x_test": data.x_test[:, :4]})
     with pytest.raises(InputError, match="images of"):
-        experiment.adopt(model, wide, tmp_path / "new")
+        training.adopt(model, wide, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 

@@ -6,19 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import (
-    Config,
-    bubble_panels,
-    bubbles,
-    datasets,
-    diagnostics,
-    evaluation,
-    features,
-    gallery,
-    memory,
-    train,
-)
-from keras_vae.dynamics import dynamics
+from keras_vae import Config, diagnostics, train
+from keras_vae._utils import memory
+from keras_vae.data import datasets
+from keras_vae.evaluation import bubbles, run_evaluation
+from keras_vae.evaluation.judge import Judge
+from keras_vae.evaluation.training_curves import dynamics
+from keras_vae.plots import bubble_figures, run_figures
 
 UNITS = 4 * 4 * 20  # more than are recorded or listed one by one
 
@@ -41,12 +35,12 @@ def test_a_run_of_very_many_units_is_complete(run, data):
     assert len(set(run.trajectory.units.tolist())) == 256
     last = vae.encode(run.trajectory.images).mean.reshape(-1, UNITS)[:, run.trajectory.units]
     np.testing.assert_allclose(run.trajectory.mean[-1], last, atol=1e-5)
-    drawn = gallery.draw(run, quiet=True)
+    drawn = run_figures.draw(run, quiet=True)
     assert {"latent.png", "principal.png", "trajectory.mp4"} <= {path.name for path in drawn}
 
 
 def test_it_is_evaluated(run, data, judge):
-    result = evaluation.evaluate(run, data, judge)
+    result = run_evaluation.evaluate(run, data, judge)
     assert result["units"] is None
     assert "roundness" not in result["codes"]
     assert result["codes"]["radius"] > 0
@@ -60,13 +54,13 @@ def test_it_is_evaluated(run, data, judge):
         assert data.y_test[first[0]] != data.y_test[last[0]]
     assert result["interpolation"]["cross_fade"]["largest_step"] == pytest.approx(1, abs=1e-4)
     assert result["interpolation"]["linear"]["midpoints"]["frechet"] > 0
-    assert "interpolation.png" in {path.name for path in gallery.draw(run, video=False, quiet=True)}
+    assert "interpolation.png" in {path.name for path in run_figures.draw(run, video=False, quiet=True)}
 
 
 def test_only_some_codes_are_kept_and_the_rest_still_counts(npz, tmp_path, monkeypatch, run):
-    from keras_vae import experiment
+    from keras_vae.runs import training
 
-    monkeypatch.setattr(experiment, "LARGEST_MEANS", 4.0 * UNITS * 7)
+    monkeypatch.setattr(training, "LARGEST_MEANS", 4.0 * UNITS * 7)
     monkeypatch.setattr(memory, "AT_ONCE", 4.0 * UNITS * 3)
     few = train(Config(**run.config["config"]), tmp_path / "few", quiet=True)
     assert len(few.arrays("encodings")["mean"]) == 7
@@ -117,22 +111,22 @@ def test_mixtures_are_those_of_the_encoder(run, data, monkeypatch):
 def test_pictures_of_bubbles(run, data, judge):
     bubbles.bubbles(run, data, judge)
     runs = {"a": run, "b": run}
-    upper = bubble_panels.to_scale(runs).get_axes()
+    upper = bubble_figures.to_scale(runs).get_axes()
     assert len(upper) == 4
     assert f"√d = {math.sqrt(UNITS):.2f}" in upper[0].get_title("left")
     radius = {round(patch.radius, 4) for patch in upper[0].patches if hasattr(patch, "radius")}
     assert radius == {round(math.sqrt(UNITS), 4)}  # to scale
-    left, right = bubble_panels.overlaps(runs).get_axes()
+    left, right = bubble_figures.overlaps(runs).get_axes()
     assert left.get_ylabel().startswith("overlap with N(0, I)")
     assert len(right.lines) == 4
     labels = [text.get_text() for text in left.get_legend().get_texts()]
     assert "squares: b" in labels  # a second run of as many units
     assert labels[0].startswith("one bubble")
     counts = run.arrays("bubbles")["std_counts"]
-    line = bubble_panels.codes(runs).get_axes()[1].lines[0]
+    line = bubble_figures.codes(runs).get_axes()[1].lines[0]
     assert np.nanargmax(line.get_ydata()) == counts.argmax()
-    assert len(bubble_panels.radii({"a": run}).get_axes()) == 1
-    first = bubble_panels.images(runs).get_axes()[0].images[0].get_array()
+    assert len(bubble_figures.radii({"a": run}).get_axes()) == 1
+    first = bubble_figures.images(runs).get_axes()[0].images[0].get_array()
     np.testing.assert_allclose(first[:8, :8], run.arrays("bubbles")["images_original"][0])
 
 
@@ -149,7 +143,7 @@ def test_refusals_and_what_is_done_again(run, data, judge, npz, tmp_path):
     with_judge = bubbles.bubbles(copy, data, judge)
     assert with_judge["judge"] == judge.identity
     assert bubbles.bubbles(copy, data) == with_judge  # what is there is more than what is asked for
-    other = features.Judge(data, images=30, epochs=1, cache=tmp_path / "cache")
+    other = Judge(data, images=30, epochs=1, cache=tmp_path / "cache")
     assert bubbles.bubbles(copy, data, other)["judge"] == other.identity
     none_config = Config("64-8-3", dataset=str(npz), epochs=1, posterior="none", batch_size=40)
     none = train(none_config, tmp_path / "none", quiet=True)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae.architecture import parse
 from keras_vae.models import POSTERIORS
+from keras_vae.networks import builders
+from keras_vae.networks.architecture import parse
 
 SIZES = [(28, 28), (32, 32, 3), (37, 37, 1), (20, 33, 3)]
 
@@ -16,7 +17,7 @@ def pictures(shape: tuple[int, ...], n: int = 12) -> np.ndarray:
 
 
 def build(architecture: str, shape: tuple[int, ...], posterior: str = "diagonal", **kwargs) -> kv.VAE:
-    vae = kv.builders.build(architecture, shape, posterior, seed=0, **kwargs)
+    vae = builders.build(architecture, shape, posterior, seed=0, **kwargs)
     vae.compile(keras.optimizers.Adam(1e-2))
     return vae
 

@@ -151,8 +151,8 @@ def test_help_loads_no_backend():
 def test_drawing_loads_no_backend(toy_run, tmp_path):
     shutil.copytree(toy_run.path, tmp_path / "run")
     program = (
-        "import sys; from keras_vae import gallery\n"
-        f"gallery.draw({str(tmp_path / 'run')!r}, video=False)\n"
+        "import sys; from keras_vae.plots import run_figures\n"
+        f"run_figures.draw({str(tmp_path / 'run')!r}, video=False)\n"
         "print('loaded:', [m for m in ('keras', 'tensorflow', 'jax') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
@@ -164,7 +164,7 @@ def test_computing_loads_nothing_that_draws(npz, tmp_path):
         "import sys; import keras_vae as kv\n"
         f"config = kv.Config('64-2', dataset={str(npz)!r}, epochs=1, batch_size=32)\n"
         f"kv.train(config, {str(tmp_path / 'run')!r}, quiet=True)\n"
-        "print('loaded:', [m for m in ('figures', 'video', 'gallery') if f'keras_vae.{m}' in sys.modules])"
+        "print('loaded:', [m for m in ('matplotlib', 'keras_vae.plots') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert "loaded: []" in said
@@ -179,11 +179,11 @@ def test_results_name_what_was_measured(capsys, toy_run):
 
 
 def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
-    from keras_vae import features
+    from keras_vae.evaluation import judge
 
     shutil.copytree(toy_run.path, tmp_path / "run")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(features, "EPOCHS", 1)
+    monkeypatch.setattr(judge, "EPOCHS", 1)
     monkeypatch.setenv("COLUMNS", "200")
     assert run(monkeypatch, "evaluate", tmp_path / "run", "--samples", 30) == 0
     said = capsys.readouterr().out

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import InputError, datasets
+from keras_vae import InputError
+from keras_vae.data import datasets
 
 FULL = Path(os.environ.get("KERAS_HOME", "no-such-folder")) / "datasets"
 needs_full_mnist = pytest.mark.skipif(

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from keras_vae import Config, InputError, datasets, evaluation, train
+from keras_vae import Config, InputError, train
+from keras_vae.data import datasets
+from keras_vae.evaluation import run_evaluation
 
 
 def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
-    result = evaluation.evaluate(own_run, data, judge)
+    result = run_evaluation.evaluate(own_run, data, judge)
     assert result == own_run.evaluation
     for row, unit in zip(result["units"], own_run.metrics["units"], strict=True):
         assert unit.items() <= row.items()
@@ -21,19 +23,19 @@ def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
 
 
 def test_what_is_there_is_not_done_again(own_run, data, judge, monkeypatch):
-    first = evaluation.evaluate(own_run, data, judge)
-    monkeypatch.setattr(evaluation, "_units", lambda *args: pytest.fail("done again"))
-    assert evaluation.evaluate(own_run, data, judge) == evaluation.evaluate(own_run.path) == first
+    first = run_evaluation.evaluate(own_run, data, judge)
+    monkeypatch.setattr(run_evaluation, "_units", lambda *args: pytest.fail("done again"))
+    assert run_evaluation.evaluate(own_run, data, judge) == run_evaluation.evaluate(own_run.path) == first
     monkeypatch.undo()
-    assert evaluation.evaluate(own_run, data, judge, overwrite=True) == first  # and repeats
-    without = evaluation.evaluate(own_run, data, overwrite=True)
+    assert run_evaluation.evaluate(own_run, data, judge, overwrite=True) == first  # and repeats
+    without = run_evaluation.evaluate(own_run, data, overwrite=True)
     assert "samples" not in without
-    assert "samples" in evaluation.evaluate(own_run, data, judge)  # what is missing is done
+    assert "samples" in run_evaluation.evaluate(own_run, data, judge)  # what is missing is done
 
 
 def test_a_run_without_density_and_of_three_units(npz, tmp_path, judge, data):
     config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior="none", record_per_label=2)
-    result = evaluation.evaluate(train(config, tmp_path / "run", quiet=True), data, judge)
+    result = run_evaluation.evaluate(train(config, tmp_path / "run", quiet=True), data, judge)
     assert "radius" not in result["codes"]
     assert "kl" not in result["units"][0]
     assert result["units"][0]["total_var"] == result["units"][0]["var_mean"]
@@ -43,6 +45,6 @@ def test_refusals(own_run, tmp_path, data, toy_run):
     changed = tmp_path / "other.npz"
     np.savez(changed, x_train=data.x_train, x_test=data.x_test[::-1])
     with pytest.raises(InputError, match="has changed since"):
-        evaluation.evaluate(own_run, datasets.load(changed), overwrite=True)
+        run_evaluation.evaluate(own_run, datasets.load(changed), overwrite=True)
     with pytest.raises(InputError, match="expected a run folder"):
-        evaluation.evaluate(tmp_path)
+        run_evaluation.evaluate(tmp_path)

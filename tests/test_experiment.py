@@ -13,10 +13,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import InputError, TrainingDiverged, builders, experiment, models
-from keras_vae.checkpoint import Keeper
-from keras_vae.experiment import Config, train
+from keras_vae import InputError, TrainingDiverged, models
 from keras_vae.likelihoods import BY_NAME
+from keras_vae.networks import builders
+from keras_vae.runs import training
+from keras_vae.runs.checkpoint import Keeper
+from keras_vae.runs.training import Config, train
 
 
 def same_weights(first, second) -> bool:
@@ -81,7 +83,7 @@ def test_the_trajectory_follows_as_many_of_each_label(toy_run):
 
 @pytest.mark.parametrize("posterior", ["isotropic", "none", "autoencoder"])
 def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
-    from keras_vae import gallery
+    from keras_vae.plots import run_figures
 
     run = train(variant(toy_config, posterior=posterior, epochs=1, architecture="64-8-3"), tmp_path / "run", quiet=True)
     expected = {
@@ -90,7 +92,7 @@ def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
         "autoencoder": {"loss", "reconstruction"},
     }
     assert set(run.metrics["test"]) == expected[posterior]
-    drawn = gallery.draw(run, quiet=True)
+    drawn = run_figures.draw(run, quiet=True)
     assert {path.name for path in drawn} == {
         "loss.png", "latent.png", "principal.png", "manifold.png", "reconstructions.png", "samples.png", "units.png",
         "trajectory.mp4",
@@ -99,7 +101,7 @@ def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
 
 
 def test_one_unit_and_no_labels(tmp_path):
-    from keras_vae import gallery
+    from keras_vae.plots import run_figures
 
     x = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), "uint8")
     np.savez(tmp_path / "colour.npz", x_train=x, x_test=x[:9])
@@ -107,7 +109,7 @@ def test_one_unit_and_no_labels(tmp_path):
         Config("48-1", dataset=str(tmp_path / "colour.npz"), epochs=1, batch_size=10), tmp_path / "r", quiet=True
     )
     assert run.trajectory.labels is None
-    assert {path.name for path in gallery.draw(run, quiet=True)} == {
+    assert {path.name for path in run_figures.draw(run, quiet=True)} == {
         "loss.png", "manifold.png", "reconstructions.png", "samples.png",
     }  # fmt: skip
 
@@ -197,7 +199,7 @@ def test_a_run_broken_off_while_evaluating_ends_the_same(toy_run, toy_config, tm
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(experiment, "_write_arrays", kill)
+        patched.setattr(training, "_write_arrays", kill)
         with pytest.raises(Killed):
             train(toy_config, tmp_path / "run", quiet=True)
     assert same_weights(toy_run, train(toy_config, tmp_path / "run", resume=True, quiet=True))
@@ -227,7 +229,7 @@ def test_killed_by_the_system_at_any_moment(toy_config, tmp_path):
     config = variant(toy_config, epochs=60)
     arguments = {**config.model_dump()}
     program = (
-        f"from keras_vae.experiment import *; train(Config(**{arguments!r}), {str(tmp_path / 'run')!r}, resume=True)"
+        f"from keras_vae.runs.training import *; train(Config(**{arguments!r}), {str(tmp_path / 'run')!r}, resume=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     history = tmp_path / "run" / "history.csv"
@@ -359,11 +361,11 @@ def test_refuses_a_checkpoint_of_another_model_or_backend(toy_config, tmp_path, 
 
 
 def test_many_units_are_recorded_less_often(toy_config):
-    assert experiment._steps_between_frames(toy_config, images=60_000, probes=60) == 1  # as asked for
-    assert experiment._steps_between_frames(variant(toy_config, record_every=None), images=60_000, probes=60) == 5
+    assert training._steps_between_frames(toy_config, images=60_000, probes=60) == 1  # as asked for
+    assert training._steps_between_frames(variant(toy_config, record_every=None), images=60_000, probes=60) == 5
     wide = variant(toy_config, architecture="784-4096", batch_size=128, epochs=50, record_every=None)
-    every = experiment._steps_between_frames(wide, images=60_000, probes=60)
-    assert 469 * 50 / every * 60 * experiment.MOST_RECORDED_UNITS * 8 <= experiment.LARGEST_RECORDING
+    every = training._steps_between_frames(wide, images=60_000, probes=60)
+    assert 469 * 50 / every * 60 * training.MOST_RECORDED_UNITS * 8 <= training.LARGEST_RECORDING
 
 
 def test_a_loss_that_is_no_number_stops_the_training(toy_config, tmp_path):

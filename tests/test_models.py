@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 
 import keras_vae as kv
-from keras_vae.batches import order_of_epoch
+from keras_vae.fast_fit.epoch_order import order_of_epoch
 from keras_vae.models import POSTERIORS
 
 BACKEND = keras.backend.backend()

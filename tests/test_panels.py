@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_vae import Run, geometry, panels
+from keras_vae import Run, geometry
+from keras_vae.plots import study_figures
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def pictures(figure):
 
 
 def test_slices_stand_from_the_highest_to_the_lowest(run):
-    figure = panels.slices({"a": run})
+    figure = study_figures.slices({"a": run})
     shown = pictures(figure)
     assert len(shown) == 5
     for k, picture in enumerate(shown):
@@ -48,7 +49,7 @@ def test_slices_stand_from_the_highest_to_the_lowest(run):
 
 
 def test_blocks_put_every_image_where_its_axes_say(run):
-    figure = panels.blocks({"a": run})
+    figure = study_figures.blocks({"a": run})
     ax = figure.get_axes()[0]
     (picture,) = pictures(figure)
     greys = run.arrays("grid_4d")["images"][:, 0, 0]
@@ -64,7 +65,7 @@ def test_blocks_put_every_image_where_its_axes_say(run):
 
 
 def test_bars_and_timelines(run):
-    figure = panels.collapse("a", run)
+    figure = study_figures.collapse("a", run)
     widths = [bar.get_width() for bar in figure.get_axes()[1].patches]
     assert widths == [0.9, 0.5, 0.2, 0.001]  # the liveliest first
     assert [text.get_text() for text in figure.get_axes()[0].get_yticklabels()] == [
@@ -73,7 +74,7 @@ def test_bars_and_timelines(run):
         "unit 0",
         "unit 3",
     ]
-    ax = panels.timelines({"a": run}).get_axes()[0]
+    ax = study_figures.timelines({"a": run}).get_axes()[0]
     (crosses,) = ax.lines
     assert crosses.get_xdata().tolist() == [3.0]
     assert ax.get_yticklabels()[int(crosses.get_ydata()[0])].get_text() == "3"
@@ -81,39 +82,39 @@ def test_bars_and_timelines(run):
 
 def test_clouds_and_comparisons_show_the_units_that_vary_most(run):
     mean = run.arrays("encodings")["mean"]
-    scatter = panels.comparison({"a": run, "b": run}).get_axes()[0].collections[-1].get_offsets()
+    scatter = study_figures.comparison({"a": run, "b": run}).get_axes()[0].collections[-1].get_offsets()
     np.testing.assert_allclose(np.sort(scatter[:, 0]), np.sort(mean[:, 1]))
     np.testing.assert_allclose(np.sort(scatter[:, 1]), np.sort(mean[:, 2]))
-    assert len(panels.spaces({"a": run}).get_axes()) == 1
-    assert len(panels.samples({"a": run, "b": run, "c": run}).get_axes()) == 3
+    assert len(study_figures.spaces({"a": run}).get_axes()) == 1
+    assert len(study_figures.samples({"a": run, "b": run, "c": run}).get_axes()) == 3
 
 
 def test_seeds_and_factors(run):
     history = {"epoch": np.arange(1, 4), "val_loss": np.array([9.0, 5.0, 4.0])}
-    figure = panels.seeds({"a": [history, {**history, "val_loss": history["val_loss"] + 1}], "b": [history]})
+    figure = study_figures.seeds({"a": [history, {**history, "val_loss": history["val_loss"] + 1}], "b": [history]})
     first, second = figure.get_axes()
     assert len(first.lines) == 2
     assert first.texts[0].get_text() == "at the end 4.5 ± 0.71"
     assert second.texts[0].get_text() == "at the end 4.0"
     names = ["x", "y", "size"]
-    figure = panels.factors({"a": run}, np.random.default_rng(0).uniform(size=(60, 3)), names)
+    figure = study_figures.factors({"a": run}, np.random.default_rng(0).uniform(size=(60, 3)), names)
     assert [ax.get_title("left") for ax in figure.get_axes()[:3]] == [f"coloured by {name}" for name in names]
 
 
 def test_dynamics_planes_and_interpolations(run):
     run.write_history([{"epoch": e, "loss": 9.0 / e, "val_loss": 10.0 / e, "reconstruction": 8.0 / e,
                         "val_reconstruction": 9.0 / e, "kl": 1.0, "val_kl": 1.0} for e in (1, 2, 3)])  # fmt: skip
-    loss = panels.dynamics({"a": run, "b": run}).get_axes()[0]
+    loss = study_figures.dynamics({"a": run, "b": run}).get_axes()[0]
     assert [line.get_label() for line in loss.lines] == ["a", "test a", "b", "test b"]
     assert loss.lines[1].get_ydata().tolist() == [10.0, 5.0, 10 / 3]
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ["a", "b"]
-    plane = panels.planes({"a": run}).get_axes()[0]
+    plane = study_figures.planes({"a": run}).get_axes()[0]
     variances = np.linalg.eigvalsh(np.cov(run.arrays("encodings")["mean"], rowvar=False))
     share = 100 * variances[-1] / variances.sum()
     assert plane.get_xlabel() == f"principal component 1 ({share:.0f} % of the variance)"
     greys = np.arange(11)[:, None, None, None] * np.ones((11, 4, 3, 3)) / 10
     run.write_arrays("interpolation", linear=greys, spherical=greys, cross_fade=1 - greys)
-    shown = pictures(panels.interpolations({"a": run}, paths=2))
+    shown = pictures(study_figures.interpolations({"a": run}, paths=2))
     assert len(shown) == 2
     line, arc, faded = (shown[0][row] for row in (1, 4 + 1, 8 + 1))
     assert line[0] == arc[0] == 0

@@ -11,19 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import (
-    InputError,
-    Run,
-    embedding,
-    explorer,
-    folder_page,
-    gallery,
-    portable,
-    report,
-    startup,
-    study_page,
-    tables,
-)
+from keras_vae import InputError, Run
+from keras_vae._utils import keras_import, tables
+from keras_vae.networks import decoder_export
+from keras_vae.plots import run_figures
+from keras_vae.report import data_uri, index_page, run_page, study_page
+from keras_vae.runs import explorer_arrays
 from keras_vae.trajectory import Trajectory
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
@@ -63,7 +56,7 @@ def copy(run: Run, folder: Path) -> Run:
 
 
 def load(run: Run):
-    return startup.import_keras().models.load_model(run.model_path)
+    return keras_import.import_keras().models.load_model(run.model_path)
 
 
 def trained(npz, folder, architecture="64-16-2", **options) -> Run:
@@ -76,11 +69,11 @@ def trained(npz, folder, architecture="64-16-2", **options) -> Run:
 
 
 def test_a_page_needs_nothing_else(toy_run, tmp_path):
-    from keras_vae import gallery
+    from keras_vae.plots import run_figures
 
     run = copy(toy_run, tmp_path / "run")
-    gallery.draw(run, quiet=True)
-    path = report.write(run)
+    run_figures.draw(run, quiet=True)
+    path = run_page.write(run)
     assert path == run.path / "report.html"
     page = Page(path)
     assert page.sources
@@ -99,7 +92,7 @@ def test_titles_are_escaped(toy_run, tmp_path):
     described["config"]["dataset"] = "<script>alert(1)</script>&.npz"
     described["note"] = "</script><b>"
     run.write_json("config.json", described)
-    text = report.write(run).read_text(encoding="utf-8")
+    text = run_page.write(run).read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert "</script><b>" not in text
     assert "&lt;script&gt;alert(1)" in text
@@ -107,7 +100,7 @@ def test_titles_are_escaped(toy_run, tmp_path):
 
 def test_what_a_run_lacks_is_left_out(toy_run, tmp_path):
     run = copy(toy_run, tmp_path / "run")
-    full = report.write(run).read_text(encoding="utf-8")
+    full = run_page.write(run).read_text(encoding="utf-8")
     for heading in ("Training curves", "What the latent units became", "To make it again"):
         assert heading in full
     assert "Pictures" not in full  # nothing was drawn
@@ -116,7 +109,7 @@ def test_what_a_run_lacks_is_left_out(toy_run, tmp_path):
     (run.path / "history.csv").unlink()
     for name in ("trajectory", "explorer"):
         (run.path / "arrays" / f"{name}.npz").unlink()
-    page = Page(report.write(run))
+    page = Page(run_page.write(run))
     assert "Training curves" not in page.text
     assert page.data["trajectory"] is None
     assert 'id="play"' not in page.text
@@ -126,21 +119,21 @@ def test_an_unfinished_run_is_refused(toy_run, tmp_path):
     run = copy(toy_run, tmp_path / "run")
     (run.path / "metrics.json").unlink()
     with pytest.raises(InputError, match=r"expected a finished training .* go on with --resume\."):
-        report.write(run)
+        run_page.write(run)
     with pytest.raises(InputError, match="expected a finished training"):
-        folder_page.find([run.path])
+        index_page.find([run.path])
     with pytest.raises(InputError, match="expected a study"):
         study_page.write(tmp_path)
     with pytest.raises(InputError, match="expected a run, a study or a folder of them"):
-        folder_page.find([tmp_path / "nothing"])
+        index_page.find([tmp_path / "nothing"])
 
 
 def test_an_evaluated_run(toy_run, data, judge, tmp_path):
-    from keras_vae import evaluation
+    from keras_vae.evaluation import run_evaluation
 
     run = copy(toy_run, tmp_path / "run")
-    evaluation.evaluate(run, data, judge, with_audit=True, samples=5)
-    text = report.write(run).read_text(encoding="utf-8")
+    run_evaluation.evaluate(run, data, judge, with_audit=True, samples=5)
+    text = run_page.write(run).read_text(encoding="utf-8")
     found = run.evaluation["audit"]
     low, high = found["encodings"]["divergence"]["interval"]
     assert f"{tables.number(low)} … {tables.number(high)} nats" in text
@@ -150,7 +143,7 @@ def test_an_evaluated_run(toy_run, data, judge, tmp_path):
 
 @pytest.mark.parametrize("posterior", ["none", "isotropic", "autoencoder"])
 def test_other_posteriors(posterior, npz, tmp_path):
-    page = Page(report.write(trained(npz, tmp_path / "run", posterior=posterior)))
+    page = Page(run_page.write(trained(npz, tmp_path / "run", posterior=posterior)))
     has_density = posterior == "isotropic"
     assert (page.data["points"]["logVar"] is not None) is has_density
     assert ("has no density" in page.text) is not has_density
@@ -161,7 +154,7 @@ def test_one_unit_and_colours(tmp_path):
     x = rng.integers(0, 256, (60, 8, 8, 3), "uint8")
     np.savez(tmp_path / "colours.npz", x_train=x, x_test=x[:20])
     run = trained(tmp_path / "colours.npz", tmp_path / "run", "192-8-1")
-    data = Page(report.write(run)).data
+    data = Page(run_page.write(run)).data
     assert data["image"] == {"height": 8, "width": 8, "channels": 3}
     assert data["points"]["labels"] is None
     assert data["shown"] == [0]
@@ -185,8 +178,8 @@ def test_videos_that_weigh_too_much_lie_beside(toy_run, tmp_path, monkeypatch):
     (run.path / "videos").mkdir(exist_ok=True)
     for name, size in (("a b.mp4", 900), ("c.mp4", 50)):
         (run.path / "videos" / name).write_bytes(bytes(size))
-    monkeypatch.setattr(embedding, "LARGEST_VIDEO", 500)
-    sources = Page(report.write(run)).sources
+    monkeypatch.setattr(data_uri, "LARGEST_VIDEO", 500)
+    sources = Page(run_page.write(run)).sources
     assert "videos/a%20b.mp4" in sources
     assert f"data:video/mp4;base64,{base64.b64encode(bytes(50)).decode()}" in sources
 
@@ -196,8 +189,8 @@ def test_pictures_become_coarser_where_they_would_weigh_too_much(tmp_path):
 
     noise = np.random.default_rng(0).integers(0, 256, (900, 1800, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    (fine,) = embedding.pictures([(tmp_path / "noise.png", "noise")], 1e9)
-    (coarse,) = embedding.pictures([(tmp_path / "noise.png", "noise")], 0.5e6)
+    (fine,) = data_uri.pictures([(tmp_path / "noise.png", "noise")], 1e9)
+    (coarse,) = data_uri.pictures([(tmp_path / "noise.png", "noise")], 0.5e6)
     assert (fine.width, fine.height, fine.wide) == (1600, 800, True)
     assert len(coarse.src) < 0.5e6 < len(fine.src)
 
@@ -210,7 +203,7 @@ def test_the_command_makes_the_run_again(toy_run, npz, tmp_path):
     from keras_vae import Config, cli
 
     run = trained(npz, tmp_path / "run", beta=0.5, likelihood="gaussian", jit_compile=False, seed=3)
-    program, command, *options = shlex.split(report.command(run))
+    program, command, *options = shlex.split(run_page.command(run))
     assert (program, command) == ("keras-vae", "train")
     given = dict(zip(options[::2], options[1::2], strict=True))
     known = typer.main.get_command(cli.app).commands["train"].params
@@ -219,7 +212,7 @@ def test_the_command_makes_the_run_again(toy_run, npz, tmp_path):
         "--architecture": "64-16-2", "--dataset": str(npz), "--epochs": "1", "--beta": "0.5", "--batch-size": "40",
         "--likelihood": "gaussian", "--jit-compile": "off", "--seed": "3", "--out": "runs/again",
     }  # fmt: skip
-    python = report.command(toy_run)  # how many points it recorded is no option of the command
+    python = run_page.command(toy_run)  # how many points it recorded is no option of the command
     inside = python.split("kv.train(")[1].removesuffix(', "runs/again")').replace("kv.", "")
     assert eval(inside, {"Config": Config}).model_dump() == toy_run.config["config"]
 
@@ -228,18 +221,18 @@ def test_a_folder_of_runs(toy_run, tmp_path):
     for name in ("a", "b", "unfinished"):
         copy(toy_run, tmp_path / name)
     (tmp_path / "unfinished" / "metrics.json").unlink()
-    found = folder_page.find([tmp_path])
+    found = index_page.find([tmp_path])
     assert [run.path.name for run in found.runs] == ["a", "b"]
     assert [run.path.name for run in found.unfinished] == ["unfinished"]
     assert found.folder == tmp_path
-    report.write(found.runs[0])
-    path = folder_page.write(found.folder, [*found.runs, *found.unfinished])
+    run_page.write(found.runs[0])
+    path = index_page.write(found.folder, [*found.runs, *found.unfinished])
     page = Page(path)
     assert {source for source in page.sources if not source.startswith("data:")} == {"a/report.html"}
     assert "2 finished trainings and 1 unfinished" in page.text
-    one = folder_page.find([tmp_path / "a"])
+    one = index_page.find([tmp_path / "a"])
     assert (len(one.runs), one.folder) == (1, None)  # a single run has no index
-    assert folder_page.find([tmp_path / "a", tmp_path / "b"]).folder == tmp_path
+    assert index_page.find([tmp_path / "a", tmp_path / "b"]).folder == tmp_path
 
 
 def test_an_index_over_studies_and_runs_of_many_folders(toy_run, tmp_path):
@@ -249,38 +242,38 @@ def test_an_index_over_studies_and_runs_of_many_folders(toy_run, tmp_path):
     (study / "study.json").write_text('{"title": "A study"}')
     (study / "report.html").write_text("its page")
     (foreign / "config.json").write_text('{"architectures": ["somebody\'s"]}')
-    report.write(copy(toy_run, runs / "a"))
+    run_page.write(copy(toy_run, runs / "a"))
     copy(toy_run, tmp_path / "disk" / "b")
     (runs / "b").symlink_to(tmp_path / "disk" / "b")
-    report.write(runs / "b")
-    found = folder_page.find([runs, study])
+    run_page.write(runs / "b")
+    found = index_page.find([runs, study])
     assert found.folder == tmp_path
-    page = Page(folder_page.write(found.folder, found.runs, found.studies))
+    page = Page(index_page.write(found.folder, found.runs, found.studies))
     ways = {"runs/a/report.html", "runs/b/report.html", "study/report.html"}
     assert {source for source in page.sources if not source.startswith("data:")} == ways
-    assert [run.path.name for run in folder_page.find([tmp_path, runs]).runs] == ["a", "b", "a", "b"]
+    assert [run.path.name for run in index_page.find([tmp_path, runs]).runs] == ["a", "b", "a", "b"]
     with pytest.raises(InputError, match="expected a run, a study or a folder of them"):
-        folder_page.find([foreign])
+        index_page.find([foreign])
 
 
 def test_only_what_is_missing_is_drawn_and_leftovers_are_passed_over(toy_run, tmp_path, monkeypatch):
     run, drawn = copy(toy_run, tmp_path / "run"), []
-    monkeypatch.setattr(gallery, "draw", lambda run, video: drawn.append("figures"))
-    monkeypatch.setattr(gallery, "trajectory_video", lambda run: drawn.append("video"))
+    monkeypatch.setattr(run_figures, "draw", lambda run, video: drawn.append("figures"))
+    monkeypatch.setattr(run_figures, "trajectory_video", lambda run: drawn.append("video"))
     for folder in ("figures", "videos"):
         shutil.rmtree(run.path / folder, ignore_errors=True)
         (run.path / folder).mkdir()
     (run.path / "figures" / "mine.png").write_bytes(DOT)
     (run.path / "figures" / ".partial-latent.png").write_bytes(DOT[:20])
     (run.path / "videos" / ".partial-trajectory.mp4").write_bytes(b"half")
-    gallery.draw_what_is_missing(run)
+    run_figures.draw_what_is_missing(run)
     assert drawn == ["figures", "video"]
-    page = Page(report.write(run))
+    page = Page(run_page.write(run))
     assert (page.pictures.count("img"), page.pictures.count("video")) == (1, 0)
     (run.path / "figures" / "samples.png").write_bytes(DOT)
-    gallery.draw_what_is_missing(run, video=False)
+    run_figures.draw_what_is_missing(run, video=False)
     (run.path / "videos" / "mine.mp4").write_bytes(b"a video")
-    gallery.draw_what_is_missing(run)
+    run_figures.draw_what_is_missing(run)
     assert drawn == ["figures", "video"]
 
 
@@ -296,7 +289,7 @@ def test_an_interval_may_be_open(ends, line):
 
 
 def test_wide_images_make_a_narrow_sprite():
-    told = embedding.sprite(np.zeros((60, 3, 700), "uint8"))
+    told = data_uri.sprite(np.zeros((60, 3, 700), "uint8"))
     assert told["columns"] == 16383 // 700
     assert read_picture(told["src"]).shape[:2] == (3 * 3, 23 * 700)
 
@@ -329,8 +322,8 @@ def test_the_command_line(toy_run, tmp_path, monkeypatch, capsys):
 
 
 def test_frames_are_the_denser_the_earlier():
-    assert explorer.thinned(7, 150).tolist() == list(range(7))
-    kept = explorer.thinned(10_000, 100)
+    assert explorer_arrays.thinned(7, 150).tolist() == list(range(7))
+    kept = explorer_arrays.thinned(10_000, 100)
     assert (kept[0], kept[-1]) == (0, 9999)
     assert 50 < len(kept) <= 100
     assert (np.diff(kept, 2) >= -1).all()  # but for rounding, steps grow
@@ -339,12 +332,12 @@ def test_frames_are_the_denser_the_earlier():
 def test_of_many_units_some_are_recorded():
     n = 40
     means = np.arange(3 * 2 * n, dtype="float32").reshape(3, 2, n)
-    arrays = explorer._recorded(Trajectory(np.arange(3), np.arange(3.0), means), list(range(n))[::-1])
+    arrays = explorer_arrays._recorded(Trajectory(np.arange(3), np.arange(3.0), means), list(range(n))[::-1])
     assert arrays["trajectory_units"].tolist() == list(range(n))[:-17:-1]
     assert np.array_equal(arrays["trajectory_mean"][1, 1], means[1, 1, ::-1][:16])
     assert "trajectory_log_var" not in arrays
     others = Trajectory(np.arange(3), np.arange(3.0), means, units=np.arange(100, 100 + n))
-    assert explorer._recorded(others, [0, 1]) == {}
+    assert explorer_arrays._recorded(others, [0, 1]) == {}
 
 
 def test_a_decoder_with_a_branch_is_not_exported(data):
@@ -355,33 +348,33 @@ def test_a_decoder_with_a_branch_is_not_exported(data):
     z = keras.Input((2,))
     h = keras.layers.Dense(64)(z)
     branched = keras.Model(z, keras.layers.Add()([h, keras.layers.Dense(64)(z)]))
-    with pytest.raises(portable.NotPortable, match="branch at the layer dense"):
-        portable.export(branched, kv.Bernoulli())
+    with pytest.raises(decoder_export.NotPortable, match="branch at the layer dense"):
+        decoder_export.export(branched, kv.Bernoulli())
     unknown = keras.Model(z, keras.layers.LayerNormalization()(h))
-    with pytest.raises(portable.NotPortable, match="the layer LayerNormalization"):
-        portable.export(unknown, kv.Bernoulli())
+    with pytest.raises(decoder_export.NotPortable, match="the layer LayerNormalization"):
+        decoder_export.export(unknown, kv.Bernoulli())
     odd = keras.Model(z, keras.layers.Dense(64, activation=lambda x: x)(z))
-    with pytest.raises(portable.NotPortable, match="the activation <lambda>"):
-        portable.export(odd, kv.Bernoulli())
+    with pytest.raises(decoder_export.NotPortable, match="the activation <lambda>"):
+        decoder_export.export(odd, kv.Bernoulli())
     huge = keras.Model(z, keras.layers.Dense(64, kernel_initializer=keras.initializers.Constant(1e6))(z))
-    with pytest.raises(portable.NotPortable, match="float16"):
-        portable.export(huge, kv.Bernoulli())
+    with pytest.raises(decoder_export.NotPortable, match="float16"):
+        decoder_export.export(huge, kv.Bernoulli())
 
 
 def test_where_the_decoder_cannot_be_exported_there_is_a_grid(toy_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(portable, "MOST_WEIGHTS", 10)
+    monkeypatch.setattr(decoder_export, "MOST_WEIGHTS", 10)
     run = copy(toy_run, tmp_path / "run")
     (run.path / "arrays" / "explorer.npz").unlink()
-    page = Page(report.write(run))
+    page = Page(run_page.write(run))
     assert page.data["decoder"] is None
     assert "could not be put into the page (1,136 weights)" in page.text
-    arrays, side = run.arrays("explorer"), explorer.SIDE
+    arrays, side = run.arrays("explorer"), explorer_arrays.SIDE
     limit = float(arrays["grid_limit"])
     corner = load(run).decode(np.array([[0.0, 0.0]], "float32"))
     first, second = page.data["grid"]["units"]
     corner = np.zeros((1, 2), "float32")
     corner[0, first], corner[0, second] = limit, -limit  # the last image: right, bottom
-    assert np.array_equal(arrays["grid_images"][-1], explorer.as_bytes(load(run).decode(corner))[0])
+    assert np.array_equal(arrays["grid_images"][-1], explorer_arrays.as_bytes(load(run).decode(corner))[0])
     assert len(arrays["grid_images"]) == side * side
 
 
@@ -411,11 +404,11 @@ def test_no_two_labels_share_shape_and_colour_for_anybody():
     """ΔE*ab of 40 between labels of one shape, under any dichromacy; by colour alone the least is 2."""
     least = {"same": np.inf, "any": np.inf}
     for seen in DICHROMACY.values():
-        lab = [lightness_and_hue(color, seen) for color in report.COLORS]
+        lab = [lightness_and_hue(color, seen) for color in run_page.COLORS]
         for i, j in itertools.combinations(range(len(lab)), 2):
             distance = float(np.linalg.norm(lab[i] - lab[j]))
             least["any"] = min(least["any"], distance)
-            if report.SHAPES[i] == report.SHAPES[j]:
+            if run_page.SHAPES[i] == run_page.SHAPES[j]:
                 least["same"] = min(least["same"], distance)
     assert least["same"] > 40
     assert least["any"] < 10  # which is why there are shapes
@@ -424,9 +417,9 @@ def test_no_two_labels_share_shape_and_colour_for_anybody():
 def test_the_colours_are_those_of_the_figures():
     from matplotlib.colors import to_hex
 
-    from keras_vae import figures
+    from keras_vae.plots import visuals
 
-    assert [to_hex(color) for color in figures.label_colors(np.arange(10), 10)] == list(report.COLORS)
+    assert [to_hex(color) for color in visuals.label_colors(np.arange(10), 10)] == list(run_page.COLORS)
 
 
 # -- in a browser -----------------------------------------------------------------------------------------------
@@ -524,7 +517,7 @@ def check_silence(browser, path: Path) -> None:
 )
 def test_the_browser_decodes_what_the_model_decodes(architecture, options, npz, tmp_path, browser):
     run = trained(npz, tmp_path / "run", architecture, **options)
-    path = report.write(run)
+    path = run_page.write(run)
     open_page(browser, path)
     vae, pictures = load(run), []
     for place in ((-150, 80), (200, -40), (10, 230)):
@@ -550,7 +543,7 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
     from keras import layers
 
     import keras_vae as kv
-    from keras_vae import experiment
+    from keras_vae.runs import training
 
     keras.utils.set_random_seed(0)
     image, z = keras.Input((8, 8)), keras.Input((2,))
@@ -571,7 +564,7 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
     for variable in vae.decoder.weights:  # larger than at first, or every point would decode alike
         variable.assign(1.5 * variable)
     vae.save(tmp_path / "own.keras")
-    path = report.write(experiment.adopt(tmp_path / "own.keras", data, tmp_path / "run"))
+    path = run_page.write(training.adopt(tmp_path / "own.keras", data, tmp_path / "run"))
     assert {layer["kind"] for layer in Page(path).data["decoder"]["layers"]} == {
         "dense", "reshape", "convolution", "transposed", "activation", "crop", "pad",
     }  # fmt: skip
@@ -592,7 +585,7 @@ def test_the_explorer_under_hand_and_keys(toy_run, tmp_path, browser):
     from selenium.webdriver.common.keys import Keys
 
     run = copy(toy_run, tmp_path / "run")
-    path = report.write(run)
+    path = run_page.write(run)
     open_page(browser, path)
     vae, arrays = load(run), run.arrays("explorer")
     ends = [browser.execute_script(f"return explorer.toScreen(explorer.place({i}))") for i in (0, 7)]
@@ -655,7 +648,7 @@ def test_a_tap_keeps_a_point(toy_run, tmp_path, browser):
     from selenium.webdriver.common.actions.interaction import POINTER_TOUCH
     from selenium.webdriver.common.actions.pointer_input import PointerInput
 
-    path = report.write(copy(toy_run, tmp_path / "run"))
+    path = run_page.write(copy(toy_run, tmp_path / "run"))
     open_page(browser, path)
     browser.execute_script("document.querySelector('#plane').scrollIntoView({block: 'center'})")
     x, y = browser.execute_script(
@@ -677,7 +670,7 @@ def test_units_beside_the_plane(npz, tmp_path, browser):
     from selenium.webdriver.support.ui import Select
 
     run = trained(npz, tmp_path / "run", "64-16-5")
-    path = report.write(run)
+    path = run_page.write(run)
     open_page(browser, path)
     mean, vae = run.arrays("explorer")["mean"].astype("float32"), load(run)
     take = browser.find_element(By.ID, "take")
@@ -706,16 +699,16 @@ def test_units_beside_the_plane(npz, tmp_path, browser):
 
 @needs_browser
 def test_a_grid_in_the_browser(toy_run, tmp_path, browser, monkeypatch):
-    monkeypatch.setattr(portable, "MOST_WEIGHTS", 10)
+    monkeypatch.setattr(decoder_export, "MOST_WEIGHTS", 10)
     run = copy(toy_run, tmp_path / "run")
     (run.path / "arrays" / "explorer.npz").unlink()
-    path = report.write(run)
+    path = run_page.write(run)
     open_page(browser, path)
     move(browser, 100, -50)
     pixels = shown(browser, "decoded", 8, 8)[..., 0]
     z = np.array(browser.execute_script("return [...explorer.z]"))
     arrays, units = run.arrays("explorer"), Page(path).data["grid"]["units"]
-    side, limit = explorer.SIDE, float(arrays["grid_limit"])
+    side, limit = explorer_arrays.SIDE, float(arrays["grid_limit"])
     column, row = np.rint((z[units] + limit) / (2 * limit) * (side - 1)).astype(int)
     assert np.array_equal(pixels, arrays["grid_images"][(side - 1 - row) * side + column])
     check_silence(browser, path)
@@ -724,7 +717,7 @@ def test_a_grid_in_the_browser(toy_run, tmp_path, browser, monkeypatch):
 @needs_browser
 @pytest.mark.parametrize("architecture", ["64-16-1", "64-16-2", "64-16-5"])
 def test_nothing_sticks_out_on_a_phone(architecture, npz, tmp_path, browser):
-    path = report.write(trained(npz, tmp_path / "run", architecture))
+    path = run_page.write(trained(npz, tmp_path / "run", architecture))
     narrow = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     open_page(browser, path)
@@ -739,7 +732,7 @@ def test_an_index_sorts(toy_run, tmp_path, browser):
         metrics = run.metrics
         metrics["test"]["loss"] = loss
         run.write_json("metrics.json", metrics)
-    browser.get(folder_page.write(tmp_path, runs).as_uri())
+    browser.get(index_page.write(tmp_path, runs).as_uri())
     read = "return [...document.querySelectorAll('tbody tr')].map((row) => Number(row.cells[5].dataset.value))"
     assert browser.execute_script(read) == [30, 4, 200]
     browser.execute_script("document.querySelectorAll('th button')[5].click()")

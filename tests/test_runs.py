@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, Run
-from keras_vae.runs import atomic, write_text
+from keras_vae.runs.folder import atomic, write_text
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from keras_vae import InputError, datasets, diagnostics, features
+from keras_vae import InputError, diagnostics
+from keras_vae.data import datasets
+from keras_vae.evaluation import judge as judge_module
+from keras_vae.evaluation.judge import Judge
 
 
 def test_frechet_distance_of_gaussians_with_known_moments():
@@ -69,7 +72,7 @@ def test_confidence_and_balance():
 
 def test_a_judge_knows_good_samples_from_bad_ones(npz, tmp_path):
     data = datasets.load(npz)
-    judge = features.Judge(data, images=30, epochs=30, cache=tmp_path)
+    judge = Judge(data, images=30, epochs=30, cache=tmp_path)
     assert judge.n == 30
     assert judge.accuracy > 0.9
     noise = np.random.default_rng(0).uniform(size=(30, 8, 8)).astype("float32")
@@ -84,21 +87,21 @@ def test_a_judge_knows_good_samples_from_bad_ones(npz, tmp_path):
 
 def test_a_classifier_is_trained_once_and_a_damaged_one_again(npz, tmp_path, monkeypatch):
     data = datasets.load(npz)
-    first = features.Judge(data, images=30, epochs=2, cache=tmp_path)
+    first = Judge(data, images=30, epochs=2, cache=tmp_path)
     assert not list(tmp_path.iterdir())  # nobody asked for a score yet
     assert first.accuracy > 0.1
     (file,) = tmp_path.iterdir()
-    assert first.accuracy == features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy
+    assert first.accuracy == Judge(data, images=30, epochs=2, cache=tmp_path).accuracy
     file.write_bytes(b"nothing")
-    assert features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
-    monkeypatch.setattr(features, "_train", lambda *args: pytest.fail("trained again"))
-    assert features.Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
+    assert Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
+    monkeypatch.setattr(judge_module, "_train", lambda *args: pytest.fail("trained again"))
+    assert Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
     monkeypatch.undo()
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    assert features.Judge(data, images=30, epochs=2, cache=blocked).accuracy == first.accuracy
+    assert Judge(data, images=30, epochs=2, cache=blocked).accuracy == first.accuracy
 
 
 def test_data_without_labels_has_no_judge():
     with pytest.raises(InputError, match="expected labels"):
-        features.Judge(datasets.load("tiles-2k"))
+        Judge(datasets.load("tiles-2k"))

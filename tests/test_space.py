@@ -6,7 +6,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_vae import InputError, Trajectory, geometry, space, video
+from keras_vae import InputError, Trajectory, geometry
+from keras_vae.plots import space_3d, video
 
 
 def trajectory(frames=12, points=3, images=True) -> Trajectory:
@@ -37,7 +38,7 @@ def test_near_points_are_drawn_last():
     figure = Figure()
     FigureCanvasAgg(figure)
     codes = np.random.default_rng(1).normal(size=(50, 3))
-    cloud = space.Cloud(figure.subplots(), codes, None, 3.0)
+    cloud = space_3d.Cloud(figure.subplots(), codes, None, 3.0)
     cloud.turn(70, 20)
     seen = codes @ geometry.view_from(70, 20)
     expected = seen[np.argsort(seen[:, 2])]
@@ -48,7 +49,7 @@ def test_near_points_are_drawn_last():
 def test_a_frame_of_three_units_is_the_turned_space():
     painter = video.Painter(trajectory(), size=160)
     painter.paint(5)
-    view = geometry.view_from(space.AZIMUTH + video.DEGREES_A_SECOND * 5 / 30, space.ELEVATION)
+    view = geometry.view_from(space_3d.AZIMUTH + video.DEGREES_A_SECOND * 5 / 30, space_3d.ELEVATION)
     np.testing.assert_allclose(painter.circles.get_offsets(), (trajectory().mean[5] @ view)[:, :2], atol=1e-6)
     radius = (0.1 * 0.2 * 0.5) ** (1 / 3)
     np.testing.assert_allclose(painter.circles.get_widths(), 2 * radius, rtol=1e-5)
@@ -72,4 +73,4 @@ def test_a_view_holds_a_space_from_everywhere():
     mean[:, 0] = [3, 3, 3]
     assert geometry.trajectory_limit(mean) == pytest.approx(1.06 * 27**0.5)
     assert geometry.trajectory_limit(mean, np.full_like(mean, 0.5)) == pytest.approx(1.06 * (27**0.5 + 0.5))
-    assert space.limit(np.zeros((5, 3))) == 2.4
+    assert space_3d.limit(np.zeros((5, 3))) == 2.4

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae import models, stepping
+from keras_vae import models
+from keras_vae.fast_fit import policy
 
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="only TensorFlow has a faster step; others take Keras' own"
@@ -124,12 +125,12 @@ def test_what_keras_does_not_compile_is_left_to_it(images):
     vae.encoder.layers[-1].supports_jit = False
     with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
         vae.compile("adam", jit_compile=True)
-    assert not stepping.can_reside(vae, (images,), 17, asked=True)
+    assert not policy.can_reside(vae, (images,), 17, asked=True)
 
 
 @on_tensorflow
 def test_nothing_is_left_behind(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(stepping, "SHORTEST_EPOCH", 1)
+    monkeypatch.setattr(policy, "SHORTEST_EPOCH", 1)
     vae, _ = trained(images, jit_compile="auto")
     assert vae.train_function is None
     assert vae._resident_steps is None
@@ -159,7 +160,7 @@ def test_callbacks_are_called_at_the_steps_they_ask_for(images):
 
 
 def test_steps_at_once(images, tmp_path):
-    at_once = stepping.steps_at_once
+    at_once = policy.steps_at_once
     listener, lambdas = Listener(), keras.callbacks.LambdaCallback(on_train_batch_begin=print)
     recorder = kv.LatentRecorder(images[:4], every=5)
     assert at_once(1, []) == at_once(1, [keras.callbacks.EarlyStopping()]) == 50
@@ -179,9 +180,9 @@ def test_where_the_stock_step_serves(images, monkeypatch):
     def fast(asked="auto", batch_size=17, **compiling):
         vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
         vae.compile("adam", **compiling)
-        return stepping.resident_steps(vae, (images,), batch_size, asked) is not None
+        return policy.resident_steps(vae, (images,), batch_size, asked) is not None
 
-    monkeypatch.setattr(stepping, "SHORTEST_EPOCH", 5)
+    monkeypatch.setattr(policy, "SHORTEST_EPOCH", 5)
     assert fast()
     assert not fast(batch_size=20)
     assert fast(asked=True, batch_size=20)
@@ -191,8 +192,8 @@ def test_where_the_stock_step_serves(images, monkeypatch):
         assert not fast()
         mirrored = kv.dense_vae("64-16-2", (8, 8), seed=3)
         mirrored.compile("adam")
-    assert not stepping.can_reside(mirrored, (images,), 17)  # as it is usually trained: outside the scope
-    monkeypatch.setattr(stepping, "LARGEST_RESIDENT", images.nbytes - 1)
+    assert not policy.can_reside(mirrored, (images,), 17)  # as it is usually trained: outside the scope
+    monkeypatch.setattr(policy, "LARGEST_RESIDENT", images.nbytes - 1)
     assert not fast()
 
 
@@ -200,7 +201,7 @@ def test_where_the_stock_step_serves(images, monkeypatch):
 def test_convolutions_on_a_cpu_are_not_compiled_unless_asked():
     import tensorflow as tf
 
-    from keras_vae.tensorflow_backend import xla_gains
+    from keras_vae.fast_fit.tensorflow import xla_gains
 
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU is here")
@@ -212,12 +213,12 @@ def test_convolutions_on_a_cpu_are_not_compiled_unless_asked():
 @on_tensorflow
 def test_much_noise_is_drawn_before_a_call_and_is_the_same(images, monkeypatch):
     """However many steps a call takes the weights are the same; those of Keras' step without XLA but for rounding."""
-    from keras_vae import tensorflow_backend
+    from keras_vae.fast_fit import tensorflow
 
-    monkeypatch.setattr(tensorflow_backend, "MOST_NOISE_WITHIN", 1)
-    monkeypatch.setattr(tensorflow_backend, "_on_cpu", lambda: True)
+    monkeypatch.setattr(tensorflow, "MOST_NOISE_WITHIN", 1)
+    monkeypatch.setattr(tensorflow, "_on_cpu", lambda: True)
     fast = [weights(trained(images, steps_per_execution=n)[0]) for n in (1, 4, 50)]
-    monkeypatch.setattr(tensorflow_backend, "MOST_NOISE", 3 * 4 * 17 * 2)  # bytes of three steps
+    monkeypatch.setattr(tensorflow, "MOST_NOISE", 3 * 4 * 17 * 2)  # bytes of three steps
     listener = Listener()
     fast.append(weights(trained(images, steps_per_execution=4, callbacks=[listener])[0]))
     assert listener.batches[:3] == [1, 3, 5]  # three steps are no divisor of what was asked for

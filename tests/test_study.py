@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import InputError, features, study_page, tables
-from keras_vae.results import ReportTable
-from keras_vae.study import Study
-from keras_vae.verdicts import HOLDS, UNDECIDED, Mean
+from keras_vae import InputError
+from keras_vae._utils import tables
+from keras_vae.evaluation import judge
+from keras_vae.report import study_page
+from keras_vae.studies.claims import HOLDS, UNDECIDED, Mean
+from keras_vae.studies.results import ReportTable
+from keras_vae.studies.study import Study
 
 WIDE, NARROW = "64-16-2", "64-4-2"
 
@@ -22,7 +25,7 @@ WIDE, NARROW = "64-16-2", "64-4-2"
 @pytest.fixture
 def toy(npz, tmp_path, monkeypatch):
     """A study of two nets, and what it takes to run it."""
-    monkeypatch.setattr(features, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(judge, "cache_folder", lambda: tmp_path / "cache")
 
     def draw(results):
         path = results.folder / "figures" / "a.png"
@@ -104,7 +107,7 @@ def test_what_is_finished_is_not_trained_again(toy, npz, tmp_path, capsys):
 
 
 def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
-    from keras_vae import evaluation
+    from keras_vae.evaluation import run_evaluation
 
     calls = []
 
@@ -114,8 +117,8 @@ def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
             raise KeyboardInterrupt
         return real(*args, **options)
 
-    real = evaluation.evaluate
-    monkeypatch.setattr(evaluation, "evaluate", interrupt)
+    real = run_evaluation.evaluate
+    monkeypatch.setattr(run_evaluation, "evaluate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(toy, npz, tmp_path / "out", seeds=1)
     assert "Stopped at 2/2 64-4-2, seed 0; all until then is kept" in capsys.readouterr().out

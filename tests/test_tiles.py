@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from keras_vae import InputError, datasets
-from keras_vae.tiles import tiles
+from keras_vae import InputError
+from keras_vae.data import datasets
+from keras_vae.data.tiles import tiles
 
 
 def test_a_tile_covers_its_area_around_its_centre():

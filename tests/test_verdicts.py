@@ -6,8 +6,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_vae import verdicts
-from keras_vae.verdicts import FAILS, HOLDS, UNDECIDED, Bracket, Exactly, Gap, Interval, Mean, Ratio, Share, Spread
+from keras_vae.studies import claims
+from keras_vae.studies.claims import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Bracket,
+    Exactly,
+    Gap,
+    Interval,
+    Mean,
+    Ratio,
+    Share,
+    Spread,
+)
 
 INF = math.inf
 
@@ -30,21 +42,21 @@ def values_of(table: dict):
     ],
 )
 def test_verdicts(low, high, region, expected):
-    assert verdicts.verdict(Interval(0.0, low, high), region) == expected
+    assert claims.verdict(Interval(0.0, low, high), region) == expected
 
 
 def test_the_interval_of_a_mean_is_students():
     x = np.array([1.0, 2.0, 4.0, 8.0, 9.0])
     expected = stats.ttest_1samp(x, 0).confidence_interval(0.95)
-    interval = verdicts.mean_interval(x)
+    interval = claims.mean_interval(x)
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
     assert interval.estimate == x.mean()
-    assert math.isnan(verdicts.mean_interval(x[:1]).low)
+    assert math.isnan(claims.mean_interval(x[:1]).low)
 
 
 def test_the_interval_covers_the_truth_in_95_of_100_studies():
     rng = np.random.default_rng(0)
-    intervals = [verdicts.mean_interval(rng.normal(3, 2, 5)) for _ in range(4000)]
+    intervals = [claims.mean_interval(rng.normal(3, 2, 5)) for _ in range(4000)]
     assert np.mean([i.low <= 3 <= i.high for i in intervals]) == pytest.approx(0.95, abs=0.012)
 
 

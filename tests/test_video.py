@@ -7,7 +7,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from keras_vae import InputError, Trajectory, video
+from keras_vae import InputError, Trajectory
+from keras_vae.plots import video
 
 
 def make(frames=20, points=3, images=False, log_var=-2.0) -> Trajectory:

@@ -1,0 +1,66 @@
+"""Import hook that registers the package's classes with Keras as soon as Keras is imported, and not before."""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+
+# Modules that start with `import keras` and are imported by `models`, which the registration imports.
+_BELOW_MODELS = (
+    "keras_vae.fast_fit.epoch_order", "keras_vae.fast_fit.policy", "keras_vae.layers", "keras_vae.likelihoods",
+)  # fmt: skip
+
+
+class _RegisterAfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports Keras with its own loader, then imports the modules whose classes register themselves with it."""
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname in _BELOW_MODELS:
+            # Keras has to come first: imported from within this module, it would import `models`, which needs this
+            # module complete.
+            importlib.import_module("keras")
+            return _already_imported(fullname)
+        if fullname != "keras":
+            return None
+        sys.meta_path.remove(self)  # once is enough, and the search below must not come here again
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            self._loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        importlib.import_module("keras_vae.models")
+
+
+class _AlreadyImported(importlib.abc.Loader):
+    """Returns a module that was imported while its spec was being looked for, without executing it again."""
+
+    def __init__(self, module):
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec):
+        return self.module
+
+    def exec_module(self, module):
+        module.__spec__ = self.spec
+
+
+def _already_imported(fullname: str):
+    module = sys.modules[fullname]
+    # Python uses the module's own spec where the module appeared in `sys.modules` in the meantime.
+    module.__spec__ = importlib.util.spec_from_loader(fullname, _AlreadyImported(module))
+    return module.__spec__
+
+
+def register() -> None:
+    """Registers the classes now if Keras is imported, else as soon as it is."""
+    if "keras" not in sys.modules:
+        sys.meta_path.insert(0, _RegisterAfterKeras())
+    # Keras may be half imported when it is what imports this package; its classes aren't there to build on yet.
+    elif hasattr(sys.modules["keras"], "Model"):
+        importlib.import_module("keras_vae.models")

@@ -1,0 +1,1 @@
+"""Private helpers without a place of their own."""

@@ -1,0 +1,1 @@
+"""Measures of a finished run: latent units, samples, the audit of its aggregate posterior."""

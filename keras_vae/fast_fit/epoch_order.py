@@ -1,0 +1,63 @@
+"""Batches of arrays in an order that is a function of a seed and an epoch, of nothing else."""
+
+import math
+
+import keras
+import numpy as np
+
+
+def order_of_epoch(seed: int, epoch: int, n: int) -> np.ndarray:
+    """The order in which n images come in an epoch, counted from a model's very first."""
+    return np.random.default_rng([seed, epoch]).permutation(n)
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Puts images in a new order at the beginning of every epoch.
+
+    (Keras' own shuffle can't be taken up again after a restart, and on TensorFlow with a global seed it repeats
+    itself in every `fit`.)
+
+    Args:
+        set_order: is given the order, before Keras asks for the epoch's first batch.
+        seed: behind all orders.
+        n: number of images.
+        epochs_seen: a variable of the model, saved with it, that counts the epochs begun.
+    """
+
+    def __init__(self, set_order, seed: int, n: int, epochs_seen: keras.Variable):
+        super().__init__()
+        self.set_order, self.seed, self.n, self.epochs_seen = set_order, seed, n, epochs_seen
+
+    def on_epoch_begin(self, epoch, logs=None):
+        seen = int(self.epochs_seen)
+        self.epochs_seen.assign(seen + 1)
+        self.set_order(order_of_epoch(self.seed, seen, self.n))
+
+
+class OrderedBatches(keras.utils.PyDataset):
+    """The batches of arrays of one length, in the order last set; an epoch's last one may be smaller."""
+
+    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int):
+        super().__init__()
+        self.arrays, self.batch_size = arrays, batch_size
+        self.set_order(np.arange(len(arrays[0])))
+
+    def set_order(self, order: np.ndarray) -> None:
+        self._order = order
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self.batch_size)
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, ...]:
+        rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
+        return tuple(array[rows] for array in self.arrays)
+
+
+def ordered(arrays: tuple[np.ndarray, ...], batch_size: int):
+    """Batches for Keras' `fit` and a function that sets their order: `(batches, set_order)`."""
+    if keras.backend.backend() == "tensorflow":
+        from keras_vae.fast_fit.tensorflow import ordered_dataset
+
+        return ordered_dataset(arrays, batch_size)
+    batches = OrderedBatches(arrays, batch_size)
+    return batches, batches.set_order

@@ -1,0 +1,1 @@
+"""Architectures as text, and the networks built from them."""

@@ -1,0 +1,94 @@
+"""Three latent units drawn as a space, seen from a direction without perspective."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+
+from keras_vae import geometry
+from keras_vae.plots import visuals
+
+AZIMUTH, ELEVATION = 30.0, 18.0  # degrees, from which a still is seen
+AXIS_COLOR = "#333a45"
+POINTS_IN_A_CIRCLE = 97
+
+
+def limit(mean: np.ndarray) -> float:
+    """Half the side of a view that shows nearly all codes `(n, 3)` from everywhere, and the sphere of 2σ."""
+    return max(2.4, 1.06 * float(np.quantile(np.linalg.norm(mean, axis=1), 0.995)))
+
+
+class Guides:
+    """What shows how a space is turned: its three axes, and the great circles of the prior's sphere of 2σ.
+
+    Args:
+        ax: to draw on; its view must hold ±3.
+        units: the names of the three axes.
+    """
+
+    def __init__(self, ax: Axes, units: np.ndarray | None = None):
+        self.ax = ax
+        angle = np.linspace(0, 2 * np.pi, POINTS_IN_A_CIRCLE)
+        circle = 2 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)])
+        self._circles = [circle, circle[:, [0, 2, 1]], circle[:, [2, 0, 1]]]
+        self._limit = max(ax.get_xlim())
+        self._ends = 0.9 * self._limit * np.eye(3)
+        style = {"animated": True, "clip_on": False}
+        self.circles = ax.add_collection(LineCollection([], colors=visuals.PRIOR_COLOR, linewidths=0.6, **style))
+        self.axes = ax.add_collection(LineCollection([], colors=AXIS_COLOR, linewidths=0.9, alpha=0.55, **style))
+        names = range(3) if units is None else units
+        self.names = [
+            ax.text(0, 0, f"unit {name}", fontsize=8, color=AXIS_COLOR, ha="center", va="center", **style)
+            for name in names
+        ]
+
+    def turn(self, view: np.ndarray) -> None:
+        """To a view, as `geometry.view_from` gives it; what lies behind is paler."""
+        halves, shades = [], []
+        for circle in self._circles:
+            seen = circle @ view
+            segments = np.stack([seen[:-1], seen[1:]], axis=1)
+            halves.append(segments[..., :2])
+            shades.append(np.where(segments[..., 2].mean(axis=1) > 0, 0.55, 0.18))
+        self.circles.set(segments=np.concatenate(halves), alpha=np.concatenate(shades))
+        ends = self._ends @ view
+        self.axes.set_segments(np.stack([np.zeros((3, 2)), ends[:, :2]], axis=1))
+        for name, end in zip(self.names, ends, strict=True):
+            # beyond the end, but not far away where the axis points at the eye
+            name.set_position(end[:2] * (1 + 0.06 * self._limit / max(np.linalg.norm(end[:2]), 0.3 * self._limit)))
+
+    def draw(self) -> None:
+        """Draws them on what the canvas holds already, as an animation does."""
+        for artist in (self.circles, self.axes, *self.names):
+            self.ax.draw_artist(artist)
+
+
+class Cloud:
+    """Codes `(n, 3)` coloured by label, among the guides.
+
+    Args:
+        ax: to draw on.
+        mean: the codes.
+        labels: `(n,)` or None.
+        limit: half the side of the view, in data units.
+        units: the names of the three axes.
+    """
+
+    def __init__(self, ax: Axes, mean: np.ndarray, labels: np.ndarray | None, limit: float, units=None):
+        self.mean, self.colors = np.asarray(mean, "float64"), visuals.label_colors(labels, len(mean))
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+        ax.set_axis_off()
+        visuals.prior_rings(ax, limit)
+        self.guides = Guides(ax, units)
+        size = np.clip(20_000 / len(mean), 3, 30)
+        self.points: PathCollection = ax.scatter(*self.mean[:, :2].T, s=size, linewidths=0)
+        self.turn(AZIMUTH, ELEVATION)
+
+    def turn(self, azimuth: float, elevation: float) -> None:
+        """To another direction; near points cover far ones, which are paler."""
+        view = geometry.view_from(azimuth, elevation)
+        self.guides.turn(view)
+        seen = self.mean @ view
+        nearest_last = np.argsort(seen[:, 2])
+        rank = np.linspace(0.25, 0.85, len(seen))
+        self.points.set_offsets(seen[nearest_last, :2])
+        self.points.set_facecolors(np.column_stack([self.colors[nearest_last], rank]))
