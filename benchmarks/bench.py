@@ -13,7 +13,7 @@ from typing import Annotated
 import timing
 import typer
 
-from keras_vae.cli import guarded
+from keras_vae._utils.exit_codes import exit_on_error
 
 PARTS = ("start", "training", "videos", "evaluation", "growth", "peers")
 ASKED = ("peers",)  # only where they are asked for
@@ -42,4 +42,4 @@ def main(
 
 
 if __name__ == "__main__":
-    guarded(typer.run, main)
+    exit_on_error(typer.run, main)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from keras_vae.cli import guarded
+from keras_vae._utils.exit_codes import exit_on_error
 
 
 def main(
@@ -49,4 +49,4 @@ def main(
 
 
 if __name__ == "__main__":
-    guarded(typer.run, main)
+    exit_on_error(typer.run, main)

@@ -75,7 +75,7 @@ def rows() -> list[Row]:
         found = alternate({"ours": write, "peer": rebuild}, 3)
         peaks = []
         for frames in (FRAMES, 10 * FRAMES):
-            memory.forget_peak()
+            memory.reset_peak()
             video.write(trajectory(frames), path, size=SIZE, quiet=True)
             peaks.append(memory.peak_gb() or math.nan)
         grown = 1000 * (peaks[1] - peaks[0])

@@ -7,8 +7,7 @@ registered with Keras whenever Keras is imported, before or after, and `keras.mo
 import importlib
 
 from keras_vae._register import register
-
-__version__ = "0.1.0"
+from keras_vae._version import __version__ as __version__
 
 # The public names, by the module that defines them.
 _HOME = {

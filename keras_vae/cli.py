@@ -1,11 +1,11 @@
 """The command line: `keras-vae train` makes a run folder, `draw` pictures, `evaluate` an audit, `report` a page."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from keras_vae._utils.exit_codes import exit_on_error
 
 app = typer.Typer(
     name="keras-vae",
@@ -108,7 +108,7 @@ def evaluate(
     samples: Annotated[int, typer.Option(help="Importance samples of each image's likelihood.")] = 1000,
 ) -> None:
     """Audit a trained model: its latent units, its samples, and whether its latent space can be trusted."""
-    from keras_vae._utils.progress import Narrator
+    from keras_vae._utils.progress import ProgressReporter
     from keras_vae.data import datasets
     from keras_vae.evaluation import run_evaluation
     from keras_vae.evaluation.judge import Judge
@@ -119,7 +119,7 @@ def evaluate(
         opened, data = _adopted(run, dataset, out, overwrite)
     elif dataset is None and out is None:
         opened = Run.open(run)
-        _ = opened.metrics  # refuses an unfinished run before anything is loaded
+        opened.require_finished()
         data = datasets.load(opened.config["config"]["dataset"])
     else:
         from keras_vae.errors import InputError
@@ -129,7 +129,7 @@ def evaluate(
     if data.y_train is not None and data.y_test is not None:
         print("Samples are judged by a small classifier, trained once a data set", flush=True)
         judge = Judge(data)
-    found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, Narrator().say)
+    found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().say)
     print_evaluation(found)
     for path in [*run_figures.audit(opened), opened.path / "evaluation.json"]:
         print(path)
@@ -177,7 +177,7 @@ def print_evaluation(evaluation: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from keras_vae._utils import tables
+    from keras_vae.evaluation import tables
 
     console = Console(highlight=False)
     shown = tables.evaluation(evaluation)
@@ -235,19 +235,8 @@ def _span(text: str | None) -> tuple[float, float] | None:
     return first, last
 
 
-def guarded(function: Callable, *args) -> None:
-    """Calls a program; a mistake of its user's ends in one sentence and exit code 2, a broken training in 1."""
-    from keras_vae.errors import InputError, TrainingDiverged
-
-    try:
-        function(*args)
-    except (InputError, TrainingDiverged) as error:
-        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
-
-
 def main() -> None:
-    guarded(app)
+    exit_on_error(app)
 
 
 if __name__ == "__main__":

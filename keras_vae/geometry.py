@@ -42,7 +42,7 @@ def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarra
     return z
 
 
-def liveliest(var_mean: np.ndarray, n: int = 2) -> tuple[int, ...]:
+def most_varying_units(var_mean: np.ndarray, n: int = 2) -> tuple[int, ...]:
     """The `n` units whose means vary most (or all, if there are fewer), in rising order of their number."""
     return tuple(sorted(np.argsort(-np.ravel(var_mean), kind="stable")[:n].tolist()))
 

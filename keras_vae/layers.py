@@ -30,7 +30,7 @@ def kl_per_unit(mean, log_var):
     return 0.5 * (ops.square(mean) + ops.expm1(log_var) - log_var)
 
 
-def draw_seed() -> int:
+def random_seed() -> int:
     """A seed for somebody who didn't choose one."""
     return secrets.randbelow(2**31)
 
@@ -79,7 +79,7 @@ class GaussianSampling(keras.layers.Layer):
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         # A seed that was drawn is kept like one that was given: what is saved repeats after loading.
-        self.seed = draw_seed() if seed is None else seed
+        self.seed = random_seed() if seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         # Another stream than the training's, but one that the same seed makes again.
         self._evaluation_seed = (self.seed + 0x5EED) % 2**31

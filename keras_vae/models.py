@@ -14,7 +14,7 @@ from keras_vae import likelihoods
 from keras_vae.errors import InputError
 from keras_vae.fast_fit.epoch_order import EpochOrder, ordered
 from keras_vae.fast_fit.policy import forget_program, resident_steps, traced
-from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, draw_seed, kl_per_unit, sum_per_image
+from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, kl_per_unit, random_seed, sum_per_image
 
 POSTERIORS = ("diagonal", "isotropic", "none", "autoencoder")
 
@@ -65,7 +65,7 @@ class VAE(keras.Model):
         dtype=None,
     ):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-        seed = draw_seed() if seed is None else seed
+        seed = random_seed() if seed is None else seed
         check_choice("posterior", posterior, POSTERIORS)
         likelihood = likelihoods.get(likelihood)
         if posterior == "autoencoder" and beta != 1.0:

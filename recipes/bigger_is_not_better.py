@@ -13,7 +13,8 @@ from math import inf
 import numpy as np
 
 from keras_vae import diagnostics
-from keras_vae._utils.tables import number, typicality
+from keras_vae._utils.formatting import number
+from keras_vae.evaluation.tables import typicality
 from keras_vae.studies.claims import Mean, Ratio
 from keras_vae.studies.results import ReportTable, Results
 from keras_vae.studies.study import Study

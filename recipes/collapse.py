@@ -10,7 +10,7 @@ one. It names neither optimizer nor epochs: ours are Adam, 1e-3, batches of 128,
 
 from math import inf
 
-from keras_vae._utils import tables
+from keras_vae.evaluation import tables
 from keras_vae.studies.claims import Mean, Ratio
 from keras_vae.studies.results import ReportTable, Results
 from keras_vae.studies.study import Study

@@ -10,7 +10,7 @@ difference can be told from luck. Their split is unstated: all of our numbers ar
 
 from math import inf
 
-from keras_vae._utils.tables import number
+from keras_vae._utils.formatting import number
 from keras_vae.studies.claims import Mean, Ratio
 from keras_vae.studies.results import ReportTable, Results
 from keras_vae.studies.study import Study

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from keras_vae.cli import guarded
+from keras_vae.studies import run_command
 
 CLAIMS = """
 What the source says, and what this run shows:
@@ -77,4 +77,4 @@ def measure(run, early: int) -> dict:
 
 
 if __name__ == "__main__":
-    guarded(typer.run, main)
+    run_command(main)

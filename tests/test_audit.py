@@ -22,7 +22,7 @@ def _few_images(monkeypatch):
 
 def test_the_audit_of_a_run(own_run, data, judge):
     told = []
-    found = run_evaluation.evaluate(own_run, data, judge, **QUICK, tell=told.append)
+    found = run_evaluation.evaluate(own_run, data, judge, **QUICK, log=told.append)
     assert found == own_run.evaluation
     assert len(told) == 4
     low, _ = found["audit"]["encodings"]["divergence"]["interval"]
@@ -40,7 +40,7 @@ def test_the_audit_of_a_run(own_run, data, judge):
     def never(*args, **options):
         pytest.fail("done again")
 
-    assert run_evaluation.evaluate(own_run, data, judge, **QUICK, tell=never) == found
+    assert run_evaluation.evaluate(own_run, data, judge, **QUICK, log=never) == found
     assert "audit" in run_evaluation.evaluate(own_run, data, judge)  # it isn't lost by asking for less
     again = run_evaluation.evaluate(own_run, data, judge, overwrite=True, **QUICK)
     assert again == found  # and repeats

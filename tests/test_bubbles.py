@@ -184,8 +184,8 @@ def test_dynamics(run, toy_run):
 
 
 def test_how_many_images_are_held_at_once():
-    assert memory.images_within(2, 1000) == 1000
-    assert memory.images_within(65_536, 1000) == 244
-    assert memory.images_within(10**9, 1000) == 1
-    assert memory.parts(500, 65_536) == [244, 244, 12]
-    assert memory.parts(5000, 2) == [5000]
+    assert memory.images_that_fit(2, 1000) == 1000
+    assert memory.images_that_fit(65_536, 1000) == 244
+    assert memory.images_that_fit(10**9, 1000) == 1
+    assert memory.chunk_sizes(500, 65_536) == [244, 244, 12]
+    assert memory.chunk_sizes(5000, 2) == [5000]

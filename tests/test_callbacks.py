@@ -310,7 +310,7 @@ def test_a_monitor_sees_units_die(images):
     vae.encoder.get_layer("mean").kernel.assign(3 * vae.encoder.get_layer("mean").kernel)
     monitor = kv.UnitMonitor(images, every=1)
     vae.fit(images, batch_size=32, epochs=40, verbose=0, callbacks=[monitor])
-    born, died = monitor.history.lifetimes()
+    born, died = monitor.history.active_periods()
     assert (born < 2).all()
     assert ((died > born) & (died < 40)).all()
     assert not monitor.history.active[-1].any()

@@ -128,14 +128,14 @@ def test_lifetimes():
     )
     var_mean = np.array([[0.5 if at == "1" else 0.001 for at in unit] for unit in lives]).T
     history = diagnostics.UnitHistory(np.arange(6) * 10, np.arange(6.0), var_mean)
-    born, died = history.lifetimes()
+    born, died = history.active_periods()
     np.testing.assert_array_equal(born, [1, 1, np.nan, 2, np.nan, np.nan, 1])
     np.testing.assert_array_equal(died, [np.nan, 3, np.nan, np.nan, np.nan, np.nan, np.nan])
-    assert history.lifetimes().alive.tolist() == [True, False, False, True, False, False, True]
+    assert history.active_periods().alive.tolist() == [True, False, False, True, False, False, True]
     assert len(history.frames()) == 6
     assert history.frames()[5].active.tolist() == [True, False, False, True, False, False, False]
     untrained = diagnostics.UnitHistory(np.zeros(1, int), np.zeros(1), var_mean[:1])
-    assert np.isnan(untrained.lifetimes()).all()
+    assert np.isnan(untrained.active_periods()).all()
 
 
 # -- the shape of codes ----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
     for row, unit in zip(result["units"], own_run.metrics["units"], strict=True):
         assert unit.items() <= row.items()
         assert row["total_var"] == pytest.approx(row["var_mean"] + row["mean_var"])
-        assert row["born"] is None or 0 < row["born"] <= 3
+        assert row["active_from"] is None or 0 < row["active_from"] <= 3
     assert result["samples"]["prior"]["frechet"] > result["samples"]["floor"]["frechet"]
     assert set(result["samples"]) == {"prior", "moment_matched", "floor"}
     std = np.exp(0.5 * own_run.arrays("encodings")["log_var"])

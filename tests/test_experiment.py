@@ -17,7 +17,7 @@ from keras_vae import InputError, TrainingDiverged, models
 from keras_vae.likelihoods import BY_NAME
 from keras_vae.networks import builders
 from keras_vae.runs import training
-from keras_vae.runs.checkpoint import Keeper
+from keras_vae.runs.checkpoint import CheckpointCallback
 from keras_vae.runs.training import Config, train
 
 
@@ -149,7 +149,7 @@ class Killed(BaseException):
 @contextlib.contextmanager
 def broken_off(monkeypatch, epoch: int, where: str):
     """Stops a training as a kill would: at the end of an epoch, before its checkpoint or after it."""
-    original = Keeper.end_epoch
+    original = CheckpointCallback.end_epoch
 
     def end_epoch(self, row):
         if row["epoch"] == epoch and where == "before the checkpoint":
@@ -159,7 +159,7 @@ def broken_off(monkeypatch, epoch: int, where: str):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Keeper, "end_epoch", end_epoch)
+        patched.setattr(CheckpointCallback, "end_epoch", end_epoch)
         with pytest.raises(Killed):
             yield
 

@@ -23,9 +23,9 @@ def test_a_grid_is_read_like_a_page():
 
 
 def test_the_liveliest_units():
-    assert geometry.liveliest([0.1, 3.0, 0.0, 2.0]) == (1, 3)
-    assert geometry.liveliest([0.0, 0.0, 0.0]) == (0, 1)
-    assert geometry.liveliest([1.0]) == (0,)
+    assert geometry.most_varying_units([0.1, 3.0, 0.0, 2.0]) == (1, 3)
+    assert geometry.most_varying_units([0.0, 0.0, 0.0]) == (0, 1)
+    assert geometry.most_varying_units([1.0]) == (0,)
 
 
 def test_reach_counts_the_circle():
@@ -102,5 +102,5 @@ def test_the_principal_plane_holds_what_varies_most(units):
 
 
 def test_units_of_a_map_are_numbered_in_one_row():
-    assert geometry.liveliest(np.array([[0.1, 3.0], [2.0, 0.0]])) == (1, 2)
+    assert geometry.most_varying_units(np.array([[0.1, 3.0], [2.0, 0.0]])) == (1, 2)
     assert geometry.flat(np.zeros((3, 2, 2, 5))).shape == (3, 20)

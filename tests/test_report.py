@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, Run
-from keras_vae._utils import keras_import, tables
+from keras_vae._utils import formatting, keras_import
 from keras_vae.networks import decoder_export
 from keras_vae.plots import run_figures
 from keras_vae.report import data_uri, index_page, run_page, study_page
@@ -136,8 +136,8 @@ def test_an_evaluated_run(toy_run, data, judge, tmp_path):
     text = run_page.write(run).read_text(encoding="utf-8")
     found = run.evaluation["audit"]
     low, high = found["encodings"]["divergence"]["interval"]
-    assert f"{tables.number(low)} … {tables.number(high)} nats" in text
-    assert tables.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
+    assert f"{formatting.number(low)} … {formatting.number(high)} nats" in text
+    assert formatting.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
     assert "lost when replaced, nats" in text
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from keras_vae import InputError
-from keras_vae._utils import tables
+from keras_vae._utils import formatting
 from keras_vae.evaluation import judge
 from keras_vae.report import study_page
 from keras_vae.studies.claims import HOLDS, UNDECIDED, Mean
@@ -183,7 +183,7 @@ def test_a_seed_without_a_value_is_left_out_of_its_pair(toy, npz, tmp_path):
 
 
 def test_numbers_for_tables():
-    shown = [tables.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6, 0.0654, 0.00123, -1e-9)]
+    shown = [formatting.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6, 0.0654, 0.00123, -1e-9)]
     assert shown == ["–", "0", "−1.23", "151.0", "12346", "0.065", "0.0012", "0"]
 
 
@@ -201,7 +201,7 @@ def test_its_page(toy, npz, tmp_path):
     ):
         assert text in page, text
     mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
-    assert f"<td>{tables.number(mean)} ± {tables.number(spread)}</td>" in page
+    assert f"<td>{formatting.number(mean)} ± {formatting.number(spread)}</td>" in page
     assert 'alt="One black picture."' in page
     assert page.count('<circle class="seed"') == 2  # of the claim that was measured
     assert page.count('<path class="published"') == 1

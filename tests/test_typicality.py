@@ -71,7 +71,7 @@ def test_pixel_entropy_of_known_images():
 
 
 def test_the_theorem_as_a_table():
-    from keras_vae._utils import tables
+    from keras_vae.evaluation import tables
 
     title, head, rows = tables.typicality((2, 800))
     assert "from n = " in title

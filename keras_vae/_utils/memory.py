@@ -1,31 +1,31 @@
-"""How much is held in memory: at once, by choice, and at most, as it turned out."""
+"""Memory: batch sizes that bound it, and the peak that a process reached."""
 
 import contextlib
 import sys
 from pathlib import Path
 
-AT_ONCE = 64e6  # bytes of codes that are computed at once
+MAX_CODES_BYTES = 64e6  # latent codes that are computed at a time, unless a caller sets another bound
 
 
-def images_within(units: int, most: int, size: float | None = None) -> int:
-    """How many images' codes of that many units, as float32, stay within a size in bytes: 1 to `most`."""
-    return int(max(1, min(most, (size or AT_ONCE) // (4 * units))))
+def images_that_fit(n_units: int, max_images: int, max_bytes: float = MAX_CODES_BYTES) -> int:
+    """The number of images, from 1 to `max_images`, whose float32 codes of `n_units` fit into `max_bytes`."""
+    return int(max(1, min(max_images, max_bytes // (4 * n_units))))
 
 
-def parts(n: int, units: int) -> list[int]:
-    """`n` latent points of that many units, in numbers of them that are held at once."""
-    at_once = images_within(units, n)
-    return [min(at_once, n - i) for i in range(0, n, at_once)]
+def chunk_sizes(n_points: int, n_units: int) -> list[int]:
+    """Sizes of the chunks in which `n_points` latent points are processed, so that each fits `MAX_CODES_BYTES`."""
+    size = images_that_fit(n_units, n_points)
+    return [min(size, n_points - i) for i in range(0, n_points, size)]
 
 
-def forget_peak() -> None:
-    """Begins to measure the peak anew, where the system can (Linux); elsewhere it stays that of the process."""
+def reset_peak() -> None:
+    """Restarts the measurement of `peak_gb` (Linux only; elsewhere it covers the life of the process)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_gb() -> float | None:
-    """The most memory that this process held since `forget_peak`, in 10⁹ bytes; None where nobody can tell."""
+    """Peak memory of the process since `reset_peak`, in 10⁹ bytes; None where the system doesn't report it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
@@ -36,5 +36,5 @@ def peak_gb() -> float | None:
         import resource
     except ImportError:  # Windows
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
+    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_per_unit / 1e9, 2)

@@ -1,32 +1,40 @@
-"""Telling a person how far long work has come: a bar in a terminal, lines in a log."""
+"""Progress reporting: a bar with an estimate of the end on a terminal, lines in a log."""
 
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
+T = TypeVar("T")
 
-class Narrator:
-    """Says what is going on; in a terminal with a bar and an estimate of the end."""
+
+class ProgressReporter:
+    """Prints messages and the progress of one task.
+
+    Args:
+        quiet: print nothing.
+    """
 
     def __init__(self, quiet: bool = False):
         self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
+        """Prints a line."""
         self.console.print(text, markup=False)
 
-    def note(self, text: str) -> None:
-        """A line for a log; a terminal has the bar."""
+    def log(self, text: str) -> None:
+        """Prints a line unless the console is a terminal, which has the bar."""
         if not self.console.is_terminal:
-            self.say(text)
+            self.message(text)
 
     def start(self, title: str, total: int, done: int = 0) -> None:
+        """Shows a bar of `total` steps, `done` of them complete."""
         if not self.console.is_terminal:
             return
         self._bar = Progress(
@@ -43,16 +51,18 @@ class Narrator:
         self._bar.start()
 
     def advance(self, done: float, detail: str = "") -> None:
+        """Sets the number of completed steps and the text beside the bar."""
         if self._bar:
             self._bar.update(self._task, completed=done, detail=detail)
 
     def stop(self) -> None:
+        """Removes the bar."""
         if self._bar:
             self._bar.stop()
             self._bar = None
 
-    def track(self, items: Iterable[Any], title: str, total: int) -> Iterator[Any]:
-        """Hands the items on, counting them."""
+    def track(self, items: Iterable[T], title: str, total: int) -> Iterator[T]:
+        """Yields the items and counts them on the bar."""
         self.start(title, total)
         try:
             for done, item in enumerate(items, 1):
@@ -62,59 +72,65 @@ class Narrator:
             self.stop()
 
 
-class Parts(Narrator):
-    """Tells of long work in several parts which one is running, and when all of it will have ended.
+class MultiPartProgress(ProgressReporter):
+    """Progress of a task of several parts, with an estimate of when all of them will be complete.
 
-    Inside a part, what is told to it of that part's own work becomes a share of the whole.
+    Progress reported within a part counts as a fraction of that part.
 
     Args:
-        n: the number of parts.
+        n_parts: number of parts.
+        quiet: print nothing.
     """
 
-    def __init__(self, n: int, quiet: bool = False):
+    def __init__(self, n_parts: int, quiet: bool = False):
         super().__init__(quiet)
-        self.n, self._ended, self._worked = n, 0, 0
+        self.n_parts, self._parts_done, self._parts_with_work = n_parts, 0, 0
+        self._seconds = 0.0  # of the parts with work
         self._title, self._total = "", 0
 
-    def __enter__(self) -> "Parts":
-        self._began = time.monotonic()
-        super().start("", self.n)
+    def __enter__(self) -> "MultiPartProgress":
+        super().start("", self.n_parts)
         return self
 
     def __exit__(self, kind, *_) -> None:
         super().stop()
         if kind is KeyboardInterrupt:
-            super().say(f"Stopped at {self._title}; all until then is kept: the same command goes on from there.")
+            super().message(
+                f"Interrupted during {self._title}; finished work is kept, and the same command continues from there."
+            )
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Names the part that begins. One in which no work is told of was there already, and takes no time."""
-        self._title, self._total = f"{self._ended + 1}/{self.n} {name}", 0
-        super().advance(self._ended, self._title)
+        """Names the part that begins. A part that reports no work was complete already and counts as no time."""
+        self._title, self._total = f"{self._parts_done + 1}/{self.n_parts} {name}", 0
+        super().advance(self._parts_done, self._title)
         began = time.monotonic()
         yield
-        self._ended += 1
+        seconds = time.monotonic() - began
+        self._parts_done += 1
         if self._total:
-            self._worked += 1
-            a_part = (time.monotonic() - self._began) / self._worked
-            left = timedelta(seconds=round(a_part * (self.n - self._ended)))
+            self._parts_with_work += 1
+            self._seconds += seconds
+            mean_seconds = self._seconds / self._parts_with_work
+            left = timedelta(seconds=round(mean_seconds * (self.n_parts - self._parts_done)))
             if not self.console.is_terminal:
-                super().say(f"{self._title}: {time.monotonic() - began:.0f} s; all done in {left}")
-        super().advance(self._ended, self._title)
+                super().message(f"{self._title}: {seconds:.0f} s; {left} left")
+        super().advance(self._parts_done, self._title)
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
+        """Prints a line, before the first part only: within a part the bar says where the work is."""
         if not self._title:
-            super().say(text)
+            super().message(text)
 
-    def note(self, text: str) -> None:
+    def log(self, text: str) -> None:
         pass
 
     def start(self, title: str, total: int, done: int = 0) -> None:
         self._total = total
         self.advance(done)
 
-    def advance(self, done: int, detail: str = "") -> None:
-        super().advance(self._ended + done / self._total, f"{self._title} · {detail}")
+    def advance(self, done: float, detail: str = "") -> None:
+        super().advance(self._parts_done + done / self._total, f"{self._title} · {detail}")
 
     def stop(self) -> None:
         pass

@@ -33,18 +33,18 @@ from keras_vae.diagnostics.typicality import (
     typical_probability,
     typicality,
 )
-from keras_vae.diagnostics.unit_history import Lifetimes, UnitHistory
+from keras_vae.diagnostics.unit_history import ActivePeriods, UnitHistory
 from keras_vae.diagnostics.unit_replacement import replacement_loss
 from keras_vae.diagnostics.unit_statistics import UnitStatistics, units, units_of_parts
 
 __all__ = [
+    "ActivePeriods",
     "AggregateDivergence",
     "Audit",
     "Discrepancy",
     "Estimate",
     "Evidence",
     "Gaussians",
-    "Lifetimes",
     "Marginals",
     "MixtureRatio",
     "PrecisionRecall",

@@ -10,7 +10,7 @@ from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, UnitStatistic
 SUSTAINED = 1.0  # epochs
 
 
-class Lifetimes(NamedTuple):
+class ActivePeriods(NamedTuple):
     """When each unit lived, in epochs, `(units,)` float64.
 
     Attributes:
@@ -20,12 +20,12 @@ class Lifetimes(NamedTuple):
             another; NaN for a unit that is alive at the end or never lived.
     """
 
-    born: np.ndarray
-    died: np.ndarray
+    active_from: np.ndarray
+    collapsed_at: np.ndarray
 
     @property
     def alive(self) -> np.ndarray:
-        return ~np.isnan(self.born) & np.isnan(self.died)
+        return ~np.isnan(self.active_from) & np.isnan(self.collapsed_at)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class UnitHistory:
         """`(frames, units)`, by Burda's criterion."""
         return self.var_mean > ACTIVE_VAR_MEAN
 
-    def lifetimes(self) -> Lifetimes:
+    def active_periods(self) -> ActivePeriods:
         """When each unit came alive and died.
 
         A unit must have lived to die: been active for a whole epoch. Shorter spells are the noise of the first
@@ -58,7 +58,7 @@ class UnitHistory:
         later = self.epochs > 0
         times = [self._lifetime(unit, self.epochs[later]) for unit in self.active[later].T]
         born, died = np.array(times, "float64").reshape(-1, 2).T
-        return Lifetimes(born, died)
+        return ActivePeriods(born, died)
 
     @staticmethod
     def _lifetime(active: np.ndarray, epochs: np.ndarray) -> tuple[float, float]:

@@ -62,7 +62,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
             f"bubbles: expected a run whose posterior has a density (diagonal or isotropic); {run.path} has "
             f"{config['config']['posterior']!r}."
         )
-    _ = run.metrics  # refuses an unfinished run
+    run.require_finished()
     if data.digest != config["dataset"]["digest"]:
         raise InputError(f"bubbles: expected the data that {run.path} was trained on; {data.name} has changed since.")
     if len(data.x_test) < 2:
@@ -98,7 +98,7 @@ def _points(vae) -> int:
 
 def _encoded(vae, x: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Means and log variances `(n, units)` of some images at a time."""
-    at_once = memory.images_within(math.prod(vae.latent_shape), 1000)
+    at_once = memory.images_that_fit(math.prod(vae.latent_shape), 1000)
     for i in range(0, len(x), at_once):
         mean, log_var = map(geometry.flat, vae.encode(x[i : i + at_once]))
         yield mean, np.broadcast_to(log_var, mean.shape)  # of an isotropic posterior, one variance serves all
@@ -297,7 +297,8 @@ def _decoded(vae, data: datasets.Dataset, judge: Judge, rng: np.random.Generator
             images[name].append(vae.decode(z.reshape(-1, *vae.latent_shape)))
     images = {name: np.concatenate(parts) for name, parts in images.items()}
     prior = [
-        vae.decode(samplers.prior(n, vae.latent_shape, rng)) for n in memory.parts(judge.n, math.prod(vae.latent_shape))
+        vae.decode(samplers.prior(n, vae.latent_shape, rng))
+        for n in memory.chunk_sizes(judge.n, math.prod(vae.latent_shape))
     ]
     images["prior"] = np.concatenate(prior)
     result = {"original": {"accuracy": _accuracy(judge, x, y), "strokes": float((x > STROKE).mean())}}

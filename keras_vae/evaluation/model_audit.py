@@ -48,7 +48,7 @@ def audit(
     judge: Judge | None = None,
     seed: int = 0,
     samples: int = SAMPLES,
-    tell: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """Audits a model.
 
@@ -59,7 +59,7 @@ def audit(
         judge: scores samples; without one, they are only drawn.
         seed: of everything that is drawn.
         samples: K of the importance-weighted likelihood, at least 2.
-        tell: is told what is being done, before each part.
+        log: is told what is being done, before each part.
 
     Returns:
         Numbers, and arrays to draw. The numbers:
@@ -72,15 +72,15 @@ def audit(
     result |= dict.fromkeys(("encodings", "own_typicality", "rate", "likelihood"))
     arrays = {}
     if vae.has_density:
-        tell("Comparing the aggregate posterior with the prior")
+        log("Comparing the aggregate posterior with the prior")
         flat = diagnostics.flat_encodings(mean, log_var)
         found = diagnostics.audit(*flat, seed)
         result["encodings"] = found.as_dict()
         arrays |= _drawn_marginals(*flat, found) | _drawn_radii(*flat, seed) | _drawn_density(*flat)
         result["own_typicality"] = _own_typicality(*flat, seed)
-        tell("Estimating the likelihood of test images")
+        log("Estimating the likelihood of test images")
         result["likelihood"], result["rate"] = _likelihood(vae, data, seed, samples)
-    tell("Drawing from the samplers")
+    log("Drawing from the samplers")
     result["samplers"], images = _samplers(vae, data, judge, seed)
     return result, arrays | images
 
@@ -215,8 +215,8 @@ def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[d
     binarized = counts and not binary
     if binarized:
         x = datasets.binarize(x)
-    mean, log_var = vae.encode(x, batch_size=memory.images_within(units, 1000))
-    at_once = memory.images_within(units, AT_ONCE)
+    mean, log_var = vae.encode(x, batch_size=memory.images_that_fit(units, 1000))
+    at_once = memory.images_that_fit(units, AT_ONCE)
     weights = diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, samples, seed, at_once)
     found = diagnostics.importance_weighted(weights)
     # The mean log weight is the ELBO: what isn't KL of it is reconstruction.
@@ -248,9 +248,9 @@ def _samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> tu
     n = judge.n if judge else SHOWN
     units = math.prod(vae.latent_shape)
     # What is fitted is fitted to training images: samples are scored against test images.
-    few = memory.images_within(units, min(len(data.x_train), MOST_CODES), MOST_BYTES)
+    few = memory.images_that_fit(units, min(len(data.x_train), MOST_CODES), MOST_BYTES)
     known = np.random.default_rng([seed, 10]).permutation(len(data.x_train))[:few]
-    mean, log_var = vae.encode(data.x_train[known], batch_size=memory.images_within(units, 1000))
+    mean, log_var = vae.encode(data.x_train[known], batch_size=memory.images_that_fit(units, 1000))
     draws = {
         "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
         "moment_matched": lambda n, rng: samplers.moment_matched(n, mean, log_var, rng),
@@ -260,7 +260,7 @@ def _samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> tu
     scores, images = {}, {}
     for name, draw in draws.items():
         rng = np.random.default_rng(seed)
-        images[name] = np.concatenate([vae.decode(draw(part, rng)) for part in memory.parts(n, units)])
+        images[name] = np.concatenate([vae.decode(draw(part, rng)) for part in memory.chunk_sizes(n, units)])
     # These two need images to draw around: the mixture is of training images, whose places it could have remembered.
     source = np.random.default_rng([seed, 8]).permutation(len(data.x_train))[:n]
     images["aggregate_posterior"] = _around(vae, data.x_train[source], seed)
@@ -277,7 +277,7 @@ def _samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> tu
 def _around(vae, x: np.ndarray, seed: int, std: float | None = None) -> np.ndarray:
     """An image decoded from around each image's code: from N(μ(x), std² I), or from its posterior."""
     rng = np.random.default_rng([seed, 9])
-    at_once = memory.images_within(math.prod(vae.latent_shape), 1000)
+    at_once = memory.images_that_fit(math.prod(vae.latent_shape), 1000)
     parts = []
     for i in range(0, len(x), at_once):
         mean, log_var = vae.encode(x[i : i + at_once])

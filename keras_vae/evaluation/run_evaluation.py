@@ -13,7 +13,7 @@ from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.judge import Judge
 from keras_vae.runs.folder import Run
-from keras_vae.runs.training import LARGEST_ENCODING
+from keras_vae.runs.training import MAX_KEPT_ENCODINGS
 
 VERSION = 5  # of the content of evaluation.json
 LARGEST_UNITS = 128  # more units are not replaced one by one
@@ -33,7 +33,7 @@ def evaluate(
     overwrite: bool = False,
     with_audit: bool = False,
     samples: int = model_audit.SAMPLES,
-    tell: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> dict:
     """Evaluates a finished run and writes `evaluation.json`; what is there already isn't done again.
 
@@ -45,7 +45,7 @@ def evaluate(
         with_audit: also compare the aggregate posterior with the prior, estimate the likelihood, and try other
             samplers: a minute or more.
         samples: of the audit's importance-weighted likelihood, for each image.
-        tell: is told what is being done, before each part that takes long.
+        log: is told what is being done, before each part that takes long.
 
     Returns:
         The content of `evaluation.json`:
@@ -65,7 +65,7 @@ def evaluate(
         InputError: if the run isn't finished or its data has changed.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    _ = run.metrics  # refuses an unfinished run
+    run.require_finished()
     path = run.path / "evaluation.json"
     result = None if overwrite or not path.is_file() else _still_valid(run.evaluation, judge)
     if result is not None and (not with_audit or _is_audited(result, judge, samples)):
@@ -80,11 +80,11 @@ def evaluate(
     seed = config["config"]["seed"]
     mean, log_var = _codes_of_the_test_set(run, vae, data)
     if result is None:
-        tell("Evaluating units, codes and samples")
+        log("Evaluating units, codes and samples")
         result = _evaluated(run, vae, data, judge, mean, log_var, seed)
         run.write_json("evaluation.json", result)  # which an audit that is refused or stopped doesn't take along
     if with_audit:
-        result["audit"], arrays = model_audit.audit(vae, data, mean, log_var, judge, seed, samples, tell)
+        result["audit"], arrays = model_audit.audit(vae, data, mean, log_var, judge, seed, samples, log)
         run.write_arrays("audit", **arrays)
         run.write_json("evaluation.json", result)
     return result
@@ -124,13 +124,13 @@ def _evaluated(run: Run, vae, data: datasets.Dataset, judge: Judge | None, mean,
 def _sampled(vae, n: int, seed: int, draw: Callable) -> np.ndarray:
     """`n` images decoded from draws; of very many units, only some are in memory at once."""
     rng = np.random.default_rng(seed)
-    return np.concatenate([vae.decode(draw(part, rng)) for part in memory.parts(n, math.prod(vae.latent_shape))])
+    return np.concatenate([vae.decode(draw(part, rng)) for part in memory.chunk_sizes(n, math.prod(vae.latent_shape))])
 
 
 def _reconstructions(vae, data: datasets.Dataset, judge: Judge) -> dict:
     """Scores of what is decoded from the means of test images, and how many of them still show their digit."""
     x, y = data.x_test[judge.others], data.y_test[judge.others]
-    images = vae.reconstruct(x, batch_size=memory.images_within(math.prod(vae.latent_shape), 1000))
+    images = vae.reconstruct(x, batch_size=memory.images_that_fit(math.prod(vae.latent_shape), 1000))
     accuracy = float((judge.classify(images).argmax(axis=1) == y).mean())
     return {**judge.score(images)._asdict(), "accuracy": accuracy}
 
@@ -138,7 +138,7 @@ def _reconstructions(vae, data: datasets.Dataset, judge: Judge) -> dict:
 def _codes_of_the_test_set(run: Run, vae, data: datasets.Dataset):
     """Means and log variances of as many test images as can be held; a run of very many units keeps fewer."""
     kept = run.arrays("encodings")
-    n = memory.images_within(math.prod(vae.latent_shape), min(len(data.x_test), LARGEST_ENCODING), MOST_CODES)
+    n = memory.images_that_fit(math.prod(vae.latent_shape), min(len(data.x_test), MAX_KEPT_ENCODINGS), MOST_CODES)
     if n <= len(kept["mean"]):
         return kept["mean"], kept.get("log_var")
     return vae.encode(data.x_test[:n], batch_size=256)
@@ -158,7 +158,7 @@ def _units(run: Run, vae, data: datasets.Dataset, mean, log_var, seed: int) -> l
         "replacement_loss": diagnostics.replacement_loss(lambda z: _nll(vae, x, z), z, seed),
     }
     if run.has_arrays("unit_history"):
-        columns |= diagnostics.UnitHistory(**run.arrays("unit_history")).lifetimes()._asdict()
+        columns |= diagnostics.UnitHistory(**run.arrays("unit_history")).active_periods()._asdict()
     columns = {
         name: [None if value != value else value for value in column.ravel().tolist()]
         for name, column in columns.items()
@@ -223,7 +223,7 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
 
 def _decoded(vae, x: np.ndarray, first: np.ndarray, last: np.ndarray, path: Callable) -> np.ndarray:
     """Images `(points, paths, …)` on the paths between the codes of test images; only some at once are in memory."""
-    at_once = memory.images_within(POINTS * math.prod(vae.latent_shape), 1000, LARGEST_PATHS)
+    at_once = memory.images_that_fit(POINTS * math.prod(vae.latent_shape), 1000, LARGEST_PATHS)
     parts = []
     for i in range(0, len(first), at_once):
         z = path(*(vae.encode(x[which[i : i + at_once]]).mean for which in (first, last)))

@@ -8,21 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from scipy import stats
 
-from keras_vae._utils.tables import number
+from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import radius_density, typicality
+from keras_vae.evaluation.tables import SAMPLERS
 from keras_vae.plots import visuals
 from keras_vae.plots.study_figures import Runs
 from keras_vae.runs.folder import Run
 
 PRIOR, MEASURED, INFORMATION = "#d1495b", "#1f6fb4", "#8d99a6"
 COLORS = ("#1f6fb4", "#d1495b", "#3f9a6b", "#8b62b5")
-SAMPLERS = {  # for titles
-    "prior": "N(0, I)",
-    "moment_matched": "a Gaussian like the codes",
-    "gaussian_mixture": "a fitted mixture of Gaussians",
-    "aggregate_posterior": "the mixture of posteriors",
-    "neighbourhood": "N(μ(x), ¼ I)",
-}
 DATA = {"data": "images of the training set"}
 
 

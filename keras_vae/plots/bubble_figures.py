@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from keras_vae._utils.tables import number
+from keras_vae._utils.formatting import number
 from keras_vae.evaluation.bubbles import KINDS
 from keras_vae.plots import visuals
 from keras_vae.plots.study_figures import QUIET, Runs

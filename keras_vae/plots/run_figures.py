@@ -41,7 +41,7 @@ def draw(
         InputError: if the folder holds no finished run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    _ = run.metrics  # refuses an unfinished run
+    run.require_finished()
     if epochs is not None:  # which needs a trajectory
         run.trajectory.between(*epochs)  # refuses what wasn't recorded
     drawn = []
@@ -275,7 +275,7 @@ def _recorded_plane(run: Run) -> tuple[int, ...]:
     recorded = run.trajectory.units
     if recorded is None:
         return _plane(run)
-    best = geometry.liveliest(run.arrays("units")["var_mean"].ravel()[recorded])
+    best = geometry.most_varying_units(run.arrays("units")["var_mean"].ravel()[recorded])
     return tuple(recorded[list(best)].tolist())
 
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from keras_vae import diagnostics, geometry
-from keras_vae._utils import tables
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, COLLAPSED_MEAN_VAR
+from keras_vae.evaluation import tables
 from keras_vae.plots import space_3d, visuals
 from keras_vae.runs.folder import Run, atomic
 
@@ -224,7 +224,7 @@ REPORT = {  # column of the report: the value to hold it against
 @visuals.style()
 def collapse(name: str, run: Run) -> Figure:
     """What each unit of a run became, the liveliest first."""
-    units = tables.liveliest_first(run.evaluation["units"])
+    units = tables.by_decreasing_variance(run.evaluation["units"])
     columns = [column for column in REPORT if column in units[0][1]]
     figure = Figure(figsize=(13, 1.5 + 0.27 * len(units)), layout="constrained")
     colors = [ALIVE if unit["active"] else COLLAPSED for _, unit in units]
@@ -334,7 +334,7 @@ def _codes(run: Run, n: int) -> tuple[np.ndarray, np.ndarray | None, tuple[int, 
     """Codes in the `n` units that vary most, labels, and the units' numbers."""
     encodings = run.arrays("encodings")
     mean = geometry.flat(encodings["mean"])
-    units = geometry.liveliest(mean.var(axis=0), n)
+    units = geometry.most_varying_units(mean.var(axis=0), n)
     return mean[:, list(units)], encodings.get("labels"), units
 
 

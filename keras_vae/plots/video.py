@@ -15,7 +15,7 @@ from matplotlib.path import Path as MplPath
 from PIL import Image, ImageFilter
 
 from keras_vae import geometry
-from keras_vae._utils.progress import Narrator
+from keras_vae._utils.progress import ProgressReporter
 from keras_vae.errors import InputError
 from keras_vae.plots import space_3d, visuals
 from keras_vae.runs.folder import atomic
@@ -128,7 +128,7 @@ def write_turn(
 def encode(frames: Iterable[np.ndarray], n: int, path: Path, size: int, fps: int = 30, quiet: bool = False) -> Path:
     """Writes `n` frames `(size, size, 4)` uint8 to an MP4 as they come."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = Narrator(quiet).track(frames, f"video {path.name}", n)
+    frames = ProgressReporter(quiet).track(frames, f"video {path.name}", n)
     with atomic(path) as temporary:
         encoder = imageio_ffmpeg.write_frames(
             str(temporary),

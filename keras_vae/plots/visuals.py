@@ -223,7 +223,7 @@ def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize) -> QuadMesh:
     epochs, values = history.epochs[later], np.clip(quantity[later][:, order], 1e-12, None)
     edges = np.concatenate([[0.5 * epochs[0]], 0.5 * (epochs[1:] + epochs[:-1]), [epochs[-1]]])
     mesh = ax.pcolormesh(edges, np.arange(len(order) + 1) - 0.5, values.T, norm=scale, cmap="Blues", rasterized=True)
-    died = history.lifetimes().died[order]
+    died = history.active_periods().collapsed_at[order]
     rows = np.flatnonzero(~np.isnan(died))
     ax.plot(died[rows], rows, "x", color="#d1495b", markersize=8, markeredgewidth=2, linestyle="")
     ax.set_xscale("log")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from keras_vae._utils import tables
+from keras_vae._utils import formatting
 from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.report import rendering, study_page
@@ -43,7 +43,7 @@ def find(paths: Sequence[Path]) -> Found:
         studies += [p for p in sorted(here) if not Run(p).is_run()]
     given_alone = len(paths) == len(runs) == 1 and runs[0].path == paths[0]
     if given_alone:
-        _ = runs[0].metrics  # refuses an unfinished run
+        runs[0].require_finished()
     finished, unfinished = ([run for run in runs if run.finished is is_so] for is_so in (True, False))
     folder = None
     if runs and not given_alone:
@@ -84,7 +84,7 @@ def write(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ())
         "index.html",
         title=folder.resolve().name,
         lead=(
-            f"{tables.count(finished, 'finished training')}"
+            f"{formatting.count(finished, 'finished training')}"
             f"{f' and {len(runs) - finished} unfinished' * (finished < len(runs))}; losses on test images, nats per "
             "image."
         ),
@@ -108,11 +108,13 @@ def _index_row(folder: Path, run: Run) -> list[rendering.Cell]:
     told += [rendering.measured(metrics.get(key)) for key in ("n_units", "n_active")]
     told += [rendering.measured(test.get(key)) for key in ("loss", "reconstruction", "kl")]
     for value in (metrics.get("epochs"), config.get("beta"), config.get("seed")):
-        told.append(rendering.Cell(tables.ABSENT if value is None else _plain(value), "" if value is None else value))
+        told.append(
+            rendering.Cell(formatting.ABSENT if value is None else _plain(value), "" if value is None else value)
+        )
     seconds = metrics["seconds"].get("train")
     return [
         *told,
-        rendering.Cell(tables.ABSENT if seconds is None else f"{seconds:,.0f}", "" if seconds is None else seconds),
+        rendering.Cell(formatting.ABSENT if seconds is None else f"{seconds:,.0f}", "" if seconds is None else seconds),
     ]
 
 

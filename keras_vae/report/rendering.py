@@ -8,8 +8,8 @@ from typing import NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from keras_vae import __version__
-from keras_vae._utils import tables
+from keras_vae._utils import formatting
+from keras_vae._version import __version__
 
 TEMPLATES = Path(__file__).with_name("templates")
 PAGE = "report.html"
@@ -42,8 +42,8 @@ def footer(described: dict) -> str:
 def measured(value: float | None) -> Cell:
     """A cell with a number, empty where there is none."""
     if value is None or not math.isfinite(value):
-        return Cell(tables.ABSENT, "")
-    return Cell(f"{value:,}" if isinstance(value, int) else tables.number(value), value)
+        return Cell(formatting.ABSENT, "")
+    return Cell(f"{value:,}" if isinstance(value, int) else formatting.number(value), value)
 
 
 @functools.cache

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils import tables
+from keras_vae._utils import formatting
 from keras_vae.data import datasets
+from keras_vae.evaluation import tables
 from keras_vae.report import data_uri, rendering, svg
 from keras_vae.runs import explorer_arrays
 from keras_vae.runs.folder import Run, complete, write_text
@@ -60,7 +61,7 @@ def write(run: Run | str | Path) -> Path:
         InputError: if the folder holds no finished run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    _ = run.metrics  # refuses an unfinished run
+    run.require_finished()
     explorer_arrays.ensure(run)
     explored = _explorer(run.arrays("explorer"))
     rest = max(rendering.LARGEST_PAGE - len(json.dumps(explored)), LEAST_FOR_PICTURES)
@@ -93,7 +94,7 @@ def _lead(run: Run) -> str:
     config, data = described["config"], described["dataset"]
     kind = "An autoencoder" if config["posterior"] == "autoencoder" else "A variational autoencoder"
     size = " × ".join(map(str, data["image_shape"]))
-    units = tables.count(metrics["n_units"], "latent unit")
+    units = formatting.count(metrics["n_units"], "latent unit")
     where = f"{data['train']:,} images of {size} from {datasets.title(config['dataset'])}"
     if not run.has_history:
         return f"{kind} with {units} that was trained elsewhere, looked at on {where}."
@@ -101,7 +102,7 @@ def _lead(run: Run) -> str:
         "" if config["posterior"] == "autoencoder" else f", β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}"
     )
     return (
-        f"{kind} with {units}, trained for {tables.count(metrics['epochs'], 'epoch')} on {where}: "
+        f"{kind} with {units}, trained for {formatting.count(metrics['epochs'], 'epoch')} on {where}: "
         f"{config['posterior']} posterior, {config['likelihood']} likelihood{with_beta}, Adam "
         f"{config['learning_rate']:g}, batches of {config['batch_size']}, seed {config['seed']}."
     )
@@ -111,7 +112,7 @@ def _facts(run: Run) -> list[tuple[str, str, str]]:
     """The numbers that a page begins with: name, value, and what is to be said small."""
     metrics, test = run.metrics, run.metrics["test"]
     names = {"loss": "test loss", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
-    facts = [(name, tables.number(test[key]), "nats") for key, name in names.items() if key in test]
+    facts = [(name, formatting.number(test[key]), "nats") for key, name in names.items() if key in test]
     facts.append(("active units", f"{metrics['n_active']:,}", f"of {metrics['n_units']:,}"))
     if metrics["seconds"]["train"] is not None:
         facts.append(("training", *rendering.duration(metrics["seconds"]["train"])))
@@ -133,7 +134,7 @@ def _charts(run: Run) -> list[dict]:
         lines |= {f"test {key}": history[f"val_{key}"] for key in lines if f"val_{key}" in history}
         if heading == "β":
             lines = {"β": lines["beta"]}
-        last = "; ".join(f"{name} ends at {tables.number(values[-1])}" for name, values in lines.items())
+        last = "; ".join(f"{name} ends at {formatting.number(values[-1])}" for name, values in lines.items())
         first_names = list(dict.fromkeys(name.removeprefix("test ") for name in lines))
         shown.append(
             {
@@ -160,11 +161,11 @@ def _units(run: Run) -> dict[str, Any]:
     rows = evaluated or _rows(run.arrays("units"))
     key = "kl" if rows[0].get("kl") is not None else "var_mean"
     columns = {k: name for k, name in tables.UNIT_COLUMNS.items() if k in rows[0] and k != key}
-    ordered = sorted(tables.liveliest_first(rows), key=lambda unit: -unit[1][key])
+    ordered = sorted(tables.by_decreasing_variance(rows), key=lambda unit: -unit[1][key])
     most = max(unit[key] for unit in rows) or 1.0
     n, active = len(rows), run.metrics["n_active"]
     sentence = (
-        f"{active:,} of {tables.count(n, 'unit')} {'is' if active == 1 else 'are'} active: over images their means "
+        f"{active:,} of {formatting.count(n, 'unit')} {'is' if active == 1 else 'are'} active: over images their means "
     )
     where = "carry" if run.config["config"]["posterior"] == "autoencoder" else "sit at the prior, and carry"
     sentence += "vary by Var[μ] > 0.01. " + f"The others {where} next to nothing." * (active < n)
@@ -175,8 +176,8 @@ def _units(run: Run) -> dict[str, Any]:
             {
                 "unit": i,
                 "share": round(100 * unit[key] / most, 1),
-                "measure": tables.number(unit[key]),
-                "cells": [tables.cell(unit[k]) for k in columns],
+                "measure": formatting.number(unit[key]),
+                "cells": [formatting.cell(unit[k]) for k in columns],
                 "collapsed": not unit["active"],
             }
             for i, unit in ordered[:MOST_UNITS]
@@ -216,7 +217,7 @@ def _evaluation(run: Run) -> dict[str, Any]:
 
 def _findings(audit: dict) -> list[str]:
     """The audit in sentences."""
-    number, said = tables.number, []
+    number, said = formatting.number, []
     if audit.get("encodings"):
         encodings = audit["encodings"]
         divergence = encodings["divergence"]

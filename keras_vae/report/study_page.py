@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from keras_vae._utils import tables
+from keras_vae._utils import formatting
+from keras_vae._utils.verdicts import FAILS, HOLDS
 from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.report import data_uri, rendering
 from keras_vae.runs.folder import complete, write_text
-from keras_vae.studies.claims import FAILS, HOLDS
 
 CAPTIONS = "captions.json"
 WIDTH = 150  # of an interval's picture
@@ -32,7 +32,7 @@ def write(folder: str | Path) -> Path:
     seeds, epochs, dataset = content["seeds"], content["epochs"], content["dataset"]
     verdicts = [one["verdict"] for one in content["claims"]]
     shown = (
-        [tables.Titled("Measured", content["summary"]["head"], content["summary"]["rows"])]
+        [formatting.Table("Measured", content["summary"]["head"], content["summary"]["rows"])]
         if "summary" in content
         else []
     )
@@ -41,8 +41,8 @@ def write(folder: str | Path) -> Path:
         title=content["title"],
         lead=(
             f"{'Toy size, which decides nothing. ' * ('--quick' in content['command'])}"
-            f"{tables.count(len(content['configs']), 'configuration')}, {tables.count(seeds, 'seed')} each, trained "
-            f"for {tables.epochs(epochs, content.get('other_epochs', []))} on {dataset['train']:,} images of "
+            f"{formatting.count(len(content['configs']), 'configuration')}, {formatting.count(seeds, 'seed')} each, "
+            f"trained for {formatting.epochs(epochs, content.get('other_epochs', []))} on {dataset['train']:,} images of "
             f"{datasets.title(dataset['name'])} "
             f"and measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation "
             "over seeds."
@@ -56,7 +56,7 @@ def write(folder: str | Path) -> Path:
         has_published=any(one.get("published") is not None for one in content["claims"]),
         videos=data_uri.videos(folder, content["title"], captions),
         pictures=_rows(data_uri.pictures(_figures(folder, captions), rendering.LARGEST_PAGE)),
-        tables=shown + [tables.Titled(**table) for table in content["tables"]],
+        tables=shown + [formatting.Table(**table) for table in content["tables"]],
         runs=_trainings(folder, content["runs"]),
         command=content["command"],
         config=json.dumps(
@@ -111,15 +111,15 @@ def _claim(judged: dict) -> dict:
     """A claim as a row of a page."""
     low, high = judged["low"], judged["high"]
     mark, kind = MARKS.get(judged["verdict"], ("?", "undecided"))
-    ends = [tables.number(end) for end in (low, high)]
+    ends = [formatting.number(end) for end in (low, high)]
     note = f" ({judged['note']})" if judged["note"] else ""
     return {
         "claim": judged["claim"],
         "measured": f"{judged['measured']}{note}",
-        "published": tables.number(judged.get("published")),
-        "region": tables.region(*judged["expected"]),
-        "estimate": tables.number(judged["estimate"]),
-        "interval": tables.ABSENT if low is None and high is None else " … ".join(ends),
+        "published": formatting.number(judged.get("published")),
+        "region": formatting.region(*judged["expected"]),
+        "estimate": formatting.number(judged["estimate"]),
+        "interval": formatting.ABSENT if low is None and high is None else " … ".join(ends),
         "svg": _interval(judged),
         "verdict": judged["verdict"],
         "mark": mark,
@@ -142,10 +142,10 @@ def _interval(judged: dict) -> Markup:
         return otherwise if value is None else WIDTH * (value - low) / (high - low)
 
     first, last = x(least, 0), x(most, WIDTH)
-    said = [tables.number(estimate)] * (estimate is not None)
-    said += [f"interval {' … '.join(map(tables.number, ends))}", f"would hold {tables.region(least, most)}"]
-    said += [f"seeds {', '.join(map(tables.number, seeds))}"] * bool(seeds)
-    said += [f"published {tables.number(published)}"] * (published is not None)
+    said = [formatting.number(estimate)] * (estimate is not None)
+    said += [f"interval {' … '.join(map(formatting.number, ends))}", f"would hold {formatting.region(least, most)}"]
+    said += [f"seeds {', '.join(map(formatting.number, seeds))}"] * bool(seeds)
+    said += [f"published {formatting.number(published)}"] * (published is not None)
     parts = [
         f'<svg class="interval" viewBox="0 0 {WIDTH} 20" role="img" aria-label="{escape("; ".join(said))}">',
         f'<rect class="region" x="{first:.1f}" y="2" width="{max(last - first, 1):.1f}" height="16"/>',

@@ -10,7 +10,7 @@ import numpy as np
 from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError, TrainingDiverged
-from keras_vae._utils.progress import Narrator
+from keras_vae._utils.progress import ProgressReporter
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
@@ -24,7 +24,7 @@ def in_order(logs: dict) -> dict:
     return {key: round(float(logs[key]), 5) for key in keys if key in logs}
 
 
-class Keeper(keras.callbacks.Callback):
+class CheckpointCallback(keras.callbacks.Callback):
     """Ends every epoch with a row of history and a checkpoint, tells how far training has come, and refuses to keep
     a loss that is no number.
 
@@ -34,7 +34,7 @@ class Keeper(keras.callbacks.Callback):
     Args:
         run: where to keep it.
         recorder, monitor: what watches the training beside it; list them before this callback.
-        narrator: told how far training has come.
+        progress: told how far training has come.
         epochs: planned.
         started: `time.monotonic()` of when the work began.
     """
@@ -46,13 +46,13 @@ class Keeper(keras.callbacks.Callback):
         run: Run,
         recorder: LatentRecorder,
         monitor: UnitMonitor,
-        narrator: Narrator,
+        progress: ProgressReporter,
         epochs: int,
         started: float,
     ):
         super().__init__()
         self.run, self.recorder, self.monitor = run, recorder, monitor
-        self.narrator, self.epochs = narrator, epochs
+        self.progress, self.epochs = progress, epochs
         self.rows: list[dict] = []
         self._started = started
         self._seconds_before = 0.0
@@ -90,7 +90,7 @@ class Keeper(keras.callbacks.Callback):
         self._kept = len(self.recorder) if state.get("growth") else 0  # an earlier version kept all of it anew
         self.monitor.resume_from(UnitHistory(**_under("units/", arrays)), *time)
         self.rows, self._seconds_before = state["history"], state["seconds"]
-        self.narrator.say(f"Resuming after epoch {self.epochs_done}")
+        self.progress.message(f"Resuming after epoch {self.epochs_done}")
 
     def end_epoch(self, row: dict) -> None:
         """Writes the checkpoint and the history of the epochs up to this one."""
@@ -125,7 +125,7 @@ class Keeper(keras.callbacks.Callback):
         self._steps_per_epoch = self.params["steps"]
         self._training_began, self._epochs_before = time.perf_counter(), self.epochs_done
         total = self.epochs * self._steps_per_epoch
-        self.narrator.start("training", total, self.epochs_done * self._steps_per_epoch)
+        self.progress.start("training", total, self.epochs_done * self._steps_per_epoch)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._began, self._trained = epoch, time.perf_counter(), None
@@ -134,7 +134,7 @@ class Keeper(keras.callbacks.Callback):
         # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
         step = self._epoch * self._steps_per_epoch + min(batch + 1, self._steps_per_epoch)
         self._stop_unless_finite({"loss": logs["loss"]}, step)
-        self.narrator.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
+        self.progress.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
 
     def _stop_unless_finite(self, logs: dict, step: int) -> None:
         for name, value in logs.items():
@@ -154,13 +154,13 @@ class Keeper(keras.callbacks.Callback):
         self.end_epoch({"epoch": epoch + 1, **in_order(logs), "seconds": round(seconds, 4)})
         an_epoch = (time.perf_counter() - self._training_began) / (self.epochs_done - self._epochs_before)
         left = timedelta(seconds=round(an_epoch * (self.epochs - self.epochs_done)))
-        self.narrator.note(
+        self.progress.log(
             f"epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.2f}  test {logs['val_loss']:.2f}  {seconds:.1f} s  "
             f"left {left}"
         )
 
     def on_train_end(self, logs=None):
-        self.narrator.stop()
+        self.progress.stop()
 
 
 def _under(prefix: str, arrays: dict) -> dict:

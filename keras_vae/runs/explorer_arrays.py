@@ -80,7 +80,7 @@ def gather(
         trajectory: of the training, where it was recorded.
     """
     n_units = math.prod(vae.latent_shape)
-    shown = _liveliest_first(np.ravel(var_mean))[:SHOWN_UNITS]
+    shown = _by_decreasing_variance(np.ravel(var_mean))[:SHOWN_UNITS]
     pixels = math.prod(data.image_shape)
     n = max(1, min(MOST_IMAGES, len(data.x_test), MOST_PIXELS // pixels, MOST_NUMBERS // n_units))
     chosen = np.sort(np.random.default_rng([seed, 4]).permutation(len(data.x_test))[:n])
@@ -106,7 +106,7 @@ def as_bytes(images: np.ndarray) -> np.ndarray:
     return np.rint(255 * np.clip(images, 0, 1)).astype("uint8")
 
 
-def _liveliest_first(var_mean: np.ndarray) -> list[int]:
+def _by_decreasing_variance(var_mean: np.ndarray) -> list[int]:
     return np.argsort(-var_mean, kind="stable").tolist()
 
 

@@ -116,11 +116,19 @@ class Run:
 
     @property
     def metrics(self) -> dict:
+        self.require_finished()
+        return self._json("metrics.json")
+
+    def require_finished(self) -> None:
+        """Checks that training finished.
+
+        Raises:
+            InputError: if `metrics.json`, which is written last, is missing.
+        """
         if not self.finished:
             raise InputError(
-                f"run: expected a finished training in {self.path}; it has no metrics.json yet; go on with --resume."
+                f"run: expected a finished training in {self.path}; it has no metrics.json yet; go on with resume."
             )
-        return self._json("metrics.json")
 
     @property
     def title(self) -> str:

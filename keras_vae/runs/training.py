@@ -18,10 +18,10 @@ from keras_vae.data import datasets
 from keras_vae.networks import architecture
 from keras_vae.runs import explorer_arrays
 from keras_vae.errors import InputError
-from keras_vae._utils.progress import Narrator
+from keras_vae._utils.progress import ProgressReporter
 from keras_vae.runs.folder import Run, atomic
 
-LARGEST_ENCODING = 10_000  # test images whose encodings a run keeps
+MAX_KEPT_ENCODINGS = 10_000  # test images whose encodings a run keeps
 MANIFOLD_SIDE = 20
 SAMPLES = 100
 GRID_SIDES = {3: 5, 4: 3}  # images along each unit, by their number: 125 and 81 in all
@@ -106,7 +106,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     quiet: bool = False,
-    narrator: Narrator | None = None,
+    progress: ProgressReporter | None = None,
     data: datasets.Dataset | None = None,
 ) -> Run:
     """Trains a VAE into a run folder, with every array that drawing needs.
@@ -121,7 +121,7 @@ def train(
         resume: go on with an unfinished run of the same configuration (`epochs` may have grown); a finished one
             is returned as it is.
         quiet: print nothing.
-        narrator: told how far training has come, in place of one that prints.
+        progress: told how far training has come, in place of one that prints.
         data: what `config.dataset` names, where it is loaded already.
 
     Raises:
@@ -129,13 +129,13 @@ def train(
         TrainingDiverged: if the loss stops being a number; the last checkpoint stays.
     """
     started = time.monotonic()
-    memory.forget_peak()
+    memory.reset_peak()
     run = Run(folder)
     network = config.network
     if overwrite and resume:
         raise InputError("train: expected --resume or --overwrite; received both; choose one.")
     run.check_usable(overwrite, resume)
-    narrator = narrator or Narrator(quiet)
+    progress = progress or ProgressReporter(quiet)
     data = data or datasets.load(config.dataset)
     network.check(data.image_shape)
     if config.batch_size > len(data.x_train):
@@ -147,17 +147,17 @@ def train(
     if resumable:
         _check_same(run, config, data.digest)
         if run.finished:
-            narrator.say(f"{run.path} is finished already; nothing to do.")
+            progress.message(f"{run.path} is finished already; nothing to do.")
             return run
 
     probes = _choose_probes(data, config.seed, config.record_per_label)
     every = _steps_between_frames(config, len(data.x_train), len(probes))
-    narrator.say(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
+    progress.message(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
 
     keras = keras_import.import_keras()
     from keras_vae.callbacks import LatentRecorder, UnitMonitor
     from keras_vae.networks import builders
-    from keras_vae.runs.checkpoint import Keeper
+    from keras_vae.runs.checkpoint import CheckpointCallback
 
     if resumable and run.config["backend"] != keras.backend.backend():
         raise InputError(
@@ -175,29 +175,29 @@ def train(
         vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
         vae.optimizer.build(vae.trainable_variables)
         recorder = LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every, _recorded_units(config))
-        monitored = data.x_test[: memory.images_within(config.n_units, MONITORED)]
+        monitored = data.x_test[: memory.images_that_fit(config.n_units, MONITORED)]
         monitor = UnitMonitor(monitored, _steps_between_measurements(config, data, every))
-        keeper = Keeper(run, recorder, monitor, narrator, config.epochs, started)
-        keeper.restore(vae)
+        checkpoint = CheckpointCallback(run, recorder, monitor, progress, config.epochs, started)
+        checkpoint.restore(vae)
         description = _describe(config, data, vae)
         if resumable:
-            _tell_differences(run.config, description, narrator)
+            _tell_differences(run.config, description, progress)
         run.write_json("config.json", description)
         try:
-            _fit(vae, data, config, [recorder, monitor, keeper], keeper.epochs_done)
-            narrator.say("Evaluating")
+            _fit(vae, data, config, [recorder, monitor, checkpoint], checkpoint.epochs_done)
+            progress.message("Evaluating")
             run.write_arrays("trajectory", **recorder.trajectory.arrays())
             run.write_arrays("unit_history", **monitor.history.arrays())
-            _finish(run, vae, data, config.seed, config.record_per_label, keeper.epochs_done, _seconds(keeper))
+            _finish(run, vae, data, config.seed, config.record_per_label, checkpoint.epochs_done, _seconds(checkpoint))
         except KeyboardInterrupt:
-            narrator.stop()
-            narrator.say(
-                f"Stopped after epoch {keeper.epochs_done}, which is kept: on the command line go on with --resume; a "
+            progress.stop()
+            progress.message(
+                f"Stopped after epoch {checkpoint.epochs_done}, which is kept: on the command line go on with --resume; a "
                 "recipe goes on by itself."
             )
             raise
         finally:
-            narrator.stop()
+            progress.stop()
     return run
 
 
@@ -213,7 +213,7 @@ def _fit(vae, data: datasets.Dataset, config: Config, callbacks: list, epochs_do
             epochs=config.epochs,
             initial_epoch=epochs_done,
             validation_data=data.x_test,
-            validation_batch_size=memory.images_within(config.n_units, EVALUATION_BATCH),
+            validation_batch_size=memory.images_that_fit(config.n_units, EVALUATION_BATCH),
             callbacks=callbacks,
             verbose=0,
         )
@@ -309,12 +309,12 @@ def _holds(run: Run, data: datasets.Dataset, seed: int) -> bool:
     return run.config["dataset"]["digest"] == data.digest and run.config["config"]["seed"] == seed
 
 
-def _seconds(keeper) -> dict:
-    epochs = keeper.seconds_of_epochs()
+def _seconds(checkpoint) -> dict:
+    epochs = checkpoint.seconds_of_epochs()
     return {
         "train": round(float(epochs.sum()), 3),
         "epoch_median": round(float(np.median(epochs)), 4),
-        "total": round(keeper.seconds, 3),
+        "total": round(checkpoint.seconds, 3),
     }
 
 
@@ -324,7 +324,7 @@ def _finish(
     """Evaluates and writes the model, the arrays that drawing needs and, last of all, the metrics."""
     with atomic(run.model_path) as temporary:
         vae.save(temporary)
-    batch = memory.images_within(math.prod(vae.latent_shape), EVALUATION_BATCH)
+    batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
     results = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
     statistics = _write_arrays(run, vae, data, seed, per_label)
     metrics = {
@@ -351,8 +351,8 @@ def _evaluate(vae, x: np.ndarray, batch: int) -> dict:
 
 def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: int) -> diagnostics.UnitStatistics:
     n_units = math.prod(vae.latent_shape)
-    x, y = data.x_test[:LARGEST_ENCODING], data.y_test
-    kept = memory.images_within(n_units, len(x), LARGEST_MEANS)
+    x, y = data.x_test[:MAX_KEPT_ENCODINGS], data.y_test
+    kept = memory.images_that_fit(n_units, len(x), LARGEST_MEANS)
     encoding = vae.encode(x[:kept])
     statistics = diagnostics.units(*encoding) if kept == len(x) else _statistics_in_parts(vae, x, n_units)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
@@ -365,10 +365,10 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: i
         arrays["labels"] = y[:kept]
     run.write_arrays("encodings", **arrays)
 
-    _write_grid(run, vae, "manifold", geometry.liveliest(statistics.var_mean), MANIFOLD_SIDE)
+    _write_grid(run, vae, "manifold", geometry.most_varying_units(statistics.var_mean), MANIFOLD_SIDE)
     for dimensions, side in GRID_SIDES.items():
         if statistics.var_mean.size >= dimensions:
-            _write_grid(run, vae, f"grid_{dimensions}d", geometry.liveliest(statistics.var_mean, dimensions), side)
+            _write_grid(run, vae, f"grid_{dimensions}d", geometry.most_varying_units(statistics.var_mean, dimensions), side)
     matched = samplers.moment_matched(SAMPLES, *encoding, seed=seed)
     run.write_arrays("samples", images=vae.generate(SAMPLES, seed=seed), moment_matched=vae.decode(matched))
     shown = np.sort(_choose_probes(data, seed, per_label)[:20])
@@ -381,7 +381,7 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: i
 
 def _statistics_in_parts(vae, x: np.ndarray, units: int) -> diagnostics.UnitStatistics:
     """Statistics over more encodings than should be held at once."""
-    batch = memory.images_within(units, EVALUATION_BATCH)
+    batch = memory.images_that_fit(units, EVALUATION_BATCH)
     return diagnostics.units_of_parts(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
 
 
@@ -400,7 +400,7 @@ def _rows_of_units(statistics: diagnostics.UnitStatistics) -> list[dict]:
 def _choose_probes(data: datasets.Dataset, seed: int, per_label: int) -> np.ndarray:
     """Indices of test images to follow: some of each label in turn, chosen by the seed."""
     rng = np.random.default_rng([seed, 1])
-    order = rng.permutation(min(len(data.x_test), LARGEST_ENCODING))
+    order = rng.permutation(min(len(data.x_test), MAX_KEPT_ENCODINGS))
     if data.y_test is None:
         return order[: 10 * per_label]
     y = data.y_test[order]
@@ -448,11 +448,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _tell_differences(before: dict, now: dict, narrator: Narrator) -> None:
+def _tell_differences(before: dict, now: dict, progress: ProgressReporter) -> None:
     """A resumed run is exact only on the same machine with the same software; where it isn't, say so."""
     differing = [key for key in ("versions", "machine", "threads", "jit_compile") if before.get(key) != now[key]]
     if differing:
-        narrator.say(f"Since this run began, {', '.join(differing)} changed: its last digits may differ.")
+        progress.message(f"Since this run began, {', '.join(differing)} changed: its last digits may differ.")
 
 
 def _check_same(run: Run, config: Config, digest: str) -> None:

@@ -2,7 +2,7 @@
 
 from keras_vae.studies.claims import Bracket, Claim, Exactly, Gap, Mean, Ratio, Share, Spread
 from keras_vae.studies.results import ReportTable, Results
-from keras_vae.studies.study import Study
+from keras_vae.studies.study import Study, run_command
 
 __all__ = [
     "Bracket",
@@ -16,4 +16,5 @@ __all__ = [
     "Share",
     "Spread",
     "Study",
+    "run_command",
 ]

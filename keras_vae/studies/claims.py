@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
+
 CONFIDENCE = 0.95
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 
 # From the name of a configuration and of a measure to the values, one a seed; NaN where it wasn't measured.
 Values = Callable[[str, str], np.ndarray]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from rich.table import Table
 
-from keras_vae._utils.progress import Narrator
-from keras_vae._utils.tables import ABSENT, count, epochs, markdown, number, region
+from keras_vae._utils.formatting import ABSENT, count, epochs, markdown, number, region
+from keras_vae._utils.progress import ProgressReporter
+from keras_vae._utils.verdicts import UNDECIDED
 from keras_vae.data.datasets import Dataset
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.training_curves import dynamics
 from keras_vae.runs.folder import Run, write_json, write_text
-from keras_vae.studies.claims import UNDECIDED
 
 if TYPE_CHECKING:
     from keras_vae.studies.study import Study
@@ -38,7 +38,7 @@ def measures(run: Run) -> dict[str, float]:
     row["active units"] = metrics["n_active"]
     row["collapsed units"] = int(run.arrays("units")["collapsed"].sum())
     if units is not None:  # of very many, nobody looks at each
-        row["units that died"] = sum(unit.get("died") is not None for unit in units)
+        row["units that died"] = sum(unit.get("collapsed_at") is not None for unit in units)
     row |= {CODES[name]: value for name, value in evaluation["codes"].items()}
     for source in ("prior", "moment-matched"):
         for name, value in evaluation.get("samples", {}).get(source.replace("-", "_"), {}).items():
@@ -194,22 +194,22 @@ class Results:
 
     def report(self) -> None:
         """Prints the table and the verdicts, draws, and prints the paths of all that was made."""
-        narrator = Narrator()
-        narrator.say(f"\n{self.description()}")
+        progress = ProgressReporter()
+        progress.message(f"\n{self.description()}")
         for title, head, rows in (ReportTable("", *self.summary()), *self.tables()):
             table = Table(*head, title=title or None, title_justify="left")
             for row in rows:
                 table.add_row(*row)
-            if not narrator.console.is_terminal:
-                narrator.console.width = 40 + 20 * len(head)  # a log has no edge to keep to
-            narrator.console.print(table)
+            if not progress.console.is_terminal:
+                progress.console.width = 40 + 20 * len(head)  # a log has no edge to keep to
+            progress.console.print(table)
         for one in self.verdicts:
             measured, interval, expected = _measured(one)
-            narrator.say(f"{one['verdict']:>14}   {one['claim']}")
-            narrator.say(f"{'':17}{measured}; 95 % {interval}; would hold {expected}")
+            progress.message(f"{one['verdict']:>14}   {one['claim']}")
+            progress.message(f"{'':17}{measured}; 95 % {interval}; would hold {expected}")
         drawn = self.study.draw(self) if self.study.draw else {}
         write_json(self.folder / "captions.json", {path.stem: shown for path, shown in drawn.items()})
-        narrator.say("")
+        progress.message("")
         for path in [*drawn, self.folder / "study.json", self.folder / "study.md", self.page()]:
             print(path)
 

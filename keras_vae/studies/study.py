@@ -17,9 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from keras_vae._utils import keras_import
-from keras_vae._utils.progress import Narrator, Parts
-from keras_vae._utils.tables import count
-from keras_vae.cli import guarded
+from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._utils.formatting import count
+from keras_vae._utils.progress import MultiPartProgress, ProgressReporter
 from keras_vae.data import datasets
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.evaluation.judge import Judge
@@ -45,7 +45,7 @@ def run_command(command: Callable[..., None]) -> None:
     """Runs a recipe's function as a command line."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(command)
-    guarded(app)
+    exit_on_error(app)
 
 
 @dataclass(frozen=True)
@@ -140,15 +140,15 @@ class Study:
         runs = {key: Run(out / "runs" / folder_name(config)) for key, config in configs.items()}
         for run in runs.values():
             run.check_usable(resume=True)
-        narrator = Parts(trainings)
+        progress = MultiPartProgress(trainings)
         rows = {}
-        with narrator:
-            judge = _judge(data, narrator, QUICK_JUDGE if quick else {})
+        with progress:
+            judge = _judge(data, progress, QUICK_JUDGE if quick else {})
             for key, config in configs.items():
                 name = f"{key[0]}, seed {key[1]}"
-                with narrator.part(name):
+                with progress.part(name):
                     try:
-                        rows[key] = self._train_and_measure(config, runs[key], data, judge, narrator, quick)
+                        rows[key] = self._train_and_measure(config, runs[key], data, judge, progress, quick)
                     except TrainingDiverged as error:
                         raise TrainingDiverged(f"{name}: {error}") from error
         results = Results(self, dataset, epochs, seeds, folder, runs, rows, data, quick)
@@ -170,11 +170,11 @@ class Study:
         }
         return "_".join([self.name, *(name for name, is_so in unusual.items() if is_so)])
 
-    def _train_and_measure(self, config, run: Run, data, judge, narrator: Narrator, quick: bool):
+    def _train_and_measure(self, config, run: Run, data, judge, progress: ProgressReporter, quick: bool):
         from keras_vae.evaluation import run_evaluation
         from keras_vae.runs import training
 
-        training.train(config, run.path, resume=True, narrator=narrator, data=data)
+        training.train(config, run.path, resume=True, progress=progress, data=data)
         samples = {"samples": QUICK_SAMPLES} if quick else {}
         run_evaluation.evaluate(run, data, judge, with_audit=self.audit, **samples)
         row = measures(run)
@@ -218,9 +218,9 @@ def folder_name(config) -> str:
     return "_".join([*parts, f"seed-{config.seed}"])
 
 
-def _judge(data: datasets.Dataset, narrator: Narrator, options: dict):
+def _judge(data: datasets.Dataset, progress: ProgressReporter, options: dict):
     """Who scores the samples; nobody where the data has no labels."""
     if data.y_train is None or data.y_test is None:
         return None
-    narrator.say("Samples are judged by a small classifier, trained once a data set")
+    progress.message("Samples are judged by a small classifier, trained once a data set")
     return Judge(data, **options)
