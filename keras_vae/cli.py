@@ -129,7 +129,7 @@ def evaluate(
     if data.y_train is not None and data.y_test is not None:
         print("Samples are judged by a small classifier, trained once a data set", flush=True)
         judge = Judge(data)
-    found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().say)
+    found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().message)
     print_evaluation(found)
     for path in [*run_figures.audit(opened), opened.path / "evaluation.json"]:
         print(path)

@@ -42,9 +42,8 @@ def write(folder: str | Path) -> Path:
         lead=(
             f"{'Toy size, which decides nothing. ' * ('--quick' in content['command'])}"
             f"{formatting.count(len(content['configs']), 'configuration')}, {formatting.count(seeds, 'seed')} each, "
-            f"trained for {formatting.epochs(epochs, content.get('other_epochs', []))} on {dataset['train']:,} images of "
-            f"{datasets.title(dataset['name'])} "
-            f"and measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation "
+            f"trained for {formatting.epochs(epochs, content.get('other_epochs', []))} on {dataset['train']:,} images "
+            f"of {datasets.title(dataset['name'])} and measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation "
             "over seeds."
         ),
         facts=[
