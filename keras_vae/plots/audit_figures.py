@@ -10,7 +10,7 @@ from scipy import stats
 
 from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import radius_density, typicality
-from keras_vae.evaluation.tables import SAMPLERS
+from keras_vae.measures import SAMPLERS
 from keras_vae.plots import visuals
 from keras_vae.plots.study_figures import Runs
 from keras_vae.runs.folder import Run
@@ -205,9 +205,9 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
 
 def _bar(ax, d: int, found: Mapping[str, np.ndarray], quantity: str, color: str) -> None:
     """Between the ends of a quantity, where it has some; an arrow upwards where the upper one isn't known."""
-    if f"{quantity}, low" not in found:
+    if f"{quantity}.low" not in found:
         return
-    low, high = np.min(found[f"{quantity}, low"]), np.max(found[f"{quantity}, high"])
+    low, high = np.min(found[f"{quantity}.low"]), np.max(found[f"{quantity}.high"])
     if np.isnan(high):
         ax.plot(d, low, "^", color=color, markersize=6, fillstyle="none")
     else:

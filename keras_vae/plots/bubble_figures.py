@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from keras_vae._utils.formatting import number
-from keras_vae.evaluation.bubbles import KINDS
+from keras_vae.measures import BUBBLE_KINDS
 from keras_vae.plots import visuals
 from keras_vae.plots.study_figures import QUIET, Runs
 
@@ -115,7 +115,7 @@ def _by_dimension(ax, found: dict[str, dict]) -> None:
     for name, one in squares.items():
         value = max(one["overlap"]["one"]["median"], LEAST)
         ax.plot(one["units"], value, color=QUIET, label=f"squares: {name}", **square)
-    for (kind, name), color in zip(KINDS.items(), (PRIOR, "#1f6fb4"), strict=True):
+    for (kind, name), color in zip(BUBBLE_KINDS.items(), (PRIOR, "#1f6fb4"), strict=True):
         count, _ = list(line[0]["overlap"][kind]["mixture"].items())[-1]
         mixtures = [_of_all_bubbles(one, kind) for one in line]
         ax.errorbar(d, *_bars(mixtures), color=color, marker="o", capsize=3, label=f"{int(count):,} bubbles {name}")
