@@ -119,6 +119,11 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
     Args:
         ax: to draw on.
         likelihood: of an audit.
+
+    Example:
+        >>> found = {"curve": {"1": -100.0, "10": -98.0}, "unreliable": 0.1, "images": 500}
+        >>> likelihood_curve(Figure().subplots(), found).get_ydata()
+        array([-100.,  -98.])
     """
     samples = [int(k) for k in likelihood["curve"]]
     (line,) = ax.plot(samples, list(likelihood["curve"].values()), "o-", color=palette.LOSS, markersize=4)
@@ -177,6 +182,11 @@ def plane_density(ax: Axes, density: np.ndarray, limit: float, highest: float) -
         density: `(n, n)` on an even grid; rows from −limit upwards.
         limit: half the side of the view.
         highest: the density that has the darkest colour.
+
+    Example:
+        >>> picture = plane_density(Figure().subplots(), np.ones((4, 4)), limit=3.0, highest=1.0)
+        >>> picture.get_extent()
+        [-3.0, 3.0, -3.0, 3.0]
     """
     scale = {"cmap": palette.DENSITY_MAP, "vmin": 0, "vmax": highest}
     picture = ax.imshow(density, origin="lower", extent=(-limit, limit) * 2, **scale)

@@ -282,7 +282,7 @@ def samples(run: Run) -> Figure:
 
 @register(
     "units",
-    "KL of every latent unit over epochs (Var[μ] for posteriors without a density); crosses mark the epochs of collapse.",
+    "KL of every latent unit over epochs (Var[μ] for posteriors without a density); crosses mark epochs of collapse.",
     lambda run: 2 < run.metrics["n_units"] <= MAX_TIMELINE_UNITS and run.has_arrays("unit_history"),
 )
 def units(run: Run) -> Figure:

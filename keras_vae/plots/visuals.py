@@ -234,6 +234,13 @@ def interpolations(figure: FigureBase, images: Mapping[str, np.ndarray], pairs: 
         figure: a figure or subfigure to draw on.
         images: `(points, pairs, …)` by the kind of path, a key of `INTERPOLATION_PATHS`.
         pairs: maximum number of pairs to draw.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> paths = {"linear": np.zeros((11, 4, 8, 8)), "cross_fade": np.zeros((11, 4, 8, 8))}
+        >>> pictures = interpolations(Figure(), paths, pairs=3)
+        >>> len(pictures), pictures[0].get_array().shape
+        (3, (17, 98))
     """
     kinds = {name: images[key] for key, name in INTERPOLATION_PATHS.items() if key in images}
     pairs = min(pairs, next(iter(kinds.values())).shape[1])
@@ -262,6 +269,12 @@ def image_grid(ax: Axes, images: np.ndarray, columns: int, gap: int = 1) -> Axes
         images: `(n, height, width[, channels])`; values are clipped to [0, 1].
         columns: images in a row.
         gap: pixels between images.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> picture = image_grid(Figure().subplots(), np.zeros((6, 8, 8)), columns=3)
+        >>> picture.get_array().shape  # two rows of three images
+        (17, 26)
     """
     tiled = tile(np.clip(images, 0.0, 1.0), columns, gap)
     picture = ax.imshow(tiled, vmin=0, vmax=1)
@@ -355,6 +368,15 @@ def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize = UNIT_KL_SCA
         ax: to draw on.
         history: statistics of the units through training.
         scale: of the colours.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> kl = np.array([[0.0, 0.0], [0.1, 1.0], [0.1, 2.0]])
+        >>> history = UnitHistory(np.arange(3), np.arange(3.0), var_mean=kl, kl=kl, mean_var=kl)
+        >>> ax = Figure().subplots()
+        >>> mesh = unit_timeline(ax, history)
+        >>> mesh.get_array().shape, [label.get_text() for label in ax.get_yticklabels()]
+        ((2, 2), ['1', '0'])
     """
     quantity = history.var_mean if history.kl is None else history.kl
     order = np.argsort(-quantity[-1], kind="stable")
