@@ -46,20 +46,20 @@ def describe_codes(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, 
     d = math.prod(vae.latent_shape)
     prior = rng.standard_normal((n_points(vae), d), dtype="float32")
     means_and_stds = _MeansAndStds()
-    norms, kls, distances, within = [], [], [], []
-    one_posterior = None
+    chunks: dict[str, list[np.ndarray]] = {"norm": [], "kl": [], "distance": [], "within": []}
+    one_posterior = np.empty(0)
     for mean, log_var in encoded(vae, x):
         std = np.exp(0.5 * log_var)
         means_and_stds.add(mean, std)
-        norms.append(np.linalg.norm(mean, axis=1))
-        kls.append(0.5 * (np.square(mean) + np.square(std) - 1 - log_var).sum(axis=1, dtype="float64"))
-        distances.append(np.linalg.norm(samplers.neighbourhood(mean, std, rng), axis=1))
-        if one_posterior is None:
+        chunks["norm"].append(np.linalg.norm(mean, axis=1))
+        chunks["kl"].append(0.5 * (np.square(mean) + np.square(std) - 1 - log_var).sum(axis=1, dtype="float64"))
+        chunks["distance"].append(np.linalg.norm(samplers.neighbourhood(mean, std, rng), axis=1))
+        if not len(one_posterior):
             repeated = np.repeat(mean[:1], len(prior), axis=0)
             one_posterior = np.linalg.norm(samplers.neighbourhood(repeated, std[0], rng), axis=1)
-        within.append(_within_shell(prior, mean))
-    norms, kls = np.concatenate(norms), np.concatenate(kls)
-    radii = {"posterior": one_posterior, "aggregate": np.concatenate(distances)}
+        chunks["within"].append(_within_shell(prior, mean))
+    norms, kls = np.concatenate(chunks["norm"]), np.concatenate(chunks["kl"])
+    radii = {"posterior": one_posterior, "aggregate": np.concatenate(chunks["distance"])}
     shell = stats.chi(d)  # the exact distribution of the prior's radii
     quartiles = np.quantile(diagnostics.gaussian_overlap(norms[:, None]), (0.25, 0.5, 0.75))
     numbers = {
@@ -68,7 +68,7 @@ def describe_codes(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, 
             "root_d": math.sqrt(d),
             "prior": {"mean": float(shell.mean()), "std": float(shell.std())},
             **{name: {"mean": float(r.mean()), "std": float(r.std())} for name, r in radii.items()},
-            "prior_within_shell": float(np.mean(within)),
+            "prior_within_shell": float(np.mean(chunks["within"])),
         },
         "overlap": {"one": dict(zip(("low", "median", "high"), quartiles.tolist(), strict=True))},
     }
@@ -77,7 +77,7 @@ def describe_codes(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, 
     return numbers, means_and_stds.arrays() | arrays | {"norms": norms, "kl": kls}
 
 
-def _within_shell(prior: np.ndarray, mean: np.ndarray) -> float:
+def _within_shell(prior: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The fraction of pairs of a prior draw and a bubble with | ‖z − μ‖ − √d | < √2."""
     # ‖z − μ‖² for every pair, without an array of differences
     squared = (
@@ -85,7 +85,7 @@ def _within_shell(prior: np.ndarray, mean: np.ndarray) -> float:
         - 2.0 * (prior @ mean.T)
         + np.square(mean).sum(axis=1, dtype="float64")
     )
-    return (np.abs(np.sqrt(np.maximum(squared, 0)) - math.sqrt(prior.shape[1])) < math.sqrt(2)).mean()
+    return np.asarray((np.abs(np.sqrt(np.maximum(squared, 0)) - math.sqrt(prior.shape[1])) < math.sqrt(2)).mean())
 
 
 class _MeansAndStds:

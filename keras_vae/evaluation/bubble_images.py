@@ -25,7 +25,7 @@ def decode_bubbles(
         some images of each source.
     """
     order = rng.permutation(judge.others)
-    x, y = data.x_test[order], data.y_test[order].astype("int64")
+    x, y = data.x_test[order], judge.labels[order]
     images = _decode(vae, x, judge.n, rng)
     result = {"original": {"accuracy": _accuracy(judge, x, y), "strokes": float((x > STROKE_THRESHOLD).mean())}}
     for name, decoded in images.items():
@@ -44,7 +44,7 @@ def decode_bubbles(
 def _decode(vae, x: np.ndarray, n_prior: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Images decoded from around the codes of `x`, by source of z, and `n_prior` images from the prior."""
     scales = {"identity": 1.0, "posterior": None, "reconstruction": 0.0}
-    chunks = {name: [] for name in scales}
+    chunks: dict[str, list[np.ndarray]] = {name: [] for name in scales}
     for mean, log_var in encoded(vae, x):
         for name, scale in scales.items():
             z = samplers.neighbourhood(mean, np.exp(0.5 * log_var) if scale is None else scale, rng)

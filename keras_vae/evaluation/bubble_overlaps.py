@@ -41,7 +41,7 @@ def overlaps_with_prior(vae, data: datasets.Dataset, rng: np.random.Generator) -
         for kind in BUBBLE_KINDS
         for n in sizes
     }
-    values = {kind: [] for kind in BUBBLE_KINDS}
+    values: dict[str, list[diagnostics.Estimate]] = {kind: [] for kind in BUBBLE_KINDS}
     for n, mean, log_var in _encoded_up_to(sizes, vae, x):
         for kind in BUBBLE_KINDS:
             components = _components(kind, mean, log_var)

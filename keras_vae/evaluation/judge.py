@@ -53,6 +53,7 @@ class Judge:
 
     Attributes:
         accuracy: fraction of the test set that the classifier labels correctly.
+        labels: of the test images, `(n,)` int64.
         n: number of images that `score` expects.
         identity: what scores depend on beside the images; scores of different judges can't be compared.
 
@@ -67,7 +68,7 @@ class Judge:
             )
         self.n = min(images, len(data.x_test), len(data.x_train))
         self._data, self._epochs, self._cache = data, epochs, cache
-        self._labels = data.y_test.astype("int64")
+        self._train_labels, self.labels = data.y_train.astype("int64"), data.y_test.astype("int64")
 
     @property
     def identity(self) -> dict:
@@ -76,11 +77,13 @@ class Judge:
 
     @cached_property
     def accuracy(self) -> float:
-        return float((self._features(self._data.x_test)[1].argmax(axis=1) == self._labels).mean())
+        return float((self._features(self._data.x_test)[1].argmax(axis=1) == self.labels).mean())
 
     @cached_property
     def _network(self) -> Any:
-        return _classifier(self._data, self._epochs, self._cache or cache_folder())
+        classes = int(max(self._train_labels.max(), self.labels.max())) + 1
+        cache = self._cache or cache_folder()
+        return _classifier(self._data, self._train_labels, classes, self._epochs, cache)
 
     @cached_property
     def _real(self) -> np.ndarray:
@@ -117,7 +120,7 @@ class Judge:
             *diagnostics.precision_recall(self._real, features, real_radii=self._real_radii),
             diagnostics.confidence(probabilities),
             diagnostics.entropy(probabilities),
-            diagnostics.class_balance(probabilities, self._labels),
+            diagnostics.class_balance(probabilities, self.labels),
         )
 
     @cached_property
@@ -144,7 +147,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_vae"
 
 
-def _classifier(data: Dataset, epochs: int, cache: Path) -> Any:
+def _classifier(data: Dataset, labels: np.ndarray, classes: int, epochs: int, cache: Path) -> Any:
     keras = import_keras()
     path = cache / f"classifier-{VERSION}-{epochs}-{data.digest[:16]}.keras"
     if path.is_file():
@@ -152,7 +155,7 @@ def _classifier(data: Dataset, epochs: int, cache: Path) -> Any:
             return keras.models.load_model(path)
         except (OSError, ValueError):
             pass  # damaged, or of another version of Keras: train again
-    network = _train(keras, data, epochs)
+    network = _train(keras, data, labels, classes, epochs)
     try:
         with atomic(path) as temporary:
             network.save(temporary)
@@ -161,7 +164,7 @@ def _classifier(data: Dataset, epochs: int, cache: Path) -> Any:
     return network
 
 
-def _train(keras, data: Dataset, epochs: int) -> Any:
+def _train(keras, data: Dataset, labels: np.ndarray, classes: int, epochs: int) -> Any:
     layers = keras.layers
     seeds = iter(range(4))
 
@@ -175,17 +178,16 @@ def _train(keras, data: Dataset, epochs: int) -> Any:
     features = layers.Dense(64, activation="relu", kernel_initializer=initializer(), name="features")(
         layers.Flatten()(h)
     )
-    classes = int(max(data.y_train.max(), data.y_test.max())) + 1
     probabilities = layers.Dense(classes, activation="softmax", kernel_initializer=initializer(), name="probabilities")(
         features
     )
     trained = keras.Model(image, probabilities)
     trained.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
-    x, y = _with_channels(data.x_train), data.y_train.astype("int64")
+    x = _with_channels(data.x_train)
     rng = np.random.default_rng(0)
     for _ in range(epochs):
         order = rng.permutation(len(x))  # Keras' own shuffle depends on the global seed
-        trained.fit(x[order], y[order], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
+        trained.fit(x[order], labels[order], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
     return keras.Model(image, [features, probabilities])
 
 

@@ -52,7 +52,7 @@ def audit(
     arrays = {}
     if vae.has_density:
         log("Comparing the aggregate posterior with the prior")
-        flat = diagnostics.flat_encodings(mean, log_var)
+        flat = diagnostics.flat_encodings(mean, np.asarray(log_var))
         found = diagnostics.audit(*flat, seed)
         result["encodings"] = found.as_dict()
         arrays = audit_arrays.arrays(*flat, found, seed)

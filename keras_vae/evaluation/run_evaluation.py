@@ -26,6 +26,7 @@ from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.judge import Judge
+from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
 from keras_vae.runs.folder import Run
 from keras_vae.runs.training import MAX_KEPT_ENCODINGS
@@ -47,7 +48,7 @@ def evaluate(
     judge: Judge | None = None,
     overwrite: bool = False,
     with_audit: bool = False,
-    samples: int = model_audit.N_IMPORTANCE_SAMPLES,
+    samples: int = N_IMPORTANCE_SAMPLES,
     log: Callable[[str], None] = lambda text: None,
 ) -> dict:
     """Evaluates a finished run and writes `evaluation.json`; a valid result that is there is returned as it is.
@@ -138,9 +139,10 @@ def _sample(vae, n: int, seed: int, draw: Callable[[int, np.random.Generator], n
 
 def _reconstructions(vae, data: datasets.Dataset, judge: Judge) -> dict:
     """Scores and class accuracy of images decoded from the means of test images."""
-    x, y = data.x_test[judge.others], data.y_test[judge.others]
-    images = vae.reconstruct(x, batch_size=memory.images_that_fit(math.prod(vae.latent_shape), 1000))
-    accuracy = float((judge.classify(images).argmax(axis=1) == y).mean())
+    images = vae.reconstruct(
+        data.x_test[judge.others], batch_size=memory.images_that_fit(math.prod(vae.latent_shape), 1000)
+    )
+    accuracy = float((judge.classify(images).argmax(axis=1) == judge.labels[judge.others]).mean())
     return {**judge.score(images)._asdict(), "accuracy": accuracy}
 
 
@@ -220,7 +222,9 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
     images = {name: _decode_paths(vae, x, *ends, lambda a, b, p=p: p(a, b, N_PATH_POINTS)) for name, p in paths.items()}
     images["cross_fade"] = geometry.linear_path(x[ends[0]], x[ends[1]], N_PATH_POINTS)
     run.write_arrays("interpolation", **{name: frames[:, :N_KEPT_PATHS] for name, frames in images.items()})
-    result = {name: {"largest_step": float(diagnostics.largest_step(frames).mean())} for name, frames in images.items()}
+    result: dict[str, dict] = {
+        name: {"largest_step": float(diagnostics.largest_step(frames).mean())} for name, frames in images.items()
+    }
     if judge is not None:
         ends = first[: judge.n], last[: judge.n]
         midpoints = {

@@ -98,8 +98,7 @@ class Claim:
 
     def configs(self) -> tuple[str, ...]:
         """The names of the configurations that the claim is about."""
-        of = self.of
-        return (of,) if isinstance(of, str) else tuple(of)
+        raise NotImplementedError
 
     def measures(self) -> tuple[str, ...]:
         """The keys of the measures that the claim needs."""
@@ -158,8 +157,11 @@ class Mean(Claim):
     of: Mapping[str, float]
     resolution: float = 0.0
 
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
     def seeds(self, values: Values) -> np.ndarray:
-        return sum(weight * values(name, self.measure) for name, weight in self.of.items())
+        return np.sum([weight * values(name, self.measure) for name, weight in self.of.items()], axis=0)
 
     def interval(self, values: Values) -> Interval:
         return mean_interval(self.seeds(values), self.resolution)
@@ -178,6 +180,9 @@ class Ratio(Claim):
     """
 
     of: tuple[str, str]
+
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
 
     def seeds(self, values: Values) -> np.ndarray:
         return np.exp(self._log_ratios(values))
@@ -202,6 +207,9 @@ class Exactly(Claim):
     """
 
     of: tuple[str, str]
+
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
 
     def interval(self, values: Values) -> Interval:
         numerator, denominator = (values(name, self.measure) for name in self.of)
@@ -228,13 +236,16 @@ class Bracket(Claim):
     high: str
     of: str
 
+    def configs(self) -> tuple[str, ...]:
+        return (self.of,)
+
     def measures(self) -> tuple[str, ...]:
         return self.measure, self.low, self.high
 
     def interval(self, values: Values) -> Interval:
         estimate, low, high = (values(self.of, key) for key in self.measures())
         if len(estimate) < 2:  # the variation between seeds is unknown
-            return Interval(*map(float, estimate), math.nan, math.nan)
+            return Interval(float(estimate[0]), math.nan, math.nan)
         return Interval(float(estimate.mean()), float(low.min()), float(high.max()))
 
     def formula(self, label: str) -> str:
@@ -257,6 +268,9 @@ class Gap(Claim):
     low: str
     high: str
     of: tuple[str, str]
+
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
 
     def measures(self) -> tuple[str, ...]:
         return self.measure, self.low, self.high
@@ -294,6 +308,9 @@ class Spread(Claim):
 
     of: tuple[str, str]
 
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
     def interval(self, values: Values) -> Interval:
         groups = self._groups(values)
         if min(map(len, groups)) < 3:
@@ -325,6 +342,9 @@ class Share(Claim):
     """
 
     of: str
+
+    def configs(self) -> tuple[str, ...]:
+        return (self.of,)
 
     def interval(self, values: Values) -> Interval:
         measured = values(self.of, self.measure)

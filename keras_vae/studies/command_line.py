@@ -10,7 +10,7 @@ from keras_vae._utils.exit_codes import exit_on_error
 from keras_vae.studies.run_study import run_study
 from keras_vae.studies.study import Study
 
-QUICK = {"epochs": 1, "seeds": 2}  # toy size
+QUICK_EPOCHS, QUICK_SEEDS = 1, 2
 DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
 
 DatasetOption = Annotated[str, typer.Option(help=DATASETS)]
@@ -45,11 +45,10 @@ def main(study: Study) -> None:
 
 def start(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick: bool) -> None:
     """Runs a study and reports it; `quick` reduces every argument that has its default value to toy size."""
-    arguments = {"dataset": dataset, "epochs": epochs, "seeds": seeds}
     if quick:
-        defaults = {"dataset": study.dataset, "epochs": study.epochs, "seeds": study.seeds}
-        toy = {**QUICK, "dataset": study.quick}
-        arguments = {name: toy[name] if value == defaults[name] else value for name, value in arguments.items()}
+        dataset = study.quick if dataset == study.dataset else dataset
+        epochs = QUICK_EPOCHS if epochs == study.epochs else epochs
+        seeds = QUICK_SEEDS if seeds == study.seeds else seeds
     from keras_vae.studies import presentation  # which loads the libraries of the pages
 
-    presentation.report(run_study(study, **arguments, out=out, quick=quick))
+    presentation.report(run_study(study, dataset, epochs, seeds, out, quick))

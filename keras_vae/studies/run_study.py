@@ -20,6 +20,7 @@ from keras_vae.data import datasets
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.evaluation import run_evaluation
 from keras_vae.evaluation.judge import Judge
+from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.runs import training
 from keras_vae.runs.folder import Run, check_writable, complete
 from keras_vae.studies.results import Results
@@ -114,8 +115,8 @@ def _train_all(study: Study, configs: Mapping, runs: Mapping, data: datasets.Dat
 
 def _train_and_measure(study: Study, config, run: Run, data, judge, progress: MultiPartProgress, quick: bool):
     training.train(config, run.path, resume=True, progress=progress, data=data)
-    samples = {"samples": QUICK_IMPORTANCE_SAMPLES} if quick else {}
-    run_evaluation.evaluate(run, data, judge, with_audit=study.audit, **samples)
+    samples = QUICK_IMPORTANCE_SAMPLES if quick else N_IMPORTANCE_SAMPLES
+    run_evaluation.evaluate(run, data, judge, with_audit=study.audit, samples=samples)
     row = run_measures(run)
     if study.measure:
         row |= study.measure(run, data, judge)
