@@ -157,7 +157,7 @@ def _describe(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, dict]
         squares += np.square(mean, dtype="float64").sum()
         near_one += int(((std > 0.9) & (std < 1.1)).sum())
         norms.append(np.linalg.norm(mean, axis=1))
-        kls.append(0.5 * (np.square(mean) + np.square(std) - 1 - log_var).sum(axis=1, dtype="float64"))
+        kls.append(diagnostics.kl_per_unit(mean, log_var).sum(axis=1, dtype="float64"))
         distances.append(np.linalg.norm(samplers.neighbourhood(mean, std, rng), axis=1))
         if not own:
             one = np.repeat(mean[:1], points, axis=0)

@@ -218,7 +218,7 @@ def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[d
     mean, log_var = vae.encode(x, batch_size=memory.images_that_fit(units, 1000))
     at_once = memory.images_that_fit(units, AT_ONCE)
     weights = diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, samples, seed, at_once)
-    found = diagnostics.importance_weighted(weights)
+    found = diagnostics.importance_weighted_evidence(weights)
     # The mean log weight is the ELBO: what isn't KL of it is reconstruction.
     elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl
     rate = diagnostics.rate(mean, log_var, -elbo - kl)

@@ -186,10 +186,10 @@ def _codes(mean: np.ndarray, log_var: np.ndarray | None, labels: np.ndarray | No
     if log_var is not None:
         result["radius"] = float(np.median(np.exp(0.5 * log_var.reshape(len(mean), -1).mean(axis=1))))
     if labels is not None and len(flat) >= 2 * (NEIGHBOURS + 1):
-        result["label_accuracy"] = diagnostics.label_accuracy(flat, labels, NEIGHBOURS)
+        result["label_accuracy"] = diagnostics.knn_accuracy(flat, labels, NEIGHBOURS)
     if "label_accuracy" in result and flat.shape[1] > 1:
         plane = geometry.principal_plane(flat).points
-        result["label_accuracy_plane"] = diagnostics.label_accuracy(plane, labels, NEIGHBOURS)
+        result["label_accuracy_plane"] = diagnostics.knn_accuracy(plane, labels, NEIGHBOURS)
     if flat.shape[1] > LARGEST_UNITS:
         return result  # no matrix of units × units
     spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False, ddof=0)))

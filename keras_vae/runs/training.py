@@ -382,7 +382,7 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: i
 def _statistics_in_parts(vae, x: np.ndarray, units: int) -> diagnostics.UnitStatistics:
     """Statistics over more encodings than should be held at once."""
     batch = memory.images_that_fit(units, EVALUATION_BATCH)
-    return diagnostics.units_of_parts(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
+    return diagnostics.units_from_batches(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
 
 
 def _write_grid(run: Run, vae, name: str, units: tuple[int, ...], side: int) -> None:
