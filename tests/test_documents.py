@@ -1,6 +1,9 @@
 """README and docs: links resolve, commands exist, Python blocks compile and run at toy size."""
 
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +111,23 @@ def test_python_blocks_run_at_toy_size(page, tmp_path, monkeypatch):
         exec(compile(block, identifier(page), "exec"), namespace)
     for video in tmp_path.glob("*.mp4"):
         assert video.stat().st_size > 10_000
+
+
+@pytest.mark.skipif(importlib.util.find_spec("keras_vae.posteriors") is None, reason="there are no registries")
+def test_registrations_of_the_architecture_page_work():
+    checks = """
+import keras_vae as kv
+assert kv.load("noise").x_test.shape == (10, 8, 8)
+vae = kv.dense_vae("64-8-2", image_shape=(8, 8), posterior="free-bits", likelihood="laplace")
+vae.compile("adam")
+assert vae.fit(kv.load("noise").x_train, verbose=0).history["penalty"][0] >= 1
+from keras_vae.plots.run_figures import FIGURES
+assert "stds" in FIGURES
+"""
+    # In a process of its own: registrations are global.
+    program = "\n".join([*blocks(ROOT / "docs" / "architecture.md", "python"), checks])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_commands_of_the_pages_exist():
