@@ -220,11 +220,7 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
 
 
 @needs_browser
-def test_pointer_and_keyboard(toy_run, tmp_path, browser):
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-
+def test_the_pointer_shows_images_and_interpolates(toy_run, tmp_path, browser):
     run = copy(toy_run, tmp_path / "run")
     path = run_page.write(run)
     open_page(browser, path)
@@ -244,7 +240,17 @@ def test_pointer_and_keyboard(toy_run, tmp_path, browser):
     start, end = browser.execute_script("return [explorer.path.from.point, explorer.path.to.point]")
     z = np.linspace(*arrays["mean"][[start, end]].astype("float32"), 9)
     assert np.abs(strip - 255 * np.concatenate(list(vae.decode(z)), axis=1)).max() <= 2
+    check_silence(browser, path)
 
+
+@needs_browser
+def test_the_keyboard_moves_selects_and_interpolates(toy_run, tmp_path, browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    path = run_page.write(copy(toy_run, tmp_path / "run"))
+    open_page(browser, path)
     front = browser.find_element(By.CSS_SELECTOR, "#plane .front")
     before = browser.execute_script("return [...explorer.z]")
     front.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_UP)
@@ -261,22 +267,33 @@ def test_pointer_and_keyboard(toy_run, tmp_path, browser):
     assert announcement.get_attribute("textContent") == text.text
     browser.execute_script("explorer.moveTo(explorer.pointXY(7))")
     front.send_keys(Keys.ENTER)
-    here, chosen = browser.execute_script("return [explorer.cursorXY(), explorer.pointXY(explorer.selected)]")
-    assert here == pytest.approx(chosen, abs=0.05)
+    cursor, selected = browser.execute_script("return [explorer.cursorXY(), explorer.pointXY(explorer.selected)]")
+    assert cursor == pytest.approx(selected, abs=0.05)
     front.send_keys(Keys.ESCAPE)
     ActionChains(browser).pause(0.3).perform()
     assert text.text.startswith("Drag from one point")
     assert browser.execute_script("return [explorer.selected, explorer.path]") == [None, None]
     assert browser.execute_script("return explorer.marker(-1).width") == 32  # labels may be negative
+    check_silence(browser, path)
 
+
+@needs_browser
+def test_backgrounds_and_recorded_epochs(toy_run, tmp_path, browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    run = copy(toy_run, tmp_path / "run")
+    path = run_page.write(run)
+    open_page(browser, path)
     for background in ("aggregate", "manifold", "none", "prior"):
         browser.execute_script(f"document.querySelector('[value={background}]').click()")
         ActionChains(browser).pause(0.3).perform()
     epoch = browser.find_element(By.ID, "epoch")
     browser.execute_script("arguments[0].value = 0; arguments[0].dispatchEvent(new Event('input'))", epoch)
     assert "epoch 0" in browser.find_element(By.ID, "epoch-text").text
-    place = browser.execute_script("return explorer.pointXY(2)")
-    assert place == pytest.approx(run.trajectory.mean[0, 2].tolist(), rel=2e-3, abs=1e-4)
+    point = browser.execute_script("return explorer.pointXY(2)")
+    assert point == pytest.approx(run.trajectory.mean[0, 2].tolist(), rel=2e-3, abs=1e-4)
     epoch.send_keys(Keys.END)
     assert "trained model" in browser.find_element(By.ID, "epoch-text").text
     browser.find_element(By.ID, "theme").click()

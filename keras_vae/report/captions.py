@@ -10,7 +10,7 @@ from keras_vae.runs.folder import complete
 
 CAPTIONS = "captions.json"  # file stem → caption, in the order of the page
 
-# For run folders whose figures were drawn without a captions.json.
+# For figures that were drawn without a captions.json.
 RUN_CAPTIONS = {
     "latent": "Posterior means of test images in the two latent units with the largest variance of their means; rings "
     "mark the standard deviations of the prior.",
@@ -18,7 +18,7 @@ RUN_CAPTIONS = {
     "deviations of the prior.",
     "manifold": "Images decoded on a grid of the prior's quantiles in two latent units.",
     "samples": "Images decoded from samples of the prior.",
-    "units": "KL of every latent unit over the epochs.",
+    "units": "Latent units during training: their KL or, without a KL, the variance of their means.",
     "interpolation": "Interpolation paths between pairs of test images: linear, spherical, and a cross-fade of pixels.",
     "reconstructions": "Test images and, below each, its reconstruction.",
     "first-epochs": "One test image per label in the latent plane, at three times of the first epochs.",
@@ -76,7 +76,12 @@ def figures(folder: Path, descriptions: Mapping[str, str], excluded: Collection[
 
 
 def describe(stem: str, descriptions: Mapping[str, str]) -> str:
-    """The caption of a file; without one, its name as a sentence."""
+    """The caption of a file; without one, its name as a sentence.
+
+    Example:
+        >>> describe("first-epochs", {"latent": "The latent plane."})
+        'First epochs.'
+    """
     return descriptions.get(stem, f"{from_stem(stem).capitalize()}.")
 
 

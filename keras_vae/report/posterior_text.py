@@ -6,6 +6,11 @@ def model_name(posterior: str) -> str:
     return "An autoencoder" if posterior == "autoencoder" else "A variational autoencoder"
 
 
+def is_named(posterior: str) -> bool:
+    """Whether the settings of a run name the posterior, which the name of the model does not imply."""
+    return posterior != "autoencoder"
+
+
 def has_beta(posterior: str) -> bool:
     """Whether β weighs a term of the loss."""
     return posterior != "autoencoder"

@@ -80,7 +80,8 @@ def _lead(run: Run) -> str:
     images = f"{data['train']:,} images of {size} pixels from {datasets.title(config['dataset'])}"
     if not run.has_history:
         return f"{model}, trained elsewhere and evaluated on {images}."
-    settings = [f"{config['posterior']} posterior", f"{config['likelihood']} likelihood"]
+    settings = [f"{config['posterior']} posterior"] if posterior_text.is_named(config["posterior"]) else []
+    settings.append(f"{config['likelihood']} likelihood")
     if posterior_text.has_beta(config["posterior"]):
         settings.append(f"β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}")
     settings.append(f"Adam with learning rate {config['learning_rate']:g}")
@@ -104,7 +105,8 @@ def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
     descriptions = captions.read(run.path)
     # The page draws the curves of a history itself.
     excluded = ("loss",) if run.has_history else ()
-    figures = captions.figures(run.path, descriptions or captions.RUN_CAPTIONS, excluded)
+    defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
+    figures = captions.figures(run.path, descriptions | defaults, excluded)
     pictures = data_uri.pictures(figures, max_figure_bytes)
     is_audit = [figure.path.stem in AUDIT_FIGURES for figure in figures]
     video_captions = captions.RUN_VIDEO_CAPTIONS | descriptions

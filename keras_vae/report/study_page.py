@@ -122,7 +122,7 @@ def _rows(pictures: Sequence[data_uri.Picture]) -> list[list[data_uri.Picture]]:
 def _claim(judged: dict) -> dict:
     """The cells of a claim."""
     ends = (judged["low"], judged["high"])
-    mark, kind = MARKS[judged["verdict"]]
+    mark, kind = MARKS.get(judged["verdict"], MARKS[UNDECIDED])
     note = f" ({judged['note']})" if judged["note"] else ""
     return {
         "claim": judged["claim"],

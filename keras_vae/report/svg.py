@@ -85,7 +85,12 @@ def _value_range(lines: list[np.ndarray]) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, max_intervals: int = 5, integer: bool = False) -> list[float]:
-    """Round numbers within a range, at most `max_intervals` + 1: multiples of 1, 2 or 5 times a power of ten."""
+    """Round numbers within a range, at most `max_intervals` + 1: multiples of 1, 2 or 5 times a power of ten.
+
+    Example:
+        >>> ticks(0.0, 1.1), ticks(1.0, 3.0, integer=True)
+        ([0.0, 0.5, 1.0], [1.0, 2.0, 3.0])
+    """
     rough = (high - low) / max_intervals
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * (1 - 1e-9))
