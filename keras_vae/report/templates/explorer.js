@@ -726,6 +726,7 @@ class Explorer {
 
   /** Starts an interpolation; `isAnnounced`: read out by a screen reader once it is drawn. */
   setPath(from, to, isAnnounced = false) {
+    if (isAnnounced) clearTimeout(this.announcementTimer); // the cursor's position would replace the announcement
     this.path = { from, to, drawn: 0, isAnnounced };
     this.invalidate("front", "strip");
   }
