@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from keras_vae import Config, diagnostics, train
+from keras_vae import data as datasets
 from keras_vae._utils import memory
-from keras_vae.data import datasets
 from keras_vae.evaluation import bubbles, run_evaluation
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.training_curves import dynamics
@@ -58,10 +58,10 @@ def test_it_is_evaluated(run, data, judge):
 
 
 def test_only_some_codes_are_kept_and_the_rest_still_counts(npz, tmp_path, monkeypatch, run):
-    from keras_vae.runs import training
+    from keras_vae.runs import final_files
 
-    monkeypatch.setattr(training, "LARGEST_MEANS", 4.0 * UNITS * 7)
-    monkeypatch.setattr(memory, "AT_ONCE", 4.0 * UNITS * 3)
+    monkeypatch.setattr(final_files, "MAX_KEPT_MEANS_BYTES", 4.0 * UNITS * 7)
+    monkeypatch.setattr(memory, "MAX_CODES_BYTES", 4.0 * UNITS * 3)
     few = train(Config(**run.config["config"]), tmp_path / "few", quiet=True)
     assert len(few.arrays("encodings")["mean"]) == 7
     for name, column in run.arrays("units").items():

@@ -118,7 +118,7 @@ def test_what_a_run_lacks_is_left_out(toy_run, tmp_path):
 def test_an_unfinished_run_is_refused(toy_run, tmp_path):
     run = copy(toy_run, tmp_path / "run")
     (run.path / "metrics.json").unlink()
-    with pytest.raises(InputError, match=r"expected a finished training .* go on with --resume\."):
+    with pytest.raises(InputError, match=r"expected a finished training .* continue with resume=True\."):
         run_page.write(run)
     with pytest.raises(InputError, match="expected a finished training"):
         index_page.find([run.path])
@@ -348,27 +348,27 @@ def test_a_decoder_with_a_branch_is_not_exported(data):
     z = keras.Input((2,))
     h = keras.layers.Dense(64)(z)
     branched = keras.Model(z, keras.layers.Add()([h, keras.layers.Dense(64)(z)]))
-    with pytest.raises(decoder_export.NotPortable, match="branch at the layer dense"):
+    with pytest.raises(decoder_export.NotExportable, match="branch at the layer dense"):
         decoder_export.export(branched, kv.Bernoulli())
     unknown = keras.Model(z, keras.layers.LayerNormalization()(h))
-    with pytest.raises(decoder_export.NotPortable, match="the layer LayerNormalization"):
+    with pytest.raises(decoder_export.NotExportable, match="the layer LayerNormalization"):
         decoder_export.export(unknown, kv.Bernoulli())
     odd = keras.Model(z, keras.layers.Dense(64, activation=lambda x: x)(z))
-    with pytest.raises(decoder_export.NotPortable, match="the activation <lambda>"):
+    with pytest.raises(decoder_export.NotExportable, match="the activation <lambda>"):
         decoder_export.export(odd, kv.Bernoulli())
     huge = keras.Model(z, keras.layers.Dense(64, kernel_initializer=keras.initializers.Constant(1e6))(z))
-    with pytest.raises(decoder_export.NotPortable, match="float16"):
+    with pytest.raises(decoder_export.NotExportable, match="float16"):
         decoder_export.export(huge, kv.Bernoulli())
 
 
 def test_where_the_decoder_cannot_be_exported_there_is_a_grid(toy_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(decoder_export, "MOST_WEIGHTS", 10)
+    monkeypatch.setattr(decoder_export, "MAX_WEIGHTS", 10)
     run = copy(toy_run, tmp_path / "run")
     (run.path / "arrays" / "explorer.npz").unlink()
     page = Page(run_page.write(run))
     assert page.data["decoder"] is None
     assert "could not be put into the page (1,136 weights)" in page.text
-    arrays, side = run.arrays("explorer"), explorer_arrays.SIDE
+    arrays, side = run.arrays("explorer"), explorer_arrays.GRID_SIDE
     limit = float(arrays["grid_limit"])
     corner = load(run).decode(np.array([[0.0, 0.0]], "float32"))
     first, second = page.data["grid"]["units"]
@@ -543,7 +543,7 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
     from keras import layers
 
     import keras_vae as kv
-    from keras_vae.runs import training
+    from keras_vae.runs import adoption
 
     keras.utils.set_random_seed(0)
     image, z = keras.Input((8, 8)), keras.Input((2,))
@@ -564,7 +564,7 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
     for variable in vae.decoder.weights:  # larger than at first, or every point would decode alike
         variable.assign(1.5 * variable)
     vae.save(tmp_path / "own.keras")
-    path = run_page.write(training.adopt(tmp_path / "own.keras", data, tmp_path / "run"))
+    path = run_page.write(adoption.adopt(tmp_path / "own.keras", data, tmp_path / "run"))
     assert {layer["kind"] for layer in Page(path).data["decoder"]["layers"]} == {
         "dense", "reshape", "convolution", "transposed", "activation", "crop", "pad",
     }  # fmt: skip
@@ -699,7 +699,7 @@ def test_units_beside_the_plane(npz, tmp_path, browser):
 
 @needs_browser
 def test_a_grid_in_the_browser(toy_run, tmp_path, browser, monkeypatch):
-    monkeypatch.setattr(decoder_export, "MOST_WEIGHTS", 10)
+    monkeypatch.setattr(decoder_export, "MAX_WEIGHTS", 10)
     run = copy(toy_run, tmp_path / "run")
     (run.path / "arrays" / "explorer.npz").unlink()
     path = run_page.write(run)
@@ -708,7 +708,7 @@ def test_a_grid_in_the_browser(toy_run, tmp_path, browser, monkeypatch):
     pixels = shown(browser, "decoded", 8, 8)[..., 0]
     z = np.array(browser.execute_script("return [...explorer.z]"))
     arrays, units = run.arrays("explorer"), Page(path).data["grid"]["units"]
-    side, limit = explorer_arrays.SIDE, float(arrays["grid_limit"])
+    side, limit = explorer_arrays.GRID_SIDE, float(arrays["grid_limit"])
     column, row = np.rint((z[units] + limit) / (2 * limit) * (side - 1)).astype(int)
     assert np.array_equal(pixels, arrays["grid_images"][(side - 1 - row) * side + column])
     check_silence(browser, path)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import stats
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import keras_import, memory
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.evaluation.judge import Judge
 from keras_vae.runs.folder import Run
@@ -63,8 +63,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
             f"{config['config']['posterior']!r}."
         )
     run.require_finished()
-    if data.digest != config["dataset"]["digest"]:
-        raise InputError(f"bubbles: expected the data that {run.path} was trained on; {data.name} has changed since.")
+    run.check_data(data)
     if len(data.x_test) < 2:
         raise InputError("bubbles: expected at least two test images, one for either bound; received one.")
     if path.is_file():

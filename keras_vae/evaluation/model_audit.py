@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import keras_import, memory
-from keras_vae.data import datasets
 from keras_vae.evaluation.judge import Judge
 
 VERSION = 1

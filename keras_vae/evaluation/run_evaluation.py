@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import keras_import, memory
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.judge import Judge
 from keras_vae.runs.folder import Run
-from keras_vae.runs.training import MAX_KEPT_ENCODINGS
+from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
 VERSION = 5  # of the content of evaluation.json
 LARGEST_UNITS = 128  # more units are not replaced one by one
@@ -74,8 +74,7 @@ def evaluate(
         raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
     config = run.config
     data = data or datasets.load(config["config"]["dataset"])
-    if data.digest != config["dataset"]["digest"]:
-        raise InputError(f"evaluate: expected the data that {run.path} was trained on; {data.name} has changed since.")
+    run.check_data(data)
     vae = keras_import.import_keras().models.load_model(run.model_path)
     seed = config["config"]["seed"]
     mean, log_var = _codes_of_the_test_set(run, vae, data)

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from keras_vae import geometry
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.plots import audit_figures, visuals
-from keras_vae.runs.folder import Run, atomic, complete
+from keras_vae.runs.files import atomic, complete
+from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
 MOST_UNITS = 128  # whose timelines are drawn

@@ -12,7 +12,8 @@ from keras_vae import diagnostics, geometry
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, COLLAPSED_MEAN_VAR
 from keras_vae.evaluation import tables
 from keras_vae.plots import space_3d, visuals
-from keras_vae.runs.folder import Run, atomic
+from keras_vae.runs.files import atomic
+from keras_vae.runs.folder import Run
 
 Runs = Mapping[str, Run]  # by what to call each
 

@@ -18,7 +18,7 @@ from keras_vae import geometry
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.errors import InputError
 from keras_vae.plots import space_3d, visuals
-from keras_vae.runs.folder import atomic
+from keras_vae.runs.files import atomic
 from keras_vae.trajectory import Trajectory
 
 MACROBLOCK = 16  # the encoder rescales, unasked, what isn't a multiple of it

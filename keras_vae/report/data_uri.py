@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from keras_vae.runs.folder import complete
+from keras_vae.runs.files import complete
 
 LARGEST_VIDEO = 3e6  # bytes of all videos in a page; what is more lies beside it
 QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # widths and qualities of pictures, tried in turn

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae._utils import formatting
-from keras_vae.data import datasets
 from keras_vae.evaluation import tables
 from keras_vae.report import data_uri, rendering, svg
 from keras_vae.runs import explorer_arrays
-from keras_vae.runs.folder import Run, complete, write_text
+from keras_vae.runs.files import complete, write_text
+from keras_vae.runs.folder import Run
 
 LEAST_FOR_PICTURES = 0.4e6  # bytes, whatever the explorer takes
 MOST_UNITS = 40  # rows of the table on units
@@ -249,7 +250,7 @@ def command(run: Run) -> str:
     config = described["config"]
     if "adopted" in described:
         return f"keras-vae evaluate model.keras --dataset {shlex.quote(config['dataset'])} --out runs/again"
-    from keras_vae.runs.training import Config
+    from keras_vae.runs.config import Config
 
     usual = Config(config["architecture"]).model_dump()
     differing = {key: value for key, value in config.items() if key != "architecture" and value != usual.get(key)}
@@ -303,7 +304,7 @@ def _explorer(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     }
     if "obstacle" in described:
         units = described["units"][:2]
-        side = explorer_arrays.SIDE
+        side = explorer_arrays.GRID_SIDE
         grid = {
             "limit": float(arrays["grid_limit"]),
             "side": side,

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from keras_vae import data as datasets
 from keras_vae._utils import formatting
 from keras_vae._utils.verdicts import FAILS, HOLDS
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.report import data_uri, rendering
-from keras_vae.runs.folder import complete, write_text
+from keras_vae.runs.files import complete, write_text
 
 CAPTIONS = "captions.json"
 WIDTH = 150  # of an interval's picture

@@ -12,10 +12,11 @@ from rich.table import Table
 from keras_vae._utils.formatting import ABSENT, count, epochs, markdown, number, region
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae._utils.verdicts import UNDECIDED
-from keras_vae.data.datasets import Dataset
+from keras_vae.data import Dataset
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.training_curves import dynamics
-from keras_vae.runs.folder import Run, write_json, write_text
+from keras_vae.runs.files import write_json, write_text
+from keras_vae.runs.folder import Run
 
 if TYPE_CHECKING:
     from keras_vae.studies.study import Study

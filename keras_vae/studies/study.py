@@ -16,14 +16,15 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_vae import data as datasets
 from keras_vae._utils import keras_import
 from keras_vae._utils.exit_codes import exit_on_error
 from keras_vae._utils.formatting import count
 from keras_vae._utils.progress import MultiPartProgress, ProgressReporter
-from keras_vae.data import datasets
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.evaluation.judge import Judge
-from keras_vae.runs.folder import Run, check_writable, complete
+from keras_vae.runs.files import check_writable, complete
+from keras_vae.runs.folder import Run
 from keras_vae.studies.claims import Claim
 from keras_vae.studies.results import ReportTable, Results, measures
 
@@ -122,7 +123,7 @@ class Study:
         trainings = len(self.configs) * seeds
         size = f"{count(trainings, 'training')} of {count(epochs, 'epoch')}"
         print(f"{self.title}: {size} on {dataset}, into {out}", flush=True)
-        from keras_vae.runs.training import Config
+        from keras_vae.runs.config import Config
 
         configs = {
             (name, seed): Config(
