@@ -146,6 +146,7 @@ def test_draw_requires_a_run(monkeypatch, capsys, tmp_path, toy_run):
         ("expected resume=True or overwrite=True", "expected --resume or --overwrite"),
         ("use dataset='mnist-5k' or dataset='FILE.npz'.", "use --dataset mnist-5k or --dataset FILE.npz."),
         ("folder: it is a file; choose another folder.", "out: it is a file; choose another --out."),
+        ("out: it is a file; choose another out.", "out: it is a file; choose another --out."),
         ("dataset: expected a folder: ./a", "dataset: expected a folder: ./a"),
     ],
 )

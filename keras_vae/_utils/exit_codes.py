@@ -14,7 +14,7 @@ _OPTIONS = {
     r"\b(overwrite|resume)=True": r"--\1",
     r"\bdataset='([^']*)'": r"--dataset \1",
     r"^folder: ": "out: ",
-    r"\banother folder\b": "another --out",
+    r"\banother (folder|out)\b": "another --out",
 }
 
 
