@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from timing import Row, alternate, row
 
+from keras_vae import data as datasets
 from keras_vae._utils import memory
-from keras_vae.data import datasets
 from keras_vae.plots import video, visuals
 from keras_vae.plots.video_io import encode_mp4
 from keras_vae.trajectory import Trajectory

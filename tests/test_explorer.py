@@ -42,21 +42,21 @@ def test_decoders_that_cannot_be_exported(data):
     z = keras.Input((2,))
     h = keras.layers.Dense(64)(z)
     branched = keras.Model(z, keras.layers.Add()([h, keras.layers.Dense(64)(z)]))
-    with pytest.raises(decoder_export.NotPortable, match="branch at the layer dense"):
+    with pytest.raises(decoder_export.NotExportable, match="branch at the layer dense"):
         decoder_export.export(branched, kv.Bernoulli())
     unknown = keras.Model(z, keras.layers.LayerNormalization()(h))
-    with pytest.raises(decoder_export.NotPortable, match="the layer LayerNormalization"):
+    with pytest.raises(decoder_export.NotExportable, match="the layer LayerNormalization"):
         decoder_export.export(unknown, kv.Bernoulli())
     odd = keras.Model(z, keras.layers.Dense(64, activation=lambda x: x)(z))
-    with pytest.raises(decoder_export.NotPortable, match="the activation <lambda>"):
+    with pytest.raises(decoder_export.NotExportable, match="the activation <lambda>"):
         decoder_export.export(odd, kv.Bernoulli())
     huge = keras.Model(z, keras.layers.Dense(64, kernel_initializer=keras.initializers.Constant(1e6))(z))
-    with pytest.raises(decoder_export.NotPortable, match="float16"):
+    with pytest.raises(decoder_export.NotExportable, match="float16"):
         decoder_export.export(huge, kv.Bernoulli())
 
 
 def test_a_grid_replaces_a_decoder_that_cannot_be_exported(toy_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(decoder_export, "MOST_WEIGHTS", 10)
+    monkeypatch.setattr(decoder_export, "MAX_WEIGHTS", 10)
     run = copy(toy_run, tmp_path / "run")
     (run.path / "arrays" / "explorer.npz").unlink()
     page = Page(run_page.write(run))
@@ -184,7 +184,7 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
     from keras import layers
 
     import keras_vae as kv
-    from keras_vae.runs import training
+    from keras_vae.runs import adoption
 
     keras.utils.set_random_seed(0)
     image, z = keras.Input((8, 8)), keras.Input((2,))
@@ -205,7 +205,7 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
     for variable in vae.decoder.weights:  # larger than initially, so that decoded images differ
         variable.assign(1.5 * variable)
     vae.save(tmp_path / "own.keras")
-    path = run_page.write(training.adopt(tmp_path / "own.keras", data, tmp_path / "run"))
+    path = run_page.write(adoption.adopt(tmp_path / "own.keras", data, tmp_path / "run"))
     assert {layer["kind"] for layer in Page(path).data["decoder"]["layers"]} == {
         "dense", "reshape", "convolution", "transposed", "activation", "crop", "pad",
     }  # fmt: skip
@@ -357,7 +357,7 @@ def test_sliders_and_axes(npz, tmp_path, browser):
 
 @needs_browser
 def test_the_browser_shows_the_nearest_image_of_a_grid(toy_run, tmp_path, browser, monkeypatch):
-    monkeypatch.setattr(decoder_export, "MOST_WEIGHTS", 10)
+    monkeypatch.setattr(decoder_export, "MAX_WEIGHTS", 10)
     run = copy(toy_run, tmp_path / "run")
     (run.path / "arrays" / "explorer.npz").unlink()
     path = run_page.write(run)

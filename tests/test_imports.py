@@ -27,6 +27,7 @@ LAYERS = (
     {"report"},
     {"studies"},
     {"cli"},
+    {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # What computes, and what writes text, starts without matplotlib.

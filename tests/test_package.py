@@ -123,7 +123,12 @@ def test_a_run_of_one_backend_is_read_by_the_other(toy_run):
 
 def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
     source = tmp_path / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "runs", "build", "*.egg-info", "media", "tests"))
+    patterns = shutil.ignore_patterns(".*", "build", "*.egg-info", "media", "tests")
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return patterns(folder, names) | ({"runs"} if Path(folder) == ROOT else set())
+
+    shutil.copytree(ROOT, source, ignore=ignored)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source], check=True)
     (wheel,) = tmp_path.glob("keras_vae-*.whl")

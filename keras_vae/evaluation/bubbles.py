@@ -7,9 +7,9 @@ side: by exact densities (see `diagnostics.overlap`), by radii, and by decoded i
 
 import math
 
+from keras_vae import data as datasets
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.evaluation.bubble_codes import describe_codes
 from keras_vae.evaluation.bubble_images import decode_bubbles
@@ -48,8 +48,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
             f"{config['config']['posterior']!r}."
         )
     run.require_finished()
-    if data.digest != config["dataset"]["digest"]:
-        raise InputError(f"bubbles: expected the data that {run.path} was trained on; {data.name} has changed since.")
+    run.check_data(data)
     if len(data.x_test) < 2:
         raise InputError("bubbles: expected at least two test images, one for either bound; received one.")
     if path.is_file():

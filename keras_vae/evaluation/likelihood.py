@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import keras_import, memory
-from keras_vae.data import datasets
 
 N_IMPORTANCE_SAMPLES = 1000  # per image, by default
 MAX_IMAGES = 500

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.data import datasets
 from keras_vae.evaluation import audit_arrays
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES, likelihood_and_rate

@@ -20,17 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
 from keras_vae.runs.folder import Run
-from keras_vae.runs.training import MAX_KEPT_ENCODINGS
+from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
 VERSION = 6  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
@@ -79,8 +79,7 @@ def evaluate(
         raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
     config = run.config
     data = data or datasets.load(config["config"]["dataset"])
-    if data.digest != config["dataset"]["digest"]:
-        raise InputError(f"evaluate: expected the data that {run.path} was trained on; {data.name} has changed since.")
+    run.check_data(data)
     vae = keras_import.import_keras().models.load_model(run.model_path)
     seed = config["config"]["seed"]
     mean, log_var = _test_encodings(run, vae, data)

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, samplers
 from keras_vae._utils import memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.data import datasets
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import FLOOR
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.errors import InputError
-from keras_vae.runs.folder import atomic
+from keras_vae.runs.files import atomic
 
 MACROBLOCK_PIXELS = 16  # imageio rescales frames whose sides are not a multiple of it
 MAX_GIF_BYTES = 5_000_000

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_vae.errors import InputError
-from keras_vae.runs.folder import complete
+from keras_vae.runs.files import complete
 
 CAPTIONS = "captions.json"  # file stem → caption, in the order of the page
 

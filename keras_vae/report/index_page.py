@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from keras_vae import data as datasets
 from keras_vae._utils import formatting
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.report import rendering, study_page
 from keras_vae.report.rendering import Cell
-from keras_vae.runs.folder import Run, write_text
+from keras_vae.runs.files import write_text
+from keras_vae.runs.folder import Run
 
 PAGE = "index.html"
 HEAD = (

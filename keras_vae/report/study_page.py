@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from keras_vae import data as datasets
 from keras_vae._utils import formatting
 from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
 from keras_vae.report.rendering import Cell, Fact
-from keras_vae.runs.folder import write_text
+from keras_vae.runs.files import write_text
 
 INTERVAL_WIDTH = 150  # pixels
 INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values

@@ -3,8 +3,8 @@
 import shlex
 from typing import Any
 
+from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
-from keras_vae.runs.training import Config
 
 OUT = "runs/again"
 PYTHON_ONLY = {"record_every", "record_per_label", "decoder"}  # fields of Config without an option of the command
