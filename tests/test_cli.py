@@ -230,7 +230,7 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     monkeypatch.setenv("COLUMNS", "200")
     assert run(monkeypatch, "evaluate", tmp_path / "run", "--samples", 30) == 0
     printed = capsys.readouterr().out
-    assert "lost when replaced" in printed
+    assert "loss when replaced" in printed
     assert "40 samples" in printed
     assert "KL(q(z) ‖ p)" in printed
     assert "Pareto" in printed
