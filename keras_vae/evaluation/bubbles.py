@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import stats
 
-from keras_vae import diagnostics, geometry, samplers
+from keras_vae import diagnostics, geometry, posteriors, samplers
 from keras_vae._utils import keras_import, memory
 from keras_vae.data import datasets
 from keras_vae.errors import InputError
@@ -57,9 +57,9 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
         pixels above ½.
     """
     config, path = run.config, run.path / "bubbles.json"
-    if config["config"]["posterior"] not in ("diagonal", "isotropic"):
+    if not posteriors.get(config["config"]["posterior"]).has_density:
         raise InputError(
-            f"bubbles: expected a run whose posterior has a density (diagonal or isotropic); {run.path} has "
+            f"bubbles: expected a run whose posterior has a density (such as diagonal); {run.path} has "
             f"{config['config']['posterior']!r}."
         )
     run.require_finished()

@@ -186,7 +186,7 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
 def log_likelihood(vae, x: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """log p(x | z) in nats of (indices of images of `x`, latent points), as `importance_log_weights` asks for it."""
     keras = keras_import.import_keras()
-    from keras_vae.fast_fit.policy import compiled
+    from keras_vae.fast_fit.functions import compiled
 
     known = keras.ops.convert_to_tensor(x)
 
@@ -204,13 +204,11 @@ def log_likelihood(vae, x: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.
 
 def _likelihood(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
     """Importance-weighted log p(x) of some test images, and the rate of the same; binary ones where it must be."""
-    from keras_vae import likelihoods
-
     units = math.prod(vae.latent_shape)
     n = int(np.clip(MOST_NUMBERS // (samples * units), 2, min(IMAGES, len(data.x_test))))
     # The same images, binarised alike, for every model of the data.
     x = data.x_test[np.sort(np.random.default_rng(CHOICE).permutation(len(data.x_test))[:n])]
-    counts = isinstance(vae.likelihood, likelihoods.Bernoulli)
+    counts = vae.likelihood.needs_binary_data
     binary = counts and bool(((x == 0) | (x == 1)).all())
     binarized = counts and not binary
     if binarized:

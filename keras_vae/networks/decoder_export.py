@@ -11,11 +11,6 @@ from keras_vae import likelihoods
 MOST_WEIGHTS = 900_000  # as float16 in base 64 that is 2.4 MB of a page
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "elu", "softplus", "silu")
 LARGEST = float(np.finfo("float16").max)
-OUTPUTS = {
-    likelihoods.Bernoulli: "sigmoid",
-    likelihoods.ContinuousBernoulli: "continuous-bernoulli",
-    likelihoods.Gaussian: "linear",
-}
 
 
 class NotPortable(Exception):
@@ -43,7 +38,7 @@ def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Portable
         NotPortable: naming what stands in the way: another layer or activation, a branch, too many weights or one
             that float16 can't hold.
     """
-    if type(likelihood) not in OUTPUTS:
+    if likelihood.browser_output is None:
         raise NotPortable(f"the likelihood {type(likelihood).__name__}")
     if decoder.count_params() > MOST_WEIGHTS:
         raise NotPortable(f"{decoder.count_params():,} weights")
@@ -54,7 +49,7 @@ def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Portable
         for described, arrays in _KINDS[type(layer)](layer):
             layers.append(described)
             weights.append([_half(array) for array in arrays])
-    return Portable(layers, weights, OUTPUTS[type(likelihood)])
+    return Portable(layers, weights, likelihood.browser_output)
 
 
 def _chain(decoder: keras.Model) -> list[keras.layers.Layer]:

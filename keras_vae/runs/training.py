@@ -295,7 +295,7 @@ def adopt(model: str | Path, data: datasets.Dataset, folder: str | Path, seed: i
         config = {
             "architecture": model.stem,
             "dataset": data.name,
-            "posterior": vae.posterior,
+            "posterior": vae.posterior.name,
             "likelihood": type(vae.likelihood).__name__,
             "seed": seed,
         }
@@ -415,9 +415,9 @@ def _labels(y: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
 
 def _describe(config: Config, data: datasets.Dataset, vae) -> dict:
     """config.json: all that is needed to make the run again."""
-    from keras_vae.fast_fit.policy import can_reside
+    from keras_vae.fast_fit.policy import can_compile_epoch
 
-    jit = bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size, config.jit_compile))
+    jit = bool(vae.jit_compile or can_compile_epoch(vae, (data.x_train,), config.batch_size, config.jit_compile))
     return {"config": config.model_dump(), "jit_compile": jit, **_surroundings(data)}
 
 
