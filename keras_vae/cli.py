@@ -182,7 +182,7 @@ def print_evaluation(evaluation: dict) -> None:
     console = Console(highlight=False)
     shown = tables.evaluation(evaluation)
     if evaluation["units"]:
-        shown.insert(0, ("latent units, the liveliest first", *tables.units(evaluation["units"])))
+        shown.insert(0, tables.units(evaluation["units"]))
     for title, head, rows in shown:
         table = Table(*head, title=title, title_justify="left")
         for row in rows:

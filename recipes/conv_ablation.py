@@ -1,9 +1,9 @@
 """A convolutional VAE against its deterministic twin, with 2 latent units and with 16.
 
 Source: slides on VAEs on MNIST with an ablation of the latent dimension. Adam 1e-3, batches of 128, 25 epochs, β = 1,
-a fixed seed. They name convolutions, dense heads and transposed convolutions but no sizes: ours are 32, 64 and 64
+a fixed seed. They name convolutions, dense heads and transposed convolutions but no sizes; here they are 32, 64 and 64
 filters and a dense layer of 256. They report one training of each; here are several, paired by seed, so that a
-difference can be told from luck. Their split is unstated: all of our numbers are of the test set.
+difference can be separated from chance. They don't state their split; all numbers here are of the test set.
 
     python recipes/conv_ablation.py
 """
@@ -11,19 +11,17 @@ difference can be told from luck. Their split is unstated: all of our numbers ar
 from math import inf
 
 from keras_vae._utils.formatting import number
-from keras_vae.studies.claims import Mean, Ratio
-from keras_vae.studies.results import ReportTable, Results
-from keras_vae.studies.study import Study
+from keras_vae.studies import Mean, Ratio, Results, Study, Table, main
 
 VAE_2, VAE_16, AE_2, AE_16 = "VAE, d = 2", "VAE, d = 16", "AE, d = 2", "AE, d = 16"
 PUBLISHED = {VAE_2: (137.0, 6.0, 143.0), VAE_16: (74.99, 22.52, 97.51)}
 
-RISE, LATE = "largest rise of the loss", "late fall of the loss"
-KL_RISE, KL_LATE, SHARE = "first rise of the KL", "late change of the KL", "share of reconstruction in the first epoch"
-PRIOR, MATCHED, ENTROPY = "Fréchet distance, prior", "Fréchet distance, moment-matched", "entropy, prior"
-CLUSTERS, PLANE = "labels by neighbours", "labels by neighbours in the plane"
-STEP, HALF = "largest step, linear", "Fréchet distance, linear midpoints"
-FADED = f"{HALF} / cross-fade"
+RISE, LATE = "largest_loss_rise", "late_loss_fall"
+KL_RISE, KL_LATE, SHARE = "early_kl_rise", "late_kl_change", "first_reconstruction_fraction"
+PRIOR, MATCHED, ENTROPY = "frechet.prior", "frechet.moment_matched_test", "entropy.prior"
+CLUSTERS, PLANE = "knn_accuracy", "knn_accuracy_pca"
+STEP, HALF = "largest_step.linear", "frechet.linear_midpoints"
+FADED = "frechet_over_cross_fade.linear"
 
 CLAIMS = [
     Mean("total ~143.0 with d = 2, or better", "loss", (-inf, 145.0), {VAE_2: 1}, published=143.0),
@@ -42,17 +40,17 @@ CLAIMS = [
     ),
     Mean("d = 16 reconstructs better", "reconstruction", (1, inf), {VAE_2: 1, VAE_16: -1}, published=62.01),
     Mean("its KL is higher …", "kl", (1, inf), {VAE_16: 1, VAE_2: -1}, published=16.52),
-    Mean("… more active latent variables", "active units", (1, inf), {VAE_16: 1, VAE_2: -1}, resolution=1),
-    Mean("d = 2: digits remain recognizable", "accuracy, reconstructions", (0.75, inf), {VAE_2: 1}),
-    Ratio("d = 16: significantly sharper", "Fréchet distance, reconstructions", (0, 0.8), (VAE_16, VAE_2)),
+    Mean("… more active latent variables", "active_units", (1, inf), {VAE_16: 1, VAE_2: -1}, resolution=1),
+    Mean("d = 2: digits remain recognizable", "accuracy.reconstructions", (0.75, inf), {VAE_2: 1}),
+    Ratio("d = 16: significantly sharper", "frechet.reconstructions", (0, 0.8), (VAE_16, VAE_2)),
     Mean("AE reconstructs better: d = 2", "reconstruction", (1, inf), {VAE_2: 1, AE_2: -1}),
     Mean("… and d = 16", "reconstruction", (1, inf), {VAE_16: 1, AE_16: -1}),
     Ratio("AE: random samples are not meaningful: d = 2", PRIOR, (1.25, inf), (AE_2, VAE_2)),
     Ratio("… from a Gaussian fitted to its codes", MATCHED, (1.25, inf), (AE_2, VAE_2)),
     Ratio("… d = 16", PRIOR, (1.25, inf), (AE_16, VAE_16)),
     Ratio("… from a Gaussian fitted to its codes", MATCHED, (1.25, inf), (AE_16, VAE_16)),
-    Mean("d = 2: samples are diverse …", "class balance, prior", (0.8, inf), {VAE_2: 1}),
-    Mean("… and recognizable", "confidence, prior", (0.8, inf), {VAE_2: 1}),
+    Mean("d = 2: samples are diverse …", "class_balance.prior", (0.8, inf), {VAE_2: 1}),
+    Mean("… and recognizable", "confidence.prior", (0.8, inf), {VAE_2: 1}),
     Ratio("d = 16: sharper, more detailed samples", PRIOR, (0, 0.8), (VAE_16, VAE_2)),
     Ratio("… less ambiguous", ENTROPY, (0, 0.8), (VAE_16, VAE_2)),
     Mean("partially separated clusters: d = 2", CLUSTERS, (0.3, 0.95), {VAE_2: 1}),
@@ -68,14 +66,14 @@ CLAIMS = [
 ]
 
 
-def tables(results: Results) -> list[ReportTable]:
+def tables(results: Results) -> list[Table]:
     rows = []
     for name, published in PUBLISHED.items():
         ours = [results.values(name, m).mean() for m in ("reconstruction", "kl", "loss")]
         pairs = zip(published, ours, strict=True)
         rows.append([name, *(number(value) for pair in pairs for value in pair)])
     head = ["", *(f"{m}, {whose}" for m in ("reconstruction", "KL", "total") for whose in ("slides", "ours"))]
-    return [ReportTable("Quantitative comparison", head, rows)]
+    return [Table("Quantitative comparison", head, rows)]
 
 
 def draw(results: Results) -> dict:
@@ -90,17 +88,20 @@ def draw(results: Results) -> dict:
     shown = {
         "dynamics": (study_figures.dynamics(vaes), "Total, reconstruction and KL of both VAEs on one scale each."),
         "reconstructions": (study_figures.originals_and_reconstructions(runs), "Test images and reconstructions."),
-        "samples": (study_figures.samples(vaes), "A hundred new digits of each VAE, from N(0, I)."),
+        "samples": (study_figures.samples(vaes), "A hundred generated digits of each VAE, z from N(0, I)."),
         "codes": (
             study_figures.planes(runs),
-            "Codes of test images by digit; of sixteen units, two principal components.",
+            "Codes of test images by digit; sixteen units on two principal components.",
         ),
-        "interpolations": (study_figures.interpolations(vaes), "The ways between the same pairs of test images."),
+        "interpolations": (
+            study_figures.interpolations(vaes),
+            "Interpolation paths between the same pairs of test images.",
+        ),
     }
     twins = {
         f"autoencoder-d-{d}": (
             study_figures.comparison({name: runs[name] for name in pair}),
-            f"VAE and autoencoder, d = {d}: codes, new digits from N(0, I) and from the codes' own Gaussian.",
+            f"VAE and autoencoder, d = {d}: codes, and digits from N(0, I) and from a Gaussian fitted to the codes.",
         )
         for d, pair in pairs.items()
     }
@@ -120,10 +121,10 @@ STUDY = Study(
         for d, name in zip((2, 16), names, strict=True)
     },
     measures=[
-        "loss", "reconstruction", "kl", "parameters", "active units", PRIOR, MATCHED, "precision, prior",
-        "recall, prior", ENTROPY, "accuracy, reconstructions", "Fréchet distance, reconstructions", CLUSTERS, PLANE,
-        STEP, "largest step, spherical", HALF,
-        "Fréchet distance, spherical midpoints", "Fréchet distance, cross-fade midpoints",
+        "loss", "reconstruction", "kl", "parameters", "active_units", PRIOR, MATCHED, "precision.prior",
+        "recall.prior", ENTROPY, "accuracy.reconstructions", "frechet.reconstructions", CLUSTERS, PLANE,
+        STEP, "largest_step.spherical", HALF,
+        "frechet.spherical_midpoints", "frechet.cross_fade_midpoints",
     ],
     claims=CLAIMS,
     draw=draw,
@@ -134,4 +135,4 @@ STUDY = Study(
 )  # fmt: skip
 
 if __name__ == "__main__":
-    STUDY.main()
+    main(STUDY)

@@ -1,24 +1,22 @@
-"""Three latent units: the codes as a cloud, five slices through what they decode to, and how they got there.
+"""Three latent units: the codes in space, five slices of decoded images, and the trajectories of test images.
 
 Source: a study of dense VAEs on MNIST, which passes "from 2 to 3 latent variables" with 784-256-32-8-3, with and
 without sampling: "a three dimensional view of the distribution of digits in the latent space, as well as the result
-of sampling, organized in five horizontal slices of 25 points each". It names neither optimizer nor epochs: ours are
-Adam, 1e-3, batches of 128, 50 epochs.
+of sampling, organized in five horizontal slices of 25 points each". It states neither optimizer nor epochs; here
+they are Adam, 1e-3, batches of 128, 50 epochs.
 
     python recipes/latent_3d.py
 """
 
 from math import inf
 
-from keras_vae.studies.claims import Mean, Ratio
-from keras_vae.studies.results import Results
-from keras_vae.studies.study import Study
+from keras_vae.studies import Mean, Ratio, Results, Study, main
 
 NET = "784-256-32-8-3"
 PLAIN = f"{NET} without"
 
-SHAPE, ROUND = "divergence from a Gaussian", "roundness of the codes"  # the first of whitened codes, in nats
-PRIOR, MATCHED = "Fréchet distance, prior", "Fréchet distance, moment-matched"
+SHAPE, ROUND = "gaussian_divergence", "principal_variance_ratio"  # the first of whitened codes, in nats
+PRIOR, MATCHED = "frechet.prior", "frechet.moment_matched_test"
 
 CLAIMS = [
     Mean("a much better spherical disposition with sampling", SHAPE, (0.1, inf), {PLAIN: 1, NET: -1}),
@@ -36,7 +34,7 @@ def draw(results: Results) -> dict:
         "space": (study_figures.spaces(runs), "Codes of test images by digit, in the space of the three units."),
         "slices": (
             study_figures.slices(runs),
-            "New digits on five horizontal slices through the space, 25 points each.",
+            "Digits decoded on five horizontal slices through the latent space, 25 points each.",
         ),
     }
     drawn = study_figures.save_all(results.folder, shown)
@@ -44,10 +42,10 @@ def draw(results: Results) -> dict:
         codes, videos = run.arrays("encodings"), results.folder / "videos"
         path, early = videos / f"turn-{file}.mp4", (0, min(5, results.epochs))
         video.write_turn(codes["mean"], codes.get("labels"), path, title=title)
-        drawn[path] = f"{title}: the codes of test images turn once around."
+        drawn[path] = f"{title}: the codes of test images, rotated once."
         path = videos / f"trajectory-{file}.mp4"
         video.write(run.trajectory, path, epochs=early, units=(0, 1, 2), title=title)
-        drawn[path] = f"{title}: test images through the first epochs, each with its posterior."
+        drawn[path] = f"{title}: test images during the first epochs, each with its posterior."
     return drawn
 
 
@@ -60,17 +58,17 @@ STUDY = Study(
         "reconstruction",
         "kl",
         "penalty",
-        "median radius",
+        "posterior_radius",
         ROUND,
         SHAPE,
         PRIOR,
         MATCHED,
-        "precision, prior",
-        "recall, prior",
+        "precision.prior",
+        "recall.prior",
     ],
     claims=CLAIMS,
     draw=draw,
 )
 
 if __name__ == "__main__":
-    STUDY.main()
+    main(STUDY)

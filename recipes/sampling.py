@@ -1,31 +1,29 @@
-"""What sampling does to a latent space: with it, and without it but with the quadratic penalty kept.
+"""The effect of sampling on a latent space: with sampling, and without it but with the quadratic penalty.
 
 Source: a study of dense VAEs on MNIST, its comparison of "the variational approach (first row), with respect to an
-approach where we removed sampling (second row)", for 784-256-2 and for the deeper 784-256-32-8-2. It names neither
-optimizer nor epochs: ours are Adam, 1e-3, batches of 128, 50 epochs.
+approach where we removed sampling (second row)", for 784-256-2 and for the deeper 784-256-32-8-2. It states
+neither optimizer nor epochs; here they are Adam, 1e-3, batches of 128, 50 epochs.
 
-Without sampling the scale of the codes means nothing. So shapes are compared on whitened codes, and digits are
-generated from N(0, I) and also from a Gaussian that matches the codes' moments.
+Without sampling the scale of the codes is arbitrary. Shapes are therefore compared on whitened codes, and digits are
+generated from N(0, I) and from a Gaussian that matches the moments of the codes.
 
     python recipes/sampling.py
 """
 
 from math import inf
 
-from keras_vae.studies.claims import Mean, Ratio
-from keras_vae.studies.results import Results
-from keras_vae.studies.study import Study
+from keras_vae.studies import Mean, Ratio, Results, Study, main
 
 SHALLOW, DEEP = "784-256-2", "784-256-32-8-2"
 PLAIN_SHALLOW, PLAIN_DEEP = f"{SHALLOW} without", f"{DEEP} without"
 
-SHAPE = "divergence from a Gaussian"  # of the whitened codes, in nats
-PRIOR, MATCHED = "Fréchet distance, prior", "Fréchet distance, moment-matched"
+SHAPE = "gaussian_divergence"  # of the whitened codes, in nats
+PRIOR, MATCHED = "frechet.prior", "frechet.moment_matched_test"
 DEPTH = {PLAIN_DEEP: 1, DEEP: -1, PLAIN_SHALLOW: -1, SHALLOW: 1}
 
 CLAIMS = [
-    Mean("radii eventually are small", "median radius", (-inf, 0.25), {SHALLOW: 1}),
-    Mean("digits distribute around the centre …", "distance of the mean code from 0", (-inf, 0.25), {SHALLOW: 1}),
+    Mean("radii eventually are small", "posterior_radius", (-inf, 0.25), {SHALLOW: 1}),
+    Mean("digits distribute around the centre …", "mean_code_norm", (-inf, 0.25), {SHALLOW: 1}),
     Mean("… in a Gaussianlike distribution", SHAPE, (-inf, 0.2), {SHALLOW: 1}),
     Mean("shallow: effect not so evident on the distribution", SHAPE, (-0.1, 0.1), {PLAIN_SHALLOW: 1, SHALLOW: -1}),
     Ratio("shallow: … nor on the quality of new digits", PRIOR, (0.8, 1.25), (PLAIN_SHALLOW, SHALLOW)),
@@ -48,8 +46,8 @@ def draw(results: Results) -> dict:
             study_figures.comparison(
                 {f"{net}, with sampling": results.run(net), f"{net}, without": results.run(plain)}
             ),
-            f"{net} with sampling (above) and without: codes of test images by digit, new digits from N(0, I), and new "
-            "digits from a Gaussian with the codes' own mean and covariance.",
+            f"{net} with sampling (above) and without: codes of test images by digit, and digits generated from "
+            "N(0, I) and from a Gaussian with the mean and covariance of the codes.",
         )
         for net, plain in ((SHALLOW, PLAIN_SHALLOW), (DEEP, PLAIN_DEEP))
     }
@@ -70,16 +68,16 @@ STUDY = Study(
         "reconstruction",
         "kl",
         "penalty",
-        "median radius",
+        "posterior_radius",
         SHAPE,
         PRIOR,
         MATCHED,
-        "precision, prior",
-        "recall, prior",
+        "precision.prior",
+        "recall.prior",
     ],
     claims=CLAIMS,
     draw=draw,
 )
 
 if __name__ == "__main__":
-    STUDY.main()
+    main(STUDY)

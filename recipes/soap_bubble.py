@@ -1,13 +1,13 @@
-"""Why samples of a VAE with 65,536 latent units are strokes and no digits, and whether its soap bubbles are to blame.
+"""Soap bubbles: why samples of a VAE with 65,536 latent units are strokes and not digits.
 
 Source: a question on the dimension of a VAE's latent space. It trains a deep convolutional VAE with a latent space
 of 8 × 8 × 1024 on MNIST, sees posteriors close to N(0, I), strokes from N(0, I), digits from N(μ(x), I), and concludes
-that bubbles which grow thinner with the dimension don't overlap. It names no other size, optimizer or number of
-epochs: ours are 32 and 64 filters, Adam 1e-3, batches of 128, and three epochs, since two CPU cores need minutes for
-each.
+that bubbles, which become thinner with the dimension, don't overlap. It states no other size, optimizer or number of
+epochs; here they are 32 and 64 filters, Adam 1e-3, batches of 128, and three epochs, since two CPU cores need minutes
+for each.
 
-Nor does it say how its two losses, which it calls low, are weighed. Beside their sums in nats there is a training with
-the usual means over pixels and over units instead (", means"), which is one with β = 784 / 65,536.
+Nor does it state how its two losses, which it calls low, are weighted. Two trainings are compared: one with sums in
+nats, and one with means over pixels and over units (", means"), which equals β = 784 / 65,536.
 
     python recipes/soap_bubble.py                # --channels 64 for a small machine
 """
@@ -19,9 +19,22 @@ from typing import Annotated
 import typer
 
 from keras_vae.evaluation import bubbles
-from keras_vae.studies import study
-from keras_vae.studies.claims import Bracket, Exactly, Mean, Ratio
-from keras_vae.studies.results import Results
+from keras_vae.studies import (
+    Bracket,
+    DatasetOption,
+    EpochsOption,
+    Exactly,
+    Mean,
+    Measure,
+    OutOption,
+    QuickOption,
+    Ratio,
+    Results,
+    SeedsOption,
+    Study,
+    run_command,
+    start,
+)
 
 CHANNELS = 1024
 PIXELS = 784
@@ -31,18 +44,51 @@ SMALL = {
     "8 × 8 × 4": "c32-c64-8x8x4",
     "8 × 8 × 64": "c32-c64-8x8x64",
 }
-PRIOR, NEAR, CODE = (f"Fréchet distance, from {source}" for source in ("N(0, I)", "N(μ, I)", "μ"))
-ONE, MIXTURE, BOTH = "overlap of one bubble", "overlap of the mixture, N(μ, I)", "overlap of the population, N(μ, I)"
-THICK, THIN, SHELL = "thickness of the shell", "thickness / radius", "prior within a bubble's shell"
-FAR, REAL, UNREAL = "distance, N(μ, I) / μ", "Fréchet distance, N(μ, I) / μ", "Fréchet distance, N(0, I) / μ"
-SURE, SURE_NEAR = "confidence, from N(0, I)", "confidence, from N(μ, I)"
+PRIOR, NEAR, CODE = (f"bubbles.frechet.{source}" for source in ("prior", "identity", "reconstruction"))
+ONE, MIXTURE, BOTH = "bubbles.overlap_single", "bubbles.overlap_mixture.identity", "bubbles.overlap_population.identity"
+THICK, THIN, SHELL = "bubbles.shell_thickness", "bubbles.shell_thickness_ratio", "bubbles.prior_in_shell"
+FAR, REAL, UNREAL = "distance_ratio", "frechet_ratio.identity", "frechet_ratio.prior"
+SURE, SURE_NEAR = "bubbles.confidence.prior", "bubbles.confidence.identity"
 SHOWN = [
-    "loss", "reconstruction", "kl", "KL per unit", "root mean square of μ", "share of σ within 0.9 … 1.1", "median ‖μ‖",
-    ONE, MIXTURE, "overlap of the mixture, N(μ, σ²)", "overlap of the population at least, N(μ, I)",
-    "… at most, N(μ, I)", "overlap of the population at least, N(μ, σ²)", "… at most, N(μ, σ²)", THICK, THIN, SHELL,
-    "‖z‖ / √d of one posterior", "‖z‖ / √d of the aggregate", "same class, from μ", "same class, from N(μ, σ²)",
-    "same class, from N(μ, I)", SURE_NEAR, SURE, FAR, CODE, NEAR, PRIOR, "strokes, from N(0, I)", "peak memory, GB",
-]  # fmt: skip
+    "loss",
+    "reconstruction",
+    "kl",
+    "bubbles.kl_per_unit",
+    "bubbles.mean_rms",
+    "bubbles.std_near_1",
+    "bubbles.mean_norm",
+    ONE,
+    MIXTURE,
+    "bubbles.overlap_mixture.posterior",
+    "bubbles.overlap_population_lower_bound.identity",
+    "bubbles.overlap_population_upper_bound.identity",
+    "bubbles.overlap_population_lower_bound.posterior",
+    "bubbles.overlap_population_upper_bound.posterior",
+    THICK,
+    THIN,
+    SHELL,
+    "bubbles.radius_ratio.posterior",
+    "bubbles.radius_ratio.aggregate",
+    "bubbles.accuracy.reconstruction",
+    "bubbles.accuracy.posterior",
+    "bubbles.accuracy.identity",
+    SURE_NEAR,
+    SURE,
+    FAR,
+    CODE,
+    NEAR,
+    PRIOR,
+    "bubbles.strokes.prior",
+    "peak_memory",
+]
+
+OWN = [
+    Measure(FAR, "distance to the test image, N(μ, I) relative to μ"),
+    Measure(REAL, "Fréchet distance of decoded images, N(μ, I) relative to μ", better="lower"),
+    Measure(UNREAL, "Fréchet distance of decoded images, N(0, I) relative to μ", better="lower"),
+    Measure("confidence_drop", "classifier confidence, N(μ, I) minus N(0, I)"),
+    Measure("peak_memory", "peak memory", "GB", "lower"),
+]
 
 
 def claims(big: str, light: str) -> list:
@@ -59,20 +105,20 @@ def claims(big: str, light: str) -> list:
 
 def observations(big: str) -> list:
     return [
-        Mean("the reconstruction works very well", "same class, from μ", (0.95, inf), {big: 1}),
-        Mean("μ(x) is close to 0", "root mean square of μ", (-inf, 0.1), {big: 1}),
-        Mean("σ(x) is close to 1", "share of σ within 0.9 … 1.1", (0.95, inf), {big: 1}),
-        Mean("the latent loss seems low: per unit", "KL per unit", (-inf, 0.01), {big: 1}),
+        Mean("the reconstruction works very well", "bubbles.accuracy.reconstruction", (0.95, inf), {big: 1}),
+        Mean("μ(x) is close to 0", "bubbles.mean_rms", (-inf, 0.1), {big: 1}),
+        Mean("σ(x) is close to 1", "bubbles.std_near_1", (0.95, inf), {big: 1}),
+        Mean("the latent loss seems low: per unit", "bubbles.kl_per_unit", (-inf, 0.01), {big: 1}),
         Mean("… in all, against ln 60,000", "kl", (-inf, log(60_000)), {big: 1}),
         Mean("N(0, I): not looking like digits", UNREAL, (2, inf), {big: 1}),
-        Mean("… nor like one class", "less confident, N(0, I)", (0.1, inf), {big: 1}),
-        Mean("… white strokes on black, as in MNIST", "strokes, from N(0, I)", (0.75, 1.25), {big: 1}),
-        Mean("N(μ, I): the same digit", "same class, from N(μ, I)", (0.8, inf), {big: 1}),
+        Mean("… nor like one class", "confidence_drop", (0.1, inf), {big: 1}),
+        Mean("… white strokes on black, as in MNIST", "bubbles.strokes.prior", (0.75, 1.25), {big: 1}),
+        Mean("N(μ, I): the same digit", "bubbles.accuracy.identity", (0.8, inf), {big: 1}),
         Mean("… realistic, as what μ decodes to", REAL, (-inf, 2), {big: 1}),
         Mean("… different from the input", FAR, (1.1, inf), {big: 1}),
         Mean("supports don't overlap: (a) one bubble", ONE, (-inf, 0.01), {big: 1}),
-        Bracket("… (b) all training bubbles", MIXTURE, (-inf, 0.05), f"{MIXTURE}, low", f"{MIXTURE}, high", big),
-        Bracket("… (c) the population", BOTH, (-inf, 0.05), f"{BOTH}, low", f"{BOTH}, high", big),
+        Bracket("… (b) all training bubbles", MIXTURE, (-inf, 0.05), f"{MIXTURE}.low", f"{MIXTURE}.high", big),
+        Bracket("… (c) the population", BOTH, (-inf, 0.05), f"{BOTH}.low", f"{BOTH}.high", big),
         Mean("… as shells that don't meet", SHELL, (-inf, 0.05), {big: 1}),
     ]
 
@@ -80,11 +126,11 @@ def observations(big: str) -> list:
 def measure(run, data, judge) -> dict[str, float]:
     found = bubbles.bubbles(run, data, judge)
     row = bubbles.measures(found)
-    if "decoded" in found:  # which takes labels
-        row[FAR] = row["distance, from N(μ, I)"] / row["distance, from μ"]
+    if "decoded" in found:  # needs labels
+        row[FAR] = row["bubbles.distance.identity"] / row["bubbles.distance.reconstruction"]
         row |= {REAL: row[NEAR] / row[CODE], UNREAL: row[PRIOR] / row[CODE]}
-        row["less confident, N(0, I)"] = row[SURE_NEAR] - row[SURE]
-    return row | {"peak memory, GB": max(run.metrics["peak_memory_gb"] or 0, found["peak_memory_gb"] or 0)}
+        row["confidence_drop"] = row[SURE_NEAR] - row[SURE]
+    return row | {"peak_memory": max(run.metrics["peak_memory_gb"] or 0, found["peak_memory_gb"] or 0)}
 
 
 def draw(results: Results, big: str, light: str) -> dict:
@@ -92,25 +138,25 @@ def draw(results: Results, big: str, light: str) -> dict:
 
     runs = {name: results.run(name) for name in results.study.configs}
     few = {name: runs[name] for name in ("16 units", big, light)}
-    scale = "The prior's bubble (red) and some images' to scale; below, one of them and the prior seen along μ."
+    scale = "The prior's bubble and those of some images to scale; below, one of them and the prior along μ."
     shown = {
         "bubbles": (bubble_figures.to_scale(runs), scale),
-        "overlap": (bubble_figures.overlaps(runs), "How much of the prior the bubbles share."),
+        "overlap": (bubble_figures.overlaps(runs), "Overlap of the bubbles with the prior."),
         "radii": (bubble_figures.radii(runs), "Distances from the origin, less √d, of draws."),
         "codes": (bubble_figures.codes(runs), "Means and standard deviations of all posteriors."),
-        "samples": (study_figures.samples(runs), "A hundred new images of each model, from N(0, I)."),
+        "samples": (study_figures.samples(runs), "A hundred generated images of each model, z from N(0, I)."),
     }
-    if "images_original" in runs[big].arrays("bubbles"):  # which takes labels
-        around = "What is decoded from around each image's code, and from the prior."
+    if "images_original" in runs[big].arrays("bubbles"):  # needs labels
+        around = "Images decoded from around each image's code, and from the prior."
         shown["images"] = (bubble_figures.images(few), around)
     return study_figures.save_all(results.folder, shown)
 
 
-def soap_bubble(channels: int) -> study.Study:
+def soap_bubble(channels: int) -> Study:
     big, units = f"8 × 8 × {channels}", 64 * channels
     light = f"{big}, means"
     large = {"architecture": f"c32-c64-8x8x{channels}"}
-    return study.Study(
+    return Study(
         name="soap_bubble",
         title=f"The soap bubbles of 2 to {units:,} latent units",
         configs={name: {"architecture": text} for name, text in SMALL.items()}
@@ -119,6 +165,7 @@ def soap_bubble(channels: int) -> study.Study:
         claims=claims(big, light),
         draw=lambda results: draw(results, big, light),
         measure=measure,
+        own_measures=OWN,
         seeds=2,
         epochs=3,
         out="runs/conv",
@@ -127,16 +174,16 @@ def soap_bubble(channels: int) -> study.Study:
 
 
 def command(
-    channels: Annotated[int, typer.Option(help="Of the largest latent space, 8 × 8 × CHANNELS.")] = CHANNELS,
-    dataset: study.DatasetOption = "mnist",
-    epochs: study.EpochsOption = 3,
-    seeds: study.SeedsOption = 2,
-    out: study.OutOption = Path("runs/conv"),
-    quick: study.QuickOption = False,
+    channels: Annotated[int, typer.Option(help="Channels of the largest latent space, 8 × 8 × CHANNELS.")] = CHANNELS,
+    dataset: DatasetOption = "mnist",
+    epochs: EpochsOption = 3,
+    seeds: SeedsOption = 2,
+    out: OutOption = Path("runs/conv"),
+    quick: QuickOption = False,
 ) -> None:
-    """The soap bubbles of 2 to 65,536 latent units. What is finished already in OUT isn't done again."""
-    soap_bubble(channels).start(dataset, epochs, seeds, out, quick)
+    """The soap bubbles of 2 to 65,536 latent units. Runs in OUT that are finished are not repeated."""
+    start(soap_bubble(channels), dataset, epochs, seeds, out, quick)
 
 
 if __name__ == "__main__":
-    study.run_command(command)
+    run_command(command)

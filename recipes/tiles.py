@@ -1,23 +1,33 @@
-"""White tiles on black: does a latent space know what made the images?
+"""White tiles on black: how well the codes predict the factors that generated the images.
 
 Source: a study of dense VAEs on MNIST ends by announcing "a slightly more complex generative task", which it doesn't
-show. This is one, and what became of it: tiles of any position and size, the two things that differ, regressed on
-the codes. (Pictures show grey images as ink on paper, so the tiles are black there.) The source makes no claims, so
-there are none to judge. Adam, 1e-3, batches of 128, 50 epochs.
+show. Here it is one square tile of random position and size; both are regressed on the codes. (Figures show grey
+images as ink on paper, so tiles are black there.) The source makes no claims about it. Adam, 1e-3, batches of 128, 50
+epochs.
 
     python recipes/tiles.py
 """
 
 from keras_vae.data.tiles import FACTORS
-from keras_vae.studies.results import Results
-from keras_vae.studies.study import Study
+from keras_vae.studies import Measure, Results, Study, main
 
 NETS = ("784-256-32-3", "784-256-32-4", "784-256-32-16")  # as many units as factors, and more
-READERS = ("codes", "codes, linear", "shuffled codes", "pixels", "pixels, linear")
+PREDICTORS = {
+    "codes": "codes",
+    "codes_linear": "codes, linear",
+    "shuffled_codes": "shuffled codes",
+    "pixels": "pixels",
+    "pixels_linear": "pixels, linear",
+}
+R2 = [
+    Measure(f"r2.{factor}.{key}", f"R² of {factor} from {label}", better="higher")
+    for key, label in PREDICTORS.items()
+    for factor in FACTORS
+]
 
 
-def read(run, data, judge) -> dict[str, float]:
-    """R² of each factor on held-out test images, as told by the codes, by shuffled codes, and by the pixels."""
+def measure(run, data, judge) -> dict[str, float]:
+    """R² of each factor on held-out test images, predicted from codes, from shuffled codes, and from pixels."""
     import numpy as np
 
     from keras_vae import diagnostics
@@ -27,15 +37,15 @@ def read(run, data, judge) -> dict[str, float]:
     shuffled = np.random.default_rng(0).permutation(codes)
     r2 = {
         "codes": diagnostics.held_out_r2(codes, factors),
-        "codes, linear": diagnostics.held_out_linear_r2(codes, factors),
-        "shuffled codes": diagnostics.held_out_r2(shuffled, factors),
+        "codes_linear": diagnostics.held_out_linear_r2(codes, factors),
+        "shuffled_codes": diagnostics.held_out_r2(shuffled, factors),
         "pixels": diagnostics.held_out_r2(data.x_test[: len(codes)], factors),
-        "pixels, linear": diagnostics.held_out_linear_r2(data.x_test[: len(codes)], factors),
+        "pixels_linear": diagnostics.held_out_linear_r2(data.x_test[: len(codes)], factors),
     }
     return {
-        f"R² of {name} from {of}": value
-        for of, values in r2.items()
-        for name, value in zip(FACTORS, values.tolist(), strict=True)
+        f"r2.{factor}.{predictor}": value
+        for predictor, values in r2.items()
+        for factor, value in zip(FACTORS, values.tolist(), strict=True)
     }
 
 
@@ -45,9 +55,9 @@ def draw(results: Results) -> dict:
     runs = {net: results.run(net) for net in NETS}
     codes = study_figures.factors(runs, results.data.factors_test, [f"{factor}, pixels" for factor in FACTORS])
     shown = {
-        "codes": (codes, "Codes in each net's two liveliest units, coloured by the tile's coordinates and its size."),
+        "codes": (codes, "Codes in the two units of largest variance, coloured by the tile's coordinates and size."),
         "reconstructions": (study_figures.originals_and_reconstructions(runs), "Test images and reconstructions."),
-        "samples": (study_figures.samples(runs), "A hundred new images of each net, from N(0, I)."),
+        "samples": (study_figures.samples(runs), "A hundred generated images of each net, z from N(0, I)."),
     }
     return study_figures.save_all(results.folder, shown)
 
@@ -60,10 +70,11 @@ STUDY = Study(
         "loss",
         "reconstruction",
         "kl",
-        "active units",
-        *(f"R² of {f} from {r}" for r in READERS for f in FACTORS),
+        "active_units",
+        *(m.key for m in R2),
     ],
-    measure=read,
+    measure=measure,
+    own_measures=R2,
     factors=FACTORS,
     draw=draw,
     seeds=3,
@@ -72,4 +83,4 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    STUDY.main()
+    main(STUDY)

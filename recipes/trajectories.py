@@ -1,8 +1,8 @@
-"""Ten digits wander through a latent plane while a VAE learns MNIST, each with the circle of its variance.
+"""Trajectories of test digits in a latent plane while a VAE trains on MNIST, each with the circle of its posterior.
 
 Source: a study of dense VAEs on MNIST (784-256-2), its two opening videos: ten digits, one of each kind, during
 the first five epochs; then six of each kind from the beginning of the second to the end of the tenth epoch, drawn
-closer. It names no optimizer: ours is Adam, 1e-3, batches of 128.
+closer. It states no optimizer; here it is Adam, 1e-3, batches of 128.
 
     python recipes/trajectories.py --dataset mnist
 """
@@ -15,23 +15,23 @@ import typer
 from keras_vae.studies import run_command
 
 CLAIMS = """
-What the source says, and what this run shows:
+Claims of the source, and this run:
   radii start close to 1 …                    median {first:.2f} before training
   … and decrease rapidly                      median {fifth:.2f} after {early} epochs, {last:.2f} after {epochs}
   digits distribute around the centre         mean of the {n:,} test codes ({x:+.2f}, {y:+.2f})
-  in a Gaussianlike distribution              per unit, E[σ²] + Var[μ] is {sums} (1 for a unit in balance with
-                                              N(0, 1), which is necessary, not sufficient)
+  in a Gaussianlike distribution              per unit, E[σ²] + Var[μ] = {sums} (1 is necessary, not sufficient,
+                                              for q(z) = N(0, 1))
 """
 
 
 def main(
     dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="At least 10 for both of the source's videos.")] = 10,
-    seed: Annotated[int, typer.Option(help="Behind everything random.")] = 0,
-    out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("runs/trajectories"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/trajectories"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:
-    """Make both videos; a run that was interrupted, or is finished, is taken up where it stopped."""
+    """Make both videos; an interrupted run is resumed, a finished one is used as it is."""
     print(f"Trajectories of 784-256-2 on {dataset}: training, figures and two videos into {out}", flush=True)
     from keras_vae import cli
     from keras_vae.plots import run_figures, video
@@ -56,7 +56,7 @@ def main(
 
 
 def measure(run, early: int) -> dict:
-    """The numbers beside the source's words."""
+    """The numbers beside the claims."""
     import numpy as np
 
     trajectory, codes = run.trajectory, run.arrays("encodings")["mean"]

@@ -1,4 +1,4 @@
-"""The audit of models: of a run, of one without density, of a model that was trained elsewhere."""
+"""The audit of models: of a run, of a posterior without density, of a model trained outside of the package."""
 
 import math
 import shutil
@@ -8,7 +8,7 @@ import pytest
 
 from keras_vae import Config, InputError, diagnostics, train
 from keras_vae.data import datasets
-from keras_vae.evaluation import model_audit, run_evaluation
+from keras_vae.evaluation import likelihood, model_audit, run_evaluation
 from keras_vae.plots import run_figures
 from keras_vae.runs import training
 
@@ -17,16 +17,16 @@ QUICK = {"with_audit": True, "samples": 40}
 
 @pytest.fixture(autouse=True)
 def _few_images(monkeypatch):
-    monkeypatch.setattr(model_audit, "IMAGES", 10)
+    monkeypatch.setattr(likelihood, "MAX_IMAGES", 10)
 
 
 def test_the_audit_of_a_run(own_run, data, judge):
-    told = []
-    found = run_evaluation.evaluate(own_run, data, judge, **QUICK, log=told.append)
+    logged = []
+    found = run_evaluation.evaluate(own_run, data, judge, **QUICK, log=logged.append)
     assert found == own_run.evaluation
-    assert len(told) == 4
+    assert len(logged) == 4
     low, _ = found["audit"]["encodings"]["divergence"]["interval"]
-    assert model_audit.measures(found["audit"])["KL(q(z) ‖ p), low"] == low
+    assert model_audit.measures(found["audit"])["aggregate_kl.low"] == low
     audited = found["audit"]
     encodings = own_run.arrays("encodings")
     alone = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
@@ -35,15 +35,15 @@ def test_the_audit_of_a_run(own_run, data, judge):
         "prior", "moment_matched", "gaussian_mixture", "aggregate_posterior", "neighbourhood", "floor",
     }  # fmt: skip
     assert audited["samplers"]["scores"]["prior"] == found["samples"]["prior"]
-    assert 0 <= audited["samplers"]["remembered"]["share"] <= 1
+    assert 0 <= audited["samplers"]["nearest_is_source"]["fraction"] <= 1
 
     def never(*args, **options):
-        pytest.fail("done again")
+        pytest.fail("evaluated again")
 
     assert run_evaluation.evaluate(own_run, data, judge, **QUICK, log=never) == found
-    assert "audit" in run_evaluation.evaluate(own_run, data, judge)  # it isn't lost by asking for less
+    assert "audit" in run_evaluation.evaluate(own_run, data, judge)  # kept by an evaluation without an audit
     again = run_evaluation.evaluate(own_run, data, judge, overwrite=True, **QUICK)
-    assert again == found  # and repeats
+    assert again == found  # deterministic
     fewer = run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=20)
     assert fewer["audit"]["likelihood"]["samples"] == 20
     with pytest.raises(InputError, match="at least 2"):
@@ -52,21 +52,21 @@ def test_the_audit_of_a_run(own_run, data, judge):
 
 def test_rate_and_likelihood_are_of_the_same_images(own_run, data, judge):
     audited = run_evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]
-    rate, likelihood = audited["rate"], audited["likelihood"]
-    assert "binarised" in likelihood["of"] == rate["of"]
-    assert rate["total"] == pytest.approx(-likelihood["elbo"])
+    rate, found = audited["rate"], audited["likelihood"]
+    assert "binarised" in found["of"] == rate["of"]
+    assert rate["total"] == pytest.approx(-found["elbo"])
     assert rate["total"] == pytest.approx(rate["prior"] + rate["reconstruction"] + rate["posterior"])
     assert rate["bits_per_pixel"] == pytest.approx(rate["total"] / 64 / math.log(2))
-    assert likelihood["samples"] == 40
-    assert likelihood["value"] >= likelihood["elbo"] == likelihood["curve"]["1"]
-    assert likelihood["images"] == 10
+    assert found["samples"] == 40
+    assert found["value"] >= found["elbo"] == found["curve"]["1"]
+    assert found["images"] == 10
 
 
 def test_the_likelihood_of_a_model_by_brute_force(own_run, data):
     import keras
 
     vae = keras.models.load_model(own_run.model_path)
-    described, _ = model_audit._likelihood(vae, data, seed=3, samples=40)
+    described, _ = likelihood.likelihood_and_rate(vae, data, seed=3, samples=40)
     chosen = np.sort(np.random.default_rng(0).permutation(len(data.x_test))[:10])
     x = datasets.binarize(data.x_test[chosen])
     grid = np.linspace(-7, 7, 141)
@@ -84,17 +84,17 @@ def test_pictures_of_an_audit(own_run, data, judge):
     drawn = run_figures.audit(own_run)
     assert [path.name for path in drawn] == ["aggregate.png", "samplers.png"]
     assert {path.name for path in drawn} <= {path.name for path in run_figures.draw(own_run, video=False)}
-    run_evaluation.evaluate(own_run, data, judge, overwrite=True)  # without an audit: nothing of the old one is drawn
+    run_evaluation.evaluate(own_run, data, judge, overwrite=True)  # without an audit: its figures are not drawn
     assert run_figures.audit(own_run) == []
     unjudged = run_evaluation.evaluate(own_run, data, overwrite=True, **QUICK)
     assert unjudged["audit"]["samplers"]["scores"] == {}
     assert run_evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]["samplers"]["scores"]
 
 
-def test_too_few_samples_to_trust_say_so(own_run, data):
+def test_pareto_k_is_missing_with_too_few_samples(own_run, data):
     found = run_evaluation.evaluate(own_run, data, overwrite=True, with_audit=True, samples=20)["audit"]
     assert found["likelihood"]["unreliable"] is None
-    assert "share with Pareto k > 0.7" not in model_audit.measures(found)
+    assert "pareto_k_above_07" not in model_audit.measures(found)
     run_figures.audit(own_run)
 
 
@@ -119,11 +119,11 @@ def test_a_latent_map_and_a_likelihood_of_grey_values(npz, tmp_path, data):
     found = run_evaluation.evaluate(run, data, **QUICK)["audit"]
     assert found["likelihood"]["of"] == "test images"
     assert found["rate"]["bits_per_pixel"] is None
-    assert found["samplers"]["scores"] == {}  # nobody judged
+    assert found["samplers"]["scores"] == {}  # without a judge
     run_figures.audit(run)
 
 
-def test_a_model_that_was_trained_elsewhere(toy_run, data, tmp_path, npz):
+def test_a_model_trained_outside_of_the_package(toy_run, data, tmp_path, npz):
     model = tmp_path / "mine.keras"
     shutil.copy(toy_run.model_path, model)
     run = training.adopt(model, data, tmp_path / "run")

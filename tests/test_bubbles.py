@@ -9,9 +9,10 @@ import pytest
 from keras_vae import Config, diagnostics, train
 from keras_vae._utils import memory
 from keras_vae.data import datasets
-from keras_vae.evaluation import bubbles, run_evaluation
+from keras_vae.evaluation import bubble_overlaps, bubbles, run_evaluation
 from keras_vae.evaluation.judge import Judge
-from keras_vae.evaluation.training_curves import dynamics
+from keras_vae.evaluation.training_curves import training_curves
+from keras_vae.measures import BUBBLE_KINDS
 from keras_vae.plots import bubble_figures, run_figures
 
 UNITS = 4 * 4 * 20  # more than are recorded or listed one by one
@@ -42,8 +43,8 @@ def test_a_run_of_very_many_units_is_complete(run, data):
 def test_it_is_evaluated(run, data, judge):
     result = run_evaluation.evaluate(run, data, judge)
     assert result["units"] is None
-    assert "roundness" not in result["codes"]
-    assert result["codes"]["radius"] > 0
+    assert "principal_variance_ratio" not in result["codes"]
+    assert result["codes"]["posterior_radius"] > 0
     ways = run.arrays("interpolation")
     assert ways["linear"].shape == (11, 6, 8, 8)
     np.testing.assert_allclose(ways["linear"][0], ways["spherical"][0], atol=1e-5)
@@ -57,18 +58,18 @@ def test_it_is_evaluated(run, data, judge):
     assert "interpolation.png" in {path.name for path in run_figures.draw(run, video=False, quiet=True)}
 
 
-def test_only_some_codes_are_kept_and_the_rest_still_counts(npz, tmp_path, monkeypatch, run):
+def test_statistics_use_all_codes_where_only_some_are_kept(npz, tmp_path, monkeypatch, run):
     from keras_vae.runs import training
 
     monkeypatch.setattr(training, "LARGEST_MEANS", 4.0 * UNITS * 7)
-    monkeypatch.setattr(memory, "AT_ONCE", 4.0 * UNITS * 3)
+    monkeypatch.setattr(memory.images_that_fit, "__defaults__", (4.0 * UNITS * 3,))
     few = train(Config(**run.config["config"]), tmp_path / "few", quiet=True)
     assert len(few.arrays("encodings")["mean"]) == 7
     for name, column in run.arrays("units").items():
         np.testing.assert_allclose(few.arrays("units")[name], column, rtol=1e-4, atol=1e-9)
 
 
-def test_bubbles(run, data, judge):
+def test_statistics_of_bubbles(run, data, judge):
     found = bubbles.bubbles(run, data, judge)
     assert found == run.bubbles == bubbles.bubbles(run, data, judge)
     mean, log_var = (
@@ -83,7 +84,7 @@ def test_bubbles(run, data, judge):
     assert found["radii"]["prior"]["std"] == pytest.approx(math.sqrt(0.5), rel=1e-2)
     one = np.median(diagnostics.gaussian_overlap(mean))
     assert found["overlap"]["one"]["median"] == pytest.approx(one, rel=1e-4)
-    for kind in bubbles.KINDS:
+    for kind in BUBBLE_KINDS:
         mixture = found["overlap"][kind]["mixture"]
         assert list(mixture) == ["1", "10", "96"]
         assert 0 <= mixture["96"]["low"] <= mixture["96"]["value"] <= mixture["96"]["high"] <= 1
@@ -91,18 +92,18 @@ def test_bubbles(run, data, judge):
         assert 0 <= found["overlap"][kind]["high"]["value"] <= 1
     assert 0 <= found["decoded"]["identity"]["accuracy"] <= 1
     row = bubbles.measures(found)
-    assert row["overlap of the mixture, N(μ, σ²)"] == found["overlap"]["posterior"]["mixture"]["96"]["value"]
+    assert row["bubbles.overlap_mixture.posterior"] == found["overlap"]["posterior"]["mixture"]["96"]["value"]
     assert all(math.isfinite(value) for value in row.values())
     kinds = [k for k in run.arrays("bubbles") if k.startswith("images_")]
     assert all(run.arrays("bubbles")[k].shape[1:] == (8, 8) for k in kinds)
 
 
 def test_mixtures_are_those_of_the_encoder(run, data, monkeypatch):
-    """One bubble's overlap, by points and densities, is what the closed form says."""
+    """The overlap of one bubble, by points and densities, equals the closed form."""
     vae = keras.models.load_model(run.model_path)
-    monkeypatch.setattr(bubbles, "MIXTURES", (1,))
+    monkeypatch.setattr(bubble_overlaps, "MIXTURE_SIZES", (1,))
     one = datasets.Dataset("one", data.x_train[:1], None, data.x_test[:2], None, "")
-    estimates, _ = bubbles._overlaps(vae, one, np.random.default_rng(0))
+    estimates, _ = bubble_overlaps.overlaps_with_prior(vae, one, np.random.default_rng(0))
     exact = diagnostics.gaussian_overlap(vae.encode(data.x_train[:1]).mean)[0]
     estimate = estimates["identity"]["mixture"]["1"]
     assert estimate["low"] - 0.01 < exact < estimate["high"] + 0.01
@@ -130,7 +131,7 @@ def test_pictures_of_bubbles(run, data, judge):
     np.testing.assert_allclose(first[:8, :8], run.arrays("bubbles")["images_original"][0])
 
 
-def test_refusals_and_what_is_done_again(run, data, judge, npz, tmp_path):
+def test_refusals_and_repeated_measurements(run, data, judge, npz, tmp_path):
     import shutil
 
     from keras_vae import InputError, Run
@@ -139,10 +140,10 @@ def test_refusals_and_what_is_done_again(run, data, judge, npz, tmp_path):
     (copy.path / "bubbles.json").unlink(missing_ok=True)
     without = bubbles.bubbles(copy, data)
     assert "decoded" not in without
-    assert "strokes, from μ" not in bubbles.measures(without)
+    assert "bubbles.strokes.reconstruction" not in bubbles.measures(without)
     with_judge = bubbles.bubbles(copy, data, judge)
     assert with_judge["judge"] == judge.identity
-    assert bubbles.bubbles(copy, data) == with_judge  # what is there is more than what is asked for
+    assert bubbles.bubbles(copy, data) == with_judge  # a result with a judge serves where none is given
     other = Judge(data, images=30, epochs=1, cache=tmp_path / "cache")
     assert bubbles.bubbles(copy, data, other)["judge"] == other.identity
     none_config = Config("64-8-3", dataset=str(npz), epochs=1, posterior="none", batch_size=40)
@@ -155,7 +156,7 @@ def test_refusals_and_what_is_done_again(run, data, judge, npz, tmp_path):
 
 
 def test_the_population_lies_between_its_bounds():
-    """Posteriors that make up the prior: few of them overlap with it less, and no test tells them from it."""
+    """Posteriors that make up the prior: few of them overlap with it less, and no test separates them from it."""
     rng = np.random.default_rng(0)
 
     class Model:
@@ -166,24 +167,24 @@ def test_the_population_lies_between_its_bounds():
 
     x = rng.normal(0, math.sqrt(0.5), (3000, 2)).astype("float32")
     data = datasets.Dataset("codes", x[:2000], None, x[2000:], None, "")
-    estimates, _ = bubbles._overlaps(Model(), data, rng)
+    estimates, _ = bubble_overlaps.overlaps_with_prior(Model(), data, rng)
     found = estimates["posterior"]
     assert 0.9 < found["low"]["value"] < 1
     assert found["low"]["low"] <= 1 <= found["high"]["high"]
 
 
-def test_dynamics(run, toy_run):
+def test_training_curves(run, toy_run):
     loss = run.history["loss"]
-    found = dynamics(run)
-    assert found["largest rise of the loss"] == pytest.approx(loss[1] - loss[0])
-    assert found["late fall of the loss"] == pytest.approx(loss[0] - loss[1])
-    assert 0 < found["share of reconstruction in the first epoch"] < 1
+    found = training_curves(run)
+    assert found["largest_loss_rise"] == pytest.approx(loss[1] - loss[0])
+    assert found["late_loss_fall"] == pytest.approx(loss[0] - loss[1])
+    assert 0 < found["first_reconstruction_fraction"] < 1
     kl = toy_run.history["val_kl"]
-    assert dynamics(toy_run)["first rise of the KL"] == pytest.approx(kl[2] - kl[0])
-    assert dynamics(toy_run)["late change of the KL"] == pytest.approx(kl[2] - kl[0])
+    assert training_curves(toy_run)["early_kl_rise"] == pytest.approx(kl[2] - kl[0])
+    assert training_curves(toy_run)["late_kl_change"] == pytest.approx(kl[2] - kl[0])
 
 
-def test_how_many_images_are_held_at_once():
+def test_chunks_fit_into_memory():
     assert memory.images_that_fit(2, 1000) == 1000
     assert memory.images_that_fit(65_536, 1000) == 244
     assert memory.images_that_fit(10**9, 1000) == 1

@@ -16,10 +16,10 @@ def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
         assert row["total_var"] == pytest.approx(row["var_mean"] + row["mean_var"])
         assert row["active_from"] is None or 0 < row["active_from"] <= 3
     assert result["samples"]["prior"]["frechet"] > result["samples"]["floor"]["frechet"]
-    assert set(result["samples"]) == {"prior", "moment_matched", "floor"}
+    assert set(result["samples"]) == {"prior", "moment_matched_test", "floor"}
     std = np.exp(0.5 * own_run.arrays("encodings")["log_var"])
-    assert result["codes"]["radius"] == pytest.approx(np.median(np.sqrt(std[:, 0] * std[:, 1])), rel=1e-5)
-    assert 0 <= result["codes"]["roundness"] <= 1
+    assert result["codes"]["posterior_radius"] == pytest.approx(np.median(np.sqrt(std[:, 0] * std[:, 1])), rel=1e-5)
+    assert 0 <= result["codes"]["principal_variance_ratio"] <= 1
 
 
 def test_what_is_there_is_not_done_again(own_run, data, judge, monkeypatch):
@@ -36,7 +36,7 @@ def test_what_is_there_is_not_done_again(own_run, data, judge, monkeypatch):
 def test_a_run_without_density_and_of_three_units(npz, tmp_path, judge, data):
     config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior="none", record_per_label=2)
     result = run_evaluation.evaluate(train(config, tmp_path / "run", quiet=True), data, judge)
-    assert "radius" not in result["codes"]
+    assert "posterior_radius" not in result["codes"]
     assert "kl" not in result["units"][0]
     assert result["units"][0]["total_var"] == result["units"][0]["var_mean"]
 

@@ -1,15 +1,17 @@
-"""Pictures of several runs, by the data of what they drew."""
+"""Figures of several runs, tested by the data of their artists."""
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from keras_vae import Run, geometry
+from keras_vae._utils import palette
 from keras_vae.plots import study_figures
 
 
 @pytest.fixture
 def run(tmp_path) -> Run:
-    """A run folder of four units, of which the last one died; each image of a grid has a grey of its own."""
+    """A run folder of four units, the last of which collapses; each image of a grid has its own grey value."""
     run = Run(tmp_path / "run")
     rng = np.random.default_rng(0)
     mean = rng.normal(size=(60, 4)) * [1, 2, 3, 0.01]
@@ -35,7 +37,7 @@ def pictures(figure):
     return [image.get_array() for ax in figure.get_axes() for image in ax.images]
 
 
-def test_slices_stand_from_the_highest_to_the_lowest(run):
+def test_slices_run_from_the_highest_value_to_the_lowest(run):
     figure = study_figures.slices({"a": run})
     shown = pictures(figure)
     assert len(shown) == 5
@@ -48,7 +50,7 @@ def test_slices_stand_from_the_highest_to_the_lowest(run):
     assert heights[4] == "unit 2 = −1.28"
 
 
-def test_blocks_put_every_image_where_its_axes_say(run):
+def test_blocks_place_every_image_at_its_axis_labels(run):
     figure = study_figures.blocks({"a": run})
     ax = figure.get_axes()[0]
     (picture,) = pictures(figure)
@@ -64,10 +66,13 @@ def test_blocks_put_every_image_where_its_axes_say(run):
         assert picture[round(y), round(x)] == pytest.approx(grey)
 
 
-def test_bars_and_timelines(run):
+def test_unit_bars_and_timelines(run):
     figure = study_figures.collapse("a", run)
     widths = [bar.get_width() for bar in figure.get_axes()[1].patches]
-    assert widths == [0.9, 0.5, 0.2, 0.001]  # the liveliest first
+    assert widths == [0.9, 0.5, 0.2, 0.001]  # by decreasing variance of the means
+    faces = [to_hex(bar.get_facecolor()) for bar in figure.get_axes()[1].patches]
+    assert faces == [palette.ACTIVE] * 3 + ["#ffffff"]  # the collapsed unit is hollow
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["active", "collapsed"]
     assert [text.get_text() for text in figure.get_axes()[0].get_yticklabels()] == [
         "unit 1",
         "unit 2",
@@ -80,7 +85,7 @@ def test_bars_and_timelines(run):
     assert ax.get_yticklabels()[int(crosses.get_ydata()[0])].get_text() == "3"
 
 
-def test_clouds_and_comparisons_show_the_units_that_vary_most(run):
+def test_spaces_and_comparisons_show_the_most_varying_units(run):
     mean = run.arrays("encodings")["mean"]
     scatter = study_figures.comparison({"a": run, "b": run}).get_axes()[0].collections[-1].get_offsets()
     np.testing.assert_allclose(np.sort(scatter[:, 0]), np.sort(mean[:, 1]))
@@ -94,8 +99,8 @@ def test_seeds_and_factors(run):
     figure = study_figures.seeds({"a": [history, {**history, "val_loss": history["val_loss"] + 1}], "b": [history]})
     first, second = figure.get_axes()
     assert len(first.lines) == 2
-    assert first.texts[0].get_text() == "at the end 4.5 ± 0.71"
-    assert second.texts[0].get_text() == "at the end 4.0"
+    assert first.texts[0].get_text() == "final 4.5 ± 0.71"
+    assert second.texts[0].get_text() == "final 4.0"
     names = ["x", "y", "size"]
     figure = study_figures.factors({"a": run}, np.random.default_rng(0).uniform(size=(60, 3)), names)
     assert [ax.get_title("left") for ax in figure.get_axes()[:3]] == [f"coloured by {name}" for name in names]
@@ -114,8 +119,8 @@ def test_dynamics_planes_and_interpolations(run):
     assert plane.get_xlabel() == f"principal component 1 ({share:.0f} % of the variance)"
     greys = np.arange(11)[:, None, None, None] * np.ones((11, 4, 3, 3)) / 10
     run.write_arrays("interpolation", linear=greys, spherical=greys, cross_fade=1 - greys)
-    shown = pictures(study_figures.interpolations({"a": run}, paths=2))
+    shown = pictures(study_figures.interpolations({"a": run}, pairs=2))
     assert len(shown) == 2
-    line, arc, faded = (shown[0][row] for row in (1, 4 + 1, 8 + 1))
-    assert line[0] == arc[0] == 0
-    assert faded[0] == 1
+    linear, spherical, cross_fade = (shown[0][row] for row in (1, 4 + 1, 8 + 1))
+    assert linear[0] == spherical[0] == 0
+    assert cross_fade[0] == 1

@@ -20,6 +20,12 @@ STUDIES = sorted(
 FULL = Path(os.environ.get("KERAS_HOME", "no-such-folder")) / "datasets" / "mnist.npz"
 
 
+def study_of(name: str):
+    """The study of a recipe, at full size."""
+    variables = runpy.run_path(RECIPES / f"{name}.py")
+    return variables["STUDY"] if "STUDY" in variables else variables["soap_bubble"](1024)
+
+
 def recipe(name: str, *options) -> subprocess.CompletedProcess:
     command = [sys.executable, str(RECIPES / name), *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -95,8 +101,8 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
     assert {claim["verdict"] for claim in content["claims"]} <= {"undecided"}
     measured = {key for run in content["runs"] for key in run["measures"]}
     for claim in content["claims"]:
-        assert claim["estimate"] is not None or "from the median" in claim["measured"], claim
-    assert {"loss", "reconstruction", "active units"} <= measured
+        assert claim["estimate"] is not None or "from its median" in claim["measured"], claim
+    assert {"loss", "reconstruction", "active_units"} <= measured
     for row in content["runs"]:  # a model without a density has no KL, and one with has no penalty
         assert ("kl" in row["measures"]) != ("penalty" in row["measures"])
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -150,16 +156,21 @@ def test_the_soap_bubbles_at_toy_size(studies, monkeypatch):
     }  # fmt: skip
 
 
-def test_a_recipe_stays_short():
-    for path in RECIPES.glob("*.py"):
-        assert len(path.read_text().splitlines()) < 150, path.name
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_measure_and_configuration_of_a_recipe_exists(name):
+    study_of(name).check()
+
+
+def test_the_theorem_as_a_table():
+    table = runpy.run_path(RECIPES / "bigger_is_not_better.py")["typicality"]((2, 800))
+    assert "from n = " in table.title
+    assert [len(row) for row in table.rows] == [len(table.head)] * 2
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
     """Some values of the planned number of seeds must lead to either verdict, or the claim decides nothing."""
-    recipe = runpy.run_path(RECIPES / f"{name}.py")
-    study = recipe["STUDY"] if "STUDY" in recipe else recipe["soap_bubble"](1024)
+    study = study_of(name)
     rng = np.random.default_rng(0)
     noise = {config: 1e-3 * rng.standard_normal(study.seeds) for config in study.configs}
     for claim in study.claims:
@@ -174,5 +185,6 @@ def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
             scaled = {
                 c: noise[c] * (v * spread + added) + (0 if kind == "Spread" else v + 1e-3) for c, v in table.items()
             }
-            verdicts.add(claim.judge(lambda config, measure, scaled=scaled: scaled[config])["verdict"])
+            judged = claim.judge(lambda config, measure, scaled=scaled: scaled[config], study.find)
+            verdicts.add(judged["verdict"])
         assert {"holds", "does not hold"} <= verdicts, claim

@@ -80,8 +80,8 @@ def test_a_judge_knows_good_samples_from_bad_ones(npz, tmp_path):
     assert bad.frechet > 5 * judge.floor.frechet
     assert bad.precision < judge.floor.precision
     one_class = data.x_test[data.y_test == 0]
-    assert judge.score(np.resize(one_class, (30, 8, 8))).balance < 0.6 < judge.floor.balance
-    with pytest.raises(InputError, match="expected 30, as many as real ones"):
+    assert judge.score(np.resize(one_class, (30, 8, 8))).class_balance < 0.6 < judge.floor.class_balance
+    with pytest.raises(InputError, match="expected 30, as many as the test images"):
         judge.score(noise[:3])
 
 

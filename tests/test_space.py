@@ -1,4 +1,4 @@
-"""Three units drawn as a space."""
+"""Three latent units drawn as a space."""
 
 import imageio_ffmpeg
 import numpy as np
@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_vae import InputError, Trajectory, geometry
-from keras_vae.plots import space_3d, video
+from keras_vae.plots import frame_painter, space_3d, video
 
 
 def trajectory(frames=12, points=3, images=True) -> Trajectory:
@@ -24,11 +24,11 @@ def test_views_are_orthonormal_and_right_handed():
         assert np.linalg.det(view) == pytest.approx(1)
 
 
-def test_directions():
+def test_views_from_the_front_and_from_above():
     front = geometry.view_from(0, 0)
-    np.testing.assert_allclose([1, 0, 0] @ front, [1, 0, 0], atol=1e-12)  # the first unit to the right
-    np.testing.assert_allclose([0, 0, 1] @ front, [0, 1, 0], atol=1e-12)  # the third up
-    np.testing.assert_allclose([0, 1, 0] @ front, [0, 0, -1], atol=1e-12)  # the second away from the eye
+    np.testing.assert_allclose([1, 0, 0] @ front, [1, 0, 0], atol=1e-12)  # unit 0 points to the right
+    np.testing.assert_allclose([0, 0, 1] @ front, [0, 1, 0], atol=1e-12)  # unit 2 points up
+    np.testing.assert_allclose([0, 1, 0] @ front, [0, 0, -1], atol=1e-12)  # unit 1 points away from the viewer
     above = geometry.view_from(0, 90)
     np.testing.assert_allclose([0, 0, 1] @ above, [0, 0, 1], atol=1e-12)
     np.testing.assert_allclose([1, 0, 0] @ geometry.view_from(90, 0), [0, 0, 1], atol=1e-12)
@@ -43,18 +43,20 @@ def test_near_points_are_drawn_last():
     seen = codes @ geometry.view_from(70, 20)
     expected = seen[np.argsort(seen[:, 2])]
     np.testing.assert_allclose(cloud.points.get_offsets(), expected[:, :2])
-    np.testing.assert_allclose(np.diff(cloud.points.get_facecolors()[:, 3]).min(), 0.6 / 49, rtol=1e-6)  # and stronger
+    np.testing.assert_allclose(
+        np.diff(cloud.points.get_facecolors()[:, 3]).min(), 0.6 / 49, rtol=1e-6
+    )  # and more opaque
 
 
-def test_a_frame_of_three_units_is_the_turned_space():
+def test_a_frame_of_three_units_is_the_projected_space():
     painter = video.Painter(trajectory(), size=160)
     painter.paint(5)
-    view = geometry.view_from(space_3d.AZIMUTH + video.DEGREES_A_SECOND * 5 / 30, space_3d.ELEVATION)
+    view = geometry.view_from(space_3d.AZIMUTH + frame_painter.ROTATION_DEGREES_PER_SECOND * 5 / 30, space_3d.ELEVATION)
     np.testing.assert_allclose(painter.circles.get_offsets(), (trajectory().mean[5] @ view)[:, :2], atol=1e-6)
     radius = (0.1 * 0.2 * 0.5) ** (1 / 3)
     np.testing.assert_allclose(painter.circles.get_widths(), 2 * radius, rtol=1e-5)
-    # the youngest piece of the trail ends where the circle is
-    ends = painter.trails.paths[0][-1].vertices[painter.trails.steps // video.TRAIL_STRIDE]
+    # the newest piece of the trail ends at the centre of the circle
+    ends = painter.trails.paths[0][-1].vertices[painter.trails.lines_per_piece]
     np.testing.assert_allclose(ends, painter.circles.get_offsets()[painter.trails.groups[0][0]], atol=1e-6)
 
 
@@ -68,7 +70,7 @@ def test_videos(tmp_path):
         video.select(trajectory(), units=(0,))
 
 
-def test_a_view_holds_a_space_from_everywhere():
+def test_the_view_limit_holds_from_every_direction():
     mean = np.zeros((10, 1, 3))
     mean[:, 0] = [3, 3, 3]
     assert geometry.trajectory_limit(mean) == pytest.approx(1.06 * 27**0.5)

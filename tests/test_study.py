@@ -13,11 +13,11 @@ from PIL import Image
 
 from keras_vae import InputError
 from keras_vae._utils import formatting
-from keras_vae.evaluation import judge
+from keras_vae._utils.verdicts import HOLDS, UNDECIDED
+from keras_vae.evaluation import judge, run_evaluation
+from keras_vae.measures import Measure
 from keras_vae.report import study_page
-from keras_vae.studies.claims import HOLDS, UNDECIDED, Mean
-from keras_vae.studies.results import ReportTable
-from keras_vae.studies.study import Study
+from keras_vae.studies import Mean, Study, Table, main, presentation, run_study, study_text
 
 WIDE, NARROW = "64-16-2", "64-4-2"
 
@@ -40,16 +40,17 @@ def toy(npz, tmp_path, monkeypatch):
         measures=["loss", "kl", "penalty", "pixels"],
         claims=[
             Mean("losses are finite", "loss", (-math.inf, 1e6), {WIDE: 1}, published=50.0),
-            Mean("nobody measures this", "beauty", (0, math.inf), {WIDE: 1}),
+            Mean("this is not measured", "beauty", (0, math.inf), {WIDE: 1}),
         ],
         draw=draw,
         measure=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
-        tables=lambda results: [ReportTable("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
+        own_measures=[Measure("pixels", "pixels per image"), Measure("beauty", "beauty")],
+        tables=lambda results: [Table("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
     )
 
 
 def run(toy, npz, out, epochs=1, seeds=2, quick=True):
-    return toy.run(str(npz), epochs, seeds, out, quick)
+    return run_study(toy, str(npz), epochs, seeds, out, quick)
 
 
 def test_from_configurations_to_verdicts(toy, npz, tmp_path, capsys):
@@ -78,7 +79,7 @@ def test_the_report(toy, npz, tmp_path, capsys):
     results = run(toy, npz, tmp_path / "out", quick=False)
     assert [claim["verdict"] for claim in results.verdicts] == [HOLDS, UNDECIDED]
     capsys.readouterr()
-    results.report()
+    presentation.report(results)
     said = capsys.readouterr().out
     markdown = (results.folder / "study.md").read_text()
     mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
@@ -107,8 +108,6 @@ def test_what_is_finished_is_not_trained_again(toy, npz, tmp_path, capsys):
 
 
 def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
-    from keras_vae.evaluation import run_evaluation
-
     calls = []
 
     def interrupt(*args, **options):
@@ -121,7 +120,7 @@ def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run_evaluation, "evaluate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(toy, npz, tmp_path / "out", seeds=1)
-    assert "Stopped at 2/2 64-4-2, seed 0; all until then is kept" in capsys.readouterr().out
+    assert "Interrupted during 2/2 64-4-2, seed 0; finished work is kept" in capsys.readouterr().out
     assert not list((tmp_path / "out").glob("toy*"))
     assert len(run(toy, npz, tmp_path / "out", seeds=1).rows) == 2
 
@@ -130,8 +129,8 @@ def test_data_without_labels_is_studied_without_a_judge(toy, tmp_path):
     images = np.random.default_rng(0).uniform(size=(90, 8, 8)).astype("float32")
     np.savez(tmp_path / "plain.npz", x_train=images, x_test=images[:40])
     results = run(toy, tmp_path / "plain.npz", tmp_path / "out", seeds=1)
-    assert np.isnan(results.values(WIDE, "Fréchet distance, prior")).all()
-    assert np.isfinite(results.values(WIDE, "roundness of the codes")).all()
+    assert np.isnan(results.values(WIDE, "frechet.prior")).all()
+    assert np.isfinite(results.values(WIDE, "principal_variance_ratio")).all()
 
 
 def test_refusals_come_before_any_training(toy, npz, tmp_path):
@@ -161,7 +160,7 @@ def test_the_command_line(toy, npz, tmp_path, monkeypatch, capsys):
     def exit_code(*options) -> int:
         monkeypatch.setattr(sys, "argv", ["toy", "--out", str(tmp_path / "out"), *map(str, options)])
         with pytest.raises(SystemExit) as exit_:
-            toy.main()
+            main(toy)
         return exit_.value.code
 
     assert exit_code("--epochs", 0, "--dataset", npz) == 2
@@ -179,7 +178,7 @@ def test_a_seed_without_a_value_is_left_out_of_its_pair(toy, npz, tmp_path):
     difference = Mean("", "loss", (-math.inf, 0), {NARROW: 1, WIDE: -1}).interval(results.values)
     assert difference.estimate == results.rows[NARROW, 0]["loss"] - results.rows[WIDE, 0]["loss"]
     assert math.isnan(difference.low)
-    assert "(1 seed)" in results.markdown()
+    assert "(1 seed)" in study_text.markdown(results)
 
 
 def test_numbers_for_tables():
@@ -189,7 +188,7 @@ def test_numbers_for_tables():
 
 def test_its_page(toy, npz, tmp_path):
     results = run(toy, npz, tmp_path / "out", quick=False)
-    results.report()
+    presentation.report(results)
     page = (results.folder / "report.html").read_text(encoding="utf-8")
     for text in (
         "Toy nets",

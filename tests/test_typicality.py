@@ -68,11 +68,3 @@ def test_pixel_entropy_of_known_images():
     images = np.zeros((3, 2, 2))
     images[0, 0, 0], images[1] = 0.5, 1
     assert diagnostics.pixel_entropy(images) == pytest.approx(math.log(2) / 3)
-
-
-def test_the_theorem_as_a_table():
-    from keras_vae.evaluation import tables
-
-    title, head, rows = tables.typicality((2, 800))
-    assert "from n = " in title
-    assert [len(row) for row in rows] == [len(head)] * 2

@@ -61,7 +61,7 @@ def epochs(usual: int, others: Sequence[int]) -> str:
     return count(usual, "epoch") + "".join(f" (some {n})" for n in others)
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
+def markdown_table(table: Table) -> list[str]:
+    """The lines of a table in Markdown, without its title."""
+    lines = [table.head, ["---"] * len(table.head), *table.rows]
     return ["| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines]

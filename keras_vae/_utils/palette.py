@@ -1,10 +1,18 @@
 """The package's colours by meaning: one palette for figures, videos and pages."""
 
+# Distributions over the latent space.
 PRIOR = "#6b7480"
 AGGREGATE_POSTERIOR = "#1f6fb4"
+POSTERIOR = "#e07b1f"  # q(z | x) of one image, N(μ, σ²)
+UNIT_VARIANCE_POSTERIOR = "#8e5bb8"  # N(μ, I) around the code of one image
+MUTUAL_INFORMATION = "#e3b95c"  # I(x; z), the part of the mean KL that is not KL(q(z) ‖ p)
+
+# The loss and its parts: lightness L* of 24, 57 and 39, so that greyscale separates them as well.
 LOSS = "#333a45"
 RECONSTRUCTION = "#2a9d5c"
-KL = "#d1495b"
+KL = "#b02a45"
+
+# States of a latent unit.
 ACTIVE = "#1f6fb4"
 COLLAPSED = "#d1495b"
 
@@ -12,6 +20,7 @@ COLLAPSED = "#d1495b"
 INK = "#333a45"
 MUTED = "#6b7480"
 HAIRLINE = "#d5d9df"
+TITLE = "#1d2430"  # of a video
 
 # One colour a label, chosen to differ in lightness as well as in hue, and one shape a label: under each of the three
 # kinds of dichromacy some colours look alike, and no two labels share both colour and shape.
@@ -21,3 +30,8 @@ LABELS = (
 LABEL_SHAPES = (
     "circle", "circle", "triangle", "triangle", "square", "diamond", "diamond", "wedge", "square", "wedge",
 )  # fmt: skip
+
+# Matplotlib's names of the sequential colour maps.
+DENSITY_MAP = "BuPu"
+UNIT_KL_MAP = "Blues"
+FACTOR_MAP = "viridis"

@@ -1,4 +1,4 @@
-"""The small classifier in whose features samples are judged, trained once a data set and cached."""
+"""The classifier whose features and predictions score images; trained once per data set and cached."""
 
 import os
 from functools import cached_property
@@ -14,20 +14,21 @@ from keras_vae.errors import InputError
 from keras_vae.runs.folder import atomic
 
 EPOCHS = 4
-BATCH = 128
-VERSION = 1  # of the architecture and its training: part of the cached file's name
-IMAGES = 5000
+BATCH_SIZE = 128
+VERSION = 1  # of the architecture and its training, part of the cached file's name
+MAX_IMAGES = 5000  # compared with as many test images
+SUBSET_SEED = 0
 
 
 class Scores(NamedTuple):
-    """Of a set of images against equally many of the test set.
+    """Scores of a set of images against an equally large set of test images.
 
     Attributes:
         frechet: Fréchet distance in the classifier's features (not an FID).
         precision, recall: Kynkäänniemi et al. 2019, k = 3.
-        confidence: mean probability of the likeliest class.
+        confidence: mean probability of the most probable class.
         entropy: mean entropy of the predicted class, nats.
-        balance: 1 − total variation between the classes that come up and those of the test set.
+        class_balance: 1 − total variation distance between the predicted classes and those of the test set.
     """
 
     frechet: float
@@ -35,54 +36,58 @@ class Scores(NamedTuple):
     recall: float
     confidence: float
     entropy: float
-    balance: float
+    class_balance: float
 
 
 class Judge:
-    """Scores generated images by a classifier that learned the same data set.
+    """Scores images by a classifier trained on the same data set.
 
-    Two convolutions with strides, a layer of 64 features, a softmax; four epochs of Adam, seed 0. It is trained when
-    first asked for a score, which on MNIST takes under a minute on two cores, and is then found in the cache.
+    Two strided convolutions, a layer of 64 features and a softmax, trained for four epochs of Adam with seed 0. It is
+    trained when the first score is computed, which takes under a minute for MNIST on two cores, and then cached.
 
     Args:
         data: a labelled data set.
-        images: how many real images to compare with, at most.
+        images: maximum number of images that are scored, and of test images that they are compared with.
         epochs: of the classifier's training.
         cache: the folder of trained classifiers; default `cache_folder()`.
 
     Attributes:
-        accuracy: share of the test set that the classifier labels right.
-        n: how many images `score` expects.
+        accuracy: fraction of the test set that the classifier labels correctly.
+        labels: of the test images, `(n,)` int64.
+        n: number of images that `score` expects.
+        identity: what scores depend on beside the images; scores of different judges can't be compared.
 
     Raises:
         InputError: if the data has no labels.
     """
 
-    def __init__(self, data: Dataset, images: int = IMAGES, epochs: int = EPOCHS, cache: Path | None = None):
+    def __init__(self, data: Dataset, images: int = MAX_IMAGES, epochs: int = EPOCHS, cache: Path | None = None):
         if data.y_train is None or data.y_test is None:
             raise InputError(
-                f"judge: expected labels, which the classifier learns; {data.name} has none in one of its parts."
+                f"judge: expected labels for training and test images; {data.name} lacks them; use a labelled data set."
             )
         self.n = min(images, len(data.x_test), len(data.x_train))
         self._data, self._epochs, self._cache = data, epochs, cache
-        self._labels = data.y_test.astype("int64")
+        self._train_labels, self.labels = data.y_train.astype("int64"), data.y_test.astype("int64")
 
     @property
     def identity(self) -> dict:
-        """What scores depend on beside the images: those of other judges can't be compared."""
+        """What scores depend on beside the images; scores of different judges can't be compared."""
         return {"version": VERSION, "epochs": self._epochs, "images": self.n, "digest": self._data.digest}
 
     @cached_property
     def accuracy(self) -> float:
-        return float((self._look(self._data.x_test)[1].argmax(axis=1) == self._labels).mean())
+        return float((self._features(self._data.x_test)[1].argmax(axis=1) == self.labels).mean())
 
     @cached_property
     def _network(self) -> Any:
-        return _classifier(self._data, self._epochs, self._cache or cache_folder())
+        classes = int(max(self._train_labels.max(), self.labels.max())) + 1
+        cache = self._cache or cache_folder()
+        return _classifier(self._data, self._train_labels, classes, self._epochs, cache)
 
     @cached_property
     def _real(self) -> np.ndarray:
-        return self._look(self._data.x_test[self.compared])[0]
+        return self._features(self._data.x_test[self.compared])[0]
 
     @cached_property
     def _real_radii(self) -> np.ndarray:
@@ -90,12 +95,12 @@ class Judge:
 
     @property
     def compared(self) -> np.ndarray:
-        """Indices of the test images that samples are compared with: what is made from them looks better than it is."""
-        return self._some(len(self._data.x_test))
+        """Indices of the test images that samples are compared with. Images made from these would score too well."""
+        return self._subset(len(self._data.x_test))
 
     @property
     def others(self) -> np.ndarray:
-        """`n` indices of test images, as far as possible not of those that samples are compared with."""
+        """`n` indices of test images, as far as possible others than those that samples are compared with."""
         rest = np.setdiff1d(np.arange(len(self._data.x_test)), self.compared)
         return np.concatenate([rest, self.compared])[: self.n]
 
@@ -106,58 +111,60 @@ class Judge:
             InputError: for another number of images.
         """
         if len(images) != self.n:
-            raise InputError(f"images: expected {self.n}, as many as real ones; received {len(images)}.")
-        features, probabilities = self._look(images)
+            raise InputError(
+                f"images: expected {self.n}, as many as the test images they are compared with; received {len(images)}."
+            )
+        features, probabilities = self._features(images)
         return Scores(
             diagnostics.frechet_distance(self._real, features),
             *diagnostics.precision_recall(self._real, features, real_radii=self._real_radii),
             diagnostics.confidence(probabilities),
             diagnostics.entropy(probabilities),
-            diagnostics.class_balance(probabilities, self._labels),
+            diagnostics.class_balance(probabilities, self.labels),
         )
 
     @cached_property
     def floor(self) -> Scores:
-        """The scores of training images: what samples that are as good as data would have."""
-        return self.score(self._data.x_train[self._some(len(self._data.x_train))])
+        """The scores of training images: those of perfect samples."""
+        return self.score(self._data.x_train[self._subset(len(self._data.x_train))])
 
-    def _some(self, available: int) -> np.ndarray:
-        """`n` images of that many, at random: MNIST's first test images are cleaner than its last."""
-        return np.random.default_rng(0).permutation(available)[: self.n]
+    def _subset(self, available: int) -> np.ndarray:
+        """`n` random indices below `available`. (MNIST's first test images are cleaner than its last.)"""
+        return np.random.default_rng(SUBSET_SEED).permutation(available)[: self.n]
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities `(n, classes)` of any number of images."""
-        return self._look(images)[1]
+        """Class probabilities `(n, classes)` of images `(n, height, width[, channels])`, for any n."""
+        return self._features(images)[1]
 
-    def _look(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features and class probabilities."""
         features, probabilities = self._network.predict(_with_channels(images), batch_size=1000, verbose=0)
         return features, probabilities
 
 
 def cache_folder() -> Path:
-    """Where trained classifiers are kept: `$XDG_CACHE_HOME/keras_vae`, by default `~/.cache/keras_vae`."""
+    """The folder of trained classifiers: `$XDG_CACHE_HOME/keras_vae`, by default `~/.cache/keras_vae`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_vae"
 
 
-def _classifier(data: Dataset, epochs: int, cache: Path) -> Any:
+def _classifier(data: Dataset, labels: np.ndarray, classes: int, epochs: int, cache: Path) -> Any:
     keras = import_keras()
     path = cache / f"classifier-{VERSION}-{epochs}-{data.digest[:16]}.keras"
     if path.is_file():
         try:
             return keras.models.load_model(path)
         except (OSError, ValueError):
-            pass  # damaged or of another Keras: train it again
-    network = _train(keras, data, epochs)
+            pass  # damaged, or of another version of Keras: train again
+    network = _train(keras, data, labels, classes, epochs)
     try:
         with atomic(path) as temporary:
             network.save(temporary)
     except OSError:
-        pass  # a cache that can't be written costs time, nothing else
+        pass  # without a cache the classifier is trained again next time
     return network
 
 
-def _train(keras, data: Dataset, epochs: int) -> Any:
+def _train(keras, data: Dataset, labels: np.ndarray, classes: int, epochs: int) -> Any:
     layers = keras.layers
     seeds = iter(range(4))
 
@@ -171,17 +178,16 @@ def _train(keras, data: Dataset, epochs: int) -> Any:
     features = layers.Dense(64, activation="relu", kernel_initializer=initializer(), name="features")(
         layers.Flatten()(h)
     )
-    classes = int(max(data.y_train.max(), data.y_test.max())) + 1
     probabilities = layers.Dense(classes, activation="softmax", kernel_initializer=initializer(), name="probabilities")(
         features
     )
     trained = keras.Model(image, probabilities)
     trained.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
-    x, y = _with_channels(data.x_train), data.y_train.astype("int64")
+    x = _with_channels(data.x_train)
     rng = np.random.default_rng(0)
     for _ in range(epochs):
         order = rng.permutation(len(x))  # Keras' own shuffle depends on the global seed
-        trained.fit(x[order], y[order], batch_size=BATCH, shuffle=False, verbose=0)
+        trained.fit(x[order], labels[order], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
     return keras.Model(image, [features, probabilities])
 
 

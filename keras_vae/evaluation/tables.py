@@ -1,28 +1,14 @@
-"""Numbers as people read them, in tables on a screen and in Markdown."""
+"""Text tables of `evaluation.json`: latent units, samples, interpolation, the audit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from keras_vae._utils.formatting import Table, cell, number
+from keras_vae.measures import FLOOR, FLOOR_LABEL, INTERPOLATIONS, SAMPLE_SOURCES, SAMPLERS, SCORES, find
 
-SAMPLERS = {
-    "prior": "N(0, I)",
-    "moment_matched": "a Gaussian like the codes",
-    "gaussian_mixture": "a fitted mixture of Gaussians",
-    "aggregate_posterior": "the mixture of posteriors",
-    "neighbourhood": "N(μ(x), ¼ I)",
-}
-SCORES = {
-    "Fréchet distance (in the classifier's features)": "frechet",
-    "precision": "precision",
-    "recall": "recall",
-    "confidence of the classifier": "confidence",
-    "entropy of its prediction, nats": "entropy",
-    "balance of the classes": "balance",
-}
-MANY = 0.1  # share of images
-SHORT = ["Fréchet distance", "precision", "recall", "confidence", "entropy", "balance"]
+# The fraction of images with Pareto k̂ > 0.5 above which the error and bias of the likelihood are not trusted.
+MAX_INFINITE_VARIANCE = 0.1
 
-# A unit's row in evaluation.json, in a reader's order.
+# Columns of the table of latent units, by their key in evaluation.json.
 UNIT_COLUMNS = {
     "kl": "KL, nats",
     "var_mean": "Var[μ]",
@@ -30,102 +16,89 @@ UNIT_COLUMNS = {
     "total_var": "E[σ²] + Var[μ]",
     "active": "active, by Var[μ] > 0.01",
     "active_by_variance": "active, by E[σ²] < 0.8",
-    "replacement_loss": "lost when replaced, nats",
+    "replacement_loss": "loss when replaced, nats",
     "active_from": "active from epoch",
-    "collapsed_at": "died in epoch",
+    "collapsed_at": "collapsed in epoch",
 }
 
 
 def by_decreasing_variance(rows: Sequence[dict]) -> list[tuple[int, dict]]:
-    """Units with their numbers, those whose means vary most first."""
+    """Latent units with their numbers, by decreasing variance of their means."""
     return sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])
 
 
-def units(rows: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the report on a run's latent units, the liveliest first.
+def units(rows: Sequence[dict], title: str = "latent units, by decreasing variance of their means") -> Table:
+    """The table of a run's latent units, by decreasing variance of their means.
 
     Args:
         rows: `units` of `evaluation.json`.
+        title: of the table.
     """
     columns = [column for column in UNIT_COLUMNS if column in rows[0]]
-    liveliest = by_decreasing_variance(rows)
-    return (
-        ["unit", *(UNIT_COLUMNS[column] for column in columns)],
-        [[str(i), *(cell(unit[column]) for column in columns)] for i, unit in liveliest],
-    )
+    cells = [[str(i), *(cell(unit[column]) for column in columns)] for i, unit in by_decreasing_variance(rows)]
+    return Table(title, ["unit", *(UNIT_COLUMNS[column] for column in columns)], cells)
 
 
 def evaluation(found: dict) -> list[Table]:
-    """What `evaluation.json` says of samples, ways between codes, labels and, where there is one, the audit."""
-    shown = []
+    """Tables of samples, interpolation, labels and the audit, of the content of `evaluation.json`."""
+    tables = []
     if "samples" in found:
-        names = {"prior": "z from N(0, I)", "moment_matched": "z moment-matched", "floor": "training images"}
-        scores = found["samples"]
-        rows = [[name, *(number(scores[source][s]) for source in names)] for name, s in SCORES.items()]
-        shown.append(Table(f"{found['judge']['images']:,} samples", ["", *names.values()], rows))
-    shown.append(Table("ways between the codes of two test images", *_ways(found["interpolation"])))
-    codes = found["codes"]
-    if "label_accuracy" in codes:
-        labels = {"in the latent space": "label_accuracy", "on two principal components": "label_accuracy_plane"}
-        rows = [[where, number(codes[key])] for where, key in labels.items() if key in codes]
-        shown.append(Table("labels told by nearest neighbours", ["", "accuracy"], rows))
-    return shown + _audit_tables(found.get("audit"))
+        sources = {**SAMPLE_SOURCES, FLOOR: FLOOR_LABEL}
+        rows = _score_rows(found["samples"][source] for source in sources)
+        tables.append(Table(f"scores of {found['judge']['images']:,} samples", ["", *sources.values()], rows))
+    tables.append(_interpolation(found["interpolation"]))
+    accuracies = [key for key in ("knn_accuracy", "knn_accuracy_pca") if key in found["codes"]]
+    if accuracies:
+        rows = [[find(key).label, number(found["codes"][key])] for key in accuracies]
+        tables.append(Table("labels predicted from codes", ["", "accuracy"], rows))
+    audit = found.get("audit") or {}
+    if audit.get("likelihood"):
+        tables.append(_likelihood(audit["likelihood"], audit["rate"]))
+    if audit and audit["samplers"]["scores"]:
+        tables.append(_samplers(audit["samplers"]["scores"]))
+    return tables
 
 
-def _audit_tables(audit: dict | None) -> list[Table]:
-    """Rate, likelihood and samplers of an audit, as titles, heads and rows."""
-    if audit is None:
-        return []
-    shown = []
-    if audit["likelihood"]:
-        rate, likelihood = audit["rate"], audit["likelihood"]
-        rows = [
-            ["ELBO = −R₁", number(likelihood["elbo"])],
-            ["R₁ = E −log p(z)", number(rate["prior"])],
-            ["  + E −log p(x | z)", number(rate["reconstruction"])],
-            ["  + E log q(z | x)", number(rate["posterior"])],
-            ["R₁ in bits a pixel", number(rate["bits_per_pixel"])],
-            [f"log p̂(x), {likelihood['samples']:,} samples", number(likelihood["value"])],
-            ["  Monte-Carlo error, of E log p̂", number(likelihood["error"])],
-            ["  bias, estimated", number(likelihood["bias"])],
-            ["  error over images", number(likelihood["image_error"])],
-            ["  effective samples, median", number(likelihood["effective"])],
-            ["  share of images with Pareto k̂ > 0.5", number(likelihood["infinite_variance"])],
-            ["  share of images with Pareto k̂ > 0.7", number(likelihood["unreliable"])],
-        ]
-        if likelihood["infinite_variance"] is None:
-            rows.append(["  too few samples to tell whether to trust them", ""])
-        elif likelihood["infinite_variance"] > MANY:
-            rows.append(["  weights may have no variance: error and bias say little", ""])
-        shown.append(Table(f"nats per image, of {likelihood['images']} {likelihood['of']}", ["", "measured"], rows))
-    scores = audit["samplers"]["scores"]
-    if scores:
-        names = {name: text for name, text in SAMPLERS.items() if name in scores}
-        names["floor"] = "training images in their place"
-        rows = [[text, *(number(scores[name][key]) for key in SCORES.values())] for name, text in names.items()]
-        shown.append(Table("new images by where z is drawn from", ["", *SHORT], rows))
-    return shown
+def _score_rows(scores: Iterable[dict]) -> list[list[str]]:
+    """One row per score, one column per set of images."""
+    scores = list(scores)
+    return [[score.heading, *(number(column[score.key]) for column in scores)] for score in SCORES]
 
 
-def _ways(interpolation: dict) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table on interpolations."""
-    names = {"linear": "line", "spherical": "arc", "cross_fade": "cross-fade of pixels"}
-    found = {name: interpolation[key] for key, name in names.items()}
-    rows = [["largest step over the mean one", *(number(way["largest_step"]) for way in found.values())]]
-    if all("midpoints" in way for way in found.values()):
-        for title, score in SCORES.items():
-            rows.append([f"half-way: {title}", *(number(way["midpoints"][score]) for way in found.values())])
-    return ["", *found], rows
+def _interpolation(interpolation: dict) -> Table:
+    paths = [interpolation[path] for path in INTERPOLATIONS]
+    rows = [["largest over mean step", *(number(path["largest_step"]) for path in paths)]]
+    if all("midpoints" in path for path in paths):
+        for label, *values in _score_rows(path["midpoints"] for path in paths):
+            rows.append([f"midpoints: {label}", *values])
+    return Table("interpolation between the codes of two test images", ["", *INTERPOLATIONS.values()], rows)
 
 
-def typicality(units: tuple[int, ...]) -> tuple[str, list[str], list[list[str]]]:
-    """Title, head and rows of Lemma 2 and Theorem 3 of "Why Bigger is Not Better" by Monte-Carlo, over and under the
-    variance at which the entropy is 0."""
-    from keras_vae import diagnostics
+def _likelihood(likelihood: dict, rate: dict) -> Table:
+    """The ELBO in three terms and the importance-weighted log-likelihood."""
+    rows = [
+        ["ELBO", number(likelihood["elbo"])],
+        ["−ELBO = sum of", number(-likelihood["elbo"])],
+        ["  E[−log p(z)]", number(rate["prior"])],
+        ["  E[−log p(x | z)], distortion", number(rate["reconstruction"])],
+        ["  E[log q(z | x)]", number(rate["posterior"])],
+        ["−ELBO in bits per pixel", number(rate["bits_per_pixel"])],
+        [f"log p(x), {likelihood['samples']:,} importance samples", number(likelihood["value"])],
+        ["  Monte-Carlo standard error", number(likelihood["error"])],
+        ["  estimated bias", number(likelihood["bias"])],
+        ["  standard error over images", number(likelihood["image_error"])],
+        ["  effective samples, median", number(likelihood["effective"])],
+        ["  fraction of images with Pareto k̂ > 0.5", number(likelihood["infinite_variance"])],
+        ["  fraction of images with Pareto k̂ > 0.7", number(likelihood["unreliable"])],
+    ]
+    if likelihood["infinite_variance"] is None:
+        rows.append(["  too few samples to estimate Pareto k̂", ""])
+    elif likelihood["infinite_variance"] > MAX_INFINITE_VARIANCE:
+        rows.append(["  weights may have infinite variance: error and bias are unreliable", ""])
+    return Table(f"nats per image, {likelihood['images']} {likelihood['of']}", ["", "measured"], rows)
 
-    wide, narrow = (diagnostics.typicality(variance, units=units) for variance in (1.0, 0.03))
-    columns = (wide.typical, wide.exact_typical, wide.log_difference, narrow.log_difference, wide.literal)
-    rows = [[str(d), *(number(column[i]) for column in columns)] for i, d in enumerate(units)]
-    head = ["n", "share 0.1-typical", "exactly", "log₁₀ |f(Z₁) − f(Z₂)|, σ² = 1", "the same, σ² = 0.03", "literal"]
-    title = f"Theorem 3; Lemma 2 (ii) holds for ε = 0.1 from n = {diagnostics.first_typical(0.1)} on"
-    return title, head, rows
+
+def _samplers(scores: dict) -> Table:
+    sources = {name: label for name, label in {**SAMPLERS, FLOOR: FLOOR_LABEL}.items() if name in scores}
+    rows = [[label, *(number(scores[name][score.key]) for score in SCORES)] for name, label in sources.items()]
+    return Table("scores of generated images by sampler", ["z from", *(score.label for score in SCORES)], rows)

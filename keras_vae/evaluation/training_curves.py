@@ -1,32 +1,34 @@
-"""How a training went, in a few numbers: whether the loss fell smoothly and came to rest, what the KL did."""
+"""Measures of a run's training curves: smoothness, convergence, and the course of the KL."""
 
 import numpy as np
 
 from keras_vae.runs.folder import Run
 
-LATE = 5  # epochs, over which a training is asked whether it has come to rest
+LATE_EPOCHS = 5  # at the end of training, over which convergence is measured; also the first ones of the KL
 
 
-def dynamics(run: Run) -> dict[str, float]:
-    """Numbers of a run's history by name; losses in nats per image.
+def training_curves(run: Run) -> dict[str, float]:
+    """Measures of `history.csv` by their keys in `keras_vae.measures`, in nats per image.
 
     Args:
-        run: of any posterior; what it lacks (a KL, a second epoch) is left out.
+        run: a trained run; measures that its posterior or its number of epochs doesn't allow are left out.
 
     Returns:
-        The largest rise of the training loss from one epoch to the next (negative if it fell in all of them), its
-        fall over the last five epochs, the share of reconstruction in the first epoch's loss; how much the KL of test
-        images rose from the end of the first epoch to that of the fifth, and changed over the last five.
+        `largest_loss_rise`, the largest increase of the training loss from one epoch to the next (negative if it fell
+        in all of them); `late_loss_fall` over the last five epochs; `first_reconstruction_fraction`, the fraction of
+        reconstruction in the first epoch's loss; `early_kl_rise` of test images from the end of the first epoch to
+        that of the fifth; `late_kl_change` over the last five epochs.
     """
     history = run.history
-    loss, before = history["loss"], -min(LATE + 1, len(history["loss"]))
-    row = {"share of reconstruction in the first epoch": history["reconstruction"][0] / loss[0]}
+    loss = history["loss"]
+    before_last = -min(LATE_EPOCHS + 1, len(loss))
+    row = {"first_reconstruction_fraction": history["reconstruction"][0] / loss[0]}
     if len(loss) > 1:
-        row["largest rise of the loss"] = np.diff(loss).max()
-        row["late fall of the loss"] = loss[before] - loss[-1]
+        row["largest_loss_rise"] = np.diff(loss).max()
+        row["late_loss_fall"] = loss[before_last] - loss[-1]
     if "kl" in history:
         kl = history["val_kl"]
+        row["late_kl_change"] = kl[-1] - kl[before_last]
         if len(loss) > 1:
-            row["first rise of the KL"] = kl[:LATE][-1] - kl[0]
-            row["late change of the KL"] = kl[-1] - kl[before]
+            row["early_kl_rise"] = kl[:LATE_EPOCHS][-1] - kl[0]
     return {name: float(value) for name, value in row.items()}

@@ -1,124 +1,163 @@
-"""Pictures of an audit: q(z) beside the prior, the likelihood's estimate, what the samplers give."""
+"""Figures of an audit: q(z) compared with the prior, the estimate of log p(x), samples by the distribution of z."""
 
 import math
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from scipy import stats
 
+from keras_vae._utils import palette
 from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import radius_density, typicality
-from keras_vae.evaluation.tables import SAMPLERS
-from keras_vae.plots import visuals
+from keras_vae.measures import SAMPLERS
+from keras_vae.plots import layout, visuals
 from keras_vae.plots.study_figures import Runs
 from keras_vae.runs.folder import Run
 
-PRIOR, MEASURED, INFORMATION = "#d1495b", "#1f6fb4", "#8d99a6"
-COLORS = ("#1f6fb4", "#d1495b", "#3f9a6b", "#8b62b5")
-DATA = {"data": "images of the training set"}
+TRAINING_IMAGES = {"data": "training images"}  # beside the samplers, for comparison
 
 
 @visuals.style()
 def posterior(run: Run, title: str) -> Figure:
-    """The aggregate posterior beside the prior: marginals, radii, how KL divides, and the estimate of log p(x)."""
-    found, arrays = run.evaluation["audit"], run.arrays("audit")
+    """The aggregate posterior compared with the prior: marginals, radii, parts of the KL, estimate of log p(x)."""
+    audit, arrays = run.evaluation["audit"], run.arrays("audit")
     figure = Figure(figsize=(10.4, 7.4), layout="constrained")
-    (marginals, radii), (split, curve) = figure.subplots(2, 2)
-    _marginals(marginals, arrays)
-    _radii(radii, arrays, found["encodings"]["latent_units"])
-    _split(split, found["encodings"]["divergence"])
-    _curve(curve, found["likelihood"])
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    (upper_left, upper_right), (lower_left, lower_right) = figure.subplots(2, 2)
+    marginals(upper_left, arrays["marginal_grid"], arrays["marginals"], arrays["marginal_units"])
+    radii(upper_right, arrays["radii"], audit["encodings"]["latent_units"])
+    kl_parts(lower_left, audit["encodings"]["divergence"])
+    likelihood_curve(lower_right, audit["likelihood"])
+    layout.heading(figure, title)
     return figure
 
 
-def _marginals(ax, arrays: dict) -> None:
-    grid = arrays["marginal_grid"]
-    ax.fill_between(grid, stats.norm.pdf(grid), color=PRIOR, alpha=0.18, linewidth=0, label="N(0, 1)")
-    for i, (unit, density) in enumerate(zip(arrays["marginal_units"], arrays["marginals"], strict=True), 1):
-        ax.plot(grid, density, linewidth=1.2, label=f"unit {unit}", color=f"C{i}")  # C0 is the prior's
+def marginals(ax: Axes, grid: np.ndarray, densities: np.ndarray, units: np.ndarray) -> list[Line2D]:
+    """Marginal densities q(z_u) of some units over the prior N(0, 1).
+
+    Args:
+        ax: to draw on.
+        grid: `(points,)` values of z.
+        densities: `(units, points)`.
+        units: `(units,)` numbers of the units.
+
+    Example:
+        >>> lines = marginals(Figure().subplots(), np.linspace(-3, 3, 7), np.ones((2, 7)), np.array([4, 0]))
+        >>> [line.get_label() for line in lines]
+        ['unit 4', 'unit 0']
+    """
+    _prior_area(ax, grid, stats.norm.pdf(grid), "N(0, 1)")
+    colors = visuals.label_colors(np.arange(len(units)), len(units))
+    lines = [
+        ax.plot(grid, density, linewidth=1.2, label=f"unit {unit}", color=color)[0]
+        for unit, density, color in zip(units, densities, colors, strict=True)
+    ]
     ax.legend(fontsize=8)
-    ax.set(xlim=(grid[0], grid[-1]), ylim=(0, None), xlabel="z of the unit")
-    ax.set_title("units whose q(z) is furthest from the prior", fontweight="normal", fontsize=10)
+    ax.set(xlim=(grid[0], grid[-1]), ylim=(0, None), xlabel="z of the unit", ylabel="density")
+    layout.subtitle(ax, "units whose marginal q(z) differs most from the prior")
+    return lines
 
 
-def _radii(ax, arrays: dict, units: int) -> None:
-    r, density = radius_density(units)
-    ax.fill_between(r, density, color=PRIOR, alpha=0.18, linewidth=0, label="prior")
-    ax.hist(arrays["radii"], 80, density=True, histtype="step", color=MEASURED, linewidth=1.4, label="q(z)")
+def radii(ax: Axes, values: np.ndarray, n_units: int) -> BarContainer:
+    """The distribution of ‖z‖ under q(z), over that of the prior.
+
+    Args:
+        ax: to draw on.
+        values: `(n,)` distances from the origin of draws from q(z).
+        n_units: number of latent units.
+    """
+    _prior_area(ax, *radius_density(n_units), "prior N(0, I)")
+    line = {"histtype": "step", "color": palette.AGGREGATE_POSTERIOR, "linewidth": 1.4}
+    _, _, bars = ax.hist(values, 80, density=True, label="aggregate posterior q(z)", **line)
     ax.legend(fontsize=8)
-    ax.set(ylim=(0, None), xlabel="‖z‖")
-    ax.set_title("distance from the origin", fontweight="normal", fontsize=10)
+    ax.set(ylim=(0, None), xlabel="‖z‖", ylabel="density")
+    layout.subtitle(ax, "distance from the origin")
+    return bars
 
 
-def _split(ax, divergence: dict) -> None:
-    """mean KL as a bar, divided where KL(q(z) ‖ p) may end: hatched is what either of the two may be."""
+def _prior_area(ax: Axes, x: np.ndarray, density: np.ndarray, label: str) -> None:
+    ax.fill_between(x, density, color=palette.PRIOR, alpha=0.25, linewidth=0, label=label)
+
+
+def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
+    """The mean KL as a bar: KL(q(z) ‖ p) + I(x; z), hatched where the bounds leave open which of the two it is.
+
+    Args:
+        ax: to draw on.
+        divergence: `encodings.divergence` of an audit.
+    """
     low, high = divergence["interval"]
-    total, most = divergence["mean_kl"], math.log(divergence["images"])
+    total, max_information = divergence["mean_kl"], math.log(divergence["images"])
     high = min(high, total)
     pieces = (
-        (0, low, PRIOR, "", "at least KL(q(z) ‖ p)"),
+        (0, low, palette.AGGREGATE_POSTERIOR, "", "KL(q(z) ‖ p), at least"),
         (low, high - low, "white", "////", "either"),
-        (high, total - high, INFORMATION, "", "at least I(x; z)"),
+        (high, total - high, palette.MUTUAL_INFORMATION, "", "I(x; z), at least"),
     )
     for left, width, color, hatch, label in pieces:
-        ax.barh(0, width, left=left, color=color, hatch=hatch, edgecolor=INFORMATION, height=0.5, label=label)
-    # The information is read from the right end, where ln N ends its scale.
-    if most < total:
-        ax.axvline(total - most, color="#333a45", linestyle="--", linewidth=1)
-        ax.annotate(f"I = ln {divergence['images']:,}", (total - most, 0.42), fontsize=8, ha="center")
+        style = {"color": color, "hatch": hatch, "edgecolor": palette.MUTED, "height": 0.5}
+        bars = ax.barh(0, width, left=left, label=label, **style)
+    if max_information < total:  # I(x; z) is measured from the right end, and at most ln N
+        x = total - max_information
+        ax.vlines(x, -0.35, 0.35, color=palette.INK, linestyle="--", linewidth=1)
+        ax.annotate(f"I(x; z) = ln {divergence['images']:,}", (x, 0.4), fontsize=8, ha="center")
     ax.set(yticks=[], ylim=(-0.6, 0.6), xlim=(0, total * 1.02), xlabel="mean KL(q(z | x) ‖ p), nats")
     ax.legend(fontsize=8, loc="lower center", ncols=3)
     suffix = ": saturated" if divergence["saturated"] else ""
-    heading = f"KL(q(z) ‖ p) is {number(low)} … {number(high)} of {number(total)} nats{suffix}"
-    ax.set_title(heading, fontweight="normal", fontsize=10)
+    layout.subtitle(ax, f"KL(q(z) ‖ p) is {number(low)} … {number(high)} of {number(total)} nats{suffix}")
+    return bars
 
 
-def _curve(ax, likelihood: dict) -> None:
+def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
+    """The importance-weighted bound on log p(x) over the number of samples K.
+
+    Args:
+        ax: to draw on.
+        likelihood: of an audit.
+
+    Example:
+        >>> found = {"curve": {"1": -100.0, "10": -98.0}, "unreliable": 0.1, "images": 500}
+        >>> likelihood_curve(Figure().subplots(), found).get_ydata()
+        array([-100.,  -98.])
+    """
     samples = [int(k) for k in likelihood["curve"]]
-    values = list(likelihood["curve"].values())
-    ax.plot(samples, values, "o-", color=MEASURED, markersize=4)
+    (line,) = ax.plot(samples, list(likelihood["curve"].values()), "o-", color=palette.LOSS, markersize=4)
     ax.set_xscale("log")
-    ax.set(xlabel="samples K", ylabel="nats per image")
-    ax.set_title(
-        f"log p̂(x) of {likelihood['images']} test images; K = 1 is the ELBO\n" + _trust(likelihood["unreliable"]),
-        fontweight="normal",
-        fontsize=10,
-    )
-    ax.grid(axis="y")
-
-
-def _trust(unreliable: float | None) -> str:
+    ax.set(xlabel="importance samples K", ylabel="nats per image")
+    unreliable = likelihood["unreliable"]
     if unreliable is None:
-        return "too few samples for Pareto's k̂"
-    return f"{number(100 * unreliable)} % of images have Pareto k̂ > 0.7"
+        reliability = "too few samples for Pareto k̂"
+    else:
+        reliability = f"{number(100 * unreliable)} % of images have Pareto k̂ > 0.7"
+    text = f"log p(x), mean of {likelihood['images']} test images; K = 1: ELBO"
+    layout.subtitle(ax, f"{text}\n{reliability}")
+    ax.grid(axis="y")
+    return line
 
 
 @visuals.style()
 def samplers(run: Run, title: str) -> Figure:
-    """New images by where z was drawn from."""
-    arrays, found = run.arrays("audit"), run.evaluation["audit"]["samplers"]
-    shown = {name: f"z from {text}" for name, text in SAMPLERS.items()} | DATA
-    shown = {name: text for name, text in shown.items() if f"samples_{name}" in arrays}
-    columns = 3
-    figure = Figure(figsize=(4.3 * columns, 4.7 * -(-len(shown) // columns)), layout="constrained")
-    axes = figure.subplots(-(-len(shown) // columns), columns, squeeze=False).ravel()
-    for ax, (name, text) in zip(axes, shown.items(), strict=False):
+    """Samples by the distribution of z, with their Fréchet distances, and training images."""
+    arrays, scores = run.arrays("audit"), run.evaluation["audit"]["samplers"]["scores"]
+    titles = {name: f"z from {text}" for name, text in SAMPLERS.items()} | TRAINING_IMAGES
+    titles = {name: text for name, text in titles.items() if f"samples_{name}" in arrays}
+    figure, axes = layout.panels(len(titles), 3, (4.3, 4.7))
+    for ax, (name, text) in zip(axes, titles.items(), strict=True):
         visuals.image_grid(ax, arrays[f"samples_{name}"], 10, gap=2)
-        score = found["scores"].get("floor" if name in DATA else name)
-        below = "" if score is None else f"\nFréchet distance {number(score['frechet'])}"
-        ax.set_title(f"{text}{below}", fontweight="normal", fontsize=10)
-    for ax in axes[len(shown) :]:
-        ax.set_axis_off()
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+        score = scores.get("floor" if name in TRAINING_IMAGES else name)
+        layout.subtitle(ax, text if score is None else f"{text}\nFréchet distance {number(score['frechet'])}")
+    layout.heading(figure, title)
     return figure
 
 
 @visuals.style()
 def densities(runs: Runs) -> Figure:
-    """Of each run of two units: test images in the plane, and q(z) beside N(0, I) on one scale."""
+    """Of each run of two units: codes in the plane, and the densities q(z) and N(0, I) on one scale."""
     figure = Figure(figsize=(14, 4.7 * len(runs)), layout="constrained")
     for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
         encodings, arrays = run.arrays("encodings"), run.arrays("audit")
@@ -127,45 +166,63 @@ def densities(runs: Runs) -> Figure:
         row[0].set_title(name)
         side = np.linspace(-limit, limit, len(q))
         p = stats.norm.pdf(side)[:, None] * stats.norm.pdf(side)
-        for ax, density, title in ((row[1], q, "q(z)"), (row[2], p, "N(0, I)")):
-            picture = ax.imshow(
-                density, origin="lower", extent=(-limit, limit) * 2, cmap="BuPu", vmin=0, vmax=2 * p.max()
-            )
-            ax.set_title(title, fontweight="normal", fontsize=10)
-            ax.set(xlabel="latent unit 0", xticks=row[0].get_xticks(), yticks=[])
-            ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+        for ax, density, title in ((row[1], q, "aggregate posterior q(z)"), (row[2], p, "prior N(0, I)")):
+            picture = plane_density(ax, density, limit, 2 * p.max())
+            ax.set(xticks=row[0].get_xticks(), xlim=(-limit, limit))
+            layout.subtitle(ax, title)
         figure.colorbar(picture, ax=row[1:], label="density", extend="max", shrink=0.9)
     return figure
 
 
+def plane_density(ax: Axes, density: np.ndarray, limit: float, highest: float) -> AxesImage:
+    """A density in the plane of latent units 0 and 1.
+
+    Args:
+        ax: to draw on.
+        density: `(n, n)` on an even grid; rows from −limit upwards.
+        limit: half the side of the view.
+        highest: the density that has the darkest colour.
+
+    Example:
+        >>> picture = plane_density(Figure().subplots(), np.ones((4, 4)), limit=3.0, highest=1.0)
+        >>> picture.get_extent()
+        [-3.0, 3.0, -3.0, 3.0]
+    """
+    scale = {"cmap": palette.DENSITY_MAP, "vmin": 0, "vmax": highest}
+    picture = ax.imshow(density, origin="lower", extent=(-limit, limit) * 2, **scale)
+    ax.set(xlabel="latent unit 0", yticks=[], ylim=(-limit, limit))
+    return picture
+
+
 @visuals.style()
 def typical_densities(runs: Runs) -> Figure:
-    """How near densities of posterior samples come to a typical sequence's, in the three ways that can be meant.
+    """Distance of the densities of posterior samples from that of a typical sequence, in three definitions.
 
-    The paper's Figure 3, beside what every Gaussian with diagonal covariance gives (lines).
+    Figure 3 of the paper that `diagnostics.typicality` cites, with the values of every Gaussian of diagonal
+    covariance (lines).
     """
     found = {run.metrics["n_units"]: run.evaluation["audit"]["own_typicality"] for run in runs.values()}
     units = np.array(sorted(found))
     expected = typicality(units=tuple(np.unique(np.geomspace(units[0], units[-1], 12).astype(int)).tolist()))
+    lines = {"deviation": expected.exact_deviation, "literal": expected.literal}
     titles = {
-        "deviation": "|−log q/n − h|, nats a unit:\nan identity of all Gaussians",
+        "deviation": "|−log q/n − h|, nats per unit:\nthe same for all Gaussians",
         "relative": "the same relative to |h|, median:\ndepends on σ, infinite at σ² = 0.0585",
-        "literal": "|q / e^(−nh) − 1|, upper quartile:\nthe density itself does not settle",
+        "literal": "|q / e^(−nh) − 1|, upper quartile:\nthe density itself does not converge",
     }
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    for ax, (key, heading) in zip(figure.subplots(1, 3), titles.items(), strict=True):
-        if key != "relative":
-            line = expected.exact_deviation if key == "deviation" else expected.literal
-            ax.plot(expected.units, line, color=INFORMATION, linewidth=1.5, label="any Gaussian")
-        ax.plot(units, [found[d][key] for d in units], "o", color=MEASURED, label="trained models")
+    figure, axes = layout.panels(3, 3, (13 / 3, 4))
+    for ax, (key, text) in zip(axes, titles.items(), strict=True):
+        if key in lines:
+            ax.plot(expected.units, lines[key], color=palette.MUTED, linewidth=1.5, label="any Gaussian")
+        ax.plot(units, [found[d][key] for d in units], "o", color=palette.POSTERIOR, label="trained models")
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.set_xticks(units, [str(d) for d in units])
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set(xlabel="latent units n")
-        ax.set_title(heading, fontweight="normal", fontsize=10)
+        layout.subtitle(ax, text)
         ax.grid(axis="y")
-        if key != "relative":  # where its dot would pass for a value
+        if key in lines:  # in the other panel the legend's marker could be mistaken for a value
             ax.legend(fontsize=8)
     return figure
 
@@ -175,39 +232,39 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
     """A panel a quantity: its values over the number of latent units, a line a series, a dot a seed.
 
     Args:
-        series: by name, by number of units, by quantity, the values of the seeds.
-        quantities: what to draw, and the panel's title; one whose ends are known as well (", low", ", high") gets a
-            bar.
+        series: the values of the seeds by series, number of units, and quantity.
+        quantities: the title of the panel by quantity. Where a series holds bounds as well (keys `….low` and
+            `….high`), a bar shows them, or a triangle where the upper bound is NaN.
+
+    Example:
+        >>> series = {"2 layers": {d: {"AUC": np.array([0.6, 0.7])} for d in (2, 8)}}
+        >>> line = over_units(series, {"AUC": "AUC of a classifier"}).get_axes()[0].lines[0]
+        >>> line.get_xdata().tolist(), line.get_ydata().round(2).tolist()
+        ([2, 8], [0.65, 0.65])
     """
-    columns = min(3, len(quantities))
-    rows = -(-len(quantities) // columns)
-    figure = Figure(figsize=(4.4 * columns, 3.6 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax, (quantity, title) in zip(axes, quantities.items(), strict=False):
-        for i, (name, by_units) in enumerate(series.items()):
-            units, color = np.array(list(by_units)), COLORS[i % len(COLORS)]
+    figure, axes = layout.panels(len(quantities), min(3, len(quantities)), (4.4, 3.6))
+    colors = visuals.label_colors(np.arange(len(series)), len(series))
+    for ax, (quantity, title) in zip(axes, quantities.items(), strict=True):
+        for (name, by_units), color in zip(series.items(), colors, strict=True):
+            units = np.array(list(by_units))
             values = np.array([np.mean(found[quantity]) for found in by_units.values()])
             ax.plot(units, values, color=color, linewidth=1.5, label=name)
             for d, found in by_units.items():
                 ax.plot(np.full(len(found[quantity]), d), found[quantity], "o", color=color, markersize=3.5)
-                _bar(ax, d, found, quantity, color)
+                if f"{quantity}.low" in found:
+                    _bounds(ax, d, np.min(found[f"{quantity}.low"]), np.max(found[f"{quantity}.high"]), color)
         ax.set_xscale("log", base=2)
         ax.set_xticks(sorted({d for by_units in series.values() for d in by_units}))
         ax.xaxis.set_major_formatter("{x:.0f}")
         ax.set(xlabel="latent units")
-        ax.set_title(title, fontweight="normal", fontsize=10)
+        layout.subtitle(ax, title)
         ax.grid(axis="y")
     axes[0].legend(fontsize=8)
-    for ax in axes[len(quantities) :]:
-        ax.set_axis_off()
     return figure
 
 
-def _bar(ax, d: int, found: Mapping[str, np.ndarray], quantity: str, color: str) -> None:
-    """Between the ends of a quantity, where it has some; an arrow upwards where the upper one isn't known."""
-    if f"{quantity}, low" not in found:
-        return
-    low, high = np.min(found[f"{quantity}, low"]), np.max(found[f"{quantity}, high"])
+def _bounds(ax: Axes, d: int, low: float, high: float, color: np.ndarray) -> None:
+    """A bar between two bounds; a triangle at the lower one where the upper one is unknown (NaN)."""
     if np.isnan(high):
         ax.plot(d, low, "^", color=color, markersize=6, fillstyle="none")
     else:

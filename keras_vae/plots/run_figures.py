@@ -1,19 +1,79 @@
-"""Draws a run folder's figures and video from its arrays; nothing is trained or decoded here."""
+"""The figures of a run, by name in the registry `FIGURES`, and the function that draws them into its folder.
 
+To add a figure, write a function of a `Run` that returns a matplotlib figure, and register it:
+
+    @register("stds", "Histogram of the posterior standard deviations.", applies=lambda run: ...)
+    def stds(run: Run) -> Figure: ...
+
+`draw` then writes `figures/stds.png` and adds the caption to `figures/captions.json`.
+"""
+
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_vae import geometry
+from keras_vae._utils import palette
 from keras_vae.diagnostics import UnitHistory
-from keras_vae.plots import audit_figures, visuals
-from keras_vae.runs.folder import Run, atomic, complete
+from keras_vae.errors import InputError
+from keras_vae.plots import audit_figures, layout, visuals
+from keras_vae.runs.folder import Run, atomic, complete, write_json
 from keras_vae.trajectory import Trajectory
 
-MOST_UNITS = 128  # whose timelines are drawn
-LONGEST_VIDEO = 600  # frames, of a video of the whole training; more recorded ones are left out evenly
+CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them
+MAX_TIMELINE_UNITS = 128
+MAX_VIDEO_FRAMES = 600  # 20 s, of a video of the whole training; a longer trajectory is thinned evenly
+
+Section = Literal["training", "audit"]
+Draw = Callable[[Run], Figure]
+
+
+class RunFigure(NamedTuple):
+    """A registered figure of a run.
+
+    Attributes:
+        name: file stem; the figure is written to `figures/NAME.png`.
+        caption: one sentence that says what the figure shows; pages use it as caption and alternative text.
+        draw: returns the figure of a run.
+        applies: whether a finished run has what the figure needs.
+        section: "training" for figures of the training and the latent space, "audit" for results of the audit.
+    """
+
+    name: str
+    caption: str
+    draw: Draw
+    applies: Callable[[Run], bool]
+    section: Section
+
+
+FIGURES: dict[str, RunFigure] = {}  # by name, in the order in which they are drawn and shown
+
+
+def register(
+    name: str, caption: str, applies: Callable[[Run], bool] = lambda run: True, section: Section = "training"
+) -> Callable[[Draw], Draw]:
+    """Registers a function of a run as the figure `name`; a decorator. The function is called in the package's style.
+
+    Args:
+        name, caption, applies, section: as in `RunFigure`.
+
+    Raises:
+        InputError: if another figure has this name.
+    """
+    if name in FIGURES:
+        raise InputError(f"name: expected a name that no figure has yet; received {name!r}; choose another.")
+
+    def registered(function: Draw) -> Draw:
+        styled = visuals.style()(function)
+        FIGURES[name] = RunFigure(name, caption, styled, applies, section)
+        return styled
+
+    return registered
 
 
 def draw(
@@ -24,43 +84,29 @@ def draw(
     video: bool = True,
     quiet: bool = False,
 ) -> list[Path]:
-    """Draws loss curves, latent scatter, manifold, reconstructions, samples, and the trajectory video.
+    """Draws every registered figure that applies to a run, and the trajectory video.
 
     Args:
         run: a finished run, or its folder.
-        epochs: the part of the training to show in the video; default all, thinned to 20 seconds.
+        epochs: the part of the training in the video, (0, 5) for the first five epochs; default all of it, thinned to
+            20 seconds.
         ellipses: 1σ ellipses in place of circles.
         gif: make a GIF of the video as well.
         video: whether to make the video.
         quiet: no progress bar.
 
     Returns:
-        The paths of what was drawn.
+        The paths of the figures and videos.
 
     Raises:
-        InputError: if the folder holds no finished run.
+        InputError: if the folder holds no finished run, or `epochs` were not recorded.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
-    if epochs is not None:  # which needs a trajectory
-        run.trajectory.between(*epochs)  # refuses what wasn't recorded
-    drawn = []
-    with visuals.style():
-        if run.has_history:
-            drawn.append(_save(losses(run), run, "loss"))
-        if run.metrics["n_units"] > 1:
-            drawn.append(_save(latent(run), run, "latent"))
-        if run.metrics["n_units"] > 2 and len(run.arrays("encodings")["mean"]) > 1:
-            drawn.append(_save(principal(run), run, "principal"))
-        drawn.append(_save(manifold(run), run, "manifold"))
-        drawn.append(_save(reconstructions(run), run, "reconstructions"))
-        drawn.append(_save(samples(run), run, "samples"))
-        if 2 < run.metrics["n_units"] <= MOST_UNITS and run.has_arrays("unit_history"):
-            drawn.append(_save(units(run), run, "units"))
-        if run.has_arrays("interpolation"):  # which evaluating makes
-            drawn.append(_save(interpolation(run), run, "interpolation"))
-        drawn += audit(run)
-    if video and _has_a_plane(run):
+    if epochs is not None:
+        run.trajectory.between(*epochs)  # raises before anything is drawn
+    drawn = _draw_registered(run, FIGURES.values())
+    if video and _has_trajectory_plane(run):
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
         if gif:
             from keras_vae.plots.video import write_gif
@@ -69,17 +115,17 @@ def draw(
     return drawn
 
 
+def audit(run: Run) -> list[Path]:
+    """Draws the figures of a run's audit; none where `evaluation.json` holds no audit. Returns their paths."""
+    return _draw_registered(run, [figure for figure in FIGURES.values() if figure.section == "audit"])
+
+
 def draw_what_is_missing(run: Run, video: bool = True) -> None:
-    """Draws a finished run's figures, and makes its video, unless they are there."""
-    if not (run.path / "figures" / "samples.png").is_file():  # an evaluation alone draws others
+    """Draws a finished run's figures, and its video, unless they exist."""
+    if not (run.path / "figures" / "samples.png").is_file():  # `audit` alone draws others
         draw(run, video=False)
-    if video and _has_a_plane(run) and not complete(run.path / "videos", "*.mp4"):
+    if video and _has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
         trajectory_video(run)
-
-
-def _has_a_plane(run: Run) -> bool:
-    """Whether a training was recorded, in two units at least."""
-    return run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1
 
 
 def trajectory_video(
@@ -90,14 +136,12 @@ def trajectory_video(
     ellipses: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Makes `videos/NAME.mp4` of the recorded digits, in the plane of the two units that vary most."""
+    """Makes `videos/NAME.mp4` of the recorded images, in the plane of the two units whose means vary most."""
     from keras_vae.plots import video
 
-    trajectory = run.trajectory
-    if one_per_label:
-        trajectory = _one_of_each(trajectory)
+    trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
     if epochs is None:
-        trajectory = trajectory.every(-(-len(trajectory) // LONGEST_VIDEO))
+        trajectory = trajectory.every(-(-len(trajectory) // MAX_VIDEO_FRAMES))
     path = run.path / "videos" / f"{name}.mp4"
     return video.write(
         trajectory, path, epochs=epochs, units=_recorded_plane(run), title=run.title, ellipses=ellipses, quiet=quiet
@@ -107,12 +151,20 @@ def trajectory_video(
 def trajectory_stills(
     run: Run, name: str, epochs: tuple[float, float], at: tuple[float, ...], one_per_label: bool = False
 ) -> Path:
-    """Makes `figures/NAME.png`: frames of a trajectory's video side by side, those nearest to the epochs `at`."""
+    """Makes `figures/NAME.png`: frames of a trajectory's video side by side.
+
+    Args:
+        run: a finished run.
+        name: file stem.
+        epochs: the part of the training that determines the view.
+        at: epochs; the nearest recorded frame of each is drawn.
+        one_per_label: one image of each label.
+    """
     from PIL import Image
 
     from keras_vae.plots import video
 
-    trajectory = _one_of_each(run.trajectory) if one_per_label else run.trajectory
+    trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
     part = video.select(trajectory, epochs, _recorded_plane(run))
     painter = video.Painter(part, title=run.title)
     nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in at]
@@ -120,167 +172,222 @@ def trajectory_stills(
     path = run.path / "figures" / f"{name}.png"
     with atomic(path) as temporary:
         Image.fromarray(row).save(temporary)
+    images = "one test image of each label" if one_per_label else "test images"
+    shown = ", ".join(f"{part.epochs[i]:.3g}" for i in nearest)
+    _write_captions(run, {name: f"Frames of the trajectory video at epochs {shown}: {images} at the posterior means."})
     return path
 
 
-def _one_of_each(trajectory: Trajectory) -> Trajectory:
-    """One point a label, or ten where there are no labels."""
-    return trajectory.points(slice(10)) if trajectory.labels is None else trajectory.one_per_label()
+# -- the registered figures, in the order of a page -------------------------------------------------------------
 
 
+@register("loss", "Loss, reconstruction and KL over epochs, on training and test images.", lambda run: run.has_history)
 def losses(run: Run) -> Figure:
-    """Loss and its parts over epochs, on training and test images."""
+    """Loss and reconstruction over epochs beside the KL or penalty; test images dashed."""
     history = run.history
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    divergence = "kl" if "kl" in history else "penalty"
-    parts = {"loss": left, "reconstruction": left, divergence: right}
-    for ax, heading in ((left, "loss and reconstruction"), (right, divergence)):
-        lines = {}
-        for key in (key for key, where in parts.items() if where is ax and key in history):
-            lines |= {key: history[key], f"test {key}": history[f"val_{key}"]}
-        if not lines:  # an autoencoder has no divergence
-            ax.remove()
-            continue
-        visuals.curves(ax, history["epoch"], lines)
-        ax.set_title(heading)
-        _leave_out_the_start(ax, [*lines.values()])
-    figure.suptitle(run.title, x=0.01, ha="left", fontweight="bold")
+    divergence = next((key for key in ("kl", "penalty") if key in history), None)
+    groups = [("loss", "reconstruction")] + ([(divergence,)] if divergence else [])  # an autoencoder has neither
+    figure = Figure(figsize=(5 * len(groups), 4), layout="constrained")
+    for ax, keys in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
+        names = {key: "KL" if key == "kl" else key for key in keys}
+        lines, colors = {}, {}
+        for key, name in names.items():
+            lines |= {name: history[key], f"test {name}": history[f"val_{key}"]}
+            colors[name] = {"loss": palette.LOSS, "reconstruction": palette.RECONSTRUCTION}.get(key, palette.KL)
+        visuals.curves(ax, history["epoch"], lines, colors=colors)
+        ax.set_title(" and ".join(names.values()))
+        _crop_first_epoch(ax, [*lines.values()])
+    layout.heading(figure, run.title)
     return figure
 
 
-def _leave_out_the_start(ax, lines: list[np.ndarray]) -> None:
-    """A long training's first epoch may dwarf all that follows: then the view begins below it, and says so."""
+def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
+    """Fits the view to the later epochs, and states the first value, where it dwarfs them in a long training."""
     values = np.concatenate([line[1:] for line in lines])
     first = max(line[0] for line in lines)
     if len(lines[0]) < 8 or first < values.max() + 0.5 * np.ptp(values):
         return
-    room = 0.08 * np.ptp(values)
-    ax.set_ylim(values.min() - room, values.max() + room)
-    ax.set_title(f"first epoch: up to {first:.1f}", loc="right", fontsize=8, fontweight="normal", color="#6b7480")
+    margin = 0.08 * np.ptp(values)
+    ax.set_ylim(values.min() - margin, values.max() + margin)
+    text = f"first epoch: up to {first:.1f}"
+    ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=palette.MUTED)
 
 
+@register(
+    "latent",
+    "Posterior means of test images in the plane of the two units that vary most, with the prior's σ circles.",
+    lambda run: run.metrics["n_units"] > 1,
+)
 def latent(run: Run) -> Figure:
     """Posterior means of test images in the plane of the two units that vary most."""
     encodings = run.arrays("encodings")
     plane = _plane(run)
-    mean = geometry.flat(encodings["mean"])[:, list(plane)]
-    figure = Figure(figsize=(7.6, 6.6), layout="constrained")
-    ax = figure.subplots()
-    limit = max(geometry.scatter_limit(mean), 2.25)
-    visuals.prior_density(ax, limit)
-    visuals.latent_scatter(ax, mean, encodings.get("labels"), limit, plane)
-    ax.set_title(f"{run.title}\n")
-    ax.text(0, 1.015, f"means of {len(mean):,} test images; dashed: the prior's σ", transform=ax.transAxes, fontsize=9)
+    figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
+    visuals.latent_plane(ax, geometry.flat(encodings["mean"])[:, list(plane)], encodings.get("labels"), plane)
+    n = len(encodings["mean"])
+    layout.title(ax, run.title, f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
     return figure
 
 
+@register(
+    "principal",
+    "Posterior means of test images on their two principal components, with the prior's σ circles.",
+    lambda run: run.metrics["n_units"] > 2 and len(run.arrays("encodings")["mean"]) > 1,
+)
 def principal(run: Run) -> Figure:
     """Posterior means of test images on their two principal components."""
     encodings = run.arrays("encodings")
-    figure = Figure(figsize=(7.6, 6.6), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
     visuals.principal_scatter(ax, encodings["mean"], encodings.get("labels"))
-    ax.set_title(f"{run.title}\n")
-    text = f"means of {len(encodings['mean']):,} test images on two principal components; dashed: the prior's σ"
-    ax.text(0, 1.015, text, transform=ax.transAxes, fontsize=9)
+    n = len(encodings["mean"])
+    layout.title(ax, run.title, f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
     return figure
 
 
-def interpolation(run: Run) -> Figure:
-    """From one test image to another: by latent points on a line and on an arc, and by a cross-fade of the pixels."""
-    figure = Figure(figsize=(7.4, 8.6), layout="constrained")
-    visuals.interpolations(figure, run.arrays("interpolation"))
-    figure.suptitle(run.title, x=0.01, ha="left", fontweight="bold")
-    return figure
-
-
-def audit(run: Run) -> list[Path]:
-    """What auditing found, drawn: nothing where it wasn't asked for, no densities where the posterior has none."""
-    if not (run.path / "evaluation.json").is_file() or "audit" not in run.evaluation:
-        return []
-    pictures = [("samplers", audit_figures.samplers)]
-    if run.evaluation["audit"]["encodings"]:
-        pictures.insert(0, ("aggregate", audit_figures.posterior))
-    return [_save(picture(run, run.title), run, name) for name, picture in pictures]
-
-
+@register("manifold", "Images decoded on a grid at the prior's quantiles in one or two latent units.")
 def manifold(run: Run) -> Figure:
-    """Images decoded on a grid at the prior's quantiles in two units."""
+    """Images decoded on a grid at the prior's quantiles in two units, or in the only one."""
     arrays = run.arrays("manifold")
     side, plane = int(arrays["side"]), arrays["units"]
     rows = len(arrays["images"]) // side
-    figure = Figure(figsize=(7.4, 1.2 + 6.4 * rows / side), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = layout.panels(1, 1, (7.4, 1.2 + 6.4 * rows / side))
     picture = visuals.image_grid(ax, arrays["images"], side, gap=0)
     ax.set_axis_on()
     height, width = picture.get_array().shape[:2]
     ticks = np.linspace(0, side - 1, 5).round().astype(int)
-    names = [f"{geometry.prior_quantiles(side)[i]:.2f}" for i in ticks]
+    names = layout.signed(geometry.prior_quantiles(side)[ticks])
     ax.set_xticks((ticks + 0.5) * width / side - 0.5, names)
-    ax.set_yticks((side - ticks - 0.5) * height / side - 0.5 if rows > 1 else [], names if rows > 1 else [])
+    ax.set_xlabel(f"latent unit {plane[0]}")
+    if rows > 1:
+        ax.set_yticks((side - ticks - 0.5) * height / side - 0.5, names)
+        ax.set_ylabel(f"latent unit {plane[1]}")
+    else:
+        ax.set_yticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set(xlabel=f"latent unit {plane[0]}", ylabel=f"latent unit {plane[1]}" if rows > 1 else "")
-    others = "" if run.metrics["n_units"] == len(plane) else ", the other units at 0"
-    ax.set_title(f"{run.title}\n")
-    ax.text(0, 1.01, f"decoded at the prior's quantiles{others}", transform=ax.transAxes, fontsize=9)
+    others = "" if run.metrics["n_units"] == len(plane) else ", all other units at 0"
+    layout.title(ax, run.title, f"images decoded at the prior's quantiles{others}")
     return figure
 
 
-def reconstructions(run: Run) -> Figure:
-    """Test images above what the model makes of them."""
-    arrays = run.arrays("reconstructions")
-    n = len(arrays["originals"])
-    figure = Figure(figsize=(0.5 * n + 1.2, 1.9), layout="constrained")
-    for ax, key, name in zip(
-        figure.subplots(2, 1), ("originals", "images"), ("test image", "reconstruction"), strict=True
-    ):
-        visuals.image_grid(ax, arrays[key], n)
-        ax.text(-0.008, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=9)
-    figure.suptitle(run.title, x=0.01, ha="left", fontweight="bold")
-    return figure
-
-
+@register("samples", "One hundred images decoded from draws of the prior N(0, I).")
 def samples(run: Run) -> Figure:
     """Images decoded from draws of the prior."""
     images = run.arrays("samples")["images"]
-    figure = Figure(figsize=(6, 6.5), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = layout.panels(1, 1, (6, 6.5))
     visuals.image_grid(ax, images, 10, gap=2)
-    ax.set_title(f"{run.title}\n")
-    ax.text(0, 1.012, f"{len(images)} samples, z from N(0, I)", transform=ax.transAxes, fontsize=9)
+    layout.title(ax, run.title, f"{len(images)} samples, z from N(0, I)")
     return figure
 
 
+@register(
+    "units",
+    "KL of every latent unit over epochs (Var[μ] for posteriors without a density); crosses mark epochs of collapse.",
+    lambda run: 2 < run.metrics["n_units"] <= MAX_TIMELINE_UNITS and run.has_arrays("unit_history"),
+)
 def units(run: Run) -> Figure:
-    """The KL of every latent unit through training, and when one died."""
+    """The KL of every latent unit through training, and the epoch in which a unit collapsed."""
     history = UnitHistory(**run.arrays("unit_history"))
-    figure = Figure(figsize=(7.6, 1.8 + 0.24 * history.var_mean.shape[1]), layout="constrained")
-    ax = figure.subplots()
-    quantity = "Var[μ]" if history.kl is None else "KL, nats"
-    drawn = visuals.unit_timeline(ax, history, LogNorm(1e-3, 5))
-    figure.colorbar(drawn, ax=ax, label=quantity, extend="both")
-    ax.set_title(f"{run.title}\n")
-    ax.text(0, 1.02, "latent units; a cross marks the death of one", transform=ax.transAxes, fontsize=9)
+    figure, (ax,) = layout.panels(1, 1, (7.6, 1.8 + 0.24 * history.var_mean.shape[1]))
+    mesh = visuals.unit_timeline(ax, history)
+    figure.colorbar(mesh, ax=ax, label=visuals.unit_timeline_label(history), extend="both")
+    quantity = "variance of the means" if history.kl is None else "KL"
+    layout.title(ax, run.title, f"{quantity} of each latent unit; a cross marks the collapse of an active unit")
     return figure
+
+
+@register(
+    "interpolation",
+    "Interpolation between pairs of test images: decoded along a line and an arc in latent space, and a pixel "
+    "cross-fade.",
+    lambda run: run.has_arrays("interpolation"),
+)
+def interpolation(run: Run) -> Figure:
+    """Interpolation paths between test images: a line and an arc in latent space, and a cross-fade of the pixels."""
+    figure = Figure(figsize=(7.4, 8.6), layout="constrained")
+    visuals.interpolations(figure, run.arrays("interpolation"))
+    layout.heading(figure, run.title)
+    return figure
+
+
+@register("reconstructions", "Test images above their reconstructions.")
+def reconstructions(run: Run) -> Figure:
+    """Test images above their reconstructions."""
+    arrays = run.arrays("reconstructions")
+    n = len(arrays["originals"])
+    figure = Figure(figsize=(0.5 * n + 1.2, 1.9), layout="constrained")
+    rows = {"test image": arrays["originals"], "reconstruction": arrays["images"]}
+    for ax, (name, images) in zip(figure.subplots(2, 1), rows.items(), strict=True):
+        visuals.image_grid(ax, images, n)
+        layout.row_name(ax, name)
+    layout.heading(figure, run.title)
+    return figure
+
+
+def _has_audit(run: Run) -> bool:
+    return (run.path / "evaluation.json").is_file() and bool(run.evaluation.get("audit"))
+
+
+@register(
+    "aggregate",
+    "The aggregate posterior q(z) compared with the prior: marginals, distances from the origin, parts of the KL, "
+    "estimates of log p(x).",
+    lambda run: _has_audit(run) and bool(run.evaluation["audit"]["encodings"]),  # None without a density
+    section="audit",
+)
+def aggregate(run: Run) -> Figure:
+    """The aggregate posterior compared with the prior."""
+    return audit_figures.posterior(run, run.title)
+
+
+@register("samplers", "Samples by the distribution of z, and training images for comparison.", _has_audit, "audit")
+def samplers(run: Run) -> Figure:
+    """Samples by the distribution of z."""
+    return audit_figures.samplers(run, run.title)
+
+
+# -- drawing and captions -----------------------------------------------------------------------------------------
+
+
+def _draw_registered(run: Run, figures: Iterable[RunFigure]) -> list[Path]:
+    """Draws those of the figures that apply, with their captions, and returns their paths."""
+    drawn = {}
+    for figure in figures:
+        if figure.applies(run):
+            path = layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png")
+            drawn[path] = figure
+    if drawn:
+        _write_captions(run, {figure.name: figure.caption for figure in drawn.values()})
+    return list(drawn)
+
+
+def _write_captions(run: Run, captions: dict[str, str]) -> None:
+    """Adds captions to `figures/captions.json`: registered figures first, in order; only of figures that exist."""
+    path = run.path / "figures" / CAPTIONS
+    known = (json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}) | captions
+    order = [name for name in FIGURES if name in known] + [name for name in known if name not in FIGURES]
+    write_json(path, {name: known[name] for name in order if path.with_name(f"{name}.png").is_file()})
+
+
+def _has_trajectory_plane(run: Run) -> bool:
+    """Whether a trajectory of two units or more was recorded."""
+    return run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1
+
+
+def _one_per_label(trajectory: Trajectory) -> Trajectory:
+    """One point a label; the first ten points where there are no labels."""
+    return trajectory.points(slice(10)) if trajectory.labels is None else trajectory.one_per_label()
 
 
 def _plane(run: Run) -> tuple[int, ...]:
+    """The units of the run's manifold: the two whose means vary most, or the only one."""
     return tuple(run.arrays("manifold")["units"].tolist())
 
 
 def _recorded_plane(run: Run) -> tuple[int, ...]:
-    """The two of the recorded units that vary most: of very many, not all are recorded."""
+    """The two recorded units whose means vary most; of very many units not all are recorded."""
     recorded = run.trajectory.units
     if recorded is None:
         return _plane(run)
     best = geometry.most_varying_units(run.arrays("units")["var_mean"].ravel()[recorded])
     return tuple(recorded[list(best)].tolist())
-
-
-def _save(figure: Figure, run: Run, name: str) -> Path:
-    path = run.path / "figures" / f"{name}.png"
-    with atomic(path) as temporary:
-        figure.savefig(temporary)
-    return path

@@ -1,48 +1,54 @@
-"""Three latent units drawn as a space, seen from a direction without perspective."""
+"""Three latent units drawn as a three-dimensional space in orthographic projection."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 
 from keras_vae import geometry
+from keras_vae._utils import palette
 from keras_vae.plots import visuals
 
-AZIMUTH, ELEVATION = 30.0, 18.0  # degrees, from which a still is seen
-AXIS_COLOR = "#333a45"
-POINTS_IN_A_CIRCLE = 97
+AZIMUTH, ELEVATION = 30.0, 18.0  # degrees, the direction of the view in a still
+CIRCLE_POINTS = 97
 
 
 def limit(mean: np.ndarray) -> float:
-    """Half the side of a view that shows nearly all codes `(n, 3)` from everywhere, and the sphere of 2σ."""
+    """Half the side of a view that shows nearly all codes, and the prior's 2σ sphere, from every direction.
+
+    Args:
+        mean: codes `(n, 3)`.
+
+    Example:
+        >>> limit(np.zeros((5, 3)))
+        2.4
+    """
     return max(2.4, 1.06 * float(np.quantile(np.linalg.norm(mean, axis=1), 0.995)))
 
 
 class Guides:
-    """What shows how a space is turned: its three axes, and the great circles of the prior's sphere of 2σ.
+    """The three axes and the great circles of the prior's 2σ sphere, which show the direction of the view.
 
     Args:
         ax: to draw on; its view must hold ±3.
-        units: the names of the three axes.
+        units: the names of the three axes; default 0, 1, 2.
     """
 
     def __init__(self, ax: Axes, units: np.ndarray | None = None):
         self.ax = ax
-        angle = np.linspace(0, 2 * np.pi, POINTS_IN_A_CIRCLE)
+        angle = np.linspace(0, 2 * np.pi, CIRCLE_POINTS)
         circle = 2 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)])
         self._circles = [circle, circle[:, [0, 2, 1]], circle[:, [2, 0, 1]]]
         self._limit = max(ax.get_xlim())
         self._ends = 0.9 * self._limit * np.eye(3)
         style = {"animated": True, "clip_on": False}
-        self.circles = ax.add_collection(LineCollection([], colors=visuals.PRIOR_COLOR, linewidths=0.6, **style))
-        self.axes = ax.add_collection(LineCollection([], colors=AXIS_COLOR, linewidths=0.9, alpha=0.55, **style))
+        self.circles = ax.add_collection(LineCollection([], colors=palette.PRIOR, linewidths=0.6, **style))
+        self.axes = ax.add_collection(LineCollection([], colors=palette.INK, linewidths=0.9, alpha=0.55, **style))
         names = range(3) if units is None else units
-        self.names = [
-            ax.text(0, 0, f"unit {name}", fontsize=8, color=AXIS_COLOR, ha="center", va="center", **style)
-            for name in names
-        ]
+        text = {"fontsize": 8, "color": palette.INK, "ha": "center", "va": "center"}
+        self.names = [ax.text(0, 0, f"unit {name}", **text, **style) for name in names]
 
     def turn(self, view: np.ndarray) -> None:
-        """To a view, as `geometry.view_from` gives it; what lies behind is paler."""
+        """Sets the view, a matrix `(3, 3)` from `geometry.view_from`; what lies behind the origin is paler."""
         halves, shades = [], []
         for circle in self._circles:
             seen = circle @ view
@@ -53,27 +59,45 @@ class Guides:
         ends = self._ends @ view
         self.axes.set_segments(np.stack([np.zeros((3, 2)), ends[:, :2]], axis=1))
         for name, end in zip(self.names, ends, strict=True):
-            # beyond the end, but not far away where the axis points at the eye
+            # Beyond the end of the axis; the bound keeps the name close where the axis points towards the viewer.
             name.set_position(end[:2] * (1 + 0.06 * self._limit / max(np.linalg.norm(end[:2]), 0.3 * self._limit)))
 
     def draw(self) -> None:
-        """Draws them on what the canvas holds already, as an animation does."""
+        """Draws the guides over the present content of the canvas, as an animation does."""
         for artist in (self.circles, self.axes, *self.names):
             self.ax.draw_artist(artist)
 
 
 class Cloud:
-    """Codes `(n, 3)` coloured by label, among the guides.
+    """Codes of three latent units coloured by label, with `Guides`.
 
     Args:
         ax: to draw on.
-        mean: the codes.
-        labels: `(n,)` or None.
+        mean: codes `(n, 3)`.
+        labels: `(n,)` integers or None.
         limit: half the side of the view, in data units.
-        units: the names of the three axes.
+        units: the names of the three axes; default 0, 1, 2.
+
+    Attributes:
+        points: the scatter of the codes.
+        guides: the axes and circles.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> cloud = Cloud(Figure().subplots(), np.zeros((4, 3)), None, limit=3.0)
+        >>> cloud.turn(azimuth=90, elevation=0)
+        >>> len(cloud.points.get_offsets())
+        4
     """
 
-    def __init__(self, ax: Axes, mean: np.ndarray, labels: np.ndarray | None, limit: float, units=None):
+    def __init__(
+        self,
+        ax: Axes,
+        mean: np.ndarray,
+        labels: np.ndarray | None,
+        limit: float,
+        units: np.ndarray | tuple[int, ...] | None = None,
+    ):
         self.mean, self.colors = np.asarray(mean, "float64"), visuals.label_colors(labels, len(mean))
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
         ax.set_axis_off()
@@ -84,7 +108,7 @@ class Cloud:
         self.turn(AZIMUTH, ELEVATION)
 
     def turn(self, azimuth: float, elevation: float) -> None:
-        """To another direction; near points cover far ones, which are paler."""
+        """Sets the direction of the view, in degrees; near points cover far ones, which are paler."""
         view = geometry.view_from(azimuth, elevation)
         self.guides.turn(view)
         seen = self.mean @ view

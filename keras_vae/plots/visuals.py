@@ -1,5 +1,6 @@
-"""Drawers: each takes arrays and the `Axes` to draw on, and returns what it drew."""
+"""Drawers: each takes arrays and the `Axes` to draw on, and returns the artists; none saves."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -7,59 +8,107 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.collections import EllipseCollection, QuadMesh
-from matplotlib.colors import Normalize
+from matplotlib.collections import EllipseCollection, PathCollection, QuadMesh
+from matplotlib.colors import LogNorm, Normalize, to_rgb
+from matplotlib.figure import FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from keras_vae import geometry
+from keras_vae._utils import palette
 from keras_vae.diagnostics import UnitHistory
 
 STYLE = Path(__file__).with_name("style.mplstyle")
-PRIOR_COLOR = "#6b7480"
-PRIOR_SHADE = "#3b6ea5"
+DASHED = (0, (2, 2))  # line style of curves on test images
+MIN_LIMIT = 2.25  # half the side of a view that holds the prior's 2σ circle
+INTERPOLATION_PATHS = {"linear": "linear in z", "spherical": "spherical in z", "cross_fade": "pixel cross-fade"}
+UNIT_KL_SCALE = LogNorm(1e-3, 5)  # nats, of the colours of a timeline of units
 
 
 def style():
-    """A context in which pictures have the package's look: `with figures.style(): …`."""
+    """A context in which figures are created in the package's style; also a decorator.
+
+    Example:
+        >>> with style():
+        ...     mpl.rcParams["axes.titleweight"]
+        'bold'
+    """
     return mpl.rc_context(mpl.rc_params_from_file(STYLE, use_default_template=False))
 
 
 def label_colors(labels: np.ndarray | None, n: int) -> np.ndarray:
-    """`(n, 3)` colours in [0, 1]: the style's colour of each label, or its first one where there are none."""
-    with style():
-        palette = np.array([mpl.colors.to_rgb(entry["color"]) for entry in mpl.rcParams["axes.prop_cycle"]])
-    return palette[np.zeros(n, int) if labels is None else np.asarray(labels, int) % len(palette)]
+    """The palette's colour of each label.
+
+    Args:
+        labels: `(n,)` integers, or None where there are no labels; they take the palette's colours in turn, and
+            begin again after the last.
+        n: number of points.
+
+    Returns:
+        `(n, 3)`, RGB in [0, 1]. Without labels every point has the first colour.
+
+    Example:
+        >>> label_colors(np.array([1, 0, 1]), 3).round(2).tolist()
+        [[0.12, 0.44, 0.71], [0.82, 0.29, 0.36], [0.12, 0.44, 0.71]]
+    """
+    colors = np.array([to_rgb(color) for color in palette.LABELS])
+    return colors[np.zeros(n, int) if labels is None else np.asarray(labels, int) % len(colors)]
 
 
 def label_keys(labels: np.ndarray) -> list[Line2D]:
-    """Handles of a legend: a dot for every label that occurs."""
+    """Handles of a legend: a dot for every label that occurs.
+
+    Example:
+        >>> [key.get_label() for key in label_keys(np.array([3, 0, 3]))]
+        ['0', '3']
+    """
     present = np.unique(labels)
     return [Line2D([], [], marker="o", linestyle="", color=label_colors([k], 1)[0], label=str(k)) for k in present]
 
 
+def view_limit(mean: np.ndarray) -> float:
+    """Half the side of a square view that shows nearly all points `(n, 2)` and the prior's 2σ circle."""
+    return max(geometry.scatter_limit(mean), MIN_LIMIT)
+
+
 def prior_rings(ax: Axes, limit: float) -> list[Circle]:
-    """The prior as its circles of 1σ, 2σ and, where the view reaches it, 3σ, in data units."""
+    """The prior N(0, I) as its circles of 1σ, 2σ and, where the view reaches it, 3σ, in data units.
+
+    Args:
+        ax: to draw on.
+        limit: half the side of the view, in data units.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> [ring.radius for ring in prior_rings(Figure().subplots(), limit=2.5)]
+        [1.0, 2.0]
+    """
     rings = []
     for sigma in (1, 2, 3) if limit > 3.2 else (1, 2):
-        ring = Circle((0, 0), sigma, fill=False, edgecolor=PRIOR_COLOR, linewidth=0.9, linestyle=(0, (4, 4)), alpha=0.8)
-        rings.append(ax.add_patch(ring))
+        line = {"edgecolor": palette.PRIOR, "linewidth": 0.9, "linestyle": (0, (4, 4)), "alpha": 0.8}
+        rings.append(ax.add_patch(Circle((0, 0), sigma, fill=False, **line)))
         if limit > 12:  # the rings are too close together for three names
             continue
         corner = sigma / np.sqrt(2)
         name = {"xytext": (3, 3), "textcoords": "offset points", "annotation_clip": True, "zorder": 5}
         outline = [patheffects.withStroke(linewidth=2.5, foreground="white")]
-        ax.annotate(f"{sigma}σ", (corner, corner), color=PRIOR_COLOR, fontsize=8, path_effects=outline, **name)
+        ax.annotate(f"{sigma}σ", (corner, corner), color=palette.PRIOR, fontsize=8, path_effects=outline, **name)
     return rings
 
 
-def prior_density(ax: Axes, limit: float, strength: float = 0.13) -> AxesImage:
-    """The prior's density as a soft shade behind everything else."""
+def prior_density(ax: Axes, limit: float, strength: float = 0.2) -> AxesImage:
+    """The density of the prior N(0, I) in a plane, as a light shade behind everything else.
+
+    Args:
+        ax: to draw on.
+        limit: half the side of the view, in data units.
+        strength: opacity at the origin, in [0, 1].
+    """
     x = np.linspace(-limit, limit, 256)
     density = np.exp(-0.5 * (x**2 + x[:, None] ** 2))
     shade = np.empty((*density.shape, 4))
-    shade[..., :3] = mpl.colors.to_rgb(PRIOR_SHADE)
+    shade[..., :3] = to_rgb(palette.PRIOR)
     shade[..., 3] = strength * density
     return ax.imshow(shade, extent=(-limit, limit) * 2, interpolation="bilinear", zorder=-1)
 
@@ -73,101 +122,159 @@ def posterior_circles(
     fill: float = 0.16,
     line: float = 0.9,
 ) -> EllipseCollection:
-    """Each posterior's circle, r² = σₓ σᵧ (its two variances' geometric average), or its 1σ ellipse.
+    """Each posterior as the circle r² = σₓ σᵧ (geometric mean of its two variances), or as its 1σ ellipse.
 
     Args:
+        ax: to draw on.
         mean, std: `(points, 2)`, in data units.
-        colors: `(points, 3)`.
-        ellipses: both standard deviations apart.
-        fill, line: opacities.
+        colors: `(points, 3)`, RGB in [0, 1].
+        ellipses: 1σ ellipses in place of circles.
+        fill, line: opacities in [0, 1].
 
     Returns:
         A collection that `move_circles` sets to other posteriors.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> circles = posterior_circles(ax, np.zeros((1, 2)), np.array([[0.5, 2.0]]), np.zeros((1, 3)))
+        >>> circles.get_widths().tolist(), circles.get_heights().tolist()  # diameters
+        ([2.0], [2.0])
     """
     if len(colors) == 1:
         # Matplotlib draws a collection of one colour as markers, and those snap to whole pixels.
         colors = np.repeat(colors, 2, axis=0)
     circles = EllipseCollection(
-        *_axes_of(std, ellipses),
+        *_diameters(std, ellipses),
         np.zeros(len(mean)),
         units="xy",
         offsets=mean,
         offset_transform=ax.transData,
         facecolors=np.column_stack([colors, np.full(len(colors), fill)]),
         edgecolors=np.column_stack([colors, np.full(len(colors), line)]),
-        linewidths=1.3 if line else 0.0,  # a line that isn't seen takes as long
+        linewidths=1.3 if line else 0.0,  # a transparent line takes as long to draw as a visible one
     )
     return ax.add_collection(circles)
 
 
 def move_circles(circles: EllipseCollection, mean: np.ndarray, std: np.ndarray, ellipses: bool = False) -> None:
-    widths, heights = _axes_of(std, ellipses)
+    """Sets a collection of `posterior_circles` to other posteriors, `mean` and `std` `(points, 2)`."""
+    widths, heights = _diameters(std, ellipses)
     circles.set(offsets=mean, widths=widths, heights=heights)
 
 
-def _axes_of(std: np.ndarray, ellipses: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Full widths and heights `(points,)`."""
+def _diameters(std: np.ndarray, ellipses: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Full widths and heights, `(points,)` each."""
     if ellipses:
         return 2 * std[:, 0], 2 * std[:, 1]
     diameter = 2 * np.sqrt(std[:, 0] * std[:, 1])
     return diameter, diameter
 
 
-def latent_scatter(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, limit: float, units: tuple[int, int]) -> list:
-    """Posterior means `(n, 2)` coloured by label, with the prior's rings."""
+def latent_scatter(
+    ax: Axes, mean: np.ndarray, labels: np.ndarray | None, limit: float, units: tuple[int, ...]
+) -> PathCollection:
+    """Posterior means coloured by label, with the prior's rings and a legend.
+
+    Args:
+        ax: to draw on.
+        mean: `(n, 2)`.
+        labels: `(n,)` integers or None.
+        limit: half the side of the view, in data units.
+        units: the numbers of the two latent units, which name the axes.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> points = latent_scatter(ax, np.zeros((5, 2)), np.arange(5), limit=3.0, units=(4, 7))
+        >>> len(points.get_offsets()), ax.get_xlabel()
+        (5, 'latent unit 4')
+    """
     prior_rings(ax, limit)
     colors = label_colors(labels, len(mean))
     order = np.random.default_rng(0).permutation(len(mean))  # no label lies on top of all others
-    size = np.clip(30_000 / len(mean), 3, 30)
-    points = ax.scatter(*mean[order].T, s=size, c=colors[order], alpha=0.6, linewidths=0)
+    points = ax.scatter(*mean[order].T, s=marker_size(len(mean)), c=colors[order], alpha=0.6, linewidths=0)
     if labels is not None:
         ax.legend(handles=label_keys(labels), loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
     square_view(ax, limit, units)
-    return [points]
+    return points
 
 
-def principal_scatter(ax: Axes, codes: np.ndarray, labels: np.ndarray | None) -> list:
-    """Codes `(n, units…)` on their two principal components, the axes named by their shares of the variance."""
-    points, explained = geometry.principal_plane(codes)
-    limit = max(geometry.scatter_limit(points), 2.25)
+def marker_size(n: int) -> float:
+    """The area of a point's marker, in points², in a scatter of `n` points."""
+    return float(np.clip(30_000 / n, 3, 30))
+
+
+def latent_plane(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, units: tuple[int, ...]) -> PathCollection:
+    """`latent_scatter` over the prior's density, in a view that shows nearly all points."""
+    limit = view_limit(mean)
     prior_density(ax, limit)
-    drawn = latent_scatter(ax, points, labels, limit, (0, 1))
+    return latent_scatter(ax, mean, labels, limit, units)
+
+
+def principal_scatter(ax: Axes, codes: np.ndarray, labels: np.ndarray | None) -> PathCollection:
+    """Codes on their two principal components; the axis labels state the share of the variance.
+
+    Args:
+        ax: to draw on.
+        codes: `(n, units…)`.
+        labels: `(n,)` integers or None.
+    """
+    points, explained = geometry.principal_plane(codes)
+    drawn = latent_plane(ax, points, labels, (0, 1))
     names = [f"principal component {i} ({100 * share:.0f} % of the variance)" for i, share in enumerate(explained, 1)]
     ax.set(xlabel=names[0], ylabel=names[1])
     return drawn
 
 
-WAYS = {"linear": "line", "spherical": "arc", "cross_fade": "cross-fade"}
-
-
-def interpolations(figure, ways: dict[str, np.ndarray], paths: int = 6) -> None:
-    """A block for each pair of images: the ways between them, one a row.
+def interpolations(figure: FigureBase, images: Mapping[str, np.ndarray], pairs: int = 6) -> list[AxesImage]:
+    """Interpolation paths between pairs of images: a block for each pair, a row for each kind of path.
 
     Args:
-        figure: or part of one, to draw on.
-        ways: images `(points, paths, …)` by the name of the way.
-        paths: how many pairs to show.
+        figure: a figure or subfigure to draw on.
+        images: `(points, pairs, …)` by the kind of path, a key of `INTERPOLATION_PATHS`.
+        pairs: maximum number of pairs to draw.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> paths = {"linear": np.zeros((11, 4, 8, 8)), "cross_fade": np.zeros((11, 4, 8, 8))}
+        >>> pictures = interpolations(Figure(), paths, pairs=3)
+        >>> len(pictures), pictures[0].get_array().shape
+        (3, (17, 98))
     """
-    shown = {name: ways[key] for key, name in WAYS.items() if key in ways}
-    paths = min(paths, next(iter(shown.values())).shape[1])
-    for i, ax in enumerate(np.atleast_1d(figure.subplots(paths, 1))):
-        rows = [images[:, i] for images in shown.values()]
-        image_grid(ax, np.concatenate(rows), len(rows[0]))
-        for j, name in enumerate(shown):
-            place = 1 - (j + 0.5) / len(shown)
-            ax.text(-0.012, place, name, transform=ax.transAxes, ha="right", va="center", fontsize=8, color=PRIOR_COLOR)
+    kinds = {name: images[key] for key, name in INTERPOLATION_PATHS.items() if key in images}
+    pairs = min(pairs, next(iter(kinds.values())).shape[1])
+    drawn = []
+    for i, ax in enumerate(np.atleast_1d(figure.subplots(pairs, 1))):
+        rows = [path[:, i] for path in kinds.values()]
+        drawn.append(image_grid(ax, np.concatenate(rows), len(rows[0])))
+        for j, name in enumerate(kinds):
+            center = 1 - (j + 0.5) / len(kinds)
+            text = {"transform": ax.transAxes, "ha": "right", "va": "center", "fontsize": 8, "color": palette.MUTED}
+            ax.text(-0.012, center, name, **text)
+    return drawn
 
 
-def square_view(ax: Axes, limit: float, units: tuple[int, int]) -> None:
+def square_view(ax: Axes, limit: float, units: tuple[int, ...]) -> None:
     """Equal scales from −limit to limit, and the names of the two units."""
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     ax.set(xlabel=f"latent unit {units[0]}", ylabel=f"latent unit {units[1]}")
 
 
 def image_grid(ax: Axes, images: np.ndarray, columns: int, gap: int = 1) -> AxesImage:
-    """Images `(n, height, width[, channels])` side by side, row by row, in one picture without axes.
+    """Images row by row in one picture without axes. Grey images are drawn inverted: 1 is black.
 
-    Grey images are drawn as ink on paper: 1 is black.
+    Args:
+        ax: to draw on.
+        images: `(n, height, width[, channels])`; values are clipped to [0, 1].
+        columns: images in a row.
+        gap: pixels between images.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> picture = image_grid(Figure().subplots(), np.zeros((6, 8, 8)), columns=3)
+        >>> picture.get_array().shape  # two rows of three images
+        (17, 26)
     """
     tiled = tile(np.clip(images, 0.0, 1.0), columns, gap)
     picture = ax.imshow(tiled, vmin=0, vmax=1)
@@ -176,58 +283,118 @@ def image_grid(ax: Axes, images: np.ndarray, columns: int, gap: int = 1) -> Axes
 
 
 def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """One array of all images, `gap` empty pixels between them; missing ones at the end stay empty."""
+    """One array of all images, row by row, with background between them and in the missing places at the end.
+
+    Args:
+        images: `(n, height, width[, channels])`.
+        columns: images in a row.
+        gap: pixels between images.
+
+    Returns:
+        `(height of the grid, width of the grid[, channels])`; the background is 0 for grey images, which are drawn
+        inverted, and 1 for colour images.
+
+    Example:
+        >>> tile(np.ones((3, 1, 2)), columns=2, gap=1)
+        array([[1., 1., 0., 1., 1.],
+               [0., 0., 0., 0., 0.],
+               [1., 1., 0., 0., 0.]])
+    """
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
     n, height, width = images.shape[:3]
     rows = -(-n // columns)
-    color = images.shape[3:]
-    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *color), float(bool(color)))
+    channels = images.shape[3:]
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *channels), float(bool(channels)))
     for i, image in enumerate(images):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = image
     return canvas
 
 
-def curves(ax: Axes, epochs: np.ndarray, lines: dict[str, np.ndarray], ylabel: str = "nats per image") -> list[Line2D]:
-    """One named curve a quantity, over epochs; names starting with `test` are dashed in their partner's colour."""
-    drawn, colors = [], {}
+def curves(
+    ax: Axes,
+    epochs: np.ndarray,
+    lines: Mapping[str, np.ndarray],
+    ylabel: str = "nats per image",
+    colors: Mapping[str, str] | None = None,
+) -> list[Line2D]:
+    """Curves over epochs; a name that starts with `test ` is dashed, in the colour of the name without it.
+
+    Args:
+        ax: to draw on.
+        epochs: `(n,)`.
+        lines: `(n,)` values by the name of the curve.
+        ylabel: quantity and unit of the values.
+        colors: by the name of the curve; the others take the style's colours in turn.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> train, test = curves(Figure().subplots(), [1, 2], {"loss": [3, 2], "test loss": [4, 3]})
+        >>> train.get_linestyle(), test.get_linestyle(), train.get_color() == test.get_color()
+        ('-', '--', True)
+    """
+    drawn, used = [], dict(colors or {})
     for name, values in lines.items():
-        partner = name.removeprefix("test ")
-        dashed = {"linestyle": (0, (2, 2)), "color": colors[partner]} if partner in colors else {}
-        (line,) = ax.plot(epochs, values, label=name, marker="o" if len(epochs) == 1 else None, **dashed)
-        colors.setdefault(partner, line.get_color())
+        quantity = name.removeprefix("test ")
+        options = {"color": used[quantity]} if quantity in used else {}
+        if quantity != name:
+            options |= {"linestyle": DASHED, "fillstyle": "none"}
+        (line,) = ax.plot(epochs, values, label=name, marker="o" if len(epochs) == 1 else None, **options)
+        used.setdefault(quantity, line.get_color())
         drawn.append(line)
-    ax.set(xlabel="epoch", ylabel=ylabel)
-    ax.grid(axis="y")
-    ax.set_xlim(min(epochs), max(max(epochs), min(epochs) + 1))
-    ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.set_ylabel(ylabel)
+    epoch_axis(ax, epochs)
     ax.legend()
     return drawn
 
 
-def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize) -> QuadMesh:
-    """The KL (or, without a density, the variance of the means) of every unit over epochs, the liveliest at the top.
+def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
+    """An x axis from the first to the last epoch with ticks at whole epochs, and horizontal grid lines."""
+    ax.set_xlabel("epoch")
+    margin = 0.5 if len(epochs) == 1 else 0.0
+    ax.set_xlim(min(epochs) - margin, max(epochs) + margin)
+    ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    ax.grid(axis="y")
 
-    A cross marks where a unit died that had been active before; the untrained model is left out, since the epochs
-    are on a logarithmic scale.
+
+def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize = UNIT_KL_SCALE) -> QuadMesh:
+    """The KL (without a density, the variance of the means) of every unit over epochs, by decreasing final value.
+
+    A cross marks the epoch in which an active unit collapsed. The untrained model is left out, since the epochs are
+    on a logarithmic scale.
 
     Args:
         ax: to draw on.
-        history: measurements through training.
+        history: statistics of the units through training.
         scale: of the colours.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> kl = np.array([[0.0, 0.0], [0.1, 1.0], [0.1, 2.0]])
+        >>> history = UnitHistory(np.arange(3), np.arange(3.0), var_mean=kl, kl=kl, mean_var=kl)
+        >>> ax = Figure().subplots()
+        >>> mesh = unit_timeline(ax, history)
+        >>> mesh.get_array().shape, [label.get_text() for label in ax.get_yticklabels()]
+        ((2, 2), ['1', '0'])
     """
     quantity = history.var_mean if history.kl is None else history.kl
     order = np.argsort(-quantity[-1], kind="stable")
     later = history.epochs > 0
     epochs, values = history.epochs[later], np.clip(quantity[later][:, order], 1e-12, None)
     edges = np.concatenate([[0.5 * epochs[0]], 0.5 * (epochs[1:] + epochs[:-1]), [epochs[-1]]])
-    mesh = ax.pcolormesh(edges, np.arange(len(order) + 1) - 0.5, values.T, norm=scale, cmap="Blues", rasterized=True)
-    died = history.active_periods().collapsed_at[order]
-    rows = np.flatnonzero(~np.isnan(died))
-    ax.plot(died[rows], rows, "x", color="#d1495b", markersize=8, markeredgewidth=2, linestyle="")
+    y = np.arange(len(order) + 1) - 0.5
+    mesh = ax.pcolormesh(edges, y, values.T, norm=scale, cmap=palette.UNIT_KL_MAP, rasterized=True)
+    collapsed_at = history.active_periods().collapsed_at[order]
+    rows = np.flatnonzero(~np.isnan(collapsed_at))
+    ax.plot(collapsed_at[rows], rows, "x", color=palette.COLLAPSED, markersize=8, markeredgewidth=2, linestyle="")
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
     ax.set_yticks(np.arange(len(order)), [str(unit) for unit in order])
     ax.set(xlabel="epoch", ylabel="latent unit", ylim=(len(order) - 0.5, -0.5), xlim=(edges[0], edges[-1]))
     return mesh
+
+
+def unit_timeline_label(history: UnitHistory) -> str:
+    """The quantity and unit of the colours of `unit_timeline`."""
+    return "Var[μ]" if history.kl is None else "KL, nats"

@@ -12,6 +12,7 @@ from keras_vae._utils import formatting
 from keras_vae._utils.verdicts import FAILS, HOLDS
 from keras_vae.data import datasets
 from keras_vae.errors import InputError
+from keras_vae.measures import find
 from keras_vae.report import data_uri, rendering
 from keras_vae.runs.folder import complete, write_text
 
@@ -162,14 +163,14 @@ def _interval(judged: dict) -> Markup:
 
 def _trainings(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:
     """A table of a study's trainings: what all of them have in common of measures, with links to their pages."""
-    names = [name for name in ("loss", "reconstruction", "kl", "penalty", "active units") if _any_has(runs, name)]
+    names = [name for name in ("loss", "reconstruction", "kl", "penalty", "active_units") if _any_has(runs, name)]
     rows = []
     for run in runs:
         page = folder.parent / "runs" / run["folder"] / rendering.PAGE
         href = f"../runs/{quote(run['folder'])}/{rendering.PAGE}" if page.is_file() else ""
         rows.append([rendering.Cell(run["config"], run["config"], href), rendering.Cell(str(run["seed"]), run["seed"])])
         rows[-1] += [rendering.measured(run["measures"].get(name)) for name in names]
-    return {"head": ["configuration", "seed", *names], "rows": rows}
+    return {"head": ["configuration", "seed", *(find(name).label for name in names)], "rows": rows}
 
 
 def _any_has(runs: Iterable[dict], name: str) -> bool:

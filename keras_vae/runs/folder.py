@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_vae.data import datasets
 from keras_vae.errors import InputError
+from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
 
 # All that a run may put into its folder; nothing else is ever deleted.
@@ -139,7 +140,7 @@ class Run:
 
     @property
     def evaluation(self) -> dict:
-        return self._json("evaluation.json")
+        return migrate_evaluation(self._json("evaluation.json"))
 
     @property
     def bubbles(self) -> dict:

@@ -1,9 +1,9 @@
-"""Claims about trainings with several seeds, and what the numbers say of each: holds, does not hold, undecided.
+"""Claims about trainings with several seeds, and their verdicts: holds, does not hold, undecided.
 
-A claim states its measure and the region in which it would be true before anything is trained. It is judged by the
-95 % confidence interval of what was measured: inside the region it *holds*, outside it *does not hold*, and across
-its border it is *undecided*. So "about the same" needs an interval within a margin, an equivalence test; a
-difference that failed to show is none.
+A claim states its measure and the region in which it is true before anything is trained. Its verdict follows from the
+95 % confidence interval of the estimate: inside the region it *holds*, outside it *does not hold*, and an interval
+that crosses the border is *undecided*. "About the same" is therefore an equivalence test, an interval within a margin;
+a difference that is not significant is no evidence of equality.
 """
 
 import math
@@ -15,23 +15,40 @@ import numpy as np
 from scipy import stats
 
 from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
+from keras_vae.measures import Measure
 
 CONFIDENCE = 0.95
 
-# From the name of a configuration and of a measure to the values, one a seed; NaN where it wasn't measured.
+# From the name of a configuration and the key of a measure to its values, `(seeds,)`; NaN where it is missing.
 Values = Callable[[str, str], np.ndarray]
+# From the key of a measure to the measure.
+Find = Callable[[str], Measure]
 
 
 class Interval(NamedTuple):
-    """An estimate with its 95 % confidence interval; NaN bounds where the values don't tell one."""
+    """An estimate with its 95 % confidence interval.
+
+    Attributes:
+        estimate: the estimate; NaN without values.
+        low, high: the ends; NaN where the values don't determine an interval, infinite where an end is unknown.
+    """
 
     estimate: float
     low: float
     high: float
 
 
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
+
+
 def verdict(interval: Interval, region: tuple[float, float]) -> str:
-    """Whether an interval lies inside, outside or across the border of a region (low, high)."""
+    """The verdict on a claim that is true in a region (low, high).
+
+    Example:
+        >>> from keras_vae.studies.claims import Interval, verdict
+        >>> [verdict(Interval(2.0, low, high), (1.0, 4.0)) for low, high in ((1.5, 2.5), (0.5, 3.5), (4.5, 5.0))]
+        ['holds', 'undecided', 'does not hold']
+    """
     if math.isnan(interval.low) or math.isnan(interval.high):
         return UNDECIDED
     if region[0] <= interval.low and interval.high <= region[1]:
@@ -40,32 +57,38 @@ def verdict(interval: Interval, region: tuple[float, float]) -> str:
 
 
 def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
-    """Mean of values with Student's interval; of those that are NaN nothing is known.
+    """The mean of values with Student's t interval, over those that are not NaN.
 
     Args:
-        values: one a seed.
-        resolution: the grid that they lie on, 1 for counts. Equal counts would have an interval without width; a
-            grid's values are as uncertain as rounding makes them, with a variance of resolution² / 12.
+        values: `(seeds,)`.
+        resolution: spacing of the grid on which the values lie, 1 for counts. Rounding to a grid has a variance of
+            resolution² / 12, which is the least that is assumed: equal counts don't give an interval of width 0.
+
+    Returns:
+        The interval; its ends are NaN for a single value, and for values without any difference.
     """
     values = np.asarray(values, "float64")
     values = values[~np.isnan(values)]
-    n, mean = len(values), float(values.mean()) if len(values) else math.nan
+    n = len(values)
+    if not n:
+        return UNKNOWN
+    mean = float(values.mean())
     variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
-    if not variance:  # one seed, or seeds without any difference, which is no certainty
+    if not variance:
         return Interval(mean, math.nan, math.nan)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * math.sqrt(variance / n)
-    return Interval(mean, mean - half, mean + half)
+    low, high = stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=math.sqrt(variance / n))
+    return Interval(mean, float(low), float(high))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a source says, and what is to be measured for it.
+    """A claim of a source, and the measurement that decides it. Subclasses define the estimate and its interval.
 
     Attributes:
-        words: the source's claim.
-        measure: the name of a measure of a run.
-        region: (low, high), in which the claim is true; ∞ where there is no bound.
-        published: the source's own value of what is measured, where it prints one.
+        words: the claim in the source's words.
+        measure: the key of a measure, see `keras_vae.measures`.
+        region: (low, high) in which the claim is true; infinite where there is no bound.
+        published: the source's own value of the estimate, if it prints one.
     """
 
     words: str
@@ -73,27 +96,37 @@ class Claim:
     region: tuple[float, float]
     published: float | None = field(default=None, kw_only=True)
 
+    def configs(self) -> tuple[str, ...]:
+        """The names of the configurations that the claim is about."""
+        raise NotImplementedError
+
+    def measures(self) -> tuple[str, ...]:
+        """The keys of the measures that the claim needs."""
+        return (self.measure,)
+
     def seeds(self, values: Values) -> np.ndarray:
-        """What each seed alone gives; nothing where it takes several."""
+        """The estimate of each seed alone, `(seeds,)`; empty where it needs several seeds."""
         return np.empty(0)
 
     def interval(self, values: Values) -> Interval:
+        """The estimate with its interval."""
         raise NotImplementedError
 
-    def formula(self) -> str:
-        """What is measured, for people."""
+    def formula(self, label: str) -> str:
+        """The estimate as a formula of the measure's label and the configurations."""
         raise NotImplementedError
 
     def note(self, values: Values) -> str:
-        """What is to be said beside the interval."""
+        """A remark beside the interval; empty without one."""
         return ""
 
-    def judge(self, values: Values) -> dict[str, Any]:
-        """The claim with its interval and verdict, as plain data."""
+    def judge(self, values: Values, find: Find) -> dict[str, Any]:
+        """The claim with its interval and verdict, as plain data for `study.json`."""
         interval = self.interval(values)
         return {
             "claim": self.words,
-            "measured": self.formula(),
+            "measure": self.measure,
+            "measured": self.formula(find(self.measure).label),
             "published": self.published,
             **{name: _finite(value) for name, value in interval._asdict().items()},
             "seeds": [_finite(float(value)) for value in self.seeds(values)],
@@ -105,72 +138,97 @@ class Claim:
 
 @dataclass(frozen=True)
 class Mean(Claim):
-    """About a weighted sum of configurations, paired by seed: a level (one with weight 1), a difference (1 and −1),
-    or an interaction (a difference of differences).
+    """A claim about a weighted sum of configurations, paired by seed: a level (one configuration of weight 1), a
+    difference (weights 1 and −1), or an interaction (a difference of differences).
 
     Attributes:
         of: the weight of each configuration.
-        resolution: as in `mean_interval`: 1 for counts.
+        resolution: see `mean_interval`; 1 for counts.
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> claim = kv.studies.Mean("deeper is better", "loss", (0, float("inf")), {"one": 1, "two": -1})
+        >>> losses = {"one": np.array([3.0, 3.2, 3.1]), "two": np.array([2.0, 2.1, 2.2])}
+        >>> round(claim.interval(lambda config, measure: losses[config]).estimate, 2)
+        1.0
     """
 
     of: Mapping[str, float]
     resolution: float = 0.0
 
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
     def seeds(self, values: Values) -> np.ndarray:
-        return sum(weight * values(name, self.measure) for name, weight in self.of.items())
+        return np.sum([weight * values(name, self.measure) for name, weight in self.of.items()], axis=0)
 
     def interval(self, values: Values) -> Interval:
         return mean_interval(self.seeds(values), self.resolution)
 
-    def formula(self) -> str:
+    def formula(self, label: str) -> str:
         terms = [f"{'−' if weight < 0 else '+'} {_factor(weight)}{name}" for name, weight in self.of.items()]
-        return f"{self.measure}: {' '.join(terms).removeprefix('+ ')}"
+        return f"{label}: {' '.join(terms).removeprefix('+ ')}"
 
 
 @dataclass(frozen=True)
 class Ratio(Claim):
-    """About a ratio of two configurations, paired by seed: the geometric mean over seeds."""
+    """A claim about the ratio of two configurations, paired by seed: the geometric mean over seeds.
+
+    Attributes:
+        of: numerator and denominator.
+    """
 
     of: tuple[str, str]
 
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
     def seeds(self, values: Values) -> np.ndarray:
-        return np.exp(self._logarithms(values))
+        return np.exp(self._log_ratios(values))
 
     def interval(self, values: Values) -> Interval:
-        return Interval(*np.exp(mean_interval(self._logarithms(values))).tolist())
+        return Interval(*np.exp(mean_interval(self._log_ratios(values))).tolist())
 
-    def _logarithms(self, values: Values) -> np.ndarray:
-        above, below = (np.log(values(name, self.measure)) for name in self.of)
-        return above - below
+    def _log_ratios(self, values: Values) -> np.ndarray:
+        numerator, denominator = (np.log(values(name, self.measure)) for name in self.of)
+        return numerator - denominator
 
-    def formula(self) -> str:
-        return f"{self.measure}: {self.of[0]} / {self.of[1]}"
+    def formula(self, label: str) -> str:
+        return f"{label}: {self.of[0]} / {self.of[1]}"
 
 
 @dataclass(frozen=True)
 class Exactly(Claim):
-    """About a ratio of two configurations that is computed, not measured: no seed can change it."""
+    """A claim about a ratio that is computed exactly and doesn't depend on the seed.
+
+    Attributes:
+        of: numerator and denominator.
+    """
 
     of: tuple[str, str]
 
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
     def interval(self, values: Values) -> Interval:
-        above, below = (values(name, self.measure) for name in self.of)
-        ratios = above / below
+        numerator, denominator = (values(name, self.measure) for name in self.of)
+        ratios = numerator / denominator
         if not len(ratios) or not np.allclose(ratios, ratios[0], rtol=1e-9):
-            return Interval(math.nan, math.nan, math.nan)
+            return UNKNOWN
         return Interval(*[float(ratios[0])] * 3)
 
-    def formula(self) -> str:
-        return f"{self.measure}: {self.of[0]} / {self.of[1]}, computed"
+    def formula(self, label: str) -> str:
+        return f"{label}: {self.of[0]} / {self.of[1]}, computed"
 
 
 @dataclass(frozen=True)
 class Bracket(Claim):
-    """About a quantity that is known to lie between two measures, each of which has its own error in it.
+    """A claim about a quantity that lies between two measures, each of which includes its own error.
 
     Attributes:
         measure: the best estimate.
-        low, high: names of the measures that it lies between; of several seeds the lowest and the highest count.
+        low, high: keys of the measures that it lies between; the extremes over seeds count.
         of: the configuration.
     """
 
@@ -178,72 +236,88 @@ class Bracket(Claim):
     high: str
     of: str
 
+    def configs(self) -> tuple[str, ...]:
+        return (self.of,)
+
+    def measures(self) -> tuple[str, ...]:
+        return self.measure, self.low, self.high
+
     def interval(self, values: Values) -> Interval:
-        estimate, low, high = (values(self.of, name) for name in (self.measure, self.low, self.high))
-        if len(estimate) < 2:  # of how seeds differ nothing is known
-            return Interval(*map(float, estimate), math.nan, math.nan)
+        estimate, low, high = (values(self.of, key) for key in self.measures())
+        if len(estimate) < 2:  # the variation between seeds is unknown
+            return Interval(float(estimate[0]), math.nan, math.nan)
         return Interval(float(estimate.mean()), float(low.min()), float(high.max()))
 
-    def formula(self) -> str:
-        return f"{self.measure}: {self.of}"
+    def formula(self, label: str) -> str:
+        return f"{label}: {self.of}"
 
 
 @dataclass(frozen=True)
 class Gap(Claim):
-    """About the difference of two configurations in a quantity that is known to lie between two measures.
+    """A claim about the difference of two configurations in a quantity that lies between two measures.
 
-    For each seed the difference lies between the first's low less the second's high, and the first's high less the
-    second's low; the interval reaches from the lower limit of the one's mean to the upper limit of the other's. An
-    end that wasn't measured for some seed leaves its side open.
+    For each seed the difference lies between (low of the first − high of the second) and (high of the first − low of
+    the second). The interval reaches from the lower limit of the mean of the one to the upper limit of the mean of
+    the other. An end that is missing for a seed leaves its side open.
 
     Attributes:
-        measure, low, high: as in `Bracket`.
-        of: the two configurations, the first less the second.
+        measure, low, high: see `Bracket`.
+        of: the two configurations, the first minus the second.
     """
 
     low: str
     high: str
     of: tuple[str, str]
 
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
+    def measures(self) -> tuple[str, ...]:
+        return self.measure, self.low, self.high
+
     def interval(self, values: Values) -> Interval:
         (estimate_a, low_a, high_a), (estimate_b, low_b, high_b) = (
-            [values(name, measure) for measure in (self.measure, self.low, self.high)] for name in self.of
+            [values(name, key) for key in self.measures()] for name in self.of
         )
-        if len(low_a) < 2:  # of how seeds differ nothing is known
-            return Interval(float((estimate_a - estimate_b).mean()), math.nan, math.nan)
-        least, most = low_a - high_b, high_a - low_b
-        low = -math.inf if np.isnan(least).any() else mean_interval(least).low
-        high = math.inf if np.isnan(most).any() else mean_interval(most).high
-        return Interval(float((estimate_a - estimate_b).mean()), low, high)
+        estimate = float((estimate_a - estimate_b).mean())
+        if len(low_a) < 2:  # the variation between seeds is unknown
+            return Interval(estimate, math.nan, math.nan)
+        lowest, highest = low_a - high_b, high_a - low_b
+        low = -math.inf if np.isnan(lowest).any() else mean_interval(lowest).low
+        high = math.inf if np.isnan(highest).any() else mean_interval(highest).high
+        return Interval(estimate, low, high)
 
     def note(self, values: Values) -> str:
-        open_ended = any(np.isnan(values(name, self.high)).any() for name in self.of)
-        return "an upper end is not known: saturated" if open_ended else ""
+        is_open = any(np.isnan(values(name, self.high)).any() for name in self.of)
+        return "an upper end is unknown: saturated" if is_open else ""
 
-    def formula(self) -> str:
-        return f"{self.measure}: {self.of[0]} − {self.of[1]}"
+    def formula(self, label: str) -> str:
+        return f"{label}: {self.of[0]} − {self.of[1]}"
 
 
 @dataclass(frozen=True)
 class Spread(Claim):
-    """About how much more one configuration varies from seed to seed than another.
+    """A claim that one configuration varies more from seed to seed than another.
 
-    Brown and Forsythe (1974) compare the absolute deviations from the medians by an analysis of variance; of two
-    groups that is the t-test, whose interval of the difference is used here. (A spread over 5 seeds says little:
-    take 10.)
+    Brown & Forsythe (1974) compare absolute deviations from the medians by an analysis of variance, which for two
+    groups is the t-test; its interval of the difference is used. Ten seeds or more are needed for a narrow interval.
+
+    Attributes:
+        of: the two configurations, the first minus the second.
     """
 
     of: tuple[str, str]
 
+    def configs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
     def interval(self, values: Values) -> Interval:
         groups = self._groups(values)
         if min(map(len, groups)) < 3:
-            return Interval(math.nan, math.nan, math.nan)
-        more, less = (np.abs(group - np.median(group)) for group in groups)
-        n, m, difference = len(more), len(less), float(more.mean() - less.mean())
-        pooled = (more.var(ddof=1) * (n - 1) + less.var(ddof=1) * (m - 1)) / (n + m - 2)
-        half = stats.t.ppf(0.5 + CONFIDENCE / 2, n + m - 2) * math.sqrt(pooled * (1 / n + 1 / m))
-        return Interval(difference, difference - half, difference + half)
+            return UNKNOWN
+        first, second = (np.abs(group - np.median(group)) for group in groups)
+        low, high = stats.ttest_ind(first, second).confidence_interval(CONFIDENCE)
+        return Interval(float(first.mean() - second.mean()), float(low), float(high))
 
     def note(self, values: Values) -> str:
         groups = self._groups(values)
@@ -255,26 +329,33 @@ class Spread(Claim):
         measured = (values(name, self.measure) for name in self.of)
         return [group[~np.isnan(group)] for group in measured]
 
-    def formula(self) -> str:
-        return f"mean distance of a seed's {self.measure} from the median: {self.of[0]} − {self.of[1]}"
+    def formula(self, label: str) -> str:
+        return f"mean absolute deviation of {label} from its median over seeds: {self.of[0]} − {self.of[1]}"
 
 
 @dataclass(frozen=True)
 class Share(Claim):
-    """About the share of seeds in which a measure is at least 1, with Clopper and Pearson's interval (1934)."""
+    """A claim about the share of seeds in which a measure is at least 1, with Clopper & Pearson's interval (1934).
+
+    Attributes:
+        of: the configuration.
+    """
 
     of: str
+
+    def configs(self) -> tuple[str, ...]:
+        return (self.of,)
 
     def interval(self, values: Values) -> Interval:
         measured = values(self.of, self.measure)
         found = measured[~np.isnan(measured)] >= 1
         if not len(found):
-            return Interval(math.nan, math.nan, math.nan)
+            return UNKNOWN
         exact = stats.binomtest(int(found.sum()), len(found)).proportion_ci(CONFIDENCE, "exact")
         return Interval(float(found.mean()), float(exact.low), float(exact.high))
 
-    def formula(self) -> str:
-        return f"share of seeds with {self.measure}: {self.of}"
+    def formula(self, label: str) -> str:
+        return f"share of seeds with {label}: {self.of}"
 
 
 def _finite(value: float) -> float | None:

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
+from keras_vae.measures import Measure
 from keras_vae.studies import claims
 from keras_vae.studies.claims import (
-    FAILS,
-    HOLDS,
-    UNDECIDED,
     Bracket,
     Exactly,
     Gap,
@@ -22,6 +21,10 @@ from keras_vae.studies.claims import (
 )
 
 INF = math.inf
+
+
+def by_key(key: str) -> Measure:
+    return Measure(key, key)
 
 
 def values_of(table: dict):
@@ -63,7 +66,7 @@ def test_the_interval_covers_the_truth_in_95_of_100_studies():
 def test_differences_are_paired_by_seed():
     table = {("a", "loss"): [10.0, 20.0, 30.0], ("b", "loss"): [9.0, 19.0, 29.1]}
     claim = Mean("a is worse", "loss", (0.5, INF), {"a": 1, "b": -1})
-    judged = claim.judge(values_of(table))
+    judged = claim.judge(values_of(table), by_key)
     assert judged["verdict"] == HOLDS  # unpaired, the seeds' spread would hide it
     assert judged["estimate"] == pytest.approx(2.9 / 3)
     assert judged["expected"] == [0.5, None]
@@ -74,8 +77,8 @@ def test_an_interaction():
     table = {(c, "m"): [v, v + 0.01, v - 0.01] for c, v in {"a": 5.0, "b": 3.0, "c": 2.0, "d": 1.5}.items()}
     claim = Mean("", "m", (1, INF), {"a": 1, "b": -1, "c": -1, "d": 1})
     assert claim.interval(values_of(table)).estimate == pytest.approx(1.5)
-    assert claim.formula() == "m: a − b − c + d"
-    assert Mean("", "m", (1, INF), {"a": 0.5, "b": 0.5}).formula() == "m: 0.5 · a + 0.5 · b"
+    assert claim.formula("m") == "m: a − b − c + d"
+    assert Mean("", "m", (1, INF), {"a": 0.5, "b": 0.5}).formula("m") == "m: 0.5 · a + 0.5 · b"
 
 
 def test_a_ratio_is_a_geometric_mean():
@@ -92,10 +95,10 @@ def test_a_spread_agrees_with_brown_and_forsythe():
         interval = Spread("", "loss", (0, INF), ("a", "b")).interval(values_of(table))
         p = stats.levene(*table.values(), center="median").pvalue
         assert (p < 0.05) == (interval.low > 0 or interval.high < 0)
-        judged = Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(table))
+        judged = Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(table), by_key)
         assert judged["note"] == f"Brown–Forsythe p = {p:.3f}"
     few = {("a", "loss"): [1.0, 2.0], ("b", "loss"): [1.0, 2.0]}
-    assert Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(few))["verdict"] == UNDECIDED
+    assert Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(few), by_key)["verdict"] == UNDECIDED
 
 
 def test_a_share():
@@ -112,21 +115,21 @@ def test_what_was_not_measured_is_undecided():
         Ratio("", "m", (0, 1), ("a", "b")),
         Spread("", "m", (0, 1), ("a", "b")),
     ):
-        judged = claim.judge(values_of(table))
+        judged = claim.judge(values_of(table), by_key)
         assert judged["verdict"] == UNDECIDED
         assert judged["estimate"] is None
-    assert Share("", "m", (0, 1), "a").judge(values_of(table))["verdict"] == UNDECIDED
+    assert Share("", "m", (0, 1), "a").judge(values_of(table), by_key)["verdict"] == UNDECIDED
 
 
 def test_equal_values_are_no_certainty():
     same = values_of({("a", "count"): [1.0] * 5})
-    assert Mean("", "count", (1, INF), {"a": 1}).judge(same)["verdict"] == UNDECIDED
+    assert Mean("", "count", (1, INF), {"a": 1}).judge(same, by_key)["verdict"] == UNDECIDED
     # counts are known to ± ½: all ones are above a half, and not surely above 1
     interval = Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).interval(same)
     assert interval.low == pytest.approx(1 - stats.t.ppf(0.975, 4) * math.sqrt(1 / 12 / 5))
-    assert Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).judge(same)["verdict"] == HOLDS
-    assert Mean("", "count", (1, INF), {"a": 1}, resolution=1).judge(same)["verdict"] == UNDECIDED
-    assert Mean("", "count", (1.5, INF), {"a": 1}, resolution=1).judge(same)["verdict"] == FAILS
+    assert Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == HOLDS
+    assert Mean("", "count", (1, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == UNDECIDED
+    assert Mean("", "count", (1.5, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == FAILS
 
 
 def test_seeds_with_a_missing_partner_are_left_out():
@@ -138,11 +141,11 @@ def test_seeds_with_a_missing_partner_are_left_out():
 def test_what_is_computed_needs_no_spread():
     claim = Exactly("thinner", "width", (0, 0.8), ("big", "small"))
     table = {("big", "width"): [0.5, 0.5], ("small", "width"): [1.0, 1.0]}
-    assert claim.judge(values_of(table))["verdict"] == HOLDS
+    assert claim.judge(values_of(table), by_key)["verdict"] == HOLDS
     table["big", "width"] = [0.9, 0.9]
-    assert claim.judge(values_of(table))["verdict"] == FAILS
+    assert claim.judge(values_of(table), by_key)["verdict"] == FAILS
     table["big", "width"] = [0.5, 0.6]  # so it was measured after all
-    assert claim.judge(values_of(table))["verdict"] == UNDECIDED
+    assert claim.judge(values_of(table), by_key)["verdict"] == UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -152,11 +155,11 @@ def test_what_is_computed_needs_no_spread():
 def test_a_bracket_decides_where_both_of_its_ends_agree(low, high, expected):
     claim = Bracket("apart", "overlap", (-INF, 0.05), "low", "high", "big")
     table = {("big", "overlap"): np.mean([low, high], axis=0), ("big", "low"): low, ("big", "high"): high}
-    judged = claim.judge(values_of(table))
+    judged = claim.judge(values_of(table), by_key)
     assert judged["verdict"] == expected
     assert (judged["low"], judged["high"]) == (min(low), max(high))
     one = {key: values[:1] for key, values in table.items()}
-    assert claim.judge(values_of(one))["verdict"] == UNDECIDED
+    assert claim.judge(values_of(one), by_key)["verdict"] == UNDECIDED
 
 
 GAP = Gap("", "m", (-INF, 0), "m, low", "m, high", ("a", "b"))
@@ -174,7 +177,7 @@ def bracketed(a, b, width=0.1):
      ([1, 1.01, 0.99], [1.1, 1.11, 1.11], UNDECIDED), ([1], [2], UNDECIDED)],
 )  # fmt: skip
 def test_a_gap_between_brackets(a, b, expected):
-    assert GAP.judge(bracketed(a, b))["verdict"] == expected
+    assert GAP.judge(bracketed(a, b), by_key)["verdict"] == expected
 
 
 def test_a_gap_with_an_open_end():
@@ -185,11 +188,11 @@ def test_a_gap_with_an_open_end():
         return found * np.nan if (name, measure) in unknown else found
 
     unknown = {("a", "m, high"), ("a", "m")}
-    judged = GAP.judge(values)
+    judged = GAP.judge(values, by_key)
     assert judged["verdict"] == FAILS  # at least 1.7 more: surely not less
     assert judged["high"] is None
     assert "saturated" in judged["note"]
     unknown = {("b", "m, high"), ("b", "m")}
-    judged = GAP.judge(values)
+    judged = GAP.judge(values, by_key)
     assert judged["verdict"] == UNDECIDED
     assert judged["low"] is None

@@ -1,0 +1,45 @@
+"""Arrays of the audit that figures need: marginal densities, radii, the density of two units."""
+
+import math
+
+import numpy as np
+
+from keras_vae import diagnostics, geometry, samplers
+
+N_MARGINALS = 6  # units whose marginal is kept
+N_MARGINAL_POINTS = 400
+DENSITY_SIDE = 160  # points along each axis of the density of two units
+MIXTURE_CHUNK = 500  # images whose components are added to the density at a time
+
+
+def arrays(mean: np.ndarray, log_var: np.ndarray, audit: diagnostics.Audit, seed: int) -> dict[str, np.ndarray]:
+    """The arrays for `arrays/audit.npz`, of flat encodings `(n, units)` and their audit."""
+    radii = np.linalg.norm(samplers.neighbourhood(mean, np.exp(0.5 * log_var), seed), axis=1)
+    return _marginals(mean, log_var, audit) | {"radii": radii} | _density(mean, log_var)
+
+
+def _marginals(mean: np.ndarray, log_var: np.ndarray, audit: diagnostics.Audit) -> dict[str, np.ndarray]:
+    """Densities of the units whose marginals differ most from N(0, 1)."""
+    std = np.exp(0.5 * log_var)
+    units = np.argsort(-np.nan_to_num(audit.marginals.kl), kind="stable")[:N_MARGINALS]
+    grid = np.linspace(-5, 5, N_MARGINAL_POINTS)
+    densities = []
+    for unit in units:
+        points, density = diagnostics.marginal_density(mean[:, unit], std[:, unit])
+        missing = np.full(N_MARGINAL_POINTS, np.nan)
+        densities.append(np.interp(grid, points, density, 0, 0) if len(points) else missing)
+    return {"marginal_units": units, "marginal_grid": grid, "marginals": np.array(densities)}
+
+
+def _density(mean: np.ndarray, log_var: np.ndarray) -> dict[str, np.ndarray]:
+    """The density q(z) of two units on a square grid; empty for other numbers of units."""
+    if mean.shape[1] != 2:
+        return {}
+    limit = max(3.0, geometry.scatter_limit(mean))
+    axis = np.linspace(-limit, limit, DENSITY_SIDE)
+    z = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    mixture = diagnostics.MixtureRatio(z)
+    for i in range(0, len(mean), MIXTURE_CHUNK):
+        mixture.add(diagnostics.Gaussians(mean[i : i + MIXTURE_CHUNK], log_var[i : i + MIXTURE_CHUNK]))
+    density = np.exp(mixture.log_ratio - 0.5 * np.square(z).sum(axis=1)) / (2 * math.pi)
+    return {"density": density.reshape(DENSITY_SIDE, DENSITY_SIDE).astype("float32"), "density_limit": np.array(limit)}

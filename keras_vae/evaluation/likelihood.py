@@ -1,0 +1,75 @@
+"""The likelihood of test images: importance-weighted log p(x), and −ELBO in three terms."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_vae import diagnostics
+from keras_vae._utils import keras_import, memory
+from keras_vae.data import datasets
+
+N_IMPORTANCE_SAMPLES = 1000  # per image, by default
+MAX_IMAGES = 500
+SUBSET_SEED = 0  # of the choice of images: the same ones for every model
+MAX_DRAWN_NUMBERS = 2**30  # images × samples × units
+DECODED_CHUNK = 2000  # pairs of image and latent point that are decoded at a time
+
+
+def log_likelihood(vae, x: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """log p(x | z) in nats, as a function of indices into `x` and latent points: see `importance_log_weights`."""
+    keras = keras_import.import_keras()
+    from keras_vae.fast_fit.functions import compiled
+
+    images_of_x = keras.ops.convert_to_tensor(x)
+
+    def nll(indices, z):
+        return vae.likelihood(keras.ops.take(images_of_x, indices, axis=0), vae.decoder(z, training=False))
+
+    compiled_nll = compiled(nll, vae)
+
+    def log_density(indices, z):
+        z = keras.ops.convert_to_tensor(z.reshape(-1, *vae.latent_shape))
+        return -keras.ops.convert_to_numpy(compiled_nll(keras.ops.convert_to_tensor(indices), z))
+
+    return log_density
+
+
+def likelihood_and_rate(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
+    """Importance-weighted log p(x) of some test images, and −ELBO of the same images in three terms.
+
+    Grey images are binarised for a Bernoulli likelihood, which has a density on 0 and 1 only.
+    """
+    n_units = math.prod(vae.latent_shape)
+    x, description, is_binary = _images(vae, data, n_units, samples)
+    mean, log_var = vae.encode(x, batch_size=memory.images_that_fit(n_units, 1000))
+    chunk = memory.images_that_fit(n_units, DECODED_CHUNK)
+    weights = diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, samples, seed, chunk)
+    found = diagnostics.importance_weighted(weights)
+    # The mean log weight is the ELBO; its part that isn't KL is the reconstruction.
+    elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl
+    rate = diagnostics.rate(mean, log_var, -elbo - kl)
+    pareto_k = float(np.median(found.pareto_k))
+    likelihood = {
+        "of": description,
+        "images": len(x),
+        **{key: value for key, value in found._asdict().items() if key not in ("pareto_k", "curve")},
+        "pareto_k": pareto_k if math.isfinite(pareto_k) else None,
+        "curve": {str(k): value for k, value in found.curve.items()},
+        "elbo": elbo,
+        "gap": found.value - elbo,
+    }
+    bits = rate.bits_per_pixel(math.prod(data.image_shape)) if is_binary else None
+    return likelihood, {"of": description, **rate._asdict(), "kl": rate.kl, "total": rate.total, "bits_per_pixel": bits}
+
+
+def _images(vae, data: datasets.Dataset, n_units: int, samples: int) -> tuple[np.ndarray, str, bool]:
+    """Test images, what they are, and whether their pixels are 0 and 1; the same for every model of the data."""
+    n = int(np.clip(MAX_DRAWN_NUMBERS // (samples * n_units), 2, min(MAX_IMAGES, len(data.x_test))))
+    x = data.x_test[np.sort(np.random.default_rng(SUBSET_SEED).permutation(len(data.x_test))[:n])]
+    if not vae.likelihood.needs_binary_data:
+        return x, "test images", False
+    if bool(((x == 0) | (x == 1)).all()):
+        return x, "test images", True
+    description = "binarised test images (each pixel 1 with its grey value as probability, seed 0)"
+    return datasets.binarize(x), description, True

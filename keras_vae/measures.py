@@ -1,0 +1,203 @@
+"""The vocabulary of measures: one key, label and unit per quantity, for evaluations, studies, tables, figures, pages.
+
+`evaluation.json` and `study.json` name quantities by key; everything that is read shows the label. A quantity that is
+measured on several sources of images has a key a source, joined by a dot: `frechet.prior`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from keras_vae.errors import InputError
+
+NATS = "nats"
+NATS_PER_IMAGE = "nats per image"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A quantity of a trained model.
+
+    Attributes:
+        key: its name in JSON files, recipes and code.
+        label: its name in tables, figures and pages.
+        unit: of its values; empty for counts, ratios and fractions.
+        better: whether `higher` or `lower` values are better; None where neither is.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> kv.studies.Measure("sharpness", "sharpness of samples", better="higher").heading
+        'sharpness of samples'
+    """
+
+    key: str
+    label: str
+    unit: str = ""
+    better: Literal["higher", "lower"] | None = None
+
+    @property
+    def heading(self) -> str:
+        """The label with its unit."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+    def of(self, source: str, label: str) -> "Measure":
+        """The same quantity, measured on one source of images."""
+        return Measure(f"{self.key}.{source}", f"{self.label}, {label}", self.unit, self.better)
+
+
+# Where latent points are drawn from; each is a function of `samplers`, or the prior.
+SAMPLERS = {
+    "prior": "N(0, I)",
+    "moment_matched": "Gaussian matched to training codes",
+    "gaussian_mixture": "fitted Gaussian mixture",
+    "aggregate_posterior": "aggregate posterior",
+    "neighbourhood": "N(μ(x), ¼ I)",
+}
+# The Gaussian of every evaluation is matched to test codes, that of the audit to training codes.
+MOMENT_MATCHED_TEST = "moment_matched_test"
+SAMPLE_SOURCES = {"prior": SAMPLERS["prior"], MOMENT_MATCHED_TEST: "Gaussian matched to test codes"}
+FLOOR = "floor"  # training images in place of generated ones: the scores of perfect samples
+FLOOR_LABEL = "training images"
+INTERPOLATIONS = {"linear": "linear", "spherical": "spherical", "cross_fade": "pixel cross-fade"}
+
+# Scores of a set of images by the classifier `evaluation.judge.Judge`, in the order of tables.
+SCORES = (
+    Measure("frechet", "Fréchet distance", better="lower"),
+    Measure("precision", "precision", better="higher"),
+    Measure("recall", "recall", better="higher"),
+    Measure("confidence", "classifier confidence", better="higher"),
+    Measure("entropy", "entropy of the predicted class", NATS),
+    Measure("class_balance", "class balance", better="higher"),
+)
+
+_TRAINING = (
+    Measure("loss", "loss", NATS_PER_IMAGE, "lower"),
+    Measure("reconstruction", "reconstruction", NATS_PER_IMAGE, "lower"),
+    Measure("kl", "KL", NATS_PER_IMAGE),
+    Measure("penalty", "penalty", NATS_PER_IMAGE),
+    Measure("parameters", "parameters"),
+    Measure("largest_loss_rise", "largest rise of the loss between epochs", NATS_PER_IMAGE, "lower"),
+    Measure("late_loss_fall", "fall of the loss over the last 5 epochs", NATS_PER_IMAGE),
+    Measure("first_reconstruction_fraction", "reconstruction as a fraction of the first epoch's loss"),
+    Measure("early_kl_rise", "rise of the KL from epoch 1 to 5", NATS_PER_IMAGE),
+    Measure("late_kl_change", "change of the KL over the last 5 epochs", NATS_PER_IMAGE),
+)
+_UNITS = (
+    Measure("active_units", "active units"),
+    Measure("collapsed_units", "collapsed units"),
+    Measure("units_collapsed_in_training", "units that collapsed during training"),
+)
+CODES = (
+    Measure("posterior_radius", "posterior radius, median"),
+    Measure("mean_code_norm", "distance of the mean code from the origin"),
+    Measure("principal_variance_ratio", "smallest over largest principal variance of codes"),
+    Measure("gaussian_divergence", "divergence of whitened codes from a Gaussian", NATS),
+    Measure("knn_accuracy", "k-nearest-neighbour accuracy of codes", better="higher"),
+    Measure("knn_accuracy_pca", "k-nearest-neighbour accuracy on two principal components", better="higher"),
+)
+_AUDIT = (
+    Measure("aggregate_kl", "KL(q(z) ‖ p)", NATS, "lower"),
+    Measure("aggregate_kl.low", "KL(q(z) ‖ p), lower end", NATS, "lower"),
+    Measure("aggregate_kl.high", "KL(q(z) ‖ p), upper end", NATS, "lower"),
+    Measure("aggregate_kl_per_active_unit", "KL(q(z) ‖ p) per active unit", NATS, "lower"),
+    Measure("aggregate_kl_per_active_unit.low", "KL(q(z) ‖ p) per active unit, lower end", NATS, "lower"),
+    Measure("aggregate_kl_per_active_unit.high", "KL(q(z) ‖ p) per active unit, upper end", NATS, "lower"),
+    Measure("information.low", "I(x; z), lower end", NATS),
+    Measure("saturated", "KL(q(z) ‖ p) saturated"),
+    Measure("marginal_kl_sum", "sum of the units' marginal KL", NATS, "lower"),
+    Measure("marginal_kl_active", "marginal KL of an active unit, mean", NATS, "lower"),
+    Measure("variance_active", "variance of an active unit, mean"),
+    Measure("radius_ratio", "mean ‖z‖ relative to the prior's"),
+    Measure("typical_fraction", "fraction typical under the prior", better="higher"),
+    Measure("outside_fraction", "fraction beyond 97.5 % of the prior's radii"),
+    Measure("mmd", "MMD²", better="lower"),
+    Measure("c2st_auc", "classifier two-sample test, AUC", better="lower"),
+    Measure("typicality_relative", "|−log q/n − h| relative to |h|, median"),
+    Measure("typicality_literal", "|q / e^(−nh) − 1|, upper quartile"),
+    Measure("log_likelihood", "log p(x)", NATS_PER_IMAGE, "higher"),
+    Measure("likelihood_gap", "log p(x) − ELBO", NATS_PER_IMAGE, "lower"),
+    Measure("pareto_k_above_07", "fraction of images with Pareto k̂ > 0.7", better="lower"),
+    Measure("nearest_is_source", "fraction of samples nearest to the image of their component"),
+)
+
+# Soap bubbles: Gaussians around the codes of images, by what their covariance is.
+BUBBLE_KINDS = {"identity": "N(μ, I)", "posterior": "N(μ, σ²)"}
+BUBBLE_SOURCES = {**BUBBLE_KINDS, "reconstruction": "μ", "prior": "N(0, I)"}
+_DECODED = (
+    Measure("bubbles.accuracy", "class accuracy of decoded images", better="higher"),
+    Measure("bubbles.distance", "root-mean-square distance to the test image"),
+    Measure("bubbles.frechet", "Fréchet distance of decoded images", better="lower"),
+    Measure("bubbles.confidence", "classifier confidence on decoded images", better="higher"),
+    Measure("bubbles.strokes", "stroke pixels relative to test images"),
+)
+_BUBBLES = (
+    Measure("bubbles.mean_rms", "root mean square of μ"),
+    Measure("bubbles.std_near_1", "fraction of σ within 0.9 … 1.1"),
+    Measure("bubbles.mean_norm", "median ‖μ‖"),
+    Measure("bubbles.kl_per_unit", "KL per unit", NATS),
+    Measure("bubbles.overlap_single", "overlap of one N(μ, I) with N(0, I), median"),
+    Measure("bubbles.shell_thickness", "thickness of the prior's shell"),
+    Measure("bubbles.shell_thickness_ratio", "thickness of the prior's shell relative to its radius"),
+    Measure("bubbles.radius_ratio.posterior", "mean ‖z‖ / √d of one posterior"),
+    Measure("bubbles.radius_ratio.aggregate", "mean ‖z‖ / √d of the aggregate posterior"),
+    Measure("bubbles.prior_in_shell", "fraction of the prior within the shell of one N(μ, I)"),
+    *(
+        Measure(f"bubbles.{key}.{kind}{end}", f"{label}, {name}{end_label}")
+        for kind, name in BUBBLE_KINDS.items()
+        for key, label in (
+            ("overlap_mixture", "overlap of N(0, I) with the mixture of training images"),
+            ("overlap_population", "overlap of N(0, I) with the population"),
+        )
+        for end, end_label in (("", ""), (".low", ", lower end"), (".high", ", upper end"))
+    ),
+    *(
+        Measure(f"bubbles.overlap_population_{end}.{kind}", f"overlap of N(0, I) with the population, {bound}, {name}")
+        for kind, name in BUBBLE_KINDS.items()
+        for end, bound in (("lower_bound", "lower bound"), ("upper_bound", "upper bound"))
+    ),
+    *(measure.of(source, f"z from {name}") for measure in _DECODED for source, name in BUBBLE_SOURCES.items()),
+)
+
+
+def _on_images() -> Iterable[Measure]:
+    """Measures of generated, reconstructed and interpolated images, one a source."""
+    for source, name in {**SAMPLERS, **SAMPLE_SOURCES, "reconstructions": "reconstructions"}.items():
+        yield from (score.of(source, name) for score in SCORES)
+    yield Measure("accuracy.reconstructions", "class accuracy, reconstructions", better="higher")
+    for path, name in INTERPOLATIONS.items():
+        yield Measure(f"largest_step.{path}", f"largest over mean step, {name} interpolation", better="lower")
+        yield from (score.of(f"{path}_midpoints", f"midpoints of {name} interpolation") for score in SCORES)
+        yield Measure(
+            f"frechet_over_cross_fade.{path}",
+            f"Fréchet distance of midpoints relative to the cross-fade's, {name} interpolation",
+            better="lower",
+        )
+    for sampler, name in SAMPLERS.items():
+        yield Measure(f"frechet_prior_over.{sampler}", f"Fréchet distance, N(0, I) relative to {name}")
+
+
+MEASURES = {m.key: m for m in (*_TRAINING, *_UNITS, *CODES, *_on_images(), *_AUDIT, *_BUBBLES)}
+
+
+def find(key: str, own: Iterable[Measure] = ()) -> Measure:
+    """The measure of a key.
+
+    Args:
+        key: its key.
+        own: measures beside those of the package, which a recipe defines.
+
+    Raises:
+        InputError: for an unknown key, naming the most similar one.
+
+    Example:
+        >>> from keras_vae import measures
+        >>> measures.find("frechet.prior").label
+        'Fréchet distance, N(0, I)'
+    """
+    known = MEASURES | {measure.key: measure for measure in own}
+    if key not in known:
+        from difflib import get_close_matches
+
+        similar = get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
+        raise InputError(f"measure: expected a key of keras_vae.measures; received {key!r}; did you mean {similar!r}?")
+    return known[key]

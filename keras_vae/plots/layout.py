@@ -1,0 +1,86 @@
+"""Figure scaffolding shared by the figure modules: grids of axes, headings, frames, row names, saving."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase, SubFigure
+from matplotlib.text import Text
+
+from keras_vae._utils import palette
+from keras_vae.plots import visuals
+from keras_vae.runs.folder import atomic
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Writes a figure in the package's style; the file takes its name when it is complete. Returns the path."""
+    with atomic(path) as temporary, visuals.style():
+        figure.savefig(temporary)
+    return path
+
+
+def panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """A figure with `n` axes in a grid, row by row; the last row may be incomplete.
+
+    Args:
+        n: number of axes, at least 1.
+        columns: of the grid.
+        size: width and height of one cell, in inches.
+
+    Returns:
+        The figure and its `n` axes.
+
+    Example:
+        >>> figure, axes = panels(3, 2, (4.0, 3.0))
+        >>> len(axes), figure.get_size_inches().tolist()
+        (3, [8.0, 6.0])
+    """
+    rows = -(-n // columns)
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[n:]:
+        ax.remove()
+    return figure, list(axes[:n])
+
+
+def parts(figure: Figure, rows: int = 1, columns: int = 1) -> list[SubFigure]:
+    """The subfigures of a grid, row by row."""
+    return list(figure.subfigures(rows, columns, squeeze=False).ravel())
+
+
+def heading(figure: FigureBase, text: str) -> Text:
+    """A bold heading at the upper left of a figure or subfigure."""
+    return figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
+
+
+def title(ax: Axes, text: str, note: str) -> tuple[Text, Text]:
+    """A bold title with a line of explanation below it."""
+    below = ax.annotate(note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=9)
+    return ax.set_title(f"{text}\n"), below
+
+
+def subtitle(ax: Axes, text: str) -> Text:
+    """The title of one panel of several, in regular weight."""
+    return ax.set_title(text, fontweight="normal", fontsize=10)
+
+
+def row_name(ax: Axes, text: str) -> Text:
+    """A name to the left of a row of images."""
+    return ax.text(-0.008, 0.5, text, transform=ax.transAxes, ha="right", va="center", fontsize=9)
+
+
+def frame(ax: Axes) -> None:
+    """A hairline around a grid of images, which separates it from its neighbour."""
+    ax.set_axis_on()
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(visible=True, color=palette.HAIRLINE)
+
+
+def signed(values: np.ndarray) -> list[str]:
+    """Latent coordinates as text with sign and two decimals.
+
+    Example:
+        >>> signed(np.array([-0.9674, 0.0, 0.9674]))
+        ['−0.97', '0', '+0.97']
+    """
+    return ["0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−") for value in values]

@@ -1,0 +1,54 @@
+"""The command line of a recipe."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae.studies.run_study import run_study
+from keras_vae.studies.study import Study
+
+QUICK_EPOCHS, QUICK_SEEDS = 1, 2
+DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
+
+DatasetOption = Annotated[str, typer.Option(help=DATASETS)]
+EpochsOption = Annotated[int, typer.Option(help="Epochs of every training.")]
+SeedsOption = Annotated[int, typer.Option(help="Trainings of each configuration.")]
+OutOption = Annotated[Path, typer.Option(help="Folder of runs and results; recipes of one source share it.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Toy size; all verdicts are undecided.")]
+
+
+def run_command(command: Callable[..., None]) -> None:
+    """Runs a function as a command line, with options from its annotations."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(command)
+    exit_on_error(app)
+
+
+def main(study: Study) -> None:
+    """The command line of a study: trains, evaluates, draws and reports what is missing."""
+
+    def command(
+        dataset: DatasetOption = study.dataset,
+        epochs: EpochsOption = study.epochs,
+        seeds: SeedsOption = study.seeds,
+        out: OutOption = Path(study.out),
+        quick: QuickOption = False,
+    ) -> None:
+        start(study, dataset, epochs, seeds, out, quick)
+
+    command.__doc__ = f"{study.title}. Runs in OUT that are finished are not repeated."
+    run_command(command)
+
+
+def start(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick: bool) -> None:
+    """Runs a study and reports it; `quick` reduces every argument that has its default value to toy size."""
+    if quick:
+        dataset = study.quick if dataset == study.dataset else dataset
+        epochs = QUICK_EPOCHS if epochs == study.epochs else epochs
+        seeds = QUICK_SEEDS if seeds == study.seeds else seeds
+    from keras_vae.studies import presentation  # which loads the libraries of the pages
+
+    presentation.report(run_study(study, dataset, epochs, seeds, out, quick))

@@ -1,0 +1,168 @@
+"""Runs a study: trains and evaluates the runs that are missing, and writes the results.
+
+Recipes of one source share a folder of runs, so that a configuration that several of them need is trained once:
+
+```
+OUT/runs/784-256-2_diagonal_mnist_50-epochs_seed-0/    run folders
+OUT/sampling/study.json  study.md  report.html  figures/  videos/   results of one recipe
+```
+"""
+
+import gc
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_vae._utils import keras_import
+from keras_vae._utils.formatting import count
+from keras_vae._utils.progress import MultiPartProgress
+from keras_vae.data import datasets
+from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae.evaluation import run_evaluation
+from keras_vae.evaluation.judge import Judge
+from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
+from keras_vae.runs import training
+from keras_vae.runs.folder import Run, check_writable, complete
+from keras_vae.studies.results import Results
+from keras_vae.studies.run_measures import run_measures
+from keras_vae.studies.study import Study
+from keras_vae.studies.study_files import write_results
+
+CONTENTS = ("study.json", "study.md", "captions.json", "report.html", "figures", "videos")
+QUICK_IMPORTANCE_SAMPLES = 20
+QUICK_JUDGE = {"images": 200, "epochs": 1}
+
+
+def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick: bool = False) -> Results:
+    """Trains and evaluates the runs that are missing, and writes `study.json` and `study.md`.
+
+    Args:
+        study: the study.
+        dataset: a name or path that `load` knows.
+        epochs: of the configurations that don't state a number of their own.
+        seeds: number of seeds.
+        out: folder of runs and results.
+        quick: toy size: a small judge and few importance samples; all verdicts are `undecided`.
+
+    Raises:
+        InputError: before anything is trained, if an argument, a measure or the folder is not usable.
+        TrainingDiverged: if a loss becomes NaN or infinite.
+    """
+    study.check()
+    if seeds < 1:
+        raise InputError(f"seeds: expected at least 1; received {seeds}.")
+    n_trainings = len(study.configs) * seeds
+    size = f"{count(n_trainings, 'training')} of {count(epochs, 'epoch')}"
+    print(f"{study.title}: {size} on {dataset}, into {out}", flush=True)
+    configs = _configurations(study, dataset, epochs, seeds)
+    data = datasets.load(dataset)
+    for config in configs.values():
+        config.network.check(data.image_shape)
+    _check_factors(data, study.factors)
+    folder = out / _study_folder_name(study, dataset, epochs, seeds, quick)
+    _check_folder(folder)
+    runs = {key: Run(out / "runs" / folder_name(config)) for key, config in configs.items()}
+    for run in runs.values():
+        run.check_usable(resume=True)
+    rows = _train_all(study, configs, runs, data, quick)
+    results = Results(study, dataset, epochs, seeds, folder, runs, rows, data, quick)
+    write_results(results)
+    return results
+
+
+def _configurations(study: Study, dataset: str, epochs: int, seeds: int) -> dict:
+    """Configurations by (name, seed)."""
+    configs = {}
+    for seed in range(seeds):
+        for name, arguments in study.configs.items():
+            arguments = {"dataset": dataset, "seed": seed, **arguments, "epochs": _scaled(study, arguments, epochs)}
+            configs[name, seed] = training.Config(**arguments)
+    return configs
+
+
+def _scaled(study: Study, arguments: Mapping[str, Any], epochs: int) -> int:
+    """Epochs of a configuration: one with three times the default has three times `epochs`."""
+    return max(1, round(arguments["epochs"] * epochs / study.epochs)) if "epochs" in arguments else epochs
+
+
+def _study_folder_name(study: Study, dataset: str, epochs: int, seeds: int, quick: bool) -> str:
+    """The study's name with every argument that isn't the default, so that no result replaces another's."""
+    differing = {
+        study.option.strip("-").replace(" ", "-"): bool(study.option),
+        Path(dataset).stem: dataset != study.dataset,
+        f"{epochs}-epochs": epochs != study.epochs,
+        f"{seeds}-seeds": seeds != study.seeds,
+        "quick": quick,
+    }
+    return "_".join([study.name, *(name for name, differs in differing.items() if differs)])
+
+
+def _train_all(study: Study, configs: Mapping, runs: Mapping, data: datasets.Dataset, quick: bool) -> dict:
+    """Measures of all runs by (configuration, seed)."""
+    progress = MultiPartProgress(len(configs))
+    rows = {}
+    with progress:
+        judge = _judge(data, progress, QUICK_JUDGE if quick else {})
+        for key, config in configs.items():
+            name = f"{key[0]}, seed {key[1]}"
+            with progress.part(name):
+                try:
+                    rows[key] = _train_and_measure(study, config, runs[key], data, judge, progress, quick)
+                except TrainingDiverged as error:
+                    raise TrainingDiverged(f"{name}: {error}") from error
+    return rows
+
+
+def _train_and_measure(study: Study, config, run: Run, data, judge, progress: MultiPartProgress, quick: bool):
+    training.train(config, run.path, resume=True, progress=progress, data=data)
+    samples = QUICK_IMPORTANCE_SAMPLES if quick else N_IMPORTANCE_SAMPLES
+    run_evaluation.evaluate(run, data, judge, with_audit=study.audit, samples=samples)
+    row = run_measures(run)
+    if study.measure:
+        row |= study.measure(run, data, judge)
+        for key in row:
+            study.find(key)
+    keras_import.import_keras().backend.clear_session()
+    gc.collect()  # models contain reference cycles; (TensorFlow keeps their compiled steps, about 50 MB each)
+    return row
+
+
+def _check_factors(data: datasets.Dataset, names: Sequence[str]) -> None:
+    """Raises an InputError if the data lacks the factors that a study needs."""
+    found = 0 if data.factors_test is None else data.factors_test.shape[1]
+    if names and found != len(names):
+        raise InputError(
+            f"dataset: expected test images with {len(names)} known factors ({', '.join(names)}); {data.name} has "
+            f"{found or 'none'}; use tiles."
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises an InputError if the folder of results holds something else or can't be written."""
+    if folder.is_dir():
+        foreign = sorted({path.name for path in complete(folder, "*")} - set(CONTENTS))
+        if foreign:
+            raise InputError(
+                f"out: expected an empty folder or a study at {folder}; it holds something else ({foreign[0]}); choose "
+                "another out."
+            )
+    elif folder.exists():
+        raise InputError(f"out: expected a folder at {folder}; it is a file; choose another out.")
+    check_writable(folder)
+
+
+def folder_name(config) -> str:
+    """The folder name of a run: its main arguments, and every other argument that isn't the default."""
+    defaults = type(config)(config.architecture).model_dump()
+    named = ("architecture", "dataset", "epochs", "posterior", "seed")
+    others = [f"{k}-{v}" for k, v in config.model_dump().items() if k not in named and v != defaults[k]]
+    parts = [config.architecture, config.posterior, Path(config.dataset).stem, f"{config.epochs}-epochs", *others]
+    return "_".join([*parts, f"seed-{config.seed}"])
+
+
+def _judge(data: datasets.Dataset, progress: MultiPartProgress, options: dict) -> Judge | None:
+    """The classifier that scores images; None for data without labels."""
+    if data.y_train is None or data.y_test is None:
+        return None
+    progress.message("Samples are scored by a small classifier, which is trained once per data set")
+    return Judge(data, **options)

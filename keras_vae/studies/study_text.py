@@ -1,0 +1,97 @@
+"""The results of a study as text: its summary, its verdicts, and the Markdown of `study.md`."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_vae._utils.formatting import ABSENT, Table, count, epochs, markdown_table, number, region
+from keras_vae.studies.results import Results
+
+CLAIM_HEAD = ["claim of the source", "measured", "95 % interval", "holds if", "verdict"]
+
+
+def summary(results: Results) -> Table:
+    """One row per measure, one column per configuration: mean ± standard deviation over seeds."""
+    configs = list(results.study.configs)
+    rows = [
+        [results.study.find(key).heading, *(_mean_and_std(results.values(name, key)) for name in configs)]
+        for key in results.study.measures
+    ]
+    return Table("", ["", *configs], [row for row in rows if set(row[1:]) != {ABSENT}])
+
+
+def description(results: Results) -> str:
+    """What was trained, how it was scored, and how long it took, in a few sentences."""
+    toy = "Toy size: all verdicts are undecided. " if results.quick else ""
+    trained = f"{results.dataset}, {epochs(results.epochs, results.other_epochs)}, {count(results.seeds, 'seed')}"
+    config = results.run(next(iter(results.study.configs))).config["config"]
+    return (
+        f"{toy}{trained}, Adam {config['learning_rate']:g}, batches of {config['batch_size']}; test images, losses in "
+        f"nats per image; mean ± standard deviation over seeds. {results.minutes:.0f} minutes of training."
+        f"{_scoring(results)}"
+    )
+
+
+def _scoring(results: Results) -> str:
+    """How samples were scored, and the scores of training images."""
+    evaluation = results.run(next(iter(results.study.configs))).evaluation
+    if "samples" not in evaluation:
+        return ""
+    judge, floor = evaluation["judge"], evaluation["samples"]["floor"]
+    return (
+        f" Samples: {judge['images']:,}, compared with as many test images by a classifier of "
+        f"{100 * judge['accuracy']:.1f} % accuracy; training images in their place have a Fréchet distance of "
+        f"{number(floor['frechet'])}, precision {number(floor['precision'])}, recall {number(floor['recall'])}."
+    )
+
+
+class ClaimText(NamedTuple):
+    """A judged claim as text.
+
+    Attributes:
+        claim: of the source.
+        measured: the quantity and its estimate.
+        interval: its 95 % interval.
+        region: where the claim holds.
+        verdict: the verdict.
+    """
+
+    claim: str
+    measured: str
+    interval: str
+    region: str
+    verdict: str
+
+
+def claim_text(judged: dict) -> ClaimText:
+    """A claim of `study.json` as text."""
+    low, high = judged["low"], judged["high"]
+    interval = ABSENT if low is None and high is None else f"{number(low)} … {number(high)}"
+    note = f" ({judged['note']})" if judged["note"] else ""
+    if judged["estimate"] is None:
+        measured = f"{judged['measured']}{note or ' was not measured'}"
+    else:
+        published = "" if judged["published"] is None else f", published {number(judged['published'])}"
+        measured = f"{judged['measured']} = {number(judged['estimate'])}{published}{note}"
+    return ClaimText(judged["claim"], measured, interval, region(*judged["expected"]), judged["verdict"])
+
+
+def markdown(results: Results) -> str:
+    """The content of `study.md`."""
+    lines = [f"# {results.study.title}", f"\n{description(results)}", f"\n    {results.command}\n"]
+    lines += markdown_table(summary(results))
+    for table in results.tables:
+        lines += [f"\n## {table.title}\n", *markdown_table(table)]
+    if results.study.claims:
+        claims = Table("Claims of the source", CLAIM_HEAD, [claim_text(judged) for judged in results.verdicts])
+        lines += [f"\n## {claims.title}\n", *markdown_table(claims)]
+    return "\n".join(lines) + "\n"
+
+
+def _mean_and_std(values: np.ndarray) -> str:
+    found = values[~np.isnan(values)]
+    if not len(found):
+        return ABSENT
+    n_seeds = "" if len(found) == len(values) else f" ({count(len(found), 'seed')})"
+    std = f" ± {number(found.std(ddof=1))}" if len(found) > 1 else ""
+    return f"{number(found.mean())}{std}{n_seeds}"

@@ -1,0 +1,88 @@
+"""The vocabulary of measures, and evaluations written with earlier keys."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from keras_vae import InputError, measures
+from keras_vae.evaluation.judge import Scores
+from keras_vae.runs.migration import migrate_evaluation
+from keras_vae.studies import Mean, Measure, Study, run_study
+from keras_vae.studies.run_measures import run_measures
+
+STUDY = Study("toy", "Toy", {"a": {"architecture": "64-4-2"}}, ["loss"])
+
+
+def test_keys_and_labels_are_unique():
+    found = list(measures.MEASURES.values())
+    assert len({m.label for m in found}) == len(found)
+    assert all(key == m.key for key, m in measures.MEASURES.items())
+
+
+def test_scores_are_those_of_the_judge():
+    assert tuple(score.key for score in measures.SCORES) == Scores._fields
+
+
+def test_an_unknown_key_names_the_most_similar_one():
+    with pytest.raises(InputError, match=r"received 'frechet\.priors'; did you mean 'frechet\.prior'"):
+        measures.find("frechet.priors")
+    assert measures.find("pixels", [Measure("pixels", "pixels per image")]).label == "pixels per image"
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        (replace(STUDY, measures=["lost"]), "did you mean 'loss'"),
+        (replace(STUDY, claims=[Mean("", "klo", (0, 1), {"a": 1})]), "did you mean 'kl'"),
+        (replace(STUDY, claims=[Mean("grows", "kl", (0, 1), {"b": 1})]), "the claim 'grows' names 'b'"),
+    ],
+)
+def test_a_study_with_unknown_names_is_refused_before_training(study, message, npz, tmp_path):
+    with pytest.raises(InputError, match=message):
+        run_study(study, str(npz), 1, 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_measure_of_a_run_is_in_the_vocabulary(own_run, data, judge):
+    from keras_vae.evaluation import likelihood, run_evaluation
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(likelihood, "MAX_IMAGES", 10)
+        run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=40)
+    row = run_measures(own_run)
+    assert {measures.find(key).key for key in row} == set(row)
+    assert {"aggregate_kl.low", "frechet.gaussian_mixture", "frechet.moment_matched_test", "knn_accuracy"} <= set(row)
+
+
+def test_an_evaluation_of_version_5_is_read_with_the_new_keys(own_run):
+    scores = {"frechet": 1.0, "balance": 0.5}
+    old = {
+        "version": 5,
+        "codes": {"radius": 0.1, "center": 0.2, "roundness": 0.3, "divergence": 0.4, "label_accuracy": 0.5},
+        "units": [{"kl": 1.0, "born": 0.5, "died": None}],
+        "interpolation": {"linear": {"largest_step": 1.2, "midpoints": scores}},
+        "samples": {"prior": scores, "moment_matched": scores},
+        "reconstructions": {**scores, "accuracy": 0.9},
+        "audit": {"version": 1, "samplers": {"scores": {"prior": scores}, "remembered": {"share": 0.1, "chance": 0.0}}},
+    }
+    own_run.write_json("evaluation.json", old)
+    found = own_run.evaluation
+    new = {"frechet": 1.0, "class_balance": 0.5}
+    assert found["codes"] == {
+        "posterior_radius": 0.1,
+        "mean_code_norm": 0.2,
+        "principal_variance_ratio": 0.3,
+        "gaussian_divergence": 0.4,
+        "knn_accuracy": 0.5,
+    }
+    assert found["units"] == [{"kl": 1.0, "active_from": 0.5, "collapsed_at": None}]
+    assert found["interpolation"]["linear"]["midpoints"] == new
+    assert found["samples"] == {"prior": new, "moment_matched_test": new}
+    assert found["reconstructions"] == {**new, "accuracy": 0.9}
+    assert found["audit"]["samplers"] == {
+        "scores": {"prior": new},
+        "nearest_is_source": {"fraction": 0.1, "chance": 0.0},
+    }
+    assert migrate_evaluation(found) == found
+    assert json.loads((own_run.path / "evaluation.json").read_text())["version"] == 5  # the file is left as it is
