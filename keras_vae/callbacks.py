@@ -8,6 +8,7 @@ import numpy as np
 from keras_vae.diagnostics import UnitHistory, UnitStatistics, units
 from keras_vae.errors import InputError
 from keras_vae.fast_fit.functions import encoder_of_images
+from keras_vae.fast_fit.keras_internals import steps_per_execution
 from keras_vae.layers import BetaSchedule
 from keras_vae.trajectory import Trajectory
 
@@ -39,7 +40,7 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._encoder = encoder
         self._steps: list[int] = []
         self._epochs: list[float] = []
-        self._step = 0  # optimizer steps seen by this callback
+        self._step = 0  # optimizer steps counted by this callback
         self._next = 0  # the step at which the next frame is due
         self._epochs_done = 0.0
         self._in_epoch = False
@@ -106,7 +107,7 @@ class _EncodingObserver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not self._length:  # the length of such an epoch is known only at its end
             length = self._step - self._epoch_start
-            if self.model.steps_per_execution > 1:  # the last one may have been shorter
+            if steps_per_execution(self.model) > 1:  # the last one may have been shorter
                 length = int(self.model.optimizer.iterations) - self._iterations
             self._step = self._epoch_start + length
             for i in range(self._first_open_frame, len(self._epochs)):
@@ -238,7 +239,7 @@ class LatentRecorder(_EncodingObserver):
             )
         self._means.append(mean[:, chosen].astype("float32"))
         if log_var is not None:
-            # An isotropic posterior's one variance stands for every unit.
+            # The one variance of an isotropic posterior is that of every unit.
             self._log_vars.append(np.broadcast_to(log_var, mean.shape)[:, chosen].astype("float32"))
         self._check_size(len(self._means))
 

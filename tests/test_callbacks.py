@@ -22,15 +22,15 @@ class EncodeEveryStep(keras.callbacks.Callback):
 
     def __init__(self, x):
         super().__init__()
-        self.x, self.seen = x, []
+        self.x, self.encodings = x, []
 
     def on_train_begin(self, logs=None):
-        self.seen.append(self.model.encode(self.x))
+        self.encodings.append(self.model.encode(self.x))
 
     def on_train_batch_end(self, batch, logs=None):
         if BACKEND == "jax":
             self.model.jax_state_sync()
-        self.seen.append(self.model.encode(self.x))
+        self.encodings.append(self.model.encode(self.x))
 
 
 def test_records_what_encode_gives_at_the_steps_it_says(images):
@@ -41,8 +41,8 @@ def test_records_what_encode_gives_at_the_steps_it_says(images):
     assert t.steps.tolist() == [0, 2, 4, 6, 8, 9]  # the end is recorded as well
     np.testing.assert_allclose(t.epochs, t.steps / 3)
     for frame, step in enumerate(t.steps):
-        np.testing.assert_allclose(t.mean[frame], slow.seen[step].mean, atol=1e-6)
-        np.testing.assert_allclose(t.log_var[frame], slow.seen[step].log_var, atol=1e-6)
+        np.testing.assert_allclose(t.mean[frame], slow.encodings[step].mean, atol=1e-6)
+        np.testing.assert_allclose(t.log_var[frame], slow.encodings[step].log_var, atol=1e-6)
     assert t.mean.dtype == np.float32
     assert np.abs(np.diff(t.mean, axis=0)).max() > 1e-3
 
@@ -273,7 +273,7 @@ def test_a_monitor_agrees_with_the_slow_version(images):
     assert history.steps.tolist() == [0, 2, 4, 6]
     np.testing.assert_allclose(history.epochs, history.steps / 3)
     for frame, step in enumerate(history.steps):
-        expected = kv.diagnostics.units(*slow.seen[step])
+        expected = kv.diagnostics.units(*slow.encodings[step])
         np.testing.assert_allclose(history.kl[frame], expected.kl, rtol=1e-4)
         np.testing.assert_allclose(history.var_mean[frame], expected.var_mean, rtol=1e-4)
         np.testing.assert_allclose(history.mean_var[frame], expected.mean_var, rtol=1e-4)

@@ -273,7 +273,7 @@ def test_trains_compiled_and_eagerly(images):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-class Seen(keras.callbacks.Callback):
+class LossesInOrder(keras.callbacks.Callback):
     """The order of a training's images, identified by their loss in batches of one at learning rate 0."""
 
     def __init__(self):
@@ -293,11 +293,11 @@ class Seen(keras.callbacks.Callback):
 def orders(vae, images, epochs=1, fits=1):
     """The losses of single images in their order, `(epochs, images)`."""
     rows = []
-    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rows.append(np.array(seen.order)))
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rows.append(np.array(losses.order)))
     for _ in range(fits):
-        seen = Seen()
+        losses = LossesInOrder()
         keras.utils.set_random_seed(0)
-        vae.fit(images, batch_size=1, epochs=epochs, verbose=0, callbacks=[seen, keep])
+        vae.fit(images, batch_size=1, epochs=epochs, verbose=0, callbacks=[losses, keep])
     return np.array(rows)
 
 
@@ -446,7 +446,7 @@ def test_a_decoder_of_flat_logits_has_the_loss_of_one_with_the_image_s_shape(ima
 def test_compiled_metrics_get_their_targets(images):
     vae = make()
     vae.compile("adam", metrics={"mean": keras.metrics.MeanSquaredError(name="distance")})
-    shapes = {"z": (2,), "mean": (2,), "log_var": (2,), "logits": (8, 8)}  # Keras asks for a target of every output
+    shapes = {"z": (2,), "mean": (2,), "log_var": (2,), "logits": (8, 8)}  # Keras requires a target for every output
     target = {name: np.full((len(images), *shape), 9.0, "float32") for name, shape in shapes.items()}
     history = vae.fit(images, target, epochs=1, verbose=0).history
     (name,) = [key for key in history if "distance" in key]

@@ -37,9 +37,9 @@ class EpochOrder(keras.callbacks.Callback):
         self.set_order, self.seed, self.n, self.epochs_seen = set_order, seed, n, epochs_seen
 
     def on_epoch_begin(self, epoch, logs=None):
-        seen = int(self.epochs_seen)
-        self.epochs_seen.assign(seen + 1)
-        self.set_order(order_of_epoch(self.seed, seen, self.n))
+        epoch = int(self.epochs_seen)  # counted over all `fit` calls
+        self.epochs_seen.assign(epoch + 1)
+        self.set_order(order_of_epoch(self.seed, epoch, self.n))
 
 
 class OrderedBatches(keras.utils.PyDataset):

@@ -56,6 +56,12 @@ def supports_jit(model: keras.Model) -> bool:
     return supports is not None and bool(supports(model))
 
 
+def steps_per_execution(model: keras.Model) -> int:
+    """Steps between two calls of the callbacks by Keras' own train function; 1 if unknown."""
+    found, steps = model_internal(model, "steps_per_execution")
+    return steps if found else 1
+
+
 def synchronize_weights(model: keras.Model) -> None:
     """Writes the state of a running training into the model: on JAX the weights are held outside it meanwhile."""
     found, synchronize = model_internal(model, "jax_state_sync")

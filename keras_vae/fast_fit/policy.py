@@ -13,7 +13,7 @@ from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.steps_per_call import choose_steps_per_call, observer_within_calls
 
 MAX_DATA_BYTES = 4 * 10**9  # training data that stay on the device
-MIN_STEPS_PER_EPOCH = 100  # compiling takes seconds, which shorter epochs hardly recover
+MIN_STEPS_PER_EPOCH = 100  # compiling takes seconds, more than shorter epochs gain
 
 
 def can_compile_epoch(

@@ -181,7 +181,7 @@ class _Layers:
 
     With `he`, those with an activation are initialised with the variances of He et al. 2015, derived for ReLU. Under
     Keras' default (Glorot & Bengio 2010) the signal decreases with depth, and latent units with a small KL early in
-    training collapse for good: c32-c64-256-256-16 on MNIST ended with 8 of its 16 active.
+    training collapse permanently: c32-c64-256-256-16 on MNIST ended with 8 of its 16 active.
     """
 
     def __init__(self, seed: int | None, activation: str, he: bool):
