@@ -99,7 +99,7 @@ class VAE(OrderedFitModel):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         seed = random_seed() if seed is None else seed
         posterior, likelihood = posteriors.get(posterior), likelihoods.get(likelihood)
-        if posterior.divergence_name is None and beta != 1.0:
+        if not posterior.has_divergence and beta != 1.0:
             raise InputError(
                 f"beta: expected none, since it has no effect for posterior={posterior.name!r}, which has no KL term; "
                 f"received {beta!r}; remove it."
@@ -119,8 +119,7 @@ class VAE(OrderedFitModel):
         self.posterior, self.likelihood = posterior, likelihood
         self.seed = seed
         self.sampling = sampling
-        has_divergence = posterior.divergence_name is not None
-        self.beta_schedule = BetaSchedule(beta, name="beta_schedule") if has_divergence else None
+        self.beta_schedule = BetaSchedule(beta, name="beta_schedule") if posterior.has_divergence else None
         self.epochs_seen = self.add_weight(
             name="epochs_seen", shape=(), dtype="int", initializer="zeros", trainable=False
         )
@@ -128,8 +127,8 @@ class VAE(OrderedFitModel):
 
         self._loss_mean = keras.metrics.Mean("weighted_loss")
         self._reconstruction_mean = keras.metrics.Mean("reconstruction")
-        self._divergence_mean = keras.metrics.Mean(posterior.divergence_name) if has_divergence else None
-        self._beta_mean = keras.metrics.Mean("beta") if has_divergence else None
+        self._divergence_mean = keras.metrics.Mean(posterior.divergence_name) if posterior.has_divergence else None
+        self._beta_mean = keras.metrics.Mean("beta") if posterior.has_divergence else None
 
     @property
     def has_density(self) -> bool:

@@ -115,6 +115,11 @@ class Posterior:
         return "log_var" in self.encoder_outputs
 
     @property
+    def has_divergence(self) -> bool:
+        """Whether a penalty enters the loss, weighted by β."""
+        return self.divergence_name is not None
+
+    @property
     def samples(self) -> bool:
         """Whether z is drawn from q(z | x); if not, z is the mean."""
         return self.has_density

@@ -51,6 +51,7 @@ def test_what_each_declares(name, outputs, log_var_shape, divergence_name):
     assert posterior.log_var_shape((8, 8, 3)) == log_var_shape
     assert posterior.has_density is posterior.samples is (log_var_shape is not None)
     assert posterior.divergence_name == divergence_name
+    assert posterior.has_divergence is (name != "autoencoder")
     assert posteriors.get(posterior) is posterior
     assert posteriors.is_restored_by_name(posterior)
 
