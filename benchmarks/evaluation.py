@@ -9,7 +9,7 @@ from timing import Row, alternate, row
 
 import keras_vae as kv
 from keras_vae import diagnostics, geometry
-from keras_vae.diagnostics import aggregate
+from keras_vae.diagnostics import aggregate_posterior
 from keras_vae.diagnostics.encodings import posterior_draws
 from keras_vae.evaluation import model_audit
 
@@ -74,7 +74,7 @@ def rows() -> list[Row]:
 
     def likelihood():
         given = model_audit.log_likelihood(vae, x)
-        diagnostics.importance_log_weights(given, mean, log_var, SAMPLES, at_once=model_audit.AT_ONCE)
+        diagnostics.importance_log_weights(given, mean, log_var, SAMPLES, batch_size=model_audit.AT_ONCE)
 
     codes = rng.normal(0, math.sqrt(0.75), (ENCODINGS, UNITS))
     spread = np.full(codes.shape, math.log(0.25))
@@ -86,7 +86,7 @@ def rows() -> list[Row]:
             "ours": timed(likelihood), "floor": decoder_products(IMAGES * SAMPLES, model_audit.AT_ONCE)
         },
         f"aggregate posterior: {draws:,} draws × {ENCODINGS:,} encodings, {UNITS} units": {
-            "ours": timed(aggregate.log_ratios, codes, spread, z), "floor": mixture_products(draws)
+            "ours": timed(aggregate_posterior.log_ratios, codes, spread, z), "floor": mixture_products(draws)
         },
         f"a grid of {SIDE} × {SIDE} decoded": {
             "ours": timed(vae.decode, grid), "floor": decoder_products(SIDE**2, 1000)

@@ -44,6 +44,19 @@ class Likelihood:
             log p(x) binarises grey ones.
         browser_output: how a page's script computes `mean` from logits: `"sigmoid"`, `"linear"` or
             `"continuous-bernoulli"`; None if it cannot. A subclass that overrides `mean` must state it anew.
+
+    Example:
+
+    >>> import keras_vae as kv
+    >>> from keras import ops
+    >>> class SquaredError(kv.Likelihood):
+    ...     def nll_per_pixel(self, x, logits):
+    ...         return ops.square(x - logits)
+    ...
+    ...     def mean(self, logits):
+    ...         return logits
+    >>> float(SquaredError()(ops.ones((1, 4)), ops.zeros((1, 4)))[0])
+    4.0
     """
 
     name: ClassVar[str] = ""

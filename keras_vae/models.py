@@ -23,8 +23,16 @@ class Encoding(NamedTuple):
 
     Attributes:
         mean: `(n, units…)`.
-        log_var: of the mean's shape, or `(n, 1)` if one variance serves all units; None for a posterior without
+        log_var: of the mean's shape, or `(n, 1)` if one variance counts for all units; None for a posterior without
             density.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> mean, log_var = kv.dense_vae("4-3", posterior="isotropic", seed=0).encode(np.zeros((5, 4)))
+    >>> mean.shape, log_var.shape
+    ((5, 3), (5, 1))
     """
 
     mean: np.ndarray

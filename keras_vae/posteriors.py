@@ -102,6 +102,17 @@ class Posterior:
         encoder_outputs: `("mean", "log_var")` or `("mean",)`.
         divergence_name: name of the penalty among the metrics: `"kl"` if it is a KL divergence (the model then reports
             `elbo`), `"penalty"` if it is not, None if there is none (the model then has no `beta`).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_vae import posteriors
+    >>> isotropic = posteriors.get("isotropic")
+    >>> isotropic.log_var_shape((2,))
+    (1,)
+    >>> kl = isotropic.divergence(np.array([[1.0, 2.0]]), np.zeros((1, 1)))  # ½ (1² + 2²)
+    >>> float(kl[0])
+    2.5
     """
 
     name: ClassVar[str] = ""

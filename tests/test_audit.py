@@ -158,7 +158,7 @@ def test_nearest_agrees_with_the_slow_version():
     rng = np.random.default_rng(0)
     images, references = rng.random((30, 4, 4)), rng.random((50, 4, 4))
     slow = [np.square(image - references).sum(axis=(1, 2)).argmin() for image in images]
-    assert diagnostics.nearest(images, references, at_once=7).tolist() == slow
+    assert diagnostics.nearest(images, references, batch_size=7).tolist() == slow
     with pytest.raises(InputError, match="16 numbers"):
         diagnostics.nearest(images, references[:, :3])
 

@@ -99,13 +99,6 @@ def test_an_unknown_backend_is_told_in_a_sentence(npz, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_readmes_own_model_works(tmp_path):
-    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
-    (own,) = (block.split("```")[0] for block in blocks if "kv.KLDivergence" in block)
-    python(own.replace("epochs=20", "epochs=1"), cwd=tmp_path)
-    assert (tmp_path / "own.mp4").stat().st_size > 10_000
-
-
 @needs_jax
 def test_trains_with_jax_where_tensorflow_is_absent(npz, tmp_path):
     program = (

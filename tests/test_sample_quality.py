@@ -38,7 +38,7 @@ def slow_precision_recall(real, generated, k):
     return share(generated, real), share(real, generated)
 
 
-def test_precision_and_recall_against_the_slow_version():
+def test_precision_and_recall_against_a_slow_version():
     rng = np.random.default_rng(2)
     real, generated = rng.standard_normal((60, 3)), rng.normal([2, 0, 0], 1, (60, 3))
     fast = diagnostics.precision_recall(real, generated, k=3)
@@ -50,18 +50,18 @@ def test_precision_and_recall_against_the_slow_version():
 def test_precision_and_recall_in_the_extreme_cases(monkeypatch):
     from keras_vae.diagnostics import sample_quality
 
-    monkeypatch.setattr(sample_quality, "ROWS_AT_ONCE", 7)  # several parts, the last one smaller
+    monkeypatch.setattr(sample_quality, "MAX_ROWS", 7)  # several chunks, the last one smaller
     rng = np.random.default_rng(3)
     real = rng.standard_normal((50, 4))
     assert diagnostics.precision_recall(real, real) == (1, 1)
     assert diagnostics.precision_recall(real, real + 100) == (0, 0)
-    one = np.repeat(real[:1], 50, axis=0) + 1e-9 * rng.standard_normal((50, 4))  # a single mode, over and over
+    one = np.repeat(real[:1], 50, axis=0) + 1e-9 * rng.standard_normal((50, 4))  # a single mode, repeated
     assert diagnostics.precision_recall(real, one) == pytest.approx((1, 0), abs=0.021)
     with pytest.raises(InputError, match="equal numbers"):
         diagnostics.precision_recall(real, real[:-1])
 
 
-def test_confidence_and_balance():
+def test_confidence_and_class_balance():
     certain = np.eye(4)[[0, 1, 2, 3]]
     assert diagnostics.confidence(certain) == 1
     assert diagnostics.confidence(np.full((5, 4), 0.25)) == 0.25

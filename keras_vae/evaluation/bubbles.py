@@ -7,10 +7,9 @@ side: by exact densities (see `diagnostics.overlap`), by radii, and by decoded i
 
 import math
 
-import numpy as np
-
 from keras_vae import posteriors
 from keras_vae._utils import keras_import, memory
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.evaluation.bubble_codes import describe_codes
@@ -61,7 +60,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
             return found
     vae = keras_import.import_keras().models.load_model(run.model_path)
     # One generator for all parts: their order decides the draws.
-    rng = np.random.default_rng([config["config"]["seed"], 4])
+    rng = stream(config["config"]["seed"], Stream.BUBBLES)
     described = rng.permutation(len(data.x_test))[:N_DESCRIBED_IMAGES]
     result = {"version": VERSION, "units": math.prod(vae.latent_shape)}
     codes, arrays = describe_codes(vae, data.x_test[described], rng)

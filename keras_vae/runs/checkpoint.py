@@ -7,10 +7,10 @@ from datetime import timedelta
 import keras
 import numpy as np
 
+from keras_vae._utils.progress import ProgressReporter
 from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError, TrainingDiverged
-from keras_vae._utils.progress import ProgressReporter
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import keras_import, memory
+from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import datasets
+from keras_vae.errors import InputError
 from keras_vae.networks import architecture
 from keras_vae.runs import explorer_arrays
-from keras_vae.errors import InputError
-from keras_vae._utils.progress import ProgressReporter
 from keras_vae.runs.folder import Run, atomic
 
 MAX_KEPT_ENCODINGS = 10_000  # test images whose encodings a run keeps
@@ -169,9 +169,7 @@ def train(
             return run
         if overwrite:
             run.clear()
-        vae = builders.build(
-            network, data.image_shape, config.posterior, config.likelihood, config.beta, config.seed
-        )
+        vae = builders.build(network, data.image_shape, config.posterior, config.likelihood, config.beta, config.seed)
         vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
         vae.optimizer.build(vae.trainable_variables)
         recorder = LatentRecorder(data.x_test[probes], _labels(data.y_test, probes), every, _recorded_units(config))
@@ -368,7 +366,9 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: i
     _write_grid(run, vae, "manifold", geometry.most_varying_units(statistics.var_mean), MANIFOLD_SIDE)
     for dimensions, side in GRID_SIDES.items():
         if statistics.var_mean.size >= dimensions:
-            _write_grid(run, vae, f"grid_{dimensions}d", geometry.most_varying_units(statistics.var_mean, dimensions), side)
+            _write_grid(
+                run, vae, f"grid_{dimensions}d", geometry.most_varying_units(statistics.var_mean, dimensions), side
+            )
     matched = samplers.moment_matched(SAMPLES, *encoding, seed=seed)
     run.write_arrays("samples", images=vae.generate(SAMPLES, seed=seed), moment_matched=vae.decode(matched))
     shown = np.sort(_choose_probes(data, seed, per_label)[:20])
@@ -382,7 +382,7 @@ def _write_arrays(run: Run, vae, data: datasets.Dataset, seed: int, per_label: i
 def _statistics_in_parts(vae, x: np.ndarray, units: int) -> diagnostics.UnitStatistics:
     """Statistics over more encodings than should be held at once."""
     batch = memory.images_that_fit(units, EVALUATION_BATCH)
-    return diagnostics.units_of_parts(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
+    return diagnostics.units_from_batches(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
 
 
 def _write_grid(run: Run, vae, name: str, units: tuple[int, ...], side: int) -> None:
