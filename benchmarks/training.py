@@ -156,13 +156,13 @@ def phases(n: int) -> dict[str, float]:
     """Seconds of what comes before the first step, and of 50 steps when all is compiled."""
     import tensorflow as tf
 
-    from keras_vae.fast_fit.tensorflow import ResidentSteps, program
+    from keras_vae.fast_fit.tensorflow import CompiledEpoch, program
 
     vae = builders.build(DENSE, (28, 28), seed=0)
     vae.compile(keras.optimizers.Adam(1e-3))
     vae.optimizer.build(vae.trainable_variables)
     x, times = images(n), [time.perf_counter()]
-    steps = ResidentSteps(vae, (x,), BATCH, at_once=50)
+    steps = CompiledEpoch(vae, (x,), BATCH, steps_per_call=50)
     steps.set_order(np.arange(n))
     times.append(time.perf_counter())
     first, pauses = tf.constant(0), tf.constant([50])

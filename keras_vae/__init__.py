@@ -27,6 +27,7 @@ _HOME = {
     "Likelihood": "likelihoods",
     "Encoding": "models",
     "VAE": "models",
+    "Posterior": "posteriors",
     "conv_vae": "networks.builders",
     "dense_vae": "networks.builders",
     "spatial_vae": "networks.builders",
@@ -38,7 +39,9 @@ _HOME = {
 # Public modules, by their place in the package.
 _MODULES = {
     "diagnostics": "diagnostics",
+    "likelihoods": "likelihoods",
     "plots": "plots",
+    "posteriors": "posteriors",
     "report": "report",
     "samplers": "samplers",
     "studies": "studies",

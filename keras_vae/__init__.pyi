@@ -1,5 +1,7 @@
 from keras_vae import diagnostics as diagnostics
+from keras_vae import likelihoods as likelihoods
 from keras_vae import plots as plots
+from keras_vae import posteriors as posteriors
 from keras_vae import report as report
 from keras_vae import samplers as samplers
 from keras_vae import studies as studies
@@ -24,6 +26,7 @@ from keras_vae.networks.builders import conv_vae as conv_vae
 from keras_vae.networks.builders import dense_vae as dense_vae
 from keras_vae.networks.builders import spatial_vae as spatial_vae
 from keras_vae.plots import video as video
+from keras_vae.posteriors import Posterior as Posterior
 from keras_vae.runs.config import Config as Config
 from keras_vae.runs.folder import Run as Run
 from keras_vae.runs.training import train as train
@@ -43,6 +46,7 @@ __all__ = [
     "KLDivergence",
     "LatentRecorder",
     "Likelihood",
+    "Posterior",
     "Run",
     "TrainingDiverged",
     "Trajectory",
@@ -51,8 +55,10 @@ __all__ = [
     "dense_vae",
     "diagnostics",
     "evaluate",
+    "likelihoods",
     "load",
     "plots",
+    "posteriors",
     "report",
     "samplers",
     "spatial_vae",

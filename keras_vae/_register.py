@@ -1,4 +1,4 @@
-"""Import hook that registers the package's classes with Keras as soon as Keras is imported, and not before."""
+"""Import hook that registers the package's classes with Keras when Keras is imported, and not before."""
 
 import importlib
 import importlib.abc
@@ -7,8 +7,16 @@ import sys
 
 # Modules that start with `import keras` and are imported by `models`, which the registration imports.
 _BELOW_MODELS = (
-    "keras_vae.fast_fit.epoch_order", "keras_vae.fast_fit.policy", "keras_vae.layers", "keras_vae.likelihoods",
-)  # fmt: skip
+    "keras_vae.fast_fit.epoch_order",
+    "keras_vae.fast_fit.fit_arguments",
+    "keras_vae.fast_fit.functions",
+    "keras_vae.fast_fit.keras_internals",
+    "keras_vae.fast_fit.observers",
+    "keras_vae.fast_fit.ordered_fit",
+    "keras_vae.fast_fit.policy",
+    "keras_vae.fast_fit.steps_per_call",
+    "keras_vae.layers",
+)
 
 
 class _RegisterAfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -16,13 +24,13 @@ class _RegisterAfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, fullname, path, target=None):
         if fullname in _BELOW_MODELS:
-            # Keras has to come first: imported from within this module, it would import `models`, which needs this
+            # Keras is imported first: imported from within this module, it would import `models`, which needs this
             # module complete.
             importlib.import_module("keras")
             return _already_imported(fullname)
         if fullname != "keras":
             return None
-        sys.meta_path.remove(self)  # once is enough, and the search below must not come here again
+        sys.meta_path.remove(self)  # the search below must not reach this finder again
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
             self._loader, spec.loader = spec.loader, self
@@ -38,7 +46,7 @@ class _RegisterAfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class _AlreadyImported(importlib.abc.Loader):
-    """Returns a module that was imported while its spec was being looked for, without executing it again."""
+    """Returns a module that was imported while its spec was being searched, without executing it again."""
 
     def __init__(self, module):
         self.module, self.spec = module, module.__spec__
@@ -52,15 +60,15 @@ class _AlreadyImported(importlib.abc.Loader):
 
 def _already_imported(fullname: str):
     module = sys.modules[fullname]
-    # Python uses the module's own spec where the module appeared in `sys.modules` in the meantime.
+    # Python uses the module's own spec if the module appeared in `sys.modules` in the meantime.
     module.__spec__ = importlib.util.spec_from_loader(fullname, _AlreadyImported(module))
     return module.__spec__
 
 
 def register() -> None:
-    """Registers the classes now if Keras is imported, else as soon as it is."""
+    """Registers the classes now if Keras is imported, otherwise when it is."""
     if "keras" not in sys.modules:
         sys.meta_path.insert(0, _RegisterAfterKeras())
-    # Keras may be half imported when it is what imports this package; its classes aren't there to build on yet.
+    # Keras may be partially imported if it is the importer of this package; its classes do not exist yet.
     elif hasattr(sys.modules["keras"], "Model"):
         importlib.import_module("keras_vae.models")

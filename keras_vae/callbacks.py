@@ -1,4 +1,4 @@
-"""Callbacks for anybody's Keras training: record a latent space, measure its units, let β rise."""
+"""Callbacks for any Keras training: record encodings, measure latent units, raise β."""
 
 import warnings
 
@@ -7,30 +7,32 @@ import numpy as np
 
 from keras_vae.diagnostics import UnitHistory, UnitStatistics, units
 from keras_vae.errors import InputError
+from keras_vae.fast_fit.functions import encoder_of_images
+from keras_vae.fast_fit.keras_internals import steps_per_execution
 from keras_vae.layers import BetaSchedule
 from keras_vae.trajectory import Trajectory
 
-LARGEST_RECORDING = 10**9  # bytes
+MAX_RECORDING_BYTES = 10**9
 
 
-class _Watcher(keras.callbacks.Callback):
-    """Looks at the encodings of fixed images every so many steps of a training; what it keeps its subclasses say.
+class _EncodingObserver(keras.callbacks.Callback):
+    """Evaluates the encodings of fixed images after every so many training steps: a `fast_fit.observers.StepObserver`.
 
-    The untrained state is the first frame, the state at the end of training the last. On Keras' own step with
-    `steps_per_execution` above 1 a frame is taken at the end of the execution that reaches the step, and carries the
-    step it really shows. A second `fit` goes on where the first ended.
+    Subclasses define `_keep`. The untrained state is the first frame, the state at the end of training the last. On
+    Keras' own step with `steps_per_execution` above 1 a frame is recorded at the end of the execution that reaches the
+    step, and carries the step that it shows. A second `fit` continues where the first ended.
 
     Args:
         x: the images, `(n, …)`.
         every: optimizer steps between frames; None for one at the end of every epoch.
-        encoder: a Keras model that puts out `[mean, log_var]`, or the mean alone; default `model.encoder`.
+        encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
     """
 
     def __init__(self, x, every: int | None, encoder: keras.Model | None = None):
         super().__init__()
         self.x = np.asarray(x)
         if not len(self.x):
-            raise InputError("x: expected at least one image to follow; received none.")
+            raise InputError("x: expected at least one image to observe; received none.")
         if every is not None and (not float(every).is_integer() or every < 1):
             raise InputError(f"every: expected a whole number of steps above 0; received {every!r}.")
         self.every = None if every is None else int(every)
@@ -38,7 +40,7 @@ class _Watcher(keras.callbacks.Callback):
         self._encoder = encoder
         self._steps: list[int] = []
         self._epochs: list[float] = []
-        self._step = 0  # optimizer steps seen by this callback
+        self._step = 0  # optimizer steps counted by this callback
         self._next = 0  # the step at which the next frame is due
         self._epochs_done = 0.0
         self._in_epoch = False
@@ -47,8 +49,8 @@ class _Watcher(keras.callbacks.Callback):
         """Keeps a frame: means `(n, units)` and log variances `(n, units)`, `(n, 1)` or None."""
         raise NotImplementedError
 
-    def _go_on_from(self, steps: np.ndarray, epochs: np.ndarray, step: int, epoch: float) -> None:
-        """After frames at `steps` and `epochs`, `step` optimizer steps and `epoch` whole epochs."""
+    def _continue_from(self, steps: np.ndarray, epochs: np.ndarray, step: int, epoch: float) -> None:
+        """Restores the state after frames at `steps` and `epochs`, `step` optimizer steps and `epoch` whole epochs."""
         self._steps, self._epochs = steps.tolist(), epochs.tolist()
         self._step, self._epochs_done = step, epoch
         self._next = self._following(self._steps[-1])
@@ -61,11 +63,10 @@ class _Watcher(keras.callbacks.Callback):
         encoder = self._encoder or getattr(self.model, "encoder", None)
         if encoder is None:
             raise InputError(
-                f"{type(self).__name__}: expected a model with an encoder; received one without; hand it in as "
-                "encoder=."
+                f"{type(self).__name__}: expected a model with an encoder; received one without; pass it as encoder=."
             )
-        self._encode = _compiled_encoder(encoder, self.x)
-        if self._in_epoch:  # an earlier fit was interrupted: time goes on from there
+        self._encode = encoder_of_images(encoder, self.x)
+        if self._in_epoch:  # an earlier fit was interrupted: count from there
             self._epochs_done += (self._step - self._epoch_start) / (self._length or 1)
             self._in_epoch = False
         if not self._steps:
@@ -84,17 +85,17 @@ class _Watcher(keras.callbacks.Callback):
         # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
         self._reach(min(batch + 1, self._length or batch + 1))
 
-    def watches(self, model: keras.Model) -> bool:
-        """Whether it looks, every so many steps, at the encodings of the model in training itself."""
+    def observes(self, model: keras.Model) -> bool:
+        """Whether it observes, after every so many steps, the encoder of the model in training itself."""
         return self.every is not None and self._encoder in (None, getattr(model, "encoder", None))
 
     def due_between(self, first: int, last: int) -> list[int]:
-        """Steps of this epoch, after `first` and before `last`, at which a frame is due."""
+        """Steps of this epoch, after `first` and before `last`, at which an observation is due."""
         return list(range(max(self._next - self._epoch_start, first + 1), last, self.every))
 
-    def take(self, done: int, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
-        """What was seen after `done` steps of this epoch, within an execution of many: see `stepping`."""
-        self._reach(done, mean, log_var)
+    def observe(self, step: int, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
+        """Receives the encodings after `step` steps of this epoch, from within a call of many steps."""
+        self._reach(step, mean, log_var)
 
     def _reach(self, done: int, *encoding: np.ndarray | None) -> None:
         """After `done` steps of this epoch: keeps a frame if one is due."""
@@ -104,9 +105,9 @@ class _Watcher(keras.callbacks.Callback):
             self._next = self._following(self._step)
 
     def on_epoch_end(self, epoch, logs=None):
-        if not self._length:  # only now is the length of such an epoch known
+        if not self._length:  # the length of such an epoch is known only at its end
             length = self._step - self._epoch_start
-            if self.model.steps_per_execution > 1:  # the last one may have been shorter
+            if steps_per_execution(self.model) > 1:  # the last one may have been shorter
                 length = int(self.model.optimizer.iterations) - self._iterations
             self._step = self._epoch_start + length
             for i in range(self._first_open_frame, len(self._epochs)):
@@ -115,12 +116,12 @@ class _Watcher(keras.callbacks.Callback):
         self._epochs_done += 1
         self._in_epoch = False
         if not self.every or epoch + 1 == self.params.get("epochs"):
-            self._record_the_end()
+            self._record_end()
 
     def on_train_end(self, logs=None):
-        self._record_the_end()  # of a training that was stopped early
+        self._record_end()  # of a training that was stopped early
 
-    def _record_the_end(self) -> None:
+    def _record_end(self) -> None:
         if self._step > self._steps[-1]:
             self._record(self._epochs_done)
 
@@ -133,26 +134,40 @@ class _Watcher(keras.callbacks.Callback):
         self._epochs.append(epoch)
 
 
-class LatentRecorder(_Watcher):
-    """Records mean and log variance of fixed images' posteriors while a model trains.
+class LatentRecorder(_EncodingObserver):
+    """Records mean and log variance of q(z | x) for fixed images while a model trains.
 
-    The untrained state is the first frame, the state at the end of training the last. Where many steps are taken in
-    one call (see `stepping`) the frames between are recorded within it. On Keras' own step with `steps_per_execution`
-    above 1 a frame is taken at the end of the execution that reaches the step, and carries the step it really shows.
-    A second `fit` goes on where the first ended.
+    The untrained state is the first frame, the state at the end of training the last. Where `fit` compiles many steps
+    into one call, the frames between are recorded within it. On Keras' own step with `steps_per_execution` above 1 a
+    frame is recorded at the end of the execution that reaches the step, and carries the step that it shows. A second
+    `fit` continues where the first ended.
 
     Args:
-        x: the images to follow, `(points, …)`.
+        x: the images to record, `(points, …)`.
         y: their labels, `(points,)`, or None.
-        every: optimizer steps between frames.
-        units: the latent units to record; default all.
-        encoder: a Keras model that puts out `[mean, log_var]`, or the mean alone; default `model.encoder`.
+        every: optimizer steps between frames, at least 1.
+        units: indices of the latent units to record; default all.
+        encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
 
     Attributes:
-        trajectory: what was recorded so far, a `Trajectory`.
+        trajectory: the frames recorded so far, a `Trajectory`.
 
     Raises:
         InputError: if an argument is out of range or the recording would exceed 1 GB.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> x = np.zeros((8, 4), "float32")
+    >>> vae = kv.dense_vae("4-2", seed=0)
+    >>> vae.compile("adam")
+    >>> recorder = kv.LatentRecorder(x[:3], every=2)
+    >>> history = vae.fit(x, batch_size=2, verbose=0, callbacks=[recorder])
+    >>> recorder.trajectory.steps.tolist()
+    [0, 2, 4]
+    >>> recorder.trajectory.mean.shape
+    (3, 3, 2)
     """
 
     def __init__(self, x, y=None, every: int = 5, units=None, encoder: keras.Model | None = None):
@@ -168,10 +183,19 @@ class LatentRecorder(_Watcher):
 
     @property
     def trajectory(self) -> Trajectory:
+        """The frames recorded so far.
+
+        Raises:
+            InputError: if there is none.
+        """
         return self.since(0)
 
     def since(self, first: int) -> Trajectory:
-        """What was recorded from frame `first` on (a negative one counts from the end)."""
+        """The frames from `first` on (a negative index counts from the end).
+
+        Raises:
+            InputError: if there is none.
+        """
         if not self._means[first:]:
             raise InputError("trajectory: expected a recording; there is none yet; pass the recorder to fit first.")
         return Trajectory(
@@ -185,13 +209,13 @@ class LatentRecorder(_Watcher):
         )
 
     def __len__(self) -> int:
-        """Frames recorded so far."""
+        """The number of frames recorded so far."""
         return len(self._means)
 
     def resume_from(self, trajectory: Trajectory, step: int, epoch: int) -> None:
-        """Goes on from a recording that ended after `step` optimizer steps and `epoch` whole epochs."""
-        self._go_on_from(trajectory.steps, trajectory.epochs, step, epoch)
-        self.units = trajectory.units  # what was recorded so far goes on being recorded
+        """Continues a recording that ended after `step` optimizer steps and `epoch` whole epochs."""
+        self._continue_from(trajectory.steps, trajectory.epochs, step, epoch)
+        self.units = trajectory.units  # later frames have the same units
         self._means = list(trajectory.mean)
         self._log_vars = [] if trajectory.log_var is None else list(trajectory.log_var)
 
@@ -201,9 +225,9 @@ class LatentRecorder(_Watcher):
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
-        if self._is_first_epoch:  # only now is it known how many are to come
+        if self._is_first_epoch:  # the number of frames to come is known from here on
             frames = (self.params.get("epochs", 0) - epoch) * (self._length or 0) // self.every
-            self._refuse_too_much(len(self._means) + frames)
+            self._check_size(len(self._means) + frames)
         self._is_first_epoch = False
 
     def _keep(self, mean, log_var):
@@ -215,32 +239,49 @@ class LatentRecorder(_Watcher):
             )
         self._means.append(mean[:, chosen].astype("float32"))
         if log_var is not None:
-            # An isotropic posterior's one variance stands for every unit.
+            # The one variance of an isotropic posterior is that of every unit.
             self._log_vars.append(np.broadcast_to(log_var, mean.shape)[:, chosen].astype("float32"))
-        self._refuse_too_much(len(self._means))
+        self._check_size(len(self._means))
 
-    def _refuse_too_much(self, frames: int) -> None:
-        """Asked before the first step, where the number of steps is known, and at every frame, where it isn't."""
+    def _check_size(self, frames: int) -> None:
+        """Checked before the first step if the number of steps is known, and at every frame, since it may not be."""
         points, units = self._means[0].shape
         size = frames * points * units * 2 * 4
-        if size > LARGEST_RECORDING:
+        if size > MAX_RECORDING_BYTES:
             raise InputError(
-                f"LatentRecorder: expected a recording under {LARGEST_RECORDING / 1e9:g} GB; {frames} frames of "
+                f"LatentRecorder: expected a recording under {MAX_RECORDING_BYTES / 1e9:g} GB; {frames} frames of "
                 f"{points} images and {units} units take {size / 1e9:.1f} GB; choose fewer units=, fewer images or a "
                 "larger every=."
             )
 
 
-class UnitMonitor(_Watcher):
-    """Measures every latent unit while a model trains: which are active, and when one dies.
+class UnitMonitor(_EncodingObserver):
+    """Measures every latent unit while a model trains: its KL, and the steps at which it is active or collapsed.
 
     Args:
         x: the images to measure on, `(n, …)`; a few thousand are enough.
-        every: optimizer steps between measurements; default one at the end of every epoch.
-        encoder: a Keras model that puts out `[mean, log_var]`, or the mean alone; default `model.encoder`.
+        every: optimizer steps between measurements, at least 1; default one at the end of every epoch.
+        encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
 
     Attributes:
-        history: what was measured so far, a `diagnostics.UnitHistory`, the untrained model first.
+        history: the measurements so far, a `diagnostics.UnitHistory`, the untrained model first.
+
+    Raises:
+        InputError: if an argument is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> x = np.zeros((8, 4), "float32")
+    >>> vae = kv.dense_vae("4-2", seed=0)
+    >>> vae.compile("adam")
+    >>> monitor = kv.UnitMonitor(x)
+    >>> history = vae.fit(x, batch_size=2, verbose=0, callbacks=[monitor])
+    >>> monitor.history.steps.tolist()
+    [0, 4]
+    >>> monitor.history.kl.shape
+    (2, 2)
     """
 
     def __init__(self, x, every: int | None = None, encoder: keras.Model | None = None):
@@ -249,6 +290,11 @@ class UnitMonitor(_Watcher):
 
     @property
     def history(self) -> UnitHistory:
+        """The measurements so far.
+
+        Raises:
+            InputError: if there is none.
+        """
         if not self._statistics:
             raise InputError("history: expected measurements; there are none yet; pass the monitor to fit first.")
         columns = {
@@ -259,57 +305,42 @@ class UnitMonitor(_Watcher):
         return UnitHistory(np.array(self._steps, "int64"), np.array(self._epochs), **columns)
 
     def resume_from(self, history: UnitHistory, step: int, epoch: int) -> None:
-        """Goes on from a history that ended after `step` optimizer steps and `epoch` whole epochs."""
-        self._go_on_from(history.steps, history.epochs, step, epoch)
+        """Continues a history that ended after `step` optimizer steps and `epoch` whole epochs."""
+        self._continue_from(history.steps, history.epochs, step, epoch)
         self._statistics = history.frames()
 
     def _keep(self, mean, log_var):
         self._statistics.append(units(mean, log_var))
 
 
-def _compiled_encoder(encoder: keras.Model, x: np.ndarray):
-    """A function of the model in training that gives numpy (mean, log_var) of `x`, units flattened."""
-
-    if keras.backend.backend() == "tensorflow":
-        from keras_vae.fast_fit.tensorflow import compiled_encoder
-
-        run = compiled_encoder(encoder, x)
-    else:
-
-        def run():
-            return encoder.predict_on_batch(x)
-
-    def encode(model):
-        # On JAX the weights live outside the model while it trains.
-        if hasattr(model, "jax_state_sync") and not getattr(model, "_jax_state_synced", True):
-            model.jax_state_sync()
-        outputs = run()
-        if isinstance(outputs, dict):
-            outputs = [outputs[key] for key in ("mean", "log_var") if key in outputs]
-        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-        flat = [keras.ops.convert_to_numpy(output).reshape(len(x), -1) for output in outputs]
-        return flat[0], flat[1] if len(flat) > 1 else None
-
-    return encode
-
-
 class BetaWarmup(keras.callbacks.Callback):
-    """Lets β rise from 0 to its full value over the first epochs of a model's training.
+    """Raises β from 0 to its final value over the first epochs of a model's training.
 
     β(t) = β · ramp(t / steps), the ramp linear or half a cosine (Bowman et al. 2016; Sønderby et al. 2016).
     It is computed in the graph from the model's own count of training steps (see `layers.BetaSchedule`), so it
-    rises within an execution of many steps, a compiled step obeys it, and a training that goes on in a second
-    `fit` or after a restart doesn't begin it anew.
+    rises within an execution of many steps and in a compiled step, and does not restart in a second `fit` or after
+    loading.
 
-    Works on a `VAE` and on any model that holds `KLDivergence` layers.
+    Works on a `VAE` and on any model with `KLDivergence` layers.
 
     Args:
-        epochs: length of the rise in epochs, fractions allowed.
-        shape: `linear` or `cosine`.
-        steps: its length in training steps, instead of `epochs`.
+        epochs: length of the ramp in epochs, above 0; fractions allowed.
+        shape: `"linear"` or `"cosine"`.
+        steps: length of the ramp in training steps, instead of `epochs`.
 
     Raises:
-        InputError: for a length that isn't above 0 or isn't known, an unknown shape, or a model without β.
+        InputError: if the length is not above 0 or not known, the shape is unknown, or the model has no β.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> vae = kv.dense_vae("4-2", seed=0)
+    >>> vae.compile("adam")
+    >>> warmup = kv.BetaWarmup(epochs=1)
+    >>> history = vae.fit(np.zeros((8, 4), "float32"), batch_size=2, verbose=0, callbacks=[warmup])
+    >>> history.history["beta"]  # the mean of 0, 1/4, 2/4 and 3/4
+    [0.375]
     """
 
     def __init__(self, epochs: float | None = None, shape: str = "linear", steps: int | None = None):
@@ -332,13 +363,13 @@ class BetaWarmup(keras.callbacks.Callback):
         steps_per_epoch = self.params.get("steps")
         if self.steps is None and not steps_per_epoch:
             raise InputError(
-                "BetaWarmup: expected an epoch of known length to count epochs; the data has none; give steps= instead."
+                "BetaWarmup: expected an epoch of known length to count epochs; the data has none; pass steps= instead."
             )
         steps = self.steps or self.epochs * steps_per_epoch
         if steps_per_epoch and steps > self.params["epochs"] * steps_per_epoch:
             warnings.warn(
                 f"BetaWarmup takes {steps:g} steps, longer than the training of "
-                f"{self.params['epochs'] * steps_per_epoch}: β will not reach its full value.",
+                f"{self.params['epochs'] * steps_per_epoch}: β will not reach its final value.",
                 stacklevel=2,
             )
         for schedule in schedules:

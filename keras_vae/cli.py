@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from keras_vae import likelihoods, posteriors
 from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._utils.formatting import listed
 from keras_vae._version import __version__
 from keras_vae.data import registry
 from keras_vae.errors import InputError
@@ -42,8 +44,8 @@ def train(
     architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
     dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 50,
-    posterior: Annotated[str, typer.Option(help="diagonal, isotropic, iid, none or autoencoder.")] = "diagonal",
-    likelihood: Annotated[str, typer.Option(help="bernoulli, continuous-bernoulli or gaussian.")] = "bernoulli",
+    posterior: Annotated[str, typer.Option(help=f"{listed(posteriors.names())}.")] = "diagonal",
+    likelihood: Annotated[str, typer.Option(help=f"{listed(likelihoods.names())}.")] = "bernoulli",
     beta: Annotated[float, typer.Option(help="Weight of the KL.")] = 1.0,
     warmup: Annotated[float, typer.Option(help="Epochs in which beta rises from 0.")] = 0.0,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,

@@ -1,4 +1,4 @@
-"""The variational part of an autoencoder as layers for anybody's functional model."""
+"""Layers for variational models: Gaussian sampling, a KL penalty, and the schedule of its weight β."""
 
 import contextlib
 import math
@@ -25,13 +25,21 @@ def kl_per_unit(mean, log_var):
 
     Returns:
         A float32 tensor of the shape of `mean`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_vae.layers import kl_per_unit
+    >>> kl = kl_per_unit(np.array([[0.0, 2.0]]), np.zeros((1, 2)))
+    >>> [float(value) for value in kl[0]]
+    [0.0, 2.0]
     """
     mean, log_var = ops.cast(mean, "float32"), ops.cast(log_var, "float32")
     return 0.5 * (ops.square(mean) + ops.expm1(log_var) - log_var)
 
 
 def random_seed() -> int:
-    """A seed for somebody who didn't choose one."""
+    """A seed at random, for an argument `seed=None`."""
     return secrets.randbelow(2**31)
 
 
@@ -52,40 +60,57 @@ def _check_pair(layer: keras.layers.Layer, shapes: Any) -> tuple[tuple, tuple]:
     )
     if not fits:
         raise InputError(
-            f"{type(layer).__name__} expects a log_var of the mean's shape, or one that broadcasts to it "
-            f"(one unit for all); received mean {mean} and log_var {log_var}."
+            f"{type(layer).__name__} expects a log_var of the mean's shape, or one that broadcasts to it; "
+            f"received mean {mean} and log_var {log_var}."
         )
     return mean, log_var
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class GaussianSampling(keras.layers.Layer):
-    """Draws z = mean + exp(½ log_var) · ε with ε ~ N(0, I): the reparameterisation trick.
+    """Samples z = mean + exp(½ log_var) · ε with ε ~ N(0, I): the reparameterisation trick.
 
-    Kingma & Welling 2014, section 2.4. Inputs are `[mean, log_var]` of any one shape (a `log_var` with one
-    unit serves all units of the mean); the output has the shape of the mean.
+    Kingma & Welling 2014, section 2.4.
 
-    The layer samples whenever it is called. Calls with `training=True` draw from `seed_generator`, all others
-    from `evaluation_seed_generator`, so that validating does not change the noise that training goes on with.
-    Both states are saved with the layer's weights.
+    The layer samples whenever it is called. Calls with `training=True` use `seed_generator`, all others
+    `evaluation_seed_generator`, so that validation does not change the noise of later training steps. Both states are
+    saved with the layer's weights.
 
     Args:
-        seed: integer, the origin of both streams of noise; `None` chooses one at random.
+        seed: integer from which both streams of noise start; `None` chooses one at random.
+        **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: `[mean, log_var]`; `mean` of any shape `(batch, …)`, `log_var` of the same shape or one that broadcasts
+            to it, such as `(batch, 1)`.
+        training: whether the call is part of a training step.
+
+    Returns:
+        z, of the shape of `mean`.
 
     Raises:
-        InputError: if the inputs are not a pair of fitting shapes.
+        InputError: if the inputs are no pair of fitting shapes.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> mean = np.full((2, 3), 5.0, "float32")
+    >>> z = kv.GaussianSampling(seed=0)([mean, np.full((2, 1), -50.0, "float32")])  # nearly no variance
+    >>> round(float(z[0, 0]), 3)
+    5.0
     """
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
-        # A seed that was drawn is kept like one that was given: what is saved repeats after loading.
+        # A seed chosen at random is saved as well, so that a loaded layer repeats the noise.
         self.seed = random_seed() if seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(self.seed)
-        # Another stream than the training's, but one that the same seed makes again.
+        # Another stream than that of training, derived from the same seed.
         self._evaluation_seed = (self.seed + 0x5EED) % 2**31
         self.evaluation_seed_generator = keras.random.SeedGenerator(self._evaluation_seed)
         self.supports_masking = True
-        self._fed = None
+        self._given_noise = None
 
     def build(self, input_shape):
         _check_pair(self, input_shape)
@@ -93,28 +118,32 @@ class GaussianSampling(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         mean, log_var = inputs
-        if training and self._fed is not None:
-            noise, self._fed = self._fed, None  # a second call in the same step draws its own
+        if training and self._given_noise is not None:
+            noise, self._given_noise = self._given_noise, None  # a second call in the same step draws its own
         else:
-            noise = self.draw(ops.shape(mean), training)
+            noise = self.draw_noise(ops.shape(mean), training)
         return mean + ops.exp(0.5 * log_var) * noise
 
-    def draw(self, shape: tuple, training: bool | None = True):
-        """The noise of the next call on means of this shape."""
+    def draw_noise(self, shape: tuple, training: bool | None = True):
+        """Draws ε ~ N(0, I) of a shape, as the next call on means of this shape does."""
         generator = self.seed_generator if training else self.evaluation_seed_generator
         return keras.random.normal(shape, dtype=self.compute_dtype, seed=generator)
 
     @contextlib.contextmanager
-    def fed(self, noise):
-        """A context in which the first call in training takes this noise, drawn before by `draw`: see `stepping`."""
-        self._fed = noise
+    def use_noise(self, noise):
+        """Context in which the first call with `training=True` uses this noise, drawn before by `draw_noise`.
+
+        Args:
+            noise: of the shape of the call's mean.
+        """
+        self._given_noise = noise
         try:
             yield
         finally:
-            self._fed = None
+            self._given_noise = None
 
     def reset_evaluation_noise(self) -> None:
-        """Rewinds the noise used outside training, so that an evaluation repeats."""
+        """Resets the noise used outside training to its start, so that an evaluation repeats."""
         state = self.evaluation_seed_generator.state
         state.assign(ops.cast(ops.array([self._evaluation_seed, 0]), state.dtype))
 
@@ -143,15 +172,33 @@ class GaussianSampling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class BetaSchedule(keras.layers.Layer):
-    """The weight β of the KL term, as a function of the training step that is computed inside the graph.
+    """The weight β of the KL term as a function of the training step, computed inside the graph.
 
     β(t) = `beta` · ramp(t / warmup_steps), where the ramp rises from 0 to 1, linearly or as half a cosine, and
-    t counts the calls with `training=True`. Everything is a variable, so a compiled training step obeys
-    `beta.assign(…)` and `warm_up(…)` at once. (The layer counts for itself, since on JAX the optimizer's own
-    count can't be read where a loss is computed.)
+    t counts the calls with `training=True`. `beta.assign(…)` and `warm_up(…)` take effect in
+    a compiled training step. (The layer counts steps itself because on JAX the optimizer's count cannot be read where
+    a loss is computed.)
 
     Args:
-        beta: the final weight, a finite number that is not negative.
+        beta: the final weight, finite and at least 0.
+        **kwargs: arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        training: whether the call is part of a training step; if so, the step is counted.
+
+    Returns:
+        The β of this step, a float32 scalar.
+
+    Raises:
+        InputError: if `beta` is negative, NaN or infinite.
+
+    Example:
+
+    >>> from keras_vae.layers import BetaSchedule
+    >>> schedule = BetaSchedule(beta=2.0)
+    >>> schedule.warm_up(steps=4)
+    >>> [float(schedule(training=True)) for _ in range(6)]
+    [0.0, 0.5, 1.0, 1.5, 2.0, 2.0]
     """
 
     SHAPES = ("linear", "cosine")
@@ -173,21 +220,28 @@ class BetaSchedule(keras.layers.Layer):
         return self.add_weight(name=name, shape=(), dtype=dtype, initializer=constant, trainable=False, autocast=False)
 
     def warm_up(self, steps: float, shape: str = "linear") -> None:
-        """Lets β rise over the first `steps` training steps, counted from the model's very first."""
+        """Raises β from 0 to its final value over the first `steps` training steps of the model.
+
+        Args:
+            steps: length of the ramp; steps already taken count.
+            shape: `"linear"` or `"cosine"`.
+
+        Raises:
+            InputError: if `shape` is unknown.
+        """
         if shape not in self.SHAPES:
             raise InputError(f"shape: expected one of {', '.join(self.SHAPES)}; received {shape!r}.")
         self.warmup_steps.assign(float(steps))
         self.cosine.assign(float(shape == "cosine"))
 
     def call(self, training=None):
-        """The β of this step, a float32 scalar; a call with `training=True` moves on to the next step."""
         step = ops.cast(self.step, "float32")
         in_warmup = step < self.warmup_steps
-        share = ops.where(in_warmup, step / ops.maximum(self.warmup_steps, 1.0), 1.0)
+        progress = ops.where(in_warmup, step / ops.maximum(self.warmup_steps, 1.0), 1.0)
         if training:
             self.step.assign(self.step + 1)
-        half_cosine = 0.5 * (1.0 - ops.cos(share * math.pi))
-        return self.beta * (self.cosine * half_cosine + (1.0 - self.cosine) * share)
+        half_cosine = 0.5 * (1.0 - ops.cos(progress * math.pi))
+        return self.beta * (self.cosine * half_cosine + (1.0 - self.cosine) * progress)
 
     def get_config(self):
         return {**super().get_config(), "beta": self.initial_beta}
@@ -195,25 +249,43 @@ class BetaSchedule(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class KLDivergence(keras.layers.Layer):
-    """Adds β · KL(N(mean, exp(log_var)) ‖ N(0, I)) to the model's loss and hands its inputs on.
+    """Adds β · KL(N(mean, exp(log_var)) ‖ N(0, I)) to the model's loss and returns its inputs.
 
     The KL is in nats: a sum over latent units and a mean over the batch, computed in float32 whatever the
-    dtype policy. Use its outputs, or Keras will leave the layer out of the model:
+    dtype policy. Use the outputs, otherwise Keras leaves the layer out of the model:
 
     ```python
     mean, log_var = KLDivergence(beta=1.0)([mean, log_var])
     z = GaussianSampling()([mean, log_var])
     ```
 
-    A `log_var` of one unit stands for all units (n units, one variance). Steps that a mask excludes add
-    nothing. `beta` is a variable: `layer.beta.assign(0.5)` acts on a compiled training step, and the callback
-    `BetaWarmup` finds the layer.
+    A `log_var` of one unit counts for every unit (n units, one variance). Masked steps add nothing. `beta` is a
+    variable: `layer.beta.assign(0.5)` takes effect in a compiled training step, and the callback `BetaWarmup` finds
+    the layer.
 
     Args:
-        beta: weight of the KL (Higgins et al. 2017), finite and not negative.
+        beta: weight of the KL (Higgins et al. 2017), finite and at least 0.
+        **kwargs: arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[mean, log_var]`; `mean` of any shape `(batch, …)`, `log_var` of the same shape or one that broadcasts
+            to it.
+        mask: of the steps of a sequence, as Keras passes it on.
+
+    Returns:
+        `[mean, log_var]`, unchanged.
 
     Raises:
-        InputError: if `beta` is negative, NaN or infinite, or the inputs are not a pair of fitting shapes.
+        InputError: if `beta` is negative, NaN or infinite, or the inputs are no pair of fitting shapes.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> layer = kv.KLDivergence(beta=2.0)
+    >>> mean, log_var = layer([np.array([[1.0, 2.0]], "float32"), np.zeros((1, 2), "float32")])
+    >>> float(layer.losses[0])  # 2 · ½ (1² + 2²)
+    5.0
     """
 
     def __init__(self, beta: float = 1.0, **kwargs):
@@ -224,7 +296,8 @@ class KLDivergence(keras.layers.Layer):
         self.supports_masking = True
 
     @property
-    def beta(self):
+    def beta(self) -> keras.Variable:
+        """The final weight of the KL, a scalar variable."""
         return self.beta_schedule.beta
 
     def build(self, input_shape):

@@ -1,23 +1,30 @@
-"""What a decoder's output says about an image: negative log-likelihoods in nats per image."""
+"""Likelihoods p(x | z) of images given a decoder's output: negative log-likelihoods in nats per image.
+
+Each likelihood is one class, registered by its name; the configuration, the command line and the reports read the
+registry. Importing this module does not import Keras.
+"""
 
 import math
+from typing import ClassVar
 
-import keras
-from keras import ops
-
+from keras_vae._utils.lazy_keras import ops
+from keras_vae._utils.registry import Registry
 from keras_vae.errors import InputError
-from keras_vae.layers import PACKAGE, sum_per_image
 
 
 class Likelihood:
-    """p(x | z), given the output of a decoder.
+    """Base class of likelihoods p(x | z), where z enters through a decoder's output, the `logits`.
 
-    A likelihood of your own overrides `nll_per_pixel` and `mean`; register it with
-    `keras.saving.register_keras_serializable` and models that use it can be saved and loaded:
+    A new likelihood overrides `nll_per_pixel` and `mean`. Registered with Keras it is saved and loaded with a model;
+    registered here it also has a name for `VAE`, `Config` and the command line:
 
     ```python
+    @kv.likelihoods.register
     @keras.saving.register_keras_serializable("my_package")
-    class Laplace(kv.likelihoods.Likelihood):
+    class Laplace(kv.Likelihood):
+        name = "laplace"
+        description = "pixels with Laplacian noise of scale 1"
+
         def nll_per_pixel(self, x, logits):
             return ops.abs(x - logits) + math.log(2.0)
 
@@ -25,12 +32,44 @@ class Likelihood:
             return logits
     ```
 
-    Override `__call__` and `check` instead where the density doesn't factorise over pixels or a pixel needs
-    more than one number. Here `logits` is whatever the decoder puts out: all of it in float32.
+    Override `__call__` and `check` instead if the density does not factorise over pixels or a pixel needs more than one
+    parameter. `logits` is always float32.
+
+    Attributes:
+        name: identifier, as in `VAE(likelihood=name)` and `Config(likelihood=name)`.
+        description: a phrase for help texts and pages.
+        applies_sigmoid: whether the decoder's output passes through a sigmoid here, so that the decoder must not end
+            with one.
+        needs_binary_data: whether log p(x | z) is a log-probability only of binary images, so that an estimate of
+            log p(x) binarises grey ones.
+        browser_output: how a page's script computes `mean` from logits: `"sigmoid"`, `"linear"` or
+            `"continuous-bernoulli"`; None if it cannot. A subclass that overrides `mean` must state it anew.
+
+    Example:
+
+    >>> import keras_vae as kv
+    >>> from keras import ops
+    >>> class SquaredError(kv.Likelihood):
+    ...     def nll_per_pixel(self, x, logits):
+    ...         return ops.square(x - logits)
+    ...
+    ...     def mean(self, logits):
+    ...         return logits
+    >>> float(SquaredError()(ops.ones((1, 4)), ops.zeros((1, 4)))[0])
+    4.0
     """
 
-    # Whether the decoder's output goes through a sigmoid here, so that one at its end would be one too many.
-    applies_sigmoid = False
+    name: ClassVar[str] = ""
+    description: ClassVar[str] = ""
+    applies_sigmoid: ClassVar[bool] = False
+    needs_binary_data: ClassVar[bool] = False
+    browser_output: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # An inherited output would be that of another mean.
+        if "mean" in vars(cls) and "browser_output" not in vars(cls):
+            cls.browser_output = None
 
     def __call__(self, x, logits):
         """−log p(x | z) in nats, summed over pixels.
@@ -42,7 +81,8 @@ class Likelihood:
         Returns:
             A float32 tensor `(batch,)`.
         """
-        return sum_per_image(self.nll_per_pixel(*_alike(x, logits)))
+        nll = self.nll_per_pixel(*_in_one_shape(x, logits))
+        return ops.sum(nll, axis=tuple(range(1, len(nll.shape))))
 
     def nll_per_pixel(self, x, logits):
         """−log p of every pixel in nats, of the shape of `x`."""
@@ -52,8 +92,12 @@ class Likelihood:
         """The expected image E[x | z], of the shape of `logits`."""
         raise NotImplementedError(f"{type(self).__name__} must define mean(logits).")
 
-    def check(self, image_shape: tuple, logits_shape: tuple) -> None:
-        """Raises an InputError unless a decoder's output of `logits_shape` can describe an image."""
+    def check(self, image_shape: tuple[int, ...], logits_shape: tuple[int, ...]) -> None:
+        """Checks that a decoder's output of `logits_shape` describes an image of `image_shape`.
+
+        Raises:
+            InputError: if it does not.
+        """
         if math.prod(image_shape) != math.prod(logits_shape):
             raise InputError(
                 f"decoder: expected an output of the image's shape {image_shape} for the likelihood "
@@ -68,54 +112,132 @@ class Likelihood:
         return cls(**config)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+_REGISTRY = Registry("likelihood", Likelihood)
+
+
+def register(cls: type[Likelihood]) -> type[Likelihood]:
+    """Class decorator that registers a `Likelihood` under its `name`.
+
+    Raises:
+        TypeError: if it is no subclass of `Likelihood` or has no name of its own.
+        ValueError: if the name belongs to another class.
+    """
+    return _REGISTRY.register(cls)
+
+
+def get(identifier: str | Likelihood | None) -> Likelihood:
+    """The likelihood of a registered name, the instance itself, or `Bernoulli()` for None.
+
+    Raises:
+        InputError: if no likelihood is registered under that name.
+
+    Example:
+
+    >>> from keras_vae import likelihoods
+    >>> likelihoods.get("gaussian").get_config()
+    {'std': 0.1}
+    """
+    return Bernoulli() if identifier is None else _REGISTRY.get(identifier)
+
+
+def names() -> tuple[str, ...]:
+    """The registered names.
+
+    Example:
+
+    >>> from keras_vae import likelihoods
+    >>> likelihoods.names()[:3]
+    ('bernoulli', 'continuous-bernoulli', 'gaussian')
+    """
+    return _REGISTRY.names()
+
+
+def descriptions() -> dict[str, str]:
+    """A phrase for each registered name, for help texts and pages."""
+    return _REGISTRY.descriptions()
+
+
+@register
 class Bernoulli(Likelihood):
     """Cross-entropy of pixels in [0, 1] with λ = sigmoid(logits): −x log λ − (1 − x) log(1 − λ).
 
     For grey pixels this is a bound on the expected cost of random binarisation, not a normalised density
     (Loaiza-Ganem & Cunningham 2019); `ContinuousBernoulli` is.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> x, logits = np.array([[0.0, 1.0, 1.0]]), np.zeros((1, 3))
+    >>> nll = kv.Bernoulli()(x, logits)  # 3 log 2
+    >>> round(float(nll[0]), 3)
+    2.079
     """
 
+    name = "bernoulli"
+    description = "cross-entropy of pixels in [0, 1]"
     applies_sigmoid = True
+    needs_binary_data = True
+    browser_output = "sigmoid"
 
     def __call__(self, x, logits):
-        x, logits = _alike(x, logits)
+        from keras_vae._cross_entropy import summed_cross_entropy
+
         is_overridden = type(self).nll_per_pixel is not Bernoulli.nll_per_pixel
         if is_overridden or None in x.shape[1:]:
-            return sum_per_image(self.nll_per_pixel(x, logits))
+            return super().__call__(x, logits)
+        x, logits = _in_one_shape(x, logits)
         pixels = math.prod(x.shape[1:])
-        return _summed_cross_entropy(ops.reshape(x, (-1, pixels)), ops.reshape(logits, (-1, pixels)))
+        return summed_cross_entropy(ops.reshape(x, (-1, pixels)), ops.reshape(logits, (-1, pixels)))
 
     def nll_per_pixel(self, x, logits):
-        return _cross_entropy(x, logits)
+        from keras_vae._cross_entropy import cross_entropy
+
+        return cross_entropy(x, logits)
 
     def mean(self, logits):
         return ops.sigmoid(logits)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register
 class ContinuousBernoulli(Likelihood):
     """The Bernoulli's cross-entropy, normalised over [0, 1]: Loaiza-Ganem & Cunningham 2019, equation 8.
 
     With ℓ = logits and λ = sigmoid(ℓ), p(x) = C λˣ (1 − λ)¹⁻ˣ, and since 1 − 2λ = −tanh(ℓ/2) the constant is
-    C = ℓ / tanh(ℓ/2), which is 2 at ℓ = 0. Near 0, where that is 0/0, the Taylor series stands in.
+    C = ℓ / tanh(ℓ/2), which is 2 at ℓ = 0. Near 0, where that is 0/0, its Taylor series is used.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> likelihood = kv.ContinuousBernoulli()
+    >>> nll = likelihood(np.full((1, 3), 0.5), np.zeros((1, 3)))  # the uniform density, 1
+    >>> abs(round(float(nll[0]), 3))
+    0.0
+    >>> round(float(likelihood.mean(np.array([2.0], "float32"))[0]), 3)
+    0.657
     """
 
+    name = "continuous-bernoulli"
+    description = "the cross-entropy, normalised over [0, 1]"
     applies_sigmoid = True
+    browser_output = "continuous-bernoulli"
 
-    # Below this |ℓ| the first term that the series leaves out is under 1e-9.
+    # Below this |ℓ| the first term that the series omits is under 1e-9.
     SERIES_BELOW = 0.1
 
     def _split(self, logits):
-        """Whether the series applies, and logits that the closed form can take everywhere."""
+        """Whether the series applies, and logits at which the closed form is finite everywhere."""
         small = ops.abs(logits) < self.SERIES_BELOW
         return small, ops.where(small, ops.ones_like(logits), logits)
 
     def nll_per_pixel(self, x, logits):
+        from keras_vae._cross_entropy import cross_entropy
+
         small, safe = self._split(logits)
         series = math.log(2.0) + logits**2 / 12.0 - 7.0 * logits**4 / 1440.0
         log_constant = ops.where(small, series, ops.log(safe / ops.tanh(0.5 * safe)))
-        return _cross_entropy(x, logits) - log_constant
+        return cross_entropy(x, logits) - log_constant
 
     def mean(self, logits):
         small, safe = self._split(logits)
@@ -123,15 +245,30 @@ class ContinuousBernoulli(Likelihood):
         return ops.where(small, series, 1.0 / (1.0 - ops.exp(-safe)) - 1.0 / safe)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register
 class Gaussian(Likelihood):
     """Pixels with independent Gaussian noise around the decoder's output, of one fixed standard deviation.
 
     −log p = ½ ((x − mean) / std)² + log std + ½ log 2π.
 
     Args:
-        std: the noise's standard deviation in units of a pixel's range [0, 1], above 0.
+        std: standard deviation of the noise, in units of a pixel's range [0, 1], above 0.
+
+    Raises:
+        InputError: if `std` is not above 0.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> nll = kv.Gaussian(std=1.0)(np.ones((1, 2)), np.ones((1, 2)))  # log 2π
+    >>> round(float(nll[0]), 3)
+    1.838
     """
+
+    name = "gaussian"
+    description = "Gaussian noise of one fixed standard deviation"
+    browser_output = "linear"
 
     def __init__(self, std: float = 0.1):
         if not 0.0 < std < math.inf:
@@ -148,71 +285,12 @@ class Gaussian(Likelihood):
         return {"std": self.std}
 
 
-def _alike(x, logits):
-    """Both in float32 and of one shape, or they would be broadcast."""
+BUILT_IN = _REGISTRY.classes()  # registered with Keras by `keras_vae.models`, since Keras is not imported here
+
+
+def _in_one_shape(x, logits):
+    """Both in float32 and in the shape of `x`; with unequal shapes they would be broadcast."""
     x, logits = ops.cast(x, "float32"), ops.cast(logits, "float32")
     if x.shape[1:] != logits.shape[1:]:
         logits = ops.reshape(logits, (-1, *x.shape[1:]))
     return x, logits
-
-
-@ops.custom_gradient
-def _cross_entropy(x, logits):
-    """−x log λ − (1 − x) log(1 − λ) with λ = sigmoid(ℓ): log(1 + e^ℓ) − x ℓ; its derivative by ℓ is λ − x.
-
-    Both come from the same e^−|ℓ|. Compiled by XLA, `ops.softplus` and its derivative take twice as long, which is a
-    tenth of a dense model's whole step; and however XLA fuses it, λ − x rounds the same way. The logarithm's error is
-    float32's resolution at 1, 6e-8 nats a pixel, so its slower kin log1p would gain nothing in a sum over pixels.
-    """
-    e = ops.exp(-ops.abs(logits))
-
-    def gradient(*args, upstream=None):
-        upstream = args[0] if upstream is None else upstream
-        return -upstream * logits, upstream * (_sigmoid(e, logits) - x)
-
-    return ops.maximum(logits, 0.0) + ops.log(1.0 + e) - x * logits, gradient
-
-
-@ops.custom_gradient
-def _summed_cross_entropy(x, logits):
-    """`_cross_entropy` of `(batch, pixels)`, summed over pixels: `(batch,)`.
-
-    One logarithm serves up to 16 pixels, since Σ log(1 + e^−|ℓ|) = log Π (1 + e^−|ℓ|), whose factors are at most 2.
-    """
-    e = ops.exp(-ops.abs(logits))
-    pixels = x.shape[1]
-    together = max(k for k in range(1, 17) if pixels % k == 0)
-    products = ops.prod(ops.reshape(1.0 + e, (-1, together, pixels // together)), axis=1)
-    value = ops.sum(ops.log(products), axis=1) + ops.sum(ops.maximum(logits, 0.0) - x * logits, axis=1)
-
-    def gradient(*args, upstream=None):
-        upstream = ops.expand_dims(args[0] if upstream is None else upstream, 1)
-        return -upstream * logits, upstream * (_sigmoid(e, logits) - x)
-
-    return value, gradient
-
-
-def _sigmoid(e, logits):
-    """sigmoid(ℓ) from e^−|ℓ|."""
-    return ops.where(logits >= 0.0, 1.0, e) / (1.0 + e)
-
-
-BY_NAME = {"bernoulli": Bernoulli, "continuous-bernoulli": ContinuousBernoulli, "gaussian": Gaussian}
-
-
-def get(identifier: str | Likelihood | None) -> Likelihood:
-    """A likelihood from its name, from itself, or from `None` (Bernoulli).
-
-    Raises:
-        InputError: if nothing goes by that name.
-    """
-    if identifier is None:
-        return Bernoulli()
-    if isinstance(identifier, str) and identifier in BY_NAME:
-        return BY_NAME[identifier]()
-    if callable(identifier) and hasattr(identifier, "mean") and not isinstance(identifier, type):
-        return identifier
-    raise InputError(
-        f"likelihood: expected one of {', '.join(BY_NAME)}, or a keras_vae.likelihoods.Likelihood; "
-        f"received {identifier!r}."
-    )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae.models import POSTERIORS
+from keras_vae import posteriors
 from keras_vae.networks import builders
 from keras_vae.networks.architecture import parse
 
@@ -26,15 +26,15 @@ def build(architecture: str, shape: tuple[int, ...], posterior: str = "diagonal"
     ("architecture", "shape", "posterior"),
     [
         *((architecture, shape, "diagonal") for architecture in ("c4-c6-9-3", "c4-c6-10x10x5") for shape in SIZES),
-        *((architecture, (37, 37, 1), p) for architecture in ("c4-2", "c4-c6-10x10x5") for p in POSTERIORS[1:]),
+        *((architecture, (37, 37, 1), p) for architecture in ("c4-2", "c4-c6-10x10x5") for p in posteriors.names()[1:]),
     ],
 )
-def test_images_of_any_size_go_in_and_come_out(architecture, shape, posterior):
+def test_images_of_any_size(architecture, shape, posterior):
     vae, x = build(architecture, shape, posterior), pictures(shape)
     latent = parse(architecture).latent_shape
     mean, log_var = vae.encode(x)
     assert mean.shape == (12, *latent)
-    expected = {"diagonal": latent, "isotropic": (1,) * len(latent)}.get(posterior)
+    expected = {"diagonal": latent, "isotropic": (1,) * len(latent), "iid": (1,) * len(latent)}.get(posterior)
     assert (None if log_var is None else log_var.shape[1:]) == expected
     assert vae.decode(mean).shape == x.shape
     before = vae.evaluate(x, verbose=0, return_dict=True)["loss"]
@@ -100,7 +100,7 @@ def test_saved_and_loaded(architecture, tmp_path):
     assert loaded.generate(3, seed=0).shape == (3, 28, 28)
 
 
-def test_callbacks_watch_a_map():
+def test_callbacks_observe_a_map():
     vae, x = build("c4-4x4x3", (8, 8)), pictures((8, 8), 20)
     recorder = kv.LatentRecorder(x[:5], every=2, units=[7, 40])
     monitor = kv.UnitMonitor(x)
@@ -133,7 +133,7 @@ def test_heads_and_logits_stay_exact_under_mixed_precision():
     }
 
 
-def test_every_builder_takes_its_own_kind():
+def test_every_builder_accepts_its_own_kind():
     assert kv.dense_vae("64-8-2", (8, 8)).name == "dense_vae"
     assert kv.conv_vae("c4-8-2", (8, 8)).latent_shape == (2,)
     assert kv.spatial_vae("c4-4x4x2", (8, 8)).latent_shape == (4, 4, 2)
@@ -145,7 +145,7 @@ def test_every_builder_takes_its_own_kind():
         kv.spatial_vae("c4-8-2", (8, 8))
 
 
-def test_refuses_maps_that_are_too_small_and_images_that_are_none():
+def test_maps_that_are_too_small_and_wrong_image_shapes_are_refused():
     with pytest.raises(kv.InputError, match="images of 28 × 28 fit into, such as 7x7x5; received c4-c6-6x8x5"):
         kv.spatial_vae("c4-c6-6x8x5", (28, 28))
     with pytest.raises(kv.InputError, match=r"expected images of shape \(height, width\)"):
@@ -159,7 +159,7 @@ def test_refuses_maps_that_are_too_small_and_images_that_are_none():
 @pytest.mark.parametrize(
     "text", ["c4", "8-c4-2", "c4-8-4x4x2", "c4-4x4", "c0-2", "c-2", "c4-4x0x2", "64-4x4x2", "c4--2", "c4-2x", "C4-2"]
 )
-def test_what_is_no_architecture(text):
+def test_text_that_is_no_architecture_is_refused(text):
     with pytest.raises(kv.InputError, match="architecture: expected layer sizes above 0"):
         parse(text)
 

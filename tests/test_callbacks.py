@@ -22,15 +22,15 @@ class EncodeEveryStep(keras.callbacks.Callback):
 
     def __init__(self, x):
         super().__init__()
-        self.x, self.seen = x, []
+        self.x, self.encodings = x, []
 
     def on_train_begin(self, logs=None):
-        self.seen.append(self.model.encode(self.x))
+        self.encodings.append(self.model.encode(self.x))
 
     def on_train_batch_end(self, batch, logs=None):
         if BACKEND == "jax":
             self.model.jax_state_sync()
-        self.seen.append(self.model.encode(self.x))
+        self.encodings.append(self.model.encode(self.x))
 
 
 def test_records_what_encode_gives_at_the_steps_it_says(images):
@@ -41,17 +41,17 @@ def test_records_what_encode_gives_at_the_steps_it_says(images):
     assert t.steps.tolist() == [0, 2, 4, 6, 8, 9]  # the end is recorded as well
     np.testing.assert_allclose(t.epochs, t.steps / 3)
     for frame, step in enumerate(t.steps):
-        np.testing.assert_allclose(t.mean[frame], slow.seen[step].mean, atol=1e-6)
-        np.testing.assert_allclose(t.log_var[frame], slow.seen[step].log_var, atol=1e-6)
+        np.testing.assert_allclose(t.mean[frame], slow.encodings[step].mean, atol=1e-6)
+        np.testing.assert_allclose(t.log_var[frame], slow.encodings[step].log_var, atol=1e-6)
     assert t.mean.dtype == np.float32
     assert np.abs(np.diff(t.mean, axis=0)).max() > 1e-3
 
 
 def test_recording_does_not_change_training(images):
     trained = []
-    for watchers in ([], [kv.LatentRecorder(images[:6], every=1)]):
+    for observers in ([], [kv.LatentRecorder(images[:6], every=1)]):
         vae = make()
-        vae.fit(images, batch_size=32, epochs=2, shuffle=False, verbose=0, callbacks=watchers)
+        vae.fit(images, batch_size=32, epochs=2, shuffle=False, verbose=0, callbacks=observers)
         trained.append(np.concatenate([w.ravel() for w in vae.get_weights()]))
     np.testing.assert_array_equal(*trained)
 
@@ -80,7 +80,7 @@ def test_executions_in_an_epoch_of_unknown_length(images):
     np.testing.assert_allclose(recorder.trajectory.epochs, [0, 0.8, 1.0])
 
 
-def test_a_second_fit_goes_on(images):
+def test_a_second_fit_continues(images):
     vae, recorder = make(), kv.LatentRecorder(images[:6], every=3)
     for _ in range(2):
         vae.fit(images, batch_size=32, epochs=1, verbose=0, callbacks=[recorder])
@@ -116,7 +116,7 @@ def test_records_chosen_units_of_a_model_without_density_or_with_one_variance(im
     assert recorder.trajectory.log_var is None
 
 
-def test_records_anybodys_model(images):
+def test_records_any_keras_model(images):
     """A functional model with our layers, Keras' own loss and a target."""
     image = keras.Input((64,))
     mean, log_var = kv.KLDivergence()([keras.layers.Dense(2)(image), keras.layers.Dense(2)(image)])
@@ -131,7 +131,7 @@ def test_records_anybodys_model(images):
 
 
 def test_refuses_a_recording_beyond_a_gigabyte(images, monkeypatch):
-    monkeypatch.setattr(callbacks, "LARGEST_RECORDING", 1000)
+    monkeypatch.setattr(callbacks, "MAX_RECORDING_BYTES", 1000)
     recorder = kv.LatentRecorder(images[:6], every=1)
     with pytest.raises(kv.InputError, match="expected a recording under 1e-06 GB"):
         make().fit(images, batch_size=8, epochs=5, verbose=0, callbacks=[recorder])
@@ -144,7 +144,7 @@ def test_refuses_a_recording_beyond_a_gigabyte(images, monkeypatch):
     assert len(late.trajectory) == 3
 
 
-def test_goes_on_after_an_interruption(images):
+def test_continues_after_an_interruption(images):
     class Interrupt(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 1:
@@ -159,7 +159,7 @@ def test_goes_on_after_an_interruption(images):
 
 def test_a_resumed_fit_counts_only_what_is_to_come(images, monkeypatch):
     """Ten epochs of three steps are 31 frames, in one fit or in two."""
-    monkeypatch.setattr(callbacks, "LARGEST_RECORDING", 31 * 6 * 2 * 8)
+    monkeypatch.setattr(callbacks, "MAX_RECORDING_BYTES", 31 * 6 * 2 * 8)
     vae, recorder = make(), kv.LatentRecorder(images[:6], every=1)
     for initial, epochs in ((0, 9), (9, 10)):
         vae.fit(images, batch_size=32, initial_epoch=initial, epochs=epochs, verbose=0, callbacks=[recorder])
@@ -175,7 +175,7 @@ def test_recorder_refusals(images):
         kv.LatentRecorder(images, every=float("nan"))
     plain = keras.Sequential([keras.Input((8, 8)), keras.layers.Dense(8)])
     plain.compile("adam", "mse")
-    with pytest.raises(kv.InputError, match="hand it in as encoder="):
+    with pytest.raises(kv.InputError, match="pass it as encoder="):
         plain.fit(images, images, verbose=0, callbacks=[kv.LatentRecorder(images)])
     with pytest.raises(kv.InputError, match="every: expected a whole number"):
         kv.LatentRecorder(images, every=0)
@@ -225,7 +225,7 @@ def test_a_second_fit_does_not_warm_up_again(images):
     assert history["beta"] == [1.0, 1.0]
 
 
-def test_warms_up_anybodys_model(images):
+def test_warms_up_any_keras_model(images):
     image = keras.Input((64,))
     kl = kv.KLDivergence(beta=1.0)
     mean, log_var = kl([keras.layers.Dense(2)(image), keras.layers.Dense(2)(image)])
@@ -259,27 +259,27 @@ def test_warmup_refusals(images):
         while True:
             yield (images[:8],)
 
-    with pytest.raises(kv.InputError, match="give steps= instead"):
+    with pytest.raises(kv.InputError, match="pass steps= instead"):
         make().fit(endless(), verbose=0, callbacks=[kv.BetaWarmup(1)])
 
 
 # -- the units, measured while they train ------------------------------------------------------------------------
 
 
-def test_a_monitor_measures_what_the_slow_way_measures(images):
+def test_a_monitor_agrees_with_the_slow_version(images):
     vae, slow, monitor = make(), EncodeEveryStep(images), kv.UnitMonitor(images, every=2)
     vae.fit(images, batch_size=32, epochs=2, verbose=0, callbacks=[monitor, slow])
     history = monitor.history
     assert history.steps.tolist() == [0, 2, 4, 6]
     np.testing.assert_allclose(history.epochs, history.steps / 3)
     for frame, step in enumerate(history.steps):
-        expected = kv.diagnostics.units(*slow.seen[step])
+        expected = kv.diagnostics.units(*slow.encodings[step])
         np.testing.assert_allclose(history.kl[frame], expected.kl, rtol=1e-4)
         np.testing.assert_allclose(history.var_mean[frame], expected.var_mean, rtol=1e-4)
         np.testing.assert_allclose(history.mean_var[frame], expected.mean_var, rtol=1e-4)
 
 
-def test_a_monitor_looks_at_the_end_of_every_epoch_unless_told_otherwise(images):
+def test_a_monitor_measures_at_the_end_of_every_epoch_by_default(images):
     vae, monitor = make(posterior="none"), kv.UnitMonitor(images[:20])
     with pytest.raises(kv.InputError, match="there are none yet"):
         _ = monitor.history
@@ -291,7 +291,7 @@ def test_a_monitor_looks_at_the_end_of_every_epoch_unless_told_otherwise(images)
     assert monitor.history.var_mean.shape == (5, 2)
 
 
-def test_a_monitor_watches_anybodys_encoder_of_any_shape(images):
+def test_a_monitor_measures_any_encoder_of_any_shape(images):
     image = keras.Input((8, 8))
     h = keras.layers.Reshape((8, 8, 1))(image)
     mean, log_var = (keras.layers.Conv2D(2, 3, 4, "same")(h) for _ in range(2))
@@ -303,14 +303,14 @@ def test_a_monitor_watches_anybodys_encoder_of_any_shape(images):
     assert monitor.history.kl.shape == (2, 2 * 2 * 2)
 
 
-def test_a_monitor_sees_units_die(images):
-    """Units are made lively by hand, then killed by a heavy KL."""
+def test_a_monitor_measures_collapsing_units(images):
+    """Units are made active by hand, then collapse under a large beta."""
     vae = kv.dense_vae("64-16-2", (8, 8), beta=500.0, seed=0)
     vae.compile(keras.optimizers.Adam(3e-2))
     vae.encoder.get_layer("mean").kernel.assign(3 * vae.encoder.get_layer("mean").kernel)
     monitor = kv.UnitMonitor(images, every=1)
     vae.fit(images, batch_size=32, epochs=40, verbose=0, callbacks=[monitor])
-    born, died = monitor.history.active_periods()
-    assert (born < 2).all()
-    assert ((died > born) & (died < 40)).all()
+    active_from, collapsed_at = monitor.history.active_periods()
+    assert (active_from < 2).all()
+    assert ((collapsed_at > active_from) & (collapsed_at < 40)).all()
     assert not monitor.history.active[-1].any()

@@ -15,9 +15,9 @@ PACKAGE = Path(keras_vae.__file__).parent
 # From the ground up. A module imports from its own part and from the parts in the lines before its own.
 LAYERS = (
     {"errors", "_register", "_version"},
-    {"geometry", "measures", "_utils"},
+    {"geometry", "measures", "_utils", "_cross_entropy"},
     {"diagnostics", "layers", "trajectory"},
-    {"samplers", "likelihoods"},
+    {"samplers", "likelihoods", "posteriors"},
     {"fast_fit", "data"},
     {"models", "callbacks"},
     {"networks"},

@@ -1,4 +1,4 @@
-"""The layers: formulas against closed forms, Keras' own harness, β in a running graph."""
+"""Layers: formulas against closed forms, Keras' own test harness, β in a compiled step."""
 
 import keras
 import numpy as np
@@ -75,7 +75,7 @@ def test_kl_agrees_with_its_integral(mean, log_var):
     assert kl.item() == pytest.approx(kl_by_quadrature(mean, log_var), abs=2e-6, rel=2e-6)
 
 
-def test_kl_layer_sums_units_averages_images_and_hands_its_inputs_on():
+def test_kl_layer_sums_units_averages_images_and_returns_its_inputs():
     mean = np.array([[1.0, 2.0], [0.0, 0.0]], "float32")
     log_var = np.zeros((2, 2), "float32")
     layer = KLDivergence(beta=2.0)
@@ -102,7 +102,7 @@ def test_masked_steps_add_nothing():
     assert float(layer.losses[0]) == pytest.approx(2 * 2 * 0.5)
 
 
-def test_mask_travels_through_a_functional_model():
+def test_mask_passes_through_a_functional_model():
     tokens = keras.Input((4,), dtype="int32")
     h = keras.layers.Embedding(5, 3, embeddings_initializer=keras.initializers.RandomNormal(0, 1, 0), mask_zero=True)(
         tokens
@@ -114,7 +114,7 @@ def test_mask_travels_through_a_functional_model():
     vectors = model.layers[1].get_weights()[0][[1, 2]]
     expected = 0.5 * (vectors**2 + np.exp(vectors) - 1 - vectors).sum()
     assert float(model.losses[0]) == pytest.approx(expected, rel=1e-5)
-    # The pooling sees the mask behind both layers: it averages two steps of z, not four.
+    # The pooling receives the mask behind both layers: it averages two steps of z, not four.
     noise = ops.convert_to_numpy(GaussianSampling(seed=0)([np.zeros((1, 4, 3), "float32")] * 2))
     z = vectors + np.exp(0.5 * vectors) * noise[0, :2]
     np.testing.assert_allclose(pooled[0], z.mean(axis=0), rtol=1e-4, atol=1e-5)
@@ -129,7 +129,7 @@ def test_kl_stays_float32_under_mixed_precision():
     assert float(layer.losses[0]) == pytest.approx(120_000)
 
 
-def test_samples_have_the_mean_and_the_variance_asked_for():
+def test_samples_have_the_requested_mean_and_variance():
     mean = np.tile(np.array([[0.0, 3.0, -1.0]], "float32"), (20_000, 1))
     log_var = np.log(np.tile(np.array([[1.0, 0.25, 4.0]], "float32"), (20_000, 1)))
     z = ops.convert_to_numpy(GaussianSampling(seed=1)([mean, log_var], training=True))
@@ -139,7 +139,7 @@ def test_samples_have_the_mean_and_the_variance_asked_for():
 
 
 def test_gradient_is_that_of_the_reparameterisation():
-    """d z / d mean = 1 and d z / d log_var = ½ (z − mean): seen in one step of plain gradient descent."""
+    """d z / d mean = 1 and d z / d log_var = ½ (z − mean): observed in one step of plain gradient descent."""
     mean, log_var = keras.Input((1,)), keras.Input((1,))
     m = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(mean)
     v = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(log_var)
@@ -161,16 +161,16 @@ def test_same_seed_same_noise_and_every_draw_differs():
     assert not np.array_equal(a, ops.convert_to_numpy(first(x, training=True)))
 
 
-def test_noise_that_is_fed_serves_one_call():
+def test_given_noise_is_used_for_one_call():
     layer, pair = GaussianSampling(seed=3), [np.zeros((4, 3), "float32"), np.zeros((4, 3), "float32")]
-    with layer.fed(ops.ones((4, 3))):
+    with layer.use_noise(ops.ones((4, 3))):
         evaluated, first, second = (np.asarray(layer(pair, training=training)) for training in (False, True, True))
     np.testing.assert_array_equal(first, np.ones((4, 3)))
     assert not (evaluated == 1).any()
     assert not (second == 1).any()
 
 
-def test_evaluating_leaves_the_noise_of_training_alone():
+def test_evaluation_does_not_change_the_noise_of_training():
     x = [np.zeros((4, 2), "float32")] * 2
     with_evaluation, without = GaussianSampling(seed=5), GaussianSampling(seed=5)
     evaluated = ops.convert_to_numpy(with_evaluation(x, training=False))
@@ -193,13 +193,13 @@ def test_the_state_of_the_noise_is_saved(tmp_path):
 
 
 def own_model(kl: KLDivergence) -> keras.Model:
-    """A model of a user's own: its loss is β · KL of one unit with mean 2 and variance 1, so β · 2."""
+    """A custom model whose loss is β · KL of one unit with mean 2 and variance 1, so β · 2."""
     x = keras.Input((1,))
     mean, log_var = kl([keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(x), 0.0 * x])
     return keras.Model(x, GaussianSampling(seed=0)([mean, log_var]))
 
 
-def test_a_running_graph_obeys_beta():
+def test_beta_takes_effect_in_a_compiled_step():
     kl = KLDivergence(beta=1.0)
     model = own_model(kl)
     model.compile(keras.optimizers.SGD(0.0), loss=lambda y, z: 0.0 * z)
@@ -211,7 +211,7 @@ def test_a_running_graph_obeys_beta():
 
 
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
-def test_beta_rises_as_its_formula_says(shape):
+def test_beta_follows_its_formula(shape):
     schedule = BetaSchedule(beta=4.0)
     schedule.warm_up(4, shape)
     rising = [float(schedule(training=True)) for _ in range(6)]

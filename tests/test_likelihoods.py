@@ -38,7 +38,7 @@ def test_sums_over_pixels_and_keeps_images_apart():
 
 
 @pytest.mark.parametrize("logit", LOGITS[1:-1])
-def test_continuous_bernoulli_is_a_density_with_the_mean_it_says(logit):
+def test_continuous_bernoulli_is_a_density_with_its_mean(logit):
     x = np.linspace(0, 1, 20_001)
     likelihood = ContinuousBernoulli()
     nll = numpy(likelihood.nll_per_pixel(tensor(x), tensor(np.full_like(x, logit))))
@@ -79,6 +79,38 @@ def test_names_and_round_trips():
     assert isinstance(likelihoods.get("continuous-bernoulli"), ContinuousBernoulli)
     restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Gaussian(0.3)))
     assert restored.std == 0.3
+
+
+def test_an_overridden_mean_is_not_exported_to_pages():
+    class Halved(Bernoulli):
+        def mean(self, logits):
+            return 0.5 * super().mean(logits)
+
+    class Renamed(Bernoulli):
+        pass
+
+    assert (Bernoulli().browser_output, Renamed().browser_output, Halved().browser_output) == (
+        "sigmoid",
+        "sigmoid",
+        None,
+    )
+    assert Halved().needs_binary_data
+    assert not ContinuousBernoulli().needs_binary_data
+
+
+def test_a_registered_likelihood_has_a_name(monkeypatch):
+    monkeypatch.setattr(likelihoods._REGISTRY, "_classes", dict(likelihoods._REGISTRY._classes))
+
+    @likelihoods.register
+    class Laplace(Likelihood):
+        name = "laplace"
+        description = "pixels with Laplacian noise"
+
+    assert isinstance(likelihoods.get("laplace"), Laplace)
+    assert likelihoods.names()[-1] == "laplace"
+    assert likelihoods.descriptions()["laplace"] == "pixels with Laplacian noise"
+    with pytest.raises(ValueError, match="'gaussian' belongs to Gaussian"):
+        likelihoods.register(type("Other", (Likelihood,), {"name": "gaussian"}))
 
 
 def test_refusals():
@@ -140,7 +172,7 @@ def test_a_sum_of_images_of_unknown_size():
     np.testing.assert_allclose(unknown(x, logits), numpy(Bernoulli()(x, logits)), rtol=1e-6)
 
 
-def test_a_sum_keeps_what_is_no_number():
+def test_a_sum_keeps_nan():
     logits = np.zeros((2, 784), "float32")
     logits[0, 5] = np.nan
     nll = numpy(Bernoulli()(tensor(np.zeros((2, 784))), tensor(logits)))
@@ -148,7 +180,7 @@ def test_a_sum_keeps_what_is_no_number():
     assert nll[1] == pytest.approx(784 * math.log(2), rel=1e-6)
 
 
-def test_a_bernoulli_of_ones_own_is_asked_for_its_pixels():
+def test_a_subclass_of_bernoulli_uses_its_own_nll_per_pixel():
     class Halved(Bernoulli):
         def nll_per_pixel(self, x, logits):
             return 0.5 * super().nll_per_pixel(x, logits)
@@ -157,7 +189,7 @@ def test_a_bernoulli_of_ones_own_is_asked_for_its_pixels():
     np.testing.assert_allclose(2 * numpy(Halved()(x, logits)), numpy(Bernoulli()(x, logits)), rtol=1e-6)
 
 
-def test_the_derivative_of_a_cross_entropy_is_what_was_expected_less_what_is_there():
+def test_the_derivative_of_a_cross_entropy_is_its_probability_minus_the_pixel():
     """λ − x by the logits, which needs no special case at 0 and far out; −ℓ by the image."""
     logits = np.array([[-200.0, -30.0, -1.5, 0.0, 1e-6, 0.7, 40.0, 300.0]], "float32")
     x = np.array([[0.0, 1.0, 0.25, 0.5, 0.0, 1.0, 0.75, 1.0]], "float32")

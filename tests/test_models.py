@@ -11,8 +11,8 @@ import pytest
 from keras import ops
 
 import keras_vae as kv
+from keras_vae import posteriors
 from keras_vae.fast_fit.epoch_order import order_of_epoch
-from keras_vae.models import POSTERIORS
 
 BACKEND = keras.backend.backend()
 on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data is TensorFlow's")
@@ -87,7 +87,7 @@ def test_weights_count_in_single_batches(images):
     assert weighted == pytest.approx(vae.test_on_batch(images[:48], return_dict=True)["loss"], rel=1e-5)
 
 
-def test_an_image_of_weight_zero_teaches_nothing(images):
+def test_an_image_of_weight_zero_does_not_change_the_weights(images):
     weight = np.r_[np.ones(48), np.zeros(48)].astype("float32")
     scrambled = np.r_[images[:48], 1 - images[48:]]
     trained = []
@@ -120,7 +120,7 @@ def test_weight_decay_of_the_users_layers_counts(images):
 
 
 def test_training_lowers_the_loss_and_every_posterior_trains(images):
-    for posterior in POSTERIORS:
+    for posterior in posteriors.names():
         vae = make(posterior)
         losses = vae.fit(images, batch_size=32, epochs=8, verbose=0).history["loss"]
         assert losses[-1] < 0.8 * losses[0]
@@ -273,8 +273,8 @@ def test_trains_compiled_and_eagerly(images):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-class Seen(keras.callbacks.Callback):
-    """The images a training saw, told apart by their loss in batches of one at learning rate 0."""
+class LossesInOrder(keras.callbacks.Callback):
+    """The order of a training's images, identified by their loss in batches of one at learning rate 0."""
 
     def __init__(self):
         super().__init__()
@@ -291,17 +291,17 @@ class Seen(keras.callbacks.Callback):
 
 
 def orders(vae, images, epochs=1, fits=1):
-    """The losses of single images, in the order they came, a row an epoch."""
+    """The losses of single images in their order, `(epochs, images)`."""
     rows = []
-    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rows.append(np.array(seen.order)))
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rows.append(np.array(losses.order)))
     for _ in range(fits):
-        seen = Seen()
+        losses = LossesInOrder()
         keras.utils.set_random_seed(0)
-        vae.fit(images, batch_size=1, epochs=epochs, verbose=0, callbacks=[seen, keep])
+        vae.fit(images, batch_size=1, epochs=epochs, verbose=0, callbacks=[losses, keep])
     return np.array(rows)
 
 
-def test_the_order_of_images_is_that_of_seed_and_epoch_and_a_second_fit_goes_on(images, tmp_path):
+def test_the_order_of_images_is_that_of_seed_and_epoch_and_a_second_fit_continues_it(images, tmp_path):
     some = images[:12]
     vae = make("autoencoder")
     vae.optimizer.learning_rate = 0.0
@@ -324,7 +324,7 @@ def test_same_seed_same_weights_bit_for_bit(images):
     np.testing.assert_array_equal(*trained)
 
 
-def test_a_second_fit_goes_on_learning(images):
+def test_a_second_fit_continues_training(images):
     vae = make()
     before = vae.fit(images, batch_size=32, epochs=2, verbose=0).history["loss"]
     after = vae.fit(images, batch_size=32, epochs=2, verbose=0).history["loss"]
@@ -376,7 +376,7 @@ def test_mixed_precision_keeps_the_loss_in_float32(images, policy, jit_compile, 
         np.testing.assert_array_equal(saved, ops.convert_to_numpy(variable))
 
 
-# -- looking ---------------------------------------------------------------------------------------------------
+# -- inference -------------------------------------------------------------------------------------------------
 
 
 def test_encode_never_samples_and_batches_do_not_matter(images):
@@ -419,7 +419,7 @@ def test_the_seed_decides_the_weights():
     assert not np.array_equal(*(hidden.get_layer(f"hidden_{i}").get_weights()[0] for i in (1, 2)))
 
 
-# -- models of the user's own ----------------------------------------------------------------------------------
+# -- custom models --------------------------------------------------------------------------------------------
 
 
 def own_parts(logits_layer=None):
@@ -446,7 +446,7 @@ def test_a_decoder_of_flat_logits_has_the_loss_of_one_with_the_image_s_shape(ima
 def test_compiled_metrics_get_their_targets(images):
     vae = make()
     vae.compile("adam", metrics={"mean": keras.metrics.MeanSquaredError(name="distance")})
-    shapes = {"z": (2,), "mean": (2,), "log_var": (2,), "logits": (8, 8)}  # Keras asks for a target of every output
+    shapes = {"z": (2,), "mean": (2,), "log_var": (2,), "logits": (8, 8)}  # Keras requires a target for every output
     target = {name: np.full((len(images), *shape), 9.0, "float32") for name, shape in shapes.items()}
     history = vae.fit(images, target, epochs=1, verbose=0).history
     (name,) = [key for key in history if "distance" in key]
@@ -465,7 +465,7 @@ def test_own_models_with_named_outputs_and_a_channel_axis(images):
     assert vae.latent_shape == (3,)
 
 
-def test_a_likelihood_of_ones_own_is_saved_with_the_model(images, tmp_path):
+def test_a_custom_likelihood_is_saved_with_the_model(images, tmp_path):
     @keras.saving.register_keras_serializable("tests")
     class Laplace(kv.Likelihood):
         def nll_per_pixel(self, x, logits):
@@ -485,13 +485,13 @@ def test_a_likelihood_of_ones_own_is_saved_with_the_model(images, tmp_path):
 # -- saving ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("posterior", POSTERIORS)
-def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(images, tmp_path, posterior):
+@pytest.mark.parametrize("posterior", posteriors.names())
+def test_a_loaded_model_continues_training_like_the_saved_one(images, tmp_path, posterior):
     vae = make(posterior, **({} if posterior == "autoencoder" else {"beta": 0.3}))
     vae.fit(images, batch_size=32, shuffle=False, verbose=0)
     vae.save(tmp_path / "vae.keras")
     loaded = keras.models.load_model(tmp_path / "vae.keras")
-    assert (loaded.posterior, loaded.image_shape) == (posterior, (8, 8))
+    assert (loaded.posterior.name, loaded.image_shape) == (posterior, (8, 8))
     for model in (vae, loaded):
         model.fit(images, batch_size=32, shuffle=False, epochs=2, verbose=0)
     np.testing.assert_allclose(weights(vae), weights(loaded), atol=1e-6)
@@ -504,7 +504,7 @@ def test_encoder_and_decoder_stand_alone(images, tmp_path):
     np.testing.assert_array_equal(encoder.predict(images, verbose=0)[0], vae.encoder.predict(images, verbose=0)[0])
 
 
-def test_a_seed_that_was_drawn_is_kept(images, tmp_path):
+def test_a_seed_chosen_at_random_is_saved(images, tmp_path):
     vae = kv.dense_vae("64-16-2", (8, 8))
     vae.compile()
     vae.save(tmp_path / "vae.keras")
@@ -514,7 +514,7 @@ def test_a_seed_that_was_drawn_is_kept(images, tmp_path):
 
 
 def test_metrics_names_are_those_of_evaluate(images):
-    for posterior in POSTERIORS:
+    for posterior in posteriors.names():
         vae = make(posterior)
         named = dict(zip(vae.metrics_names, vae.evaluate(images, verbose=0), strict=True))
         assert named == pytest.approx(vae.evaluate(images, verbose=0, return_dict=True))
@@ -584,7 +584,7 @@ def test_refuses_parts_that_do_not_fit():
     with pytest.raises(kv.InputError, match="remove that activation"):
         kv.VAE(encoder, own_parts(keras.layers.Activation("sigmoid"))[1])
     kv.VAE(encoder, own_parts(keras.layers.Activation("sigmoid"))[1], likelihood="gaussian")  # which has none
-    with pytest.raises(kv.InputError, match="beta: expected none for an autoencoder"):
+    with pytest.raises(kv.InputError, match="no effect for posterior='autoencoder'"):
         kv.dense_vae("64-2", posterior="autoencoder", beta=2.0)
     with pytest.raises(kv.InputError, match="likelihood: expected one of"):
         kv.dense_vae("64-2", likelihood=kv.Gaussian)
@@ -595,7 +595,7 @@ def test_refuses_batches_and_arrays_that_train_nothing(images):
         ({"x": images, "batch_size": 0}, "batch_size: expected at least 1"),
         ({"x": images, "batch_size": -1}, "batch_size: expected at least 1"),
         ({"x": images[:0]}, "at least one image"),
-        ({"x": images, "sample_weight": 1.0}, "one weight an image"),
+        ({"x": images, "sample_weight": 1.0}, "one weight per image"),
         ({"x": images, "sample_weight": np.ones(3)}, "arrays of one length"),
         ({"x": images, "validation_split": 1.0}, "leaves images on both sides"),
     ):
@@ -604,5 +604,5 @@ def test_refuses_batches_and_arrays_that_train_nothing(images):
 
 
 def test_refuses_weights_per_pixel(images):
-    with pytest.raises(kv.InputError, match="sample_weight: expected one weight an image"):
+    with pytest.raises(kv.InputError, match="sample_weight: expected one weight per image"):
         make().fit(images, sample_weight=np.ones_like(images), verbose=0)

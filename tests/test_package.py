@@ -57,10 +57,13 @@ def test_a_missing_keras_is_reported_as_ever():
     [
         "callbacks",
         "fast_fit.epoch_order",
+        "fast_fit.functions",
+        "fast_fit.ordered_fit",
         "fast_fit.policy",
         "layers",
         "likelihoods",
         "models",
+        "posteriors",
         "networks.builders",
     ],
 )

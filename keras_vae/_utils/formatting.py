@@ -56,6 +56,12 @@ def count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence: `a, b or c`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def epochs(usual: int, others: Sequence[int]) -> str:
     """The lengths of trainings: `100 epochs (some 300)`."""
     return count(usual, "epoch") + "".join(f" (some {n})" for n in others)

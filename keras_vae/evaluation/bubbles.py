@@ -8,6 +8,7 @@ side: by exact densities (see `diagnostics.overlap`), by radii, and by decoded i
 import math
 
 from keras_vae import data as datasets
+from keras_vae import posteriors
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import InputError
@@ -42,9 +43,9 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
             than two test images.
     """
     config, path = run.config, run.path / "bubbles.json"
-    if config["config"]["posterior"] not in ("diagonal", "isotropic"):
+    if not posteriors.get(config["config"]["posterior"]).has_density:
         raise InputError(
-            f"bubbles: expected a run whose posterior has a density (diagonal or isotropic); {run.path} has "
+            f"bubbles: expected a run whose posterior has a density (such as diagonal); {run.path} has "
             f"{config['config']['posterior']!r}."
         )
     run.require_finished()

@@ -19,7 +19,7 @@ DECODED_CHUNK = 2000  # pairs of image and latent point that are decoded at a ti
 def log_likelihood(vae, x: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """log p(x | z) in nats, as a function of indices into `x` and latent points: see `importance_log_weights`."""
     keras = keras_import.import_keras()
-    from keras_vae.fast_fit.policy import compiled
+    from keras_vae.fast_fit.functions import compiled
 
     images_of_x = keras.ops.convert_to_tensor(x)
 
@@ -65,11 +65,9 @@ def likelihood_and_rate(vae, data: datasets.Dataset, seed: int, samples: int) ->
 
 def _images(vae, data: datasets.Dataset, n_units: int, samples: int) -> tuple[np.ndarray, str, bool]:
     """Test images, what they are, and whether their pixels are 0 and 1; the same for every model of the data."""
-    from keras_vae import likelihoods
-
     n = int(np.clip(MAX_DRAWN_NUMBERS // (samples * n_units), 2, min(MAX_IMAGES, len(data.x_test))))
     x = data.x_test[np.sort(np.random.default_rng(SUBSET_SEED).permutation(len(data.x_test))[:n])]
-    if not isinstance(vae.likelihood, likelihoods.Bernoulli):
+    if not vae.likelihood.needs_binary_data:
         return x, "test images", False
     if bool(((x == 0) | (x == 1)).all()):
         return x, "test images", True

@@ -1,1 +1,1 @@
-"""A faster train function for Keras' `fit`: the only place that touches the internals of Keras and TensorFlow."""
+"""Training inside Keras' `fit`: ordered epochs, many steps per compiled call, and guarded uses of Keras' internals."""

@@ -1,41 +1,49 @@
-"""Batches of arrays in an order that is a function of a seed and an epoch, of nothing else."""
+"""Batches of arrays in an order that depends on a seed and the number of the epoch alone."""
 
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
 
 def order_of_epoch(seed: int, epoch: int, n: int) -> np.ndarray:
-    """The order in which n images come in an epoch, counted from a model's very first."""
+    """The order of n images in an epoch, counted from the model's first: a permutation `(n,)`.
+
+    Example:
+
+    >>> from keras_vae.fast_fit.epoch_order import order_of_epoch
+    >>> sorted(order_of_epoch(seed=0, epoch=3, n=4).tolist())
+    [0, 1, 2, 3]
+    """
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
 class EpochOrder(keras.callbacks.Callback):
     """Puts images in a new order at the beginning of every epoch.
 
-    (Keras' own shuffle can't be taken up again after a restart, and on TensorFlow with a global seed it repeats
+    (Keras' own shuffle cannot be continued after a restart, and on TensorFlow with a global seed it repeats
     itself in every `fit`.)
 
     Args:
-        set_order: is given the order, before Keras asks for the epoch's first batch.
-        seed: behind all orders.
+        set_order: called with the order, before Keras requests the epoch's first batch.
+        seed: of all orders.
         n: number of images.
         epochs_seen: a variable of the model, saved with it, that counts the epochs begun.
     """
 
-    def __init__(self, set_order, seed: int, n: int, epochs_seen: keras.Variable):
+    def __init__(self, set_order: Callable[[np.ndarray], object], seed: int, n: int, epochs_seen: keras.Variable):
         super().__init__()
         self.set_order, self.seed, self.n, self.epochs_seen = set_order, seed, n, epochs_seen
 
     def on_epoch_begin(self, epoch, logs=None):
-        seen = int(self.epochs_seen)
-        self.epochs_seen.assign(seen + 1)
-        self.set_order(order_of_epoch(self.seed, seen, self.n))
+        epoch = int(self.epochs_seen)  # counted over all `fit` calls
+        self.epochs_seen.assign(epoch + 1)
+        self.set_order(order_of_epoch(self.seed, epoch, self.n))
 
 
 class OrderedBatches(keras.utils.PyDataset):
-    """The batches of arrays of one length, in the order last set; an epoch's last one may be smaller."""
+    """The batches of arrays of one length, in the order last set; an epoch's last batch may be smaller."""
 
     def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int):
         super().__init__()
@@ -53,7 +61,7 @@ class OrderedBatches(keras.utils.PyDataset):
         return tuple(array[rows] for array in self.arrays)
 
 
-def ordered(arrays: tuple[np.ndarray, ...], batch_size: int):
+def ordered_batches(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
     """Batches for Keras' `fit` and a function that sets their order: `(batches, set_order)`."""
     if keras.backend.backend() == "tensorflow":
         from keras_vae.fast_fit.tensorflow import ordered_dataset

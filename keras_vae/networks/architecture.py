@@ -1,11 +1,10 @@
-"""Architectures as text: `784-256-32-8-2`, as the literature writes dense ones, and in its manner `c32-c64-256-16` and
-`c64-c128-8x8x1024`.
+"""Architecture strings: `784-256-32-8-2` (dense), `c32-c64-256-16` (convolutions), `c64-c128-8x8x1024` (latent map).
 
-Read from the image to the latent units; the decoder mirrors the encoder.
+The parts run from the image to the latent units; the decoder mirrors the encoder.
 
-- `c32` is a convolution of 32 filters that halves height and width.
-- a bare number is a dense layer; where no convolution comes first, the first number is the size of the image.
-- the last part is the latent space: a number of units, or a map of height × width × channels.
+- `c32` is a convolution with 32 filters that halves height and width.
+- A plain number is a dense layer; without convolutions the first number is the size of the image.
+- The last part is the latent space: a number of units, or a map of height × width × channels.
 """
 
 import math
@@ -26,11 +25,11 @@ class Architecture:
     """An encoder, and a decoder that mirrors it.
 
     Attributes:
-        pixels: size of the image, of a dense architecture only.
+        pixels: number of pixels of the image, of a dense architecture only.
         filters: of the convolutions.
         hidden: sizes of the dense layers between them and the latent space.
         latent_shape: `(units,)`, or `(height, width, channels)`.
-        decoder: sizes of the decoder's dense layers, from the latent space on; by default `hidden` backwards.
+        decoder: sizes of the decoder's dense layers, from the latent space on; None for `hidden` reversed.
     """
 
     pixels: int | None
@@ -61,21 +60,21 @@ class Architecture:
         return "-".join([*pixels, *convolutions, *map(str, self.hidden), "x".join(map(str, self.latent_shape))])
 
     def smallest_map(self, image_shape: Sequence[int]) -> tuple[int, int]:
-        """Height and width after all convolutions of the image, padded as far as it must be."""
+        """Height and width after all convolutions of the padded image."""
         if self.kind == "spatial":
             return self.latent_shape[:2]
         halved = STRIDE ** len(self.filters)
         return tuple(-(-side // halved) for side in image_shape[:2])
 
     def padded(self, image_shape: Sequence[int]) -> tuple[int, int]:
-        """Height and width that the convolutions see: the least that halves evenly, or what a latent map asks for."""
+        """Height and width of the padded image: the smallest that halve evenly, or those that a latent map requires."""
         return tuple(side * STRIDE ** len(self.filters) for side in self.smallest_map(image_shape))
 
     def check(self, image_shape: Sequence[int]) -> None:
-        """Refuses an architecture that doesn't fit the image or can't be trained in the machine's memory.
+        """Checks that the architecture fits the image and can be trained in the machine's memory.
 
         Raises:
-            InputError: saying which.
+            InputError: if it does not.
         """
         image_shape = tuple(image_shape)
         if self.kind == "dense":
@@ -100,7 +99,7 @@ class Architecture:
         self._check_memory(image_shape)
 
     def _check_memory(self, image_shape: tuple[int, ...]) -> None:
-        if not hasattr(os, "sysconf"):  # Windows doesn't tell
+        if not hasattr(os, "sysconf"):  # Windows does not report it
             return
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         # float32 weights, their gradients and an optimizer's two moments
@@ -127,10 +126,21 @@ class Architecture:
 
 
 def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
-    """Reads `"784-256-2"`, `"c32-c64-256-16"` or `"c64-c128-8x8x1024"`; a sequence of integers is a dense one.
+    """Parses an architecture string.
+
+    Args:
+        architecture: `"784-256-2"`, `"c32-c64-256-16"` or `"c64-c128-8x8x1024"`; a sequence of integers is a dense one.
 
     Raises:
-        InputError: unless it is one of these, with whole numbers above 0.
+        InputError: if it is none of these, or a number is not a whole one above 0.
+
+    Example:
+
+    >>> from keras_vae.networks.architecture import parse
+    >>> parse("c32-c64-256-16").filters
+    (32, 64)
+    >>> parse([784, 256, 2]).kind
+    'dense'
     """
     if isinstance(architecture, Architecture):
         return architecture
@@ -140,7 +150,7 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
     filters = _numbers(part[1:] for part in convolutions)
     *hidden, latent = parts[len(convolutions) :] or [""]
     hidden, latent = _numbers(hidden), _numbers(latent.split("x"))
-    # The convolutions come first, and a map comes right after them.
+    # Convolutions are the first parts, and a map follows directly.
     readable = None not in (filters, hidden, latent) and parts[: len(convolutions)] == convolutions
     if readable and filters and (len(latent) == 1 or (len(latent) == 3 and not hidden)):
         return Architecture(None, filters, hidden, latent)
@@ -154,10 +164,14 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
 
 
 def with_decoder(architecture: Architecture, decoder: str | None) -> Architecture:
-    """The architecture with a decoder that doesn't mirror the encoder: `"500-500"`, its dense layers in their order.
+    """The architecture with a decoder that does not mirror the encoder.
+
+    Args:
+        architecture: a dense or convolutional one.
+        decoder: sizes of the decoder's dense layers in their order, `"500-500"`; None changes nothing.
 
     Raises:
-        InputError: if it can't be read, or the architecture has no dense layers that could differ.
+        InputError: if `decoder` cannot be read, or the architecture has no dense layers.
     """
     if decoder is None:
         return architecture
@@ -171,10 +185,10 @@ def with_decoder(architecture: Architecture, decoder: str | None) -> Architectur
 
 
 def parse_kind(architecture: str | Sequence[int] | Architecture, *kinds: str) -> Architecture:
-    """As `parse`, but only of these kinds.
+    """As `parse`, for the given kinds only.
 
     Raises:
-        InputError: if it can't be read or is of another kind.
+        InputError: if it cannot be read or is of another kind.
     """
     parsed = parse(architecture)
     if parsed.kind not in kinds:
@@ -184,9 +198,9 @@ def parse_kind(architecture: str | Sequence[int] | Architecture, *kinds: str) ->
 
 
 def _numbers(texts) -> tuple[int, ...] | None:
-    """Whole numbers above 0, or None if one of the texts is anything else."""
+    """The texts as whole numbers above 0; None if one of them is not such a number."""
     texts = tuple(texts)
-    # Python itself refuses to read numbers of thousands of digits.
+    # Python refuses to convert thousands of digits.
     if not all(text.isascii() and text.isdigit() and len(text) < 16 for text in texts):
         return None
     numbers = tuple(map(int, texts))

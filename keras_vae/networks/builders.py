@@ -1,4 +1,4 @@
-"""VAEs built from an architecture's text: of dense layers, with convolutions, with a map as latent space."""
+"""VAEs built from an architecture string: dense, convolutional, and with a map as latent space."""
 
 import math
 from collections.abc import Sequence
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_vae import likelihoods
-from keras_vae.models import POSTERIORS, VAE, check_choice
+from keras_vae import likelihoods, posteriors
+from keras_vae.models import VAE
 from keras_vae.networks.architecture import KERNEL, STRIDE, Architecture, parse, parse_kind, with_decoder
 
-MOST_LAYERS = 10_000
-BUILT = (*POSTERIORS, "iid")
+MAX_LAYERS = 10_000
 
 
 def dense_vae(
     architecture: str | Sequence[int],
     image_shape: tuple | None = None,
-    posterior: str = "diagonal",
+    posterior: str | posteriors.Posterior = "diagonal",
     likelihood: str | likelihoods.Likelihood | None = None,
     beta: float = 1.0,
     seed: int | None = None,
@@ -25,20 +24,33 @@ def dense_vae(
     decoder: str | None = None,
     name: str = "dense_vae",
 ) -> VAE:
-    """A VAE of dense layers, written as the literature writes it.
+    """Builds a VAE of dense layers.
 
     Args:
-        architecture: `"784-256-32-8-2"`: the pixels, the hidden layers, the latent units last; the decoder
-            mirrors the encoder.
-        image_shape: shape of one image; its size must be the first number. Default: flat vectors.
-        posterior, likelihood, beta: see `VAE`; beside its posteriors `iid`, an `isotropic` one with one mean, too, for
-            all units of an image.
-        seed: integer behind initial weights, sampling noise and the order of the images; `None` chooses at random.
+        architecture: the layer sizes, as the literature writes them: `"784-256-32-8-2"` has 784 pixels, three hidden
+            layers and two latent units. The decoder mirrors the encoder.
+        image_shape: shape of one image, whose size is the first number. Default: flat vectors.
+        posterior, likelihood, beta: see `VAE`.
+        seed: integer from which initial weights, sampling noise and the order of the images derive; `None` chooses one
+            at random.
         activation: of the hidden layers.
-        decoder: hidden layers of a decoder that doesn't mirror the encoder, from the latent units on: `"500-500"`.
+        decoder: hidden layers of a decoder that does not mirror the encoder, from the latent units on: `"500-500"`.
+        name: of the model.
+
+    Returns:
+        A `VAE`, not yet compiled.
 
     Raises:
-        InputError: if the architecture can't be read, doesn't fit the image or the memory.
+        InputError: if the architecture cannot be read, or does not fit the image or the memory.
+
+    Example:
+
+    >>> import keras_vae as kv
+    >>> vae = kv.dense_vae("64-16-2", image_shape=(8, 8), seed=0)
+    >>> vae.latent_shape
+    (2,)
+    >>> vae.encoder.count_params()  # 64 · 16 + 16, and two heads of 16 · 2 + 2
+    1108
     """
     architecture = parse_kind(architecture, "dense")
     image_shape = (architecture.pixels,) if image_shape is None else image_shape
@@ -48,7 +60,7 @@ def dense_vae(
 def conv_vae(
     architecture: str,
     image_shape: tuple[int, ...],
-    posterior: str = "diagonal",
+    posterior: str | posteriors.Posterior = "diagonal",
     likelihood: str | likelihoods.Likelihood | None = None,
     beta: float = 1.0,
     seed: int | None = None,
@@ -56,19 +68,32 @@ def conv_vae(
     decoder: str | None = None,
     name: str = "conv_vae",
 ) -> VAE:
-    """A VAE with convolutions, dense layers, and a vector as latent space.
+    """Builds a VAE with convolutions, dense layers, and a vector as latent space.
 
-    Each convolution halves the image's height and width by a stride of 2; what doesn't halve evenly is padded with
-    zeros inside, and the logits are cropped. The decoder mirrors it by transposed convolutions. With the posterior
-    `autoencoder` it is the deterministic twin, which lacks nothing but the head of the variances.
+    Each convolution halves the image's height and width by a stride of 2; sizes that do not halve evenly are padded
+    with zeros inside, and the logits are cropped. The decoder mirrors it by transposed convolutions. With
+    `posterior="autoencoder"` the model is its deterministic counterpart, which lacks only the head of the variances.
 
     Args:
-        architecture: `"c32-c64-256-16"`: the convolutions' filters, dense layers, the latent units last.
+        architecture: `"c32-c64-256-16"`: filters of the convolutions, sizes of the dense layers, number of latent
+            units.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation, decoder: see `dense_vae`.
+        posterior, likelihood, beta, seed, activation, decoder, name: see `dense_vae`.
+
+    Returns:
+        A `VAE`, not yet compiled.
 
     Raises:
-        InputError: if the architecture can't be read, doesn't fit the image or the memory.
+        InputError: if the architecture cannot be read, or does not fit the image or the memory.
+
+    Example:
+
+    >>> import keras_vae as kv
+    >>> vae = kv.conv_vae("c4-8-2", image_shape=(8, 8), posterior="isotropic", seed=0)
+    >>> vae.latent_shape
+    (2,)
+    >>> vae.generate(3, seed=1).shape
+    (3, 8, 8)
     """
     parsed = with_decoder(parse_kind(architecture, "conv"), decoder)
     return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name)
@@ -77,25 +102,34 @@ def conv_vae(
 def spatial_vae(
     architecture: str,
     image_shape: tuple[int, ...],
-    posterior: str = "diagonal",
+    posterior: str | posteriors.Posterior = "diagonal",
     likelihood: str | likelihoods.Likelihood | None = None,
     beta: float = 1.0,
     seed: int | None = None,
     activation: str = "relu",
     name: str = "spatial_vae",
 ) -> VAE:
-    """A VAE of convolutions alone, whose latent space is a map of height × width × channels.
+    """Builds a VAE of convolutions alone, whose latent space is a map of height × width × channels.
 
-    The image is padded with zeros to the size that the convolutions bring down to the map: 28 × 28 to 32 × 32 for
+    The image is padded with zeros to the size that the convolutions reduce to the map: 28 × 28 to 32 × 32 for
     two of them and a map of 8 × 8. The logits are cropped.
 
     Args:
-        architecture: `"c64-c128-8x8x1024"`: the convolutions' filters, the map last.
+        architecture: `"c64-c128-8x8x1024"`: filters of the convolutions, shape of the latent map.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation: see `dense_vae`.
+        posterior, likelihood, beta, seed, activation, name: see `dense_vae`.
+
+    Returns:
+        A `VAE`, not yet compiled.
 
     Raises:
-        InputError: if the architecture can't be read, doesn't fit the image or the memory.
+        InputError: if the architecture cannot be read, or does not fit the image or the memory.
+
+    Example:
+
+    >>> import keras_vae as kv
+    >>> kv.spatial_vae("c4-4x4x2", image_shape=(8, 8), seed=0).latent_shape
+    (4, 4, 2)
     """
     return build(parse_kind(architecture, "spatial"), image_shape, posterior, likelihood, beta, seed, activation, name)
 
@@ -103,47 +137,55 @@ def spatial_vae(
 def build(
     architecture: str | Architecture,
     image_shape: Sequence[int],
-    posterior: str = "diagonal",
+    posterior: str | posteriors.Posterior = "diagonal",
     likelihood: str | likelihoods.Likelihood | None = None,
     beta: float = 1.0,
     seed: int | None = None,
     activation: str = "relu",
     name: str | None = None,
 ) -> VAE:
-    """The VAE of any architecture: see `dense_vae`, `conv_vae` and `spatial_vae`.
+    """Builds a VAE of any kind of architecture.
+
+    Args:
+        architecture, image_shape, posterior, likelihood, beta, seed, activation, name: see `dense_vae`, `conv_vae` and
+            `spatial_vae`.
+
+    Returns:
+        A `VAE`, not yet compiled.
 
     Raises:
-        InputError: if the architecture can't be read, doesn't fit the image or the memory.
+        InputError: if the architecture cannot be read, or does not fit the image or the memory.
+
+    Example:
+
+    >>> from keras_vae.networks.builders import build
+    >>> build("c4-4x4x2", image_shape=(8, 8), seed=0).name
+    'spatial_vae'
     """
     architecture, image_shape = parse(architecture), tuple(image_shape)
     architecture.check(image_shape)
-    check_choice("posterior", posterior, BUILT)
+    posterior = posteriors.get(posterior)
     layers = _Layers(seed, activation, he=architecture.kind != "dense")
     image = keras.Input(image_shape, name="image")
     features = _features(architecture, image, layers)
-    outputs = [(_one_mean if posterior == "iid" else _head)(architecture, features, layers, "mean")]
-    if posterior == "diagonal":
-        outputs.append(_head(architecture, features, layers, "log_var"))
-    elif posterior in ("isotropic", "iid"):
-        outputs.append(_one_for_all(architecture, features, layers, "log_var"))
+    outputs = posterior.make_outputs(_Heads(architecture, features, layers))
     encoder = keras.Model(image, outputs, name="encoder")
     z = keras.Input(architecture.latent_shape, name="z")
     decoder = keras.Model(z, _logits(architecture, z, image_shape, layers), name="decoder")
     noise_seed = None if seed is None else layers.next_seed()
-    posterior = "isotropic" if posterior == "iid" else posterior
     return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name or f"{architecture.kind}_vae")
 
 
 class _Layers:
-    """Makes layers, each with a seed of its own: equal layers must not start equal.
+    """Creates layers, each with a seed of its own: layers of equal shape must not have equal initial weights.
 
-    With `he`, those with an activation begin with the variances of He et al. 2015, made for ReLU. Under Keras' own
-    (Glorot & Bengio 2010) the signal fades in deeper nets, and latent units that say little early on are lost for
-    good: c32-c64-256-256-16 on MNIST ended with 8 of its 16.
+    With `he`, those with an activation are initialised with the variances of He et al. 2015, derived for ReLU. Under
+    Keras' default (Glorot & Bengio 2010) the signal decreases with depth, and latent units with a small KL early in
+    training collapse permanently: c32-c64-256-256-16 on MNIST ended with 8 of its 16 active.
     """
 
     def __init__(self, seed: int | None, activation: str, he: bool):
-        self._spawned = iter(np.random.SeedSequence(seed).generate_state(MOST_LAYERS))
+        self._spawned = iter(np.random.SeedSequence(seed).generate_state(MAX_LAYERS))
         self.activation, self._he = activation, he
 
     def next_seed(self) -> int:
@@ -171,7 +213,7 @@ class _Layers:
 
 
 def _features(architecture: Architecture, image, layers: _Layers):
-    """From the image to what the heads see."""
+    """The encoder from the image to the input of its heads."""
     if architecture.kind == "dense":
         h = keras.layers.Flatten(name="flatten")(image)
     else:
@@ -185,28 +227,31 @@ def _features(architecture: Architecture, image, layers: _Layers):
     return h
 
 
-def _head(architecture: Architecture, features, layers: _Layers, name: str):
-    make = layers.pointwise if architecture.kind == "spatial" else layers.dense
-    return make(architecture.latent_shape[-1], name=name, dtype="float32")(features)
+class _Heads:
+    """Output layers of an encoder, from which a posterior chooses: `posteriors.EncoderHeads`."""
 
+    def __init__(self, architecture: Architecture, features, layers: _Layers):
+        self._architecture, self._features, self._layers = architecture, features, layers
+        self._is_spatial = architecture.kind == "spatial"
 
-def _one_for_all(architecture: Architecture, features, layers: _Layers, name: str):
-    """One number for all units of an image."""
-    if architecture.kind != "spatial":
-        return layers.dense(1, name=name, dtype="float32")(features)
-    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"pooled_for_{name}")(features)
-    return layers.pointwise(1, name=name, dtype="float32")(pooled)
+    def per_unit(self, name: str):
+        make = self._layers.pointwise if self._is_spatial else self._layers.dense
+        return make(self._architecture.latent_shape[-1], name=name, dtype="float32")(self._features)
 
+    def shared(self, name: str):
+        if not self._is_spatial:
+            return self._layers.dense(1, name=name, dtype="float32")(self._features)
+        pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"pooled_for_{name}")(self._features)
+        return self._layers.pointwise(1, name=name, dtype="float32")(pooled)
 
-def _one_mean(architecture: Architecture, features, layers: _Layers, name: str):
-    """The same mean for every unit."""
-    one = keras.layers.Flatten(name="flat_mean")(_one_for_all(architecture, features, layers, "one_mean"))
-    repeated = keras.layers.RepeatVector(architecture.n_units, dtype="float32", name="repeated")(one)
-    return keras.layers.Reshape(architecture.latent_shape, dtype="float32", name=name)(repeated)
+    def repeated(self, name: str):
+        one = keras.layers.Flatten(name=f"flat_{name}")(self.shared(f"one_{name}"))
+        repeated = keras.layers.RepeatVector(self._architecture.n_units, dtype="float32", name="repeated")(one)
+        return keras.layers.Reshape(self._architecture.latent_shape, dtype="float32", name=name)(repeated)
 
 
 def _logits(architecture: Architecture, z, image_shape: tuple[int, ...], layers: _Layers):
-    """From the latent space to logits of the image's shape: the mirrored encoder."""
+    """The decoder from z to logits of the image's shape: the mirrored encoder."""
     h = z
     for i, size in enumerate(architecture.hidden_back, 1):
         h = layers.dense(size, name=f"hidden_{i}", activation=layers.activation)(h)

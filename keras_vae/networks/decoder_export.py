@@ -11,11 +11,6 @@ from keras_vae import likelihoods
 MAX_WEIGHTS = 900_000  # 2.4 MB of a page, as float16 in base 64
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "elu", "softplus", "silu")
 MAX_FLOAT16 = float(np.finfo("float16").max)
-OUTPUTS = {
-    likelihoods.Bernoulli: "sigmoid",
-    likelihoods.ContinuousBernoulli: "continuous-bernoulli",
-    likelihoods.Gaussian: "linear",
-}
 
 
 class NotExportable(Exception):
@@ -48,7 +43,7 @@ def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Exported
         NotExportable: if the likelihood, a layer or an activation is unknown, the decoder branches or has more than
             `MAX_WEIGHTS`, or float16 can't represent one of its weights.
     """
-    if type(likelihood) not in OUTPUTS:
+    if likelihood.browser_output is None:
         raise NotExportable(f"the likelihood {type(likelihood).__name__}")
     if decoder.count_params() > MAX_WEIGHTS:
         raise NotExportable(f"{decoder.count_params():,} weights")
@@ -59,7 +54,7 @@ def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Exported
         for described, arrays in _KINDS[type(layer)](layer):
             layers.append(described)
             weights.append([_half(array) for array in arrays])
-    return ExportedDecoder(layers, weights, OUTPUTS[type(likelihood)])
+    return ExportedDecoder(layers, weights, likelihood.browser_output)
 
 
 def _chain(decoder: keras.Model) -> list[keras.layers.Layer]:

@@ -49,7 +49,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
         config = {
             "architecture": model.stem,
             "dataset": data.name,
-            "posterior": vae.posterior,
+            "posterior": vae.posterior.name,
             "likelihood": type(vae.likelihood).__name__,
             "seed": seed,
         }

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from keras_vae import likelihoods, posteriors
 from keras_vae.errors import InputError
 from keras_vae.networks import architecture
 
@@ -17,8 +18,8 @@ Count = Annotated[int, Field(ge=1)]
 def _choices() -> dict[str, tuple[str, ...]]:
     """Accepted values of the fields that name a kind of posterior or likelihood."""
     return {
-        "posterior": ("diagonal", "isotropic", "iid", "none", "autoencoder"),
-        "likelihood": ("bernoulli", "continuous-bernoulli", "gaussian"),
+        "posterior": posteriors.names(),
+        "likelihood": likelihoods.names(),
     }
 
 
@@ -88,9 +89,9 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _refuse_options_without_effect(self):
-        if self.posterior == "autoencoder" and (self.warmup or self.beta != 1.0):
+        if not posteriors.get(self.posterior).has_divergence and (self.warmup or self.beta != 1.0):
             raise ValueError(
-                "beta, warmup: expected neither for posterior='autoencoder', which has no KL term; remove them"
+                f"beta, warmup: expected neither for posterior={self.posterior!r}, which has no KL term; remove them"
             )
         return self
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def describe(config: Config, data: Dataset, vae: "VAE") -> dict:
     """Content of config.json: everything that is needed to repeat the training."""
-    from keras_vae.fast_fit.policy import can_reside
+    from keras_vae.fast_fit.policy import can_compile_epoch
 
-    jit = bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size, config.jit_compile))
+    jit = bool(vae.jit_compile or can_compile_epoch(vae, (data.x_train,), config.batch_size, config.jit_compile))
     return {"config": config.model_dump(), "jit_compile": jit, **describe_environment(data)}
 
 

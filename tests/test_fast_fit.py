@@ -1,4 +1,4 @@
-"""The faster step: the same weights as Keras' own step, fewer calls into Python."""
+"""Epochs compiled into few calls: the same weights as Keras' own step."""
 
 import os
 import subprocess
@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae import models
-from keras_vae.fast_fit import policy
+from keras_vae.fast_fit import keras_internals, ordered_fit, policy, steps_per_call
+from keras_vae.fast_fit.observers import StepObserver
 
 on_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="only TensorFlow has a faster step; others take Keras' own"
+    keras.backend.backend() != "tensorflow",
+    reason="only TensorFlow compiles epochs; other backends use Keras' own step",
 )
 
 
 def trained(images, monkeypatch=None, callbacks=(), epochs=3, **compiling):
-    """A model after three epochs of 6 batches, the last one smaller; on the stock step if a monkeypatch is given."""
+    """A model after epochs of 6 batches, the last one smaller; by Keras' own step if a monkeypatch is given."""
     vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
     vae.compile(keras.optimizers.Adam(1e-2), **{"jit_compile": True, **compiling})
     if monkeypatch:
-        monkeypatch.setattr(models, "resident_steps", lambda *args: None)
+        monkeypatch.setattr(ordered_fit, "compiled_epoch", lambda *args: None)
     history = vae.fit(
         images, batch_size=17, epochs=epochs, validation_data=images[:9], callbacks=list(callbacks), verbose=0
     )
@@ -46,16 +47,16 @@ class Listener(keras.callbacks.Callback):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("at_once", [1, 2, 5, 7, 50])
-def test_the_same_weights_as_the_stock_step(images, monkeypatch, at_once):
-    stock, stock_history = trained(images, monkeypatch)
+@pytest.mark.parametrize("steps", [1, 2, 5, 7, 50])
+def test_the_same_weights_as_keras_own_step(images, monkeypatch, steps):
+    own, own_history = trained(images, monkeypatch)
     monkeypatch.undo()
-    fast, history = trained(images, steps_per_execution=at_once)
+    fast, history = trained(images, steps_per_execution=steps)
     assert len(images) % 17  # the last batch is a smaller one
-    for a, b in zip(weights(stock), weights(fast), strict=True):
+    for a, b in zip(weights(own), weights(fast), strict=True):
         np.testing.assert_array_equal(a, b)
     # the metrics are summed by another program; its last digits may differ
-    np.testing.assert_allclose(history["loss"], stock_history["loss"], rtol=1e-6)
+    np.testing.assert_allclose(history["loss"], own_history["loss"], rtol=1e-6)
 
 
 @on_tensorflow
@@ -89,18 +90,18 @@ def test_weights_of_images_and_an_interrupted_training(images, monkeypatch):
 @on_tensorflow
 def test_one_trace(images):
     vae, _ = trained(images)
-    program = vae.__dict__["_resident_program"]
+    program = vae._program_cache.program
     vae.fit(images, batch_size=17, epochs=2, verbose=0, callbacks=[Listener()])
     vae.fit(images[::-1].copy(), batch_size=17, verbose=0)
     assert program.experimental_get_tracing_count() == 1
     for _ in range(2):  # frames make the program another one, their recorder doesn't
         vae.fit(images, batch_size=17, verbose=0, callbacks=[kv.LatentRecorder(images[:4], every=2)])
     assert program.experimental_get_tracing_count() == 2
-    assert vae.__dict__["_resident_program"] is program
+    assert vae._program_cache.program is program
     vae.compile("sgd", jit_compile=True)
-    vae.fit(images, batch_size=17, verbose=0)  # a new optimizer, a new program
+    vae.fit(images, batch_size=17, verbose=0)  # another optimizer needs another program
     assert int(vae.optimizer.iterations) == 6
-    assert vae.__dict__["_resident_program"] is not program
+    assert vae._program_cache.program is not program
 
 
 @on_tensorflow
@@ -113,27 +114,27 @@ def test_a_batch_larger_than_the_data(images, monkeypatch):
         return weights(vae), recorder.trajectory.steps.tolist()
 
     fast, steps = fitted()
-    monkeypatch.setattr(models, "resident_steps", lambda *args: None)
+    monkeypatch.setattr(ordered_fit, "compiled_epoch", lambda *args: None)
     assert steps == [0, 1, 2, 3]
     for a, b in zip(fast, fitted()[0], strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 @on_tensorflow
-def test_what_keras_does_not_compile_is_left_to_it(images):
+def test_layers_without_xla_support_use_keras_own_step(images):
     vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
     vae.encoder.layers[-1].supports_jit = False
     with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
         vae.compile("adam", jit_compile=True)
-    assert not policy.can_reside(vae, (images,), 17, asked=True)
+    assert not policy.can_compile_epoch(vae, (images,), 17, jit_compile=True)
 
 
 @on_tensorflow
-def test_nothing_is_left_behind(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(policy, "SHORTEST_EPOCH", 1)
+def test_fit_restores_the_model(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(policy, "MIN_STEPS_PER_EPOCH", 1)
     vae, _ = trained(images, jit_compile="auto")
     assert vae.train_function is None
-    assert vae._resident_steps is None
+    assert vae._compiled_epoch is None
     assert vae.steps_per_execution == 1
     vae.save(tmp_path / "vae.keras")
     loaded = keras.models.load_model(tmp_path / "vae.keras")
@@ -145,7 +146,7 @@ def test_nothing_is_left_behind(images, tmp_path, monkeypatch):
 
 
 @on_tensorflow
-def test_callbacks_are_called_at_the_steps_they_ask_for(images):
+def test_callbacks_are_called_at_the_requested_steps(images):
     every, fifth, tested = Listener(), Listener(), Listener()
     trained(images, callbacks=[every], epochs=2)
     assert every.batches == [0, 1, 2, 3, 4, 5] * 2
@@ -154,74 +155,74 @@ def test_callbacks_are_called_at_the_steps_they_ask_for(images):
     recorder = kv.LatentRecorder(images[:4], every=3)
     tested.steps_between_calls = 0
     trained(images, callbacks=[recorder, tested], epochs=1)
-    assert tested.batches == [49]  # the recorder looks within the call
+    assert tested.batches == [49]  # the recorder is evaluated within the call
     assert recorder.trajectory.steps.tolist() == [0, 3, 6]
     assert tested.tested == [0]  # the validation's batches stay single
 
 
-def test_steps_at_once(images, tmp_path):
-    at_once = policy.steps_at_once
+def test_steps_per_call(images, tmp_path):
+    choose = steps_per_call.choose_steps_per_call
     listener, lambdas = Listener(), keras.callbacks.LambdaCallback(on_train_batch_begin=print)
     recorder = kv.LatentRecorder(images[:4], every=5)
-    assert at_once(1, []) == at_once(1, [keras.callbacks.EarlyStopping()]) == 50
-    assert at_once(8, [listener]) == 8
-    assert at_once(1, [listener]) == at_once(1, [recorder, lambdas]) == 1
-    assert at_once(1, [recorder]) == 5
-    assert at_once(1, [recorder, kv.LatentRecorder(images[:4], every=15)]) == 5
-    assert at_once(1, [kv.LatentRecorder(images[:4], every=469)]) == 7
-    assert at_once(1, [keras.callbacks.ModelCheckpoint(tmp_path / "a.keras")]) == 50
-    assert at_once(1, [keras.callbacks.ModelCheckpoint(tmp_path / "a.keras", save_freq=9)]) == 1
+    assert choose(1, []) == choose(1, [keras.callbacks.EarlyStopping()]) == 50
+    assert choose(8, [listener]) == 8
+    assert choose(1, [listener]) == choose(1, [recorder, lambdas]) == 1
+    assert choose(1, [recorder]) == 5
+    assert choose(1, [recorder, kv.LatentRecorder(images[:4], every=15)]) == 5
+    assert choose(1, [kv.LatentRecorder(images[:4], every=469)]) == 7
+    assert choose(1, [keras.callbacks.ModelCheckpoint(tmp_path / "a.keras")]) == 50
+    assert choose(1, [keras.callbacks.ModelCheckpoint(tmp_path / "a.keras", save_freq=9)]) == 1
 
 
 @on_tensorflow
-def test_where_the_stock_step_serves(images, monkeypatch):
+def test_where_keras_own_step_is_used(images, monkeypatch):
     import tensorflow as tf
 
-    def fast(asked="auto", batch_size=17, **compiling):
+    def fast(jit_compile="auto", batch_size=17, **compiling):
         vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
         vae.compile("adam", **compiling)
-        return policy.resident_steps(vae, (images,), batch_size, asked) is not None
+        return policy.compiled_epoch(vae, (images,), batch_size, jit_compile) is not None
 
-    monkeypatch.setattr(policy, "SHORTEST_EPOCH", 5)
+    monkeypatch.setattr(policy, "MIN_STEPS_PER_EPOCH", 5)
     assert fast()
     assert not fast(batch_size=20)
-    assert fast(asked=True, batch_size=20)
-    assert not fast(asked=False)
+    assert fast(jit_compile=True, batch_size=20)
+    assert not fast(jit_compile=False)
     assert not fast(run_eagerly=True)
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
         assert not fast()
         mirrored = kv.dense_vae("64-16-2", (8, 8), seed=3)
         mirrored.compile("adam")
-    assert not policy.can_reside(mirrored, (images,), 17)  # as it is usually trained: outside the scope
-    monkeypatch.setattr(policy, "LARGEST_RESIDENT", images.nbytes - 1)
+    assert not policy.can_compile_epoch(mirrored, (images,), 17)  # as it is usually trained: outside the scope
+    monkeypatch.setattr(policy, "MAX_DATA_BYTES", images.nbytes - 1)
     assert not fast()
 
 
 @on_tensorflow
-def test_convolutions_on_a_cpu_are_not_compiled_unless_asked():
+def test_convolutions_on_a_cpu_are_not_compiled_by_default():
     import tensorflow as tf
 
-    from keras_vae.fast_fit.tensorflow import xla_gains
+    from keras_vae.fast_fit.tensorflow import gains_from_xla
 
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU is here")
     image = keras.Input((8, 8, 1))
-    assert not xla_gains(keras.Sequential([image, keras.Sequential([keras.layers.Conv2DTranspose(2, 3)])]))
-    assert xla_gains(keras.Sequential([image, keras.layers.Dense(3)]))
+    assert not gains_from_xla(keras.Sequential([image, keras.Sequential([keras.layers.Conv2DTranspose(2, 3)])]))
+    assert gains_from_xla(keras.Sequential([image, keras.layers.Dense(3)]))
 
 
 @on_tensorflow
-def test_much_noise_is_drawn_before_a_call_and_is_the_same(images, monkeypatch):
+def test_predrawn_noise_is_the_same(images, monkeypatch):
     """However many steps a call takes the weights are the same; those of Keras' step without XLA but for rounding."""
     from keras_vae.fast_fit import tensorflow
 
-    monkeypatch.setattr(tensorflow, "MOST_NOISE_WITHIN", 1)
+    monkeypatch.setattr(tensorflow, "MAX_NOISE_IN_STEP", 1)
     monkeypatch.setattr(tensorflow, "_on_cpu", lambda: True)
     fast = [weights(trained(images, steps_per_execution=n)[0]) for n in (1, 4, 50)]
-    monkeypatch.setattr(tensorflow, "MOST_NOISE", 3 * 4 * 17 * 2)  # bytes of three steps
+    monkeypatch.setattr(tensorflow, "MAX_NOISE_BYTES", 3 * 4 * 17 * 2)  # bytes of three steps
     listener = Listener()
     fast.append(weights(trained(images, steps_per_execution=4, callbacks=[listener])[0]))
-    assert listener.batches[:3] == [1, 3, 5]  # three steps are no divisor of what was asked for
+    assert listener.batches[:3] == [1, 3, 5]  # three steps are no divisor of four
     for others in fast[1:]:
         for a, b in zip(fast[0], others, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -233,7 +234,7 @@ def test_much_noise_is_drawn_before_a_call_and_is_the_same(images, monkeypatch):
 @on_tensorflow
 @pytest.mark.parametrize("units", [2, 9])
 def test_xla_compiles_once(tmp_path, units):
-    """Whatever steps a call takes: XLA would compile anew if it took their numbers for constants."""
+    """One program for any number of steps: XLA would compile again if it took their numbers for constants."""
     script = f"""
 import numpy as np, keras, keras_vae as kv
 x = np.random.default_rng(0).uniform(size=(100, 8, 8)).astype("float32")
@@ -247,8 +248,8 @@ vae.fit(x, batch_size=9, epochs=2, verbose=0, callbacks=[kv.LatentRecorder(x[:4]
 
 
 @on_tensorflow
-def test_compiling_anew_with_the_same_optimizer(images):
-    """What is frozen then must stay as it is, though the optimizer is the one of before."""
+def test_compiling_again_with_the_same_optimizer(images):
+    """Layers frozen since do not change, although the optimizer is the same."""
     vae, _ = trained(images)
     frozen = [np.copy(w) for w in vae.decoder.get_weights()]
     vae.decoder.trainable = False
@@ -261,7 +262,7 @@ def test_compiling_anew_with_the_same_optimizer(images):
 
 
 @on_tensorflow
-def test_a_train_step_of_ones_own_keeps_its_logs(images):
+def test_a_custom_train_step_keeps_its_logs(images):
     class Counting(kv.VAE):
         def train_step(self, data):
             return {**super().train_step(data), "mine": 7.0}
@@ -273,8 +274,8 @@ def test_a_train_step_of_ones_own_keeps_its_logs(images):
 
 
 @on_tensorflow
-@pytest.mark.parametrize(("every", "at_once"), [(1, 50), (4, 1), (4, 3), (5, 50)])
-def test_frames_are_recorded_within_a_call(images, monkeypatch, every, at_once):
+@pytest.mark.parametrize(("every", "steps"), [(1, 50), (4, 1), (4, 3), (5, 50)])
+def test_frames_are_recorded_within_a_call(images, monkeypatch, every, steps):
     """Of 3 epochs of 6 steps, the last of each a smaller batch: the same frames as when every step is a call."""
 
     def recorded(**options):
@@ -282,20 +283,20 @@ def test_frames_are_recorded_within_a_call(images, monkeypatch, every, at_once):
         vae, _ = trained(images, callbacks=[recorder], **options)
         return vae, recorder.trajectory
 
-    stock, slow = recorded(monkeypatch=monkeypatch)
+    own, slow = recorded(monkeypatch=monkeypatch)
     monkeypatch.undo()
-    fast, within = recorded(steps_per_execution=at_once)
+    fast, within = recorded(steps_per_execution=steps)
     assert within.steps.tolist() == [*range(0, 18, every), 18]
     np.testing.assert_array_equal(within.steps, slow.steps)
     np.testing.assert_array_equal(within.epochs, slow.epochs)
     np.testing.assert_allclose(within.mean, slow.mean, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(within.log_var, slow.log_var, rtol=1e-4, atol=1e-6)
-    for a, b in zip(weights(stock), weights(fast), strict=True):
+    for a, b in zip(weights(own), weights(fast), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 @on_tensorflow
-def test_of_two_that_watch_one_is_looked_at_within_and_the_other_called(images):
+def test_of_two_observers_one_is_evaluated_within_the_call(images):
     recorder, monitor = kv.LatentRecorder(images[:4], every=2), kv.UnitMonitor(images[:20], every=3)
     trained(images, callbacks=[recorder, monitor], epochs=2)
     assert recorder.trajectory.steps.tolist() == [0, 2, 4, 6, 8, 10, 12]
@@ -315,7 +316,7 @@ def test_a_recorder_without_log_variances_and_one_with_a_single_variance_an_imag
 
 
 @on_tensorflow
-def test_an_encoder_of_ones_own_is_called(images):
+def test_a_recorder_with_another_encoder_is_called(images):
     vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
     vae.compile("adam", jit_compile=True)
     other = kv.dense_vae("64-16-2", (8, 8), seed=4).encoder
@@ -323,3 +324,63 @@ def test_an_encoder_of_ones_own_is_called(images):
     vae.fit(images, batch_size=17, verbose=0, callbacks=[recorder])
     assert recorder.trajectory.steps.tolist() == [0, 2, 4, 6]
     assert np.ptp(recorder.trajectory.mean, axis=0).max() == 0  # it isn't in training
+
+
+# -- internals of Keras that are missing -----------------------------------------------------------------------------
+
+
+def by_keras_own_step(images, monkeypatch):
+    with monkeypatch.context() as patched:
+        return weights(trained(images, patched, epochs=2)[0])
+
+
+@on_tensorflow
+@pytest.mark.parametrize("missing", [*keras_internals.MODEL_INTERNALS, keras_internals.SUPPORTS_JIT])
+def test_without_an_internal_keras_own_step_is_used(images, monkeypatch, missing):
+    """Keras itself needs them; what is removed is the package's access to each."""
+    expected = by_keras_own_step(images, monkeypatch)
+    model_internal, function_internal = keras_internals.model_internal, keras_internals.function_internal
+    monkeypatch.setattr(
+        keras_internals,
+        "model_internal",
+        lambda model, name: (False, None) if name == missing else model_internal(model, name),
+    )
+    monkeypatch.setattr(
+        keras_internals, "function_internal", lambda path: None if path == missing else function_internal(path)
+    )
+    created = []
+    original = policy.compiled_epoch
+    monkeypatch.setattr(ordered_fit, "compiled_epoch", lambda *args: created.append(original(*args)) or created[-1])
+    recorder = kv.LatentRecorder(images[:4], every=2)
+    vae, _ = trained(images, epochs=2, callbacks=[recorder])
+    assert created == [None]
+    for a, b in zip(expected, weights(vae), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert recorder.trajectory.steps.tolist() == [0, 2, 4, 6, 8, 10, 12]
+    assert vae.decode(np.zeros((1500, 2))).shape == (1500, 8, 8)
+
+
+@on_tensorflow
+def test_a_fit_that_ignores_the_train_function_uses_keras_own_step(images, monkeypatch):
+    """Otherwise Keras' own step would train on the placeholders."""
+    expected = by_keras_own_step(images, monkeypatch)
+    monkeypatch.setattr(ordered_fit.OrderedFitModel, "make_train_function", keras.Model.make_train_function)
+    vae, history = trained(images, epochs=2)
+    assert len(history["loss"]) == int(vae.epochs_seen) == 2
+    for a, b in zip(expected, weights(vae), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_internals_are_looked_up():
+    assert keras_internals.function_internal("keras.src.no_such_module.function") is None
+    assert keras_internals.function_internal("keras.src.trainers.trainer.no_such_function") is None
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    assert keras_internals.model_internal(model, "no_such_attribute") == (False, None)
+    assert len(keras_internals.all_layers(model)) == 3
+    assert keras_internals.has_internals(model) == (keras.backend.backend() == "tensorflow")
+
+
+def test_recorder_and_monitor_are_step_observers(images):
+    assert isinstance(kv.LatentRecorder(images[:4]), StepObserver)
+    assert isinstance(kv.UnitMonitor(images[:4]), StepObserver)
+    assert not isinstance(keras.callbacks.History(), StepObserver)

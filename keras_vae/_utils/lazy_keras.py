@@ -1,0 +1,21 @@
+"""`keras.ops`, imported on first use.
+
+For modules whose names and descriptions are read by the command line and by `Config`, which must start without Keras.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+
+class _LazyModule:
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
+
+
+if TYPE_CHECKING:
+    from keras import ops
+else:
+    ops = _LazyModule("keras.ops")

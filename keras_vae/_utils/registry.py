@@ -1,0 +1,54 @@
+"""Registry of classes by name: the only list of kinds that help texts, configurations and builders read."""
+
+from typing import Generic, TypeVar
+
+from keras_vae.errors import InputError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Classes by their attribute `name`.
+
+    Args:
+        argument: the argument that such a name is passed as, for error messages.
+        base: the class that all entries derive from.
+    """
+
+    def __init__(self, argument: str, base: type[T]):
+        self.argument, self.base = argument, base
+        self._classes: dict[str, type[T]] = {}
+
+    def register(self, cls: type[T]) -> type[T]:
+        name = vars(cls).get("name", "")
+        if not issubclass(cls, self.base) or not name:
+            raise TypeError(
+                f"register: expected a subclass of {self.base.__name__} with a `name` of its own; received {cls!r}."
+            )
+        taken = self._classes.get(name)
+        if taken is not None and taken.__qualname__ != cls.__qualname__:
+            raise ValueError(f"register: the name {name!r} belongs to {taken.__name__}; choose another.")
+        self._classes[name] = cls
+        return cls
+
+    def get(self, identifier: str | T) -> T:
+        if isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, str) and identifier in self._classes:
+            return self._classes[identifier]()
+        raise InputError(
+            f"{self.argument}: expected one of {', '.join(self._classes)}, or an instance of "
+            f"{self.base.__module__}.{self.base.__name__}; received {identifier!r}."
+        )
+
+    def is_registered(self, instance: T) -> bool:
+        return self._classes.get(instance.name) is type(instance)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._classes)
+
+    def classes(self) -> tuple[type[T], ...]:
+        return tuple(self._classes.values())
+
+    def descriptions(self) -> dict[str, str]:
+        return {name: cls.description for name, cls in self._classes.items()}

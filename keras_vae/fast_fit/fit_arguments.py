@@ -1,0 +1,109 @@
+"""The arguments of Keras' `fit` and `evaluate`: binding, targets for sample weights, and the arrays to train on."""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_vae.errors import InputError
+
+DEFAULT_BATCH_SIZE = 32  # Keras' own
+
+
+def bind(method: Callable, args: tuple, kwargs: dict) -> dict[str, Any]:
+    """All arguments of a call of one of Keras' methods, by name, with their defaults."""
+    bound = inspect.signature(method).bind(*args, **kwargs)
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    return arguments | arguments.pop("kwargs", {})
+
+
+def add_missing_targets(arguments: dict) -> None:
+    """Adds a target, which is ignored, where there are sample weights: without one Keras drops the weights silently.
+
+    Raises:
+        InputError: if a sample weight is a single number.
+    """
+    weight = arguments.get("sample_weight")
+    if weight is not None and np.ndim(weight) == 0:
+        raise InputError(f"sample_weight: expected one weight per image, shape (images,); received {weight!r}.")
+    if weight is not None and arguments.get("y") is None:
+        arguments["y"] = np.zeros(len(weight), "float32")
+
+
+def add_missing_validation_targets(arguments: dict) -> None:
+    """As `add_missing_targets`, for arrays in `validation_data`."""
+    validation = arguments.get("validation_data")
+    if isinstance(validation, (tuple, list)):
+        named = dict(zip(("x", "y", "sample_weight"), validation, strict=False))
+        add_missing_targets(named)
+        arguments["validation_data"] = tuple(named.values())
+
+
+def is_shuffled_array(arguments: dict) -> bool:
+    """Whether `fit` trains on an array in an order that Keras would shuffle."""
+    x = arguments["x"]
+    is_array = isinstance(x, np.ndarray) or ops.is_tensor(x)
+    return is_array and arguments["shuffle"] is True and not arguments["steps_per_epoch"]
+
+
+def take_arrays(arguments: dict) -> tuple[np.ndarray, ...]:
+    """Removes the arrays to train on from the arguments, after the same validation split that Keras would make.
+
+    Returns:
+        x; x and y; or x, y and sample_weight. Without weights of images or classes, y is left out.
+
+    Raises:
+        InputError: if there is no image, the lengths differ, or the split leaves no image on one side.
+    """
+    x, y, weight = (arguments.pop(key) for key in ("x", "y", "sample_weight"))
+    if arguments["class_weight"] is None:
+        y = None if weight is None else np.zeros(len(x), "float32")  # ignored, and need not be an array
+    arrays = tuple(_to_numpy(array) for array in (x, y, weight) if array is not None)
+    n = len(arrays[0])
+    if not n:
+        raise InputError("x: expected at least one image; received none.")
+    lengths = [len(array) for array in arrays]
+    if len(set(lengths)) > 1:
+        raise InputError(f"fit: expected arrays of one length; received {lengths}.")
+    split = arguments.pop("validation_split")
+    if not split or arguments["validation_data"] is not None:
+        return arrays
+    first = math.floor(n * (1.0 - split))
+    if not 0 < first < n:
+        raise InputError(
+            f"validation_split: expected a fraction that leaves images on both sides of {n}; received {split!r}."
+        )
+    arguments["validation_data"] = tuple(array[first:] for array in arrays)
+    return tuple(array[:first] for array in arrays)
+
+
+def _to_numpy(array) -> np.ndarray:
+    return ops.convert_to_numpy(array) if ops.is_tensor(array) else np.asarray(array)
+
+
+def take_batch_size(arguments: dict) -> int:
+    """Removes the batch size from the arguments; validation keeps it.
+
+    Raises:
+        InputError: if it is below 1.
+    """
+    batch_size = arguments.pop("batch_size")
+    batch_size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
+    if batch_size < 1:
+        raise InputError(f"batch_size: expected at least 1; received {batch_size!r}.")
+    arguments["validation_batch_size"] = arguments["validation_batch_size"] or batch_size
+    return batch_size
+
+
+def take_callbacks(arguments: dict) -> list[keras.callbacks.Callback]:
+    """Removes the callbacks from the arguments: a list, whether there was one, several, a `CallbackList` or none."""
+    callbacks = arguments.pop("callbacks")
+    callbacks = getattr(callbacks, "callbacks", callbacks)  # of a CallbackList
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]

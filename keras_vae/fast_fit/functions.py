@@ -1,0 +1,52 @@
+"""Functions of parts of a model, compiled or traced once where the backend gains from it."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from keras_vae.fast_fit import keras_internals
+from keras_vae.posteriors import parse_encoder_outputs
+
+
+def encoder_of_images(encoder: keras.Model, x: np.ndarray) -> Callable[[keras.Model], tuple]:
+    """A function of the model in training that returns (mean, log_var or None) of `x` as arrays, units flattened."""
+    if keras.backend.backend() == "tensorflow":
+        from keras_vae.fast_fit.tensorflow import traced_encoder
+
+        run = traced_encoder(encoder, x)
+    else:
+
+        def run():
+            return encoder.predict_on_batch(x)
+
+    def encode(model: keras.Model) -> tuple[np.ndarray, np.ndarray | None]:
+        keras_internals.synchronize_weights(model)
+        mean, log_var = (
+            None if output is None else keras.ops.convert_to_numpy(output).reshape(len(x), -1)
+            for output in parse_encoder_outputs(run())
+        )
+        return mean, log_var
+
+    return encode
+
+
+def compiled(function: Callable, model: keras.Model) -> Callable:
+    """A function of tensors that uses parts of a model, compiled if that makes many calls of equal shapes faster.
+
+    That is on TensorFlow, where an eager call writes every layer's result to memory.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    from keras_vae.fast_fit import tensorflow
+
+    return tensorflow.compiled(function, model)
+
+
+def traced(function: Callable, shape: tuple[int, ...]) -> Callable:
+    """A function of batches `(n, *shape)`, traced once for all n on TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    from keras_vae.fast_fit import tensorflow
+
+    return tensorflow.traced(function, shape)

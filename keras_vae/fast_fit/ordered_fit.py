@@ -1,0 +1,102 @@
+"""Base class of models whose `fit` orders images reproducibly and compiles many steps into one call."""
+
+import contextlib
+from typing import Any
+
+import keras
+
+from keras_vae.fast_fit import fit_arguments, keras_internals
+from keras_vae.fast_fit.epoch_order import EpochOrder, ordered_batches
+from keras_vae.fast_fit.policy import compiled_epoch
+
+
+class OrderedFitModel(keras.Model):
+    """Keras model that trains on arrays in an order given by its seed and the number of the epoch.
+
+    For models whose loss ignores targets. Subclasses define `seed`, an integer, and `epochs_seen`, an integer variable
+    that is saved with the model.
+    """
+
+    seed: int
+    epochs_seen: keras.Variable
+
+    _compiled_epoch: Any = None  # while `fit` uses one
+    _program_cache: Any = None
+    _has_compiled_metrics = False
+
+    def compile(self, optimizer="adam", *, jit_compile="auto", **kwargs) -> None:
+        """Keras' `compile`; `jit_compile` also decides whether `fit` compiles many steps into one call.
+
+        Args:
+            optimizer: as in Keras.
+            jit_compile: `"auto"` compiles many steps into one call where that is faster, True wherever it is possible,
+                False never.
+            **kwargs: of Keras' `compile`.
+        """
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self._has_compiled_metrics = bool(kwargs.get("metrics") or kwargs.get("weighted_metrics"))
+        self._requested_jit_compile, self._requested_steps = jit_compile, self.steps_per_execution
+        # Compiled steps contain the optimizer and the choice of trainable variables.
+        self._program_cache = keras_internals.ProgramCache()
+
+    def get_compile_config(self) -> dict | None:
+        config = super().get_compile_config()
+        # The requested value, not the one that Keras chose on this machine.
+        return config and {**config, "jit_compile": self._requested_jit_compile}
+
+    def make_train_function(self, force: bool = False):
+        if self._compiled_epoch is None:
+            return super().make_train_function(force)
+        self.train_function = self._compiled_epoch
+        # Keras has made its iterator over the epoch by now; validation batches are counted as requested.
+        self.steps_per_execution = self._requested_steps
+        return self.train_function
+
+    def fit(self, *args, **kwargs) -> keras.callbacks.History:
+        """Keras' `fit`, with an order of images that repeats.
+
+        The order of an array's images is a function of the model's seed and of the number of epochs trained so far. A
+        second `fit`, or one after loading, continues with new orders. Data that is no array, an array with
+        `steps_per_epoch`, and any data of a model that was compiled with metrics (which compare targets) is trained on
+        in Keras' order.
+        """
+        arguments = fit_arguments.bind(super().fit, args, kwargs)
+        fit_arguments.add_missing_targets(arguments)
+        fit_arguments.add_missing_validation_targets(arguments)
+        if self._has_compiled_metrics or not fit_arguments.is_shuffled_array(arguments):
+            return super().fit(**arguments)
+        arrays = fit_arguments.take_arrays(arguments)
+        batch_size = fit_arguments.take_batch_size(arguments)
+        callbacks = fit_arguments.take_callbacks(arguments)
+        arguments["shuffle"] = False
+        epoch = None
+        if arguments["class_weight"] is None and self.compiled:  # Keras applies class weights to its own batches
+            self.optimizer.build(self.trainable_variables)
+            epoch = compiled_epoch(
+                self, arrays, batch_size, self._requested_jit_compile, self.steps_per_execution, callbacks
+            )
+        if epoch is not None:
+            with contextlib.suppress(keras_internals.TrainFunctionIgnored):  # raised before the first step
+                return self._fit_compiled(epoch, arguments, callbacks)
+        batches, set_order = ordered_batches(arrays, batch_size)
+        return super().fit(x=batches, callbacks=[self._epoch_order(set_order, len(arrays[0])), *callbacks], **arguments)
+
+    def _fit_compiled(self, epoch, arguments: dict, callbacks: list) -> keras.callbacks.History:
+        check, order = keras_internals.TrainFunctionCheck(epoch), self._epoch_order(epoch.set_order, epoch.n)
+        with keras_internals.train_function_replaced(self, epoch.steps_per_call):
+            self._compiled_epoch = epoch
+            try:
+                return super().fit(x=epoch.placeholder_batches(), callbacks=[check, order, *callbacks], **arguments)
+            finally:
+                self._compiled_epoch = None  # the data need not stay in memory
+
+    def _epoch_order(self, set_order, n: int) -> EpochOrder:
+        return EpochOrder(set_order, self.seed, n, self.epochs_seen)
+
+    def evaluate(self, *args, **kwargs):
+        """Keras' `evaluate`; sample weights need no target."""
+        # Keras' `fit` passes private keywords, which are not in the signature.
+        private = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("_")}
+        arguments = fit_arguments.bind(super().evaluate, args, kwargs)
+        fit_arguments.add_missing_targets(arguments)
+        return super().evaluate(**arguments, **private)

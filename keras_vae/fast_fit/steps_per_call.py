@@ -1,0 +1,48 @@
+"""How many training steps run between two calls of the callbacks, and which observer is evaluated in between."""
+
+import math
+from collections.abc import Iterable
+
+import keras
+
+from keras_vae.fast_fit.observers import StepObserver
+
+MAX_STEPS_PER_CALL = 50
+
+_CALLS_WITHIN_AN_EPOCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def choose_steps_per_call(requested: int, callbacks: Iterable[keras.callbacks.Callback]) -> int:
+    """The number of steps between two calls of the callbacks.
+
+    The requested number (`compile(steps_per_execution=…)`) if above 1. Otherwise up to 50 if no callback acts within an
+    epoch; one that does is called at every step, unless its attribute `steps_between_calls` states that every nth is
+    enough (0: any number of steps). The result is a divisor of that n, so 1 for a prime above 50.
+    """
+    if requested > 1:
+        return requested
+    common = math.gcd(*map(_steps_between_calls, callbacks))  # 0 if no callback acts within an epoch
+    return largest_divisor(common, MAX_STEPS_PER_CALL) if common else MAX_STEPS_PER_CALL
+
+
+def largest_divisor(n: int, limit: int) -> int:
+    """The largest divisor of `n` up to `limit`."""
+    return max(k for k in range(1, min(n, limit) + 1) if n % k == 0)
+
+
+def observer_within_calls(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> StepObserver | None:
+    """The observer that is evaluated inside the compiled steps: of several the most frequent. None if there is none."""
+    observers = [callback for callback in callbacks if isinstance(callback, StepObserver) and callback.observes(model)]
+    return min(observers, key=lambda observer: observer.every, default=None)
+
+
+def _steps_between_calls(callback: keras.callbacks.Callback) -> int:
+    if hasattr(callback, "steps_between_calls"):
+        return callback.steps_between_calls
+    # Some of Keras' own override the methods but act in them only by option.
+    if "epoch" in (getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)):
+        return 0
+    if isinstance(callback, (keras.callbacks.ProgbarLogger, keras.callbacks.TerminateOnNaN)):
+        return 0
+    methods = ((getattr(callback, name), getattr(keras.callbacks.Callback, name)) for name in _CALLS_WITHIN_AN_EPOCH)
+    return int(any(getattr(own, "__func__", own) is not inherited for own, inherited in methods))
