@@ -1,4 +1,4 @@
-"""The package as it is installed: lazy, loadable, without TensorFlow, and from a wheel."""
+"""The installed package: lazy imports, registered classes, other backends, and the wheel."""
 
 import importlib.util
 import os
@@ -25,7 +25,7 @@ def python(program: str, cwd=None, **environment) -> str:
     return done.stdout
 
 
-def test_importing_the_package_loads_no_backend_and_a_later_keras_knows_its_classes():
+def test_importing_the_package_loads_no_backend_and_registers_its_classes_once_keras_is_imported():
     program = (
         "import sys, keras_vae\n"
         "assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules), 'not lazy'\n"
@@ -42,7 +42,7 @@ def test_importing_the_package_after_keras_registers_its_classes():
     assert python(program).strip() == "KLDivergence"
 
 
-def test_a_missing_keras_is_reported_as_ever():
+def test_a_missing_keras_raises_the_usual_error():
     program = (
         "import sys, keras_vae\n"
         "sys.path[:] = [p for p in sys.path if 'packages' not in p]\n"
@@ -64,7 +64,7 @@ def test_a_missing_keras_is_reported_as_ever():
         "networks.builders",
     ],
 )
-def test_any_module_may_be_the_first_that_is_imported(name):
+def test_any_module_can_be_imported_first(name):
     program = (
         f"import keras_vae.{name} as first, keras_vae as kv, sys\n"
         "import keras\n"
@@ -77,7 +77,7 @@ def test_any_module_may_be_the_first_that_is_imported(name):
     assert python(program).strip() == "True"
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_exists():
     for name in keras_vae.__all__:
         assert getattr(keras_vae, name) is not None
     assert set(keras_vae.__all__) <= set(dir(keras_vae))
@@ -85,7 +85,7 @@ def test_every_public_name_is_there():
         _ = keras_vae.nothing
 
 
-def test_an_unknown_backend_is_told_in_a_sentence(npz, tmp_path):
+def test_an_unknown_backend_raises_an_input_error(npz, tmp_path):
     program = (
         "import keras_vae as kv\n"
         f"config = kv.Config('64-8-2', dataset={str(npz)!r}, batch_size=40)\n"
@@ -104,7 +104,7 @@ def test_readmes_own_model_works(tmp_path):
 
 
 @needs_jax
-def test_trains_with_jax_where_tensorflow_is_absent(npz, tmp_path):
+def test_training_with_jax_needs_no_tensorflow(npz, tmp_path):
     program = (
         "import sys; sys.modules['tensorflow'] = None\n"
         "import keras_vae as kv\n"
@@ -117,7 +117,7 @@ def test_trains_with_jax_where_tensorflow_is_absent(npz, tmp_path):
 
 
 @needs_jax
-def test_a_run_of_one_backend_is_read_by_the_other(toy_run):
+def test_a_run_of_one_backend_is_read_by_another(toy_run):
     program = (
         "import keras_vae, keras, numpy\n"
         f"vae = keras.models.load_model({str(toy_run.model_path)!r})\n"
@@ -130,7 +130,12 @@ def test_a_run_of_one_backend_is_read_by_the_other(toy_run):
 
 def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
     source = tmp_path / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "runs", "build", "*.egg-info", "media", "tests"))
+    patterns = shutil.ignore_patterns(".*", "build", "*.egg-info", "media", "tests")
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return patterns(folder, names) | ({"runs"} if Path(folder) == ROOT else set())
+
+    shutil.copytree(ROOT, source, ignore=ignored)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source], check=True)
     (wheel,) = tmp_path.glob("keras_vae-*.whl")
@@ -141,7 +146,7 @@ def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
         f"run = kv.train(kv.Config('64-8-2', dataset={str(npz)!r}, epochs=1, batch_size=32), 'run', quiet=True)\n"
         "print(len(kv.plots.draw(run, quiet=True)), run.config['versions']['keras-vae'], kv.report.write(run))"
     )
-    said = python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
-    assert said == ["6", keras_vae.__version__, str(Path("run", "report.html"))]
+    printed = python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
+    assert printed == ["6", keras_vae.__version__, str(Path("run", "report.html"))]
     entry_points = next((tmp_path / "site").glob("keras_vae-*.dist-info")) / "entry_points.txt"
     assert "keras-vae = keras_vae.cli:main" in entry_points.read_text()
