@@ -1,4 +1,4 @@
-"""Small data that is made here, and runs at toy size, for all tests."""
+"""Fixtures: small generated data, toy configurations and runs, and a classifier of the toy data."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def npz(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_config(npz):
-    """What trains in a second: two and a half batches an epoch."""
+    """A configuration that trains in a second: two and a half batches per epoch."""
     from keras_vae.runs.training import Config
 
     return Config("64-16-2", dataset=str(npz), epochs=3, batch_size=40, record_every=1, record_per_label=3, seed=7)
@@ -46,7 +46,7 @@ def toy_config(npz):
 
 @pytest.fixture(scope="session")
 def toy_run(toy_config, tmp_path_factory):
-    """A finished run of the toy configuration; not to be written to."""
+    """A finished run of the toy configuration; tests must not write to it."""
     from keras_vae.runs.training import train
 
     return train(toy_config, tmp_path_factory.mktemp("runs") / "toy", quiet=True)
@@ -70,7 +70,7 @@ def data(npz):
 
 @pytest.fixture(scope="session")
 def judge(data, tmp_path_factory):
-    """Who scores images of the toy data set."""
+    """The classifier that scores images of the toy data set."""
     from keras_vae.evaluation.judge import Judge
 
     return Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))

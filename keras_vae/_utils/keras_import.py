@@ -1,4 +1,4 @@
-"""Importing Keras without the start-up chatter of its backend."""
+"""Imports Keras without the log messages of its backend."""
 
 import os
 import sys
@@ -8,13 +8,13 @@ from keras_vae.errors import InputError
 
 
 def import_keras():
-    """Imports and returns Keras; what native libraries write to stderr meanwhile is shown only if that fails."""
+    """Imports and returns Keras; messages of native libraries on stderr are shown only if the import fails."""
     if "keras" in sys.modules:
         import keras
 
         return keras
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow's libraries log to the file descriptor before they obey that variable.
+    # TensorFlow's libraries log to the file descriptor before they read that variable.
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as chatter:
