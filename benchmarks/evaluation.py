@@ -10,7 +10,7 @@ from timing import Row, alternate, row
 
 import keras_vae as kv
 from keras_vae import diagnostics, geometry
-from keras_vae.diagnostics import aggregate
+from keras_vae.diagnostics import aggregate_posterior
 from keras_vae.diagnostics.encodings import posterior_draws
 from keras_vae.evaluation.likelihood import DECODED_CHUNK, log_likelihood
 
@@ -78,7 +78,7 @@ def rows() -> list[Row]:
     mean, log_var = vae.encode(x)
 
     def likelihood():
-        diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, N_SAMPLES, 0, DECODED_CHUNK)
+        diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, N_SAMPLES, batch_size=DECODED_CHUNK)
 
     codes = rng.normal(0, math.sqrt(0.75), (N_ENCODINGS, N_UNITS))
     log_vars = np.full(codes.shape, math.log(0.25))
@@ -90,7 +90,7 @@ def rows() -> list[Row]:
             "ours": timed(likelihood), "floor": decoder_products(N_IMAGES * N_SAMPLES, DECODED_CHUNK)
         },
         f"aggregate posterior: {n_draws:,} draws × {N_ENCODINGS:,} encodings, {N_UNITS} units": {
-            "ours": timed(aggregate.log_ratios, codes, log_vars, z), "floor": mixture_products(n_draws)
+            "ours": timed(aggregate_posterior.log_ratios, codes, log_vars, z), "floor": mixture_products(n_draws)
         },
         f"a grid of {GRID_SIDE} × {GRID_SIDE} decoded": {
             "ours": timed(vae.decode, grid), "floor": decoder_products(GRID_SIDE**2, GRID_CHUNK)

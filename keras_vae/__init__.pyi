@@ -7,8 +7,8 @@ from keras_vae._version import __version__ as __version__
 from keras_vae.callbacks import BetaWarmup as BetaWarmup
 from keras_vae.callbacks import LatentRecorder as LatentRecorder
 from keras_vae.callbacks import UnitMonitor as UnitMonitor
-from keras_vae.data.datasets import Dataset as Dataset
-from keras_vae.data.datasets import load as load
+from keras_vae.data.dataset import Dataset as Dataset
+from keras_vae.data.dataset import load as load
 from keras_vae.errors import InputError as InputError
 from keras_vae.errors import TrainingDiverged as TrainingDiverged
 from keras_vae.evaluation.run_evaluation import evaluate as evaluate
@@ -24,8 +24,8 @@ from keras_vae.networks.builders import conv_vae as conv_vae
 from keras_vae.networks.builders import dense_vae as dense_vae
 from keras_vae.networks.builders import spatial_vae as spatial_vae
 from keras_vae.plots import video as video
+from keras_vae.runs.config import Config as Config
 from keras_vae.runs.folder import Run as Run
-from keras_vae.runs.training import Config as Config
 from keras_vae.runs.training import train as train
 from keras_vae.trajectory import Trajectory as Trajectory
 

@@ -1,4 +1,4 @@
-"""The command line: `keras-vae train` makes a run folder, `draw` pictures, `evaluate` an audit, `report` a page."""
+"""Command line: `keras-vae train` writes a run folder, `draw` its figures, `evaluate` its audit, `report` its page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,41 +6,58 @@ from typing import Annotated
 import typer
 
 from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._version import __version__
+from keras_vae.data import registry
+from keras_vae.errors import InputError
 
 app = typer.Typer(
     name="keras-vae",
-    help="Train a variational autoencoder, watch its latent space form, and measure what it became.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-
 ARCHITECTURE = "As 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Train a variational autoencoder, watch its latent space form, and measure what it became."""
 
 
 @app.command()
 def train(
-    out: Annotated[Path, typer.Option(help="The run folder to make.")],
+    out: Annotated[Path, typer.Option(help="Run folder to write.")],
     model: Annotated[str | None, typer.Option(help="dense, conv or spatial.")] = None,
     architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
-    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")] = "mnist",
+    dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 50,
     posterior: Annotated[str, typer.Option(help="diagonal, isotropic, iid, none or autoencoder.")] = "diagonal",
     likelihood: Annotated[str, typer.Option(help="bernoulli, continuous-bernoulli or gaussian.")] = "bernoulli",
     beta: Annotated[float, typer.Option(help="Weight of the KL.")] = 1.0,
     warmup: Annotated[float, typer.Option(help="Epochs in which beta rises from 0.")] = 0.0,
-    learning_rate: Annotated[float, typer.Option(help="Adam's.")] = 1e-3,
-    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
-    seed: Annotated[int, typer.Option(help="Behind everything random.")] = 0,
-    jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it gains), on or off.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there.")] = False,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
+    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 128,
+    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+    jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a VAE into a run folder."""
-    from keras_vae.runs import training
+    from keras_vae.runs.config import Config
+    from keras_vae.runs.training import train
 
-    config = training.Config(
+    config = Config(
         choose_architecture(model, architecture),
         dataset=dataset,
         epochs=epochs,
@@ -53,13 +70,24 @@ def train(
         seed=seed,
         jit_compile=_on_or_off(jit_compile),
     )
-    run = training.train(config, out, overwrite=overwrite, resume=resume)
+    try:
+        run = train(config, out, overwrite=overwrite, resume=resume)
+    except KeyboardInterrupt:
+        print("Continue with the same command and --resume.", flush=True)
+        raise
     print_results(run.path)
 
 
 def choose_architecture(model: str | None, architecture: str | None) -> str:
-    """The architecture that was asked for, by its text, or by its kind alone."""
-    from keras_vae.errors import InputError
+    """The requested architecture: as text, or the default of a kind.
+
+    Args:
+        model: `dense`, `conv` or `spatial`; None for any.
+        architecture: as text; None for the default of that kind.
+
+    Raises:
+        InputError: if the kind is unknown or the architecture is not one of that kind.
+    """
     from keras_vae.networks.architecture import DEFAULTS, parse_kind
 
     if model is not None and model not in DEFAULTS:
@@ -70,8 +98,6 @@ def choose_architecture(model: str | None, architecture: str | None) -> str:
 
 
 def _on_or_off(text: str) -> bool | str:
-    from keras_vae.errors import InputError
-
     choices = {"auto": "auto", "on": True, "off": False}
     if text not in choices:
         raise InputError(f"jit-compile: expected auto, on or off; received {text!r}.")
@@ -82,17 +108,15 @@ def _on_or_off(text: str) -> bool | str:
 def draw(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     epochs: Annotated[str | None, typer.Option(help="Part of the training in the video, as 0:5.")] = None,
-    ellipses: Annotated[bool, typer.Option("--ellipses", help="Each variance apart, not their average.")] = False,
-    gif: Annotated[bool, typer.Option("--gif", help="A GIF of the video as well.")] = False,
-    video: Annotated[bool, typer.Option(help="Whether to make the video.")] = True,
+    ellipses: Annotated[bool, typer.Option("--ellipses", help="Draw a variance per unit, not their mean.")] = False,
+    gif: Annotated[bool, typer.Option("--gif", help="Also write the video as a GIF.")] = False,
+    video: Annotated[bool, typer.Option(help="Write the video.")] = True,
 ) -> None:
     """Draw a run's figures and its trajectory video."""
     from keras_vae.plots import run_figures
 
     if gif and not video:
-        from keras_vae.errors import InputError
-
-        raise InputError("draw: expected --gif with a video to make it of; received --no-video.")
+        raise InputError("draw: expected --gif or --no-video; received both; remove one.")
     drawn = run_figures.draw(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
     for path in drawn:
         print(path)
@@ -101,15 +125,17 @@ def draw(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or a .keras file that holds a VAE.")],
-    dataset: Annotated[str | None, typer.Option(help="Of a .keras file: the images; a run knows its own.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Of a .keras file: its new run folder; default runs/NAME.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="With a .keras file: its images.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With a .keras file: run folder to write; default runs/NAME.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again.")] = False,
-    audit: Annotated[bool, typer.Option(help="Also q(z) against the prior, likelihood, samplers.")] = True,
-    samples: Annotated[int, typer.Option(help="Importance samples of each image's likelihood.")] = 1000,
+    audit: Annotated[bool, typer.Option(help="Also compare q(z) with the prior, estimate likelihoods.")] = True,
+    samples: Annotated[int, typer.Option(help="Importance samples per image of the likelihood.")] = 1000,
 ) -> None:
     """Audit a trained model: its latent units, its samples, and whether its latent space can be trusted."""
     from keras_vae._utils.progress import ProgressReporter
-    from keras_vae.data import datasets
+    from keras_vae.data import load
     from keras_vae.evaluation import run_evaluation
     from keras_vae.evaluation.judge import Judge
     from keras_vae.plots import run_figures
@@ -120,14 +146,12 @@ def evaluate(
     elif dataset is None and out is None:
         opened = Run.open(run)
         opened.require_finished()
-        data = datasets.load(opened.config["config"]["dataset"])
+        data = load(opened.config["config"]["dataset"])
     else:
-        from keras_vae.errors import InputError
-
         raise InputError(f"evaluate: expected --dataset and --out with a .keras file only; received them with {run}.")
     judge = None
     if data.y_train is not None and data.y_test is not None:
-        print("Samples are judged by a small classifier, trained once a data set", flush=True)
+        print("Samples are scored by a small classifier, trained once per data set", flush=True)
         judge = Judge(data)
     found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().message)
     print_evaluation(found)
@@ -136,16 +160,15 @@ def evaluate(
 
 
 def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool):
-    """A run folder of a model that was trained elsewhere, and its data."""
-    from keras_vae.data import datasets
-    from keras_vae.errors import InputError
+    """Run folder of a model that was trained elsewhere, with its figures, and its data."""
+    from keras_vae.data import load
     from keras_vae.plots import run_figures
-    from keras_vae.runs import training
+    from keras_vae.runs.adoption import adopt
 
     if dataset is None:
         raise InputError(f"dataset: expected the images that {model} was trained on; add --dataset.")
-    data = datasets.load(dataset)
-    run = training.adopt(model, data, out or Path("runs") / model.stem, overwrite=overwrite)
+    data = load(dataset)
+    run = adopt(model, data, out or Path("runs") / model.stem, overwrite=overwrite)
     for path in run_figures.draw(run):
         print(path)
     return run, data
@@ -154,9 +177,9 @@ def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool
 @app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, folders of runs, or a study's folder.")],
-    draw: Annotated[bool, typer.Option(help="Whether to draw a run's figures and video where there are none.")] = True,
+    draw: Annotated[bool, typer.Option(help="Draw missing figures and videos first.")] = True,
 ) -> None:
-    """Write a page of each run and study, and an index of several runs."""
+    """Write a page for each run and study, and an index of several runs."""
     from keras_vae.plots import run_figures
     from keras_vae.report import index_page, study_page
     from keras_vae.report.run_page import write
@@ -173,7 +196,7 @@ def report(
 
 
 def print_evaluation(evaluation: dict) -> None:
-    """The units and the samples' scores of an evaluation as tables."""
+    """Prints the units and the scores of the samples of an evaluation as tables."""
     from rich.console import Console
     from rich.table import Table
 
@@ -195,7 +218,7 @@ def print_evaluation(evaluation: dict) -> None:
 
 
 def print_results(folder: Path) -> None:
-    """A run's metrics as a table."""
+    """Prints the metrics of a run as a table."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -215,8 +238,8 @@ def print_results(folder: Path) -> None:
     seconds, parameters = metrics["seconds"], metrics["parameters"]
     console.print(
         f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "
-        f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s an epoch, {seconds['total']:.0f} s in "
-        f"all; run folder {run.path}",
+        f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s per epoch, {seconds['total']:.0f} s in "
+        f"total; run folder {run.path}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -224,8 +247,6 @@ def print_results(folder: Path) -> None:
 
 
 def _span(text: str | None) -> tuple[float, float] | None:
-    from keras_vae.errors import InputError
-
     if text is None:
         return None
     try:

@@ -1,12 +1,12 @@
-"""Errors that a person can put right, each told in one sentence."""
+"""Exceptions with a message of one sentence for the user."""
 
 
 class InputError(ValueError):
-    """Something handed in is wrong: the message says what was expected, what came, and what to do.
+    """An argument, file or option is not usable: the message names what was expected and received, and what to do.
 
-    The command line prints the message alone and exits with 2.
+    The command line prints the message without a traceback and exits with 2.
     """
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss stopped being a number; the command line exits with 1."""
+    """The loss became NaN or infinite; the command line exits with 1."""

@@ -1,27 +1,41 @@
-"""The arrays behind pictures: grids of latent points, the plane to look at, the limits of a view."""
+"""Geometry of latent points: grids, interpolation paths, projections and the limits of views."""
 
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
+VIEW_MARGIN = 1.06  # side of a view, relative to the extent of what it shows
+MIN_ARC_SINE = 1e-6  # of the angle between two points, below which their arc is replaced by a line
+MAX_EXACT_PCA_UNITS = 500  # of more units, PCA uses a randomised solver
+
 
 def flat(codes: np.ndarray) -> np.ndarray:
-    """Codes of any shape `(n, units…)` as `(n, all units)`, without a copy."""
+    """Codes of any shape `(n, units…)` as `(n, all units)`, without a copy.
+
+    Example:
+        >>> flat(np.zeros((3, 2, 2, 5))).shape
+        (3, 20)
+    """
     return codes.reshape(len(codes), -1)
 
 
 def prior_quantiles(n: int) -> np.ndarray:
-    """`n` values between which N(0, 1) has equal mass: its quantiles at (i + ½) / n, rising."""
+    """The quantiles of N(0, 1) at (i + ½) / n, ascending: `n` values with equal mass between them.
+
+    Example:
+        >>> prior_quantiles(3).round(2).tolist()
+        [-0.97, 0.0, 0.97]
+    """
     return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
 
 
 def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarray:
-    """Latent points at the prior's quantiles in some units (one to four, as a rule), the others as in `center`.
+    """Latent points at the prior's quantiles in some units (usually one to four), the others as in `center`.
 
-    In order of reading: within a row the first unit rises; from row to row, top to bottom, the second one falls.
-    A third unit falls from slice to slice (one of n × n points), the highest first. Of four units, the third
-    rises within a row of blocks and the fourth falls from one row of blocks to the next.
+    Points are in reading order: within a row the first unit ascends; from row to row, top to bottom, the second one
+    descends. A third unit descends from slice to slice (of n × n points), the highest first. Of four units, the third
+    ascends within a row of blocks and the fourth descends from one row of blocks to the next.
 
     Args:
         n: points in each unit.
@@ -30,6 +44,10 @@ def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarra
 
     Returns:
         `(n ** len(units), all units)` float32.
+
+    Example:
+        >>> latent_grid(2, (0, 2), np.array([0.0, 9.0, 0.0])).astype("float64").round(2).tolist()
+        [[-0.67, 9.0, 0.67], [0.67, 9.0, 0.67], [-0.67, 9.0, -0.67], [0.67, 9.0, -0.67]]
     """
     rising, falling = prior_quantiles(n), prior_quantiles(n)[::-1]
     axes = [falling if i % 2 else rising for i in range(len(units))]
@@ -43,14 +61,32 @@ def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarra
 
 
 def most_varying_units(var_mean: np.ndarray, n: int = 2) -> tuple[int, ...]:
-    """The `n` units whose means vary most (or all, if there are fewer), in rising order of their number."""
+    """The `n` units whose means have the largest variance (all units, if there are fewer), in ascending order.
+
+    Args:
+        var_mean: variance of the posterior means, of the shape of the units; units are numbered in its flat order.
+        n: number of units.
+
+    Example:
+        >>> most_varying_units([0.1, 3.0, 0.0, 2.0])
+        (1, 3)
+    """
     return tuple(sorted(np.argsort(-np.ravel(var_mean), kind="stable")[:n].tolist()))
 
 
 def linear_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
-    """`n` points on the straight line between points `(…, units…)`, both ends included: `(n, …, units…)`.
+    """`n` points on the straight line between two points, both ends included; for images, a cross-fade.
 
-    Of images it is their cross-fade.
+    Args:
+        first, last: the ends, of any equal shape.
+        n: number of points.
+
+    Returns:
+        `(n, …)` float32.
+
+    Example:
+        >>> linear_path(np.array([0.0, 2.0]), np.array([4.0, 2.0]), 3).tolist()
+        [[0.0, 2.0], [2.0, 2.0], [4.0, 2.0]]
     """
     t = np.linspace(0, 1, n, dtype="float32").reshape(-1, *[1] * np.ndim(first))
     path = (1 - t) * np.asarray(first, "float32")
@@ -59,31 +95,43 @@ def linear_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
 
 
 def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
-    """`n` points on the arc between latent points `(pairs, units…)`: `(n, pairs, units…)` (Shoemake 1985).
+    """`n` points on the arc between latent points, both ends included (Shoemake 1985).
 
-    The angle at the origin grows evenly, so the path keeps the radius of its ends, where a straight line cuts
-    through the shell that the prior's mass lies in. Where the ends point in one direction, in opposite ones, or
-    one is the origin, the line is taken: there is no arc, or any.
+    The angle at the origin increases evenly, so the path keeps the radius of its ends, while a straight line leaves
+    the shell that holds the prior's mass. Where the ends have the same or opposite directions, or one is the origin,
+    the arc is undefined and the straight line is returned.
+
+    Args:
+        first, last: the ends, `(pairs, units…)`.
+        n: number of points.
+
+    Returns:
+        `(n, pairs, units…)` float32.
+
+    Example:
+        >>> path = spherical_path(np.array([[2.0, 0.0]]), np.array([[0.0, 2.0]]), 3)
+        >>> path[:, 0].astype("float64").round(3).tolist()
+        [[2.0, 0.0], [1.414, 1.414], [0.0, 2.0]]
     """
     a, b = flat(np.asarray(first, "float32")), flat(np.asarray(last, "float32"))
     norms = np.linalg.norm(a, axis=1).astype("float64") * np.linalg.norm(b, axis=1)
     angle = np.arccos(np.clip((a * b).sum(axis=1, dtype="float64") / np.where(norms > 0, norms, 1), -1, 1))
     t = np.linspace(0, 1, n)[:, None]
-    bent = (norms > 0) & (np.sin(angle) > 1e-6)
-    safe = np.where(bent, angle, 1.0)
-    weight_a = np.where(bent, np.sin((1 - t) * safe) / np.sin(safe), 1 - t)
-    weight_b = np.where(bent, np.sin(t * safe) / np.sin(safe), t)
+    has_arc = (norms > 0) & (np.sin(angle) > MIN_ARC_SINE)
+    safe = np.where(has_arc, angle, 1.0)
+    weight_a = np.where(has_arc, np.sin((1 - t) * safe) / np.sin(safe), 1 - t)
+    weight_b = np.where(has_arc, np.sin(t * safe) / np.sin(safe), t)
     path = weight_a.astype("float32")[..., None] * a
     path += weight_b.astype("float32")[..., None] * b
     return path.reshape(n, *np.shape(first))
 
 
 class Plane(NamedTuple):
-    """A projection on two directions that are orthogonal to each other.
+    """A projection on two orthogonal directions.
 
     Attributes:
         points: `(n, 2)`; the latent space's origin stays at (0, 0).
-        explained: the share of the codes' variance along each direction.
+        explained: `(2,)`, the share of the codes' variance along each direction.
     """
 
     points: np.ndarray
@@ -91,26 +139,38 @@ class Plane(NamedTuple):
 
 
 def principal_plane(codes: np.ndarray) -> Plane:
-    """Codes `(n, units…)` of two units or more on their two principal components (PCA).
+    """Projects codes on their two principal components (PCA), without a matrix of units × units.
 
-    No matrix of units × units is built.
+    Args:
+        codes: `(n, units…)` of two units or more.
+
+    Example:
+        >>> plane = principal_plane(np.array([[0.0, 0, 0], [4.0, 0, 0], [0, 3.0, 0], [4.0, 3.0, 0]]))
+        >>> plane.points.shape, plane.explained.round(2).tolist()
+        ((4, 2), [0.64, 0.36])
     """
     from sklearn.decomposition import PCA
 
-    pca = PCA(2, svd_solver="randomized", random_state=0) if flat(codes).shape[1] > 500 else PCA(2)
-    pca.fit(flat(codes))
-    return Plane(flat(codes) @ pca.components_.T, pca.explained_variance_ratio_)
+    codes = flat(codes)
+    pca = PCA(2, svd_solver="randomized", random_state=0) if codes.shape[1] > MAX_EXACT_PCA_UNITS else PCA(2)
+    pca.fit(codes)
+    return Plane(codes @ pca.components_.T, pca.explained_variance_ratio_)
 
 
 def view_from(azimuth: float, elevation: float) -> np.ndarray:
     """The orthographic view of three units from a direction.
 
     Args:
-        azimuth: degrees around the third unit's axis, which points up; from 0 the first unit points to the right.
+        azimuth: degrees around the third unit's axis, which points up; at 0 the first unit points to the right.
         elevation: degrees above the plane of the first two.
 
     Returns:
-        `(3, 3)`, orthonormal: `points @ view` are, by column, to the right, up, and towards the eye.
+        `(3, 3)`, orthonormal: the columns of `points @ view` are the coordinates to the right, up, and towards the
+        viewer.
+
+    Example:
+        >>> (np.array([1.0, 2.0, 3.0]) @ view_from(0, 0)).tolist()  # the second unit points away
+        [1.0, 3.0, -2.0]
     """
     a, e = np.radians([azimuth, elevation])
     right = [np.cos(a), np.sin(a), 0]
@@ -119,32 +179,58 @@ def view_from(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def reach(mean: np.ndarray, std: np.ndarray | None = None) -> np.ndarray:
-    """How far from the origin along either axis each point goes, with the circle r² = σₓ σᵧ around it.
+    """The largest absolute coordinate of each point in the plane, including its circle r² = σₓ σᵧ.
 
     Args:
         mean: `(…, 2)` points.
-        std: `(…, 2)` standard deviations, or None for bare points.
+        std: `(…, 2)` standard deviations, or None for points without circles.
 
     Returns:
         `(…,)`.
+
+    Example:
+        >>> reach(np.array([[-3.0, 1.0]]), np.array([[0.5, 2.0]])).tolist()
+        [4.0]
     """
     farthest = np.abs(mean).max(axis=-1)
     return farthest if std is None else farthest + np.sqrt(std[..., 0] * std[..., 1])
 
 
 def scatter_limit(mean: np.ndarray, share: float = 0.998) -> float:
-    """Half the side of a square view around the origin that shows that share of the points `(n, 2)`."""
-    return 1.06 * float(np.quantile(reach(mean), share))
+    """Half the side of a square view around the origin that shows a share of the points.
+
+    Args:
+        mean: `(n, 2)` points.
+        share: of the points, in (0, 1].
+
+    Example:
+        >>> scatter_limit(np.array([[0.0, -2.0], [1.0, 2.0]]))
+        2.12
+    """
+    return VIEW_MARGIN * float(np.quantile(reach(mean), share))
 
 
 def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: float = 0.85) -> float:
-    """Half the side of a view that shows *all* points `(frames, points, units)` in that share of the frames.
+    """Half the side of a square view around the origin that shows *all* points in a share of the frames.
 
-    The first steps of a training fling points far out; a view that held those frames too would leave the others
-    small. Three units count by their distance from the origin, from wherever they are seen.
+    In the first steps of a training, points move far from the origin; a view that contained those frames too would
+    show the others small. Points of three units count by their distance from the origin, which holds for every
+    direction of view.
+
+    Args:
+        mean: `(frames, points, units)` of two or three units.
+        std: standard deviations of that shape, or None.
+        share: of the frames, in (0, 1].
+
+    Example:
+        >>> mean = np.zeros((100, 1, 2))
+        >>> mean[:, :, 0] = 2.0
+        >>> mean[:3] = 50.0  # three frames far out
+        >>> trajectory_limit(mean)
+        2.12
     """
     if mean.shape[-1] == 3:
         distance = np.linalg.norm(mean, axis=-1)
         mean = np.stack([distance, np.zeros_like(distance)], axis=-1)
         std = None if std is None else np.repeat(std.prod(axis=-1, keepdims=True) ** (1 / 3), 2, axis=-1)
-    return 1.06 * float(np.quantile(reach(mean, std).max(axis=1), share))
+    return VIEW_MARGIN * float(np.quantile(reach(mean, std).max(axis=1), share))

@@ -1,17 +1,31 @@
-"""Where latent points may be drawn from: the prior, a Gaussian like the codes, their mixture, around an image's."""
+"""Samplers of latent points: the prior, a Gaussian or a mixture fitted to the codes, and the posteriors of images."""
 
 import numpy as np
 
 from keras_vae.diagnostics import fit_mixture
 from keras_vae.errors import InputError
 
-MOST_FITTED = 10_000  # codes that a mixture is fitted to
-MANY_UNITS = 512  # for which no matrix of units × units is built any more
-Seed = int | np.random.Generator | None  # a generator goes on from where it is
+MAX_FITTED_CODES = 10_000
+MIN_UNITS_WITHOUT_COVARIANCE = 512  # from this number on, no matrix of units × units is computed
+Seed = int | np.random.Generator | None  # a generator continues from its state
 
 
 def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray:
-    """`n` draws from N(0, I): `(n, units…)` float32."""
+    """`n` draws from N(0, I).
+
+    Args:
+        n: number of draws.
+        shape: of the units.
+        seed: of the draws.
+
+    Returns:
+        `(n, units…)` float32.
+
+    Example:
+        >>> from keras_vae import samplers
+        >>> samplers.prior(5, (4, 4, 2), seed=0).shape
+        (5, 4, 4, 2)
+    """
     shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
     return np.random.default_rng(seed).standard_normal((n, *shape), dtype="float32")
 
@@ -19,51 +33,83 @@ def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray
 def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None) -> np.ndarray:
     """`n` draws from the Gaussian that has the mean and the covariance of the aggregate posterior q(z).
 
-    Cov[z] = Cov[μ] + diag E[σ²]. It is what a latent space without a scale of its own (one that was trained
-    without sampling) is to be sampled from: N(0, I) would compare its arbitrary scale, not its shape.
+    Cov[z] = Cov[μ] + diag E[σ²]. Use it for models that were trained without sampling, whose latent space has an
+    arbitrary scale: samples of N(0, I) would measure that scale and not the shape of the space.
 
     Args:
         n: number of draws.
         mean: posterior means `(images, units…)`.
-        log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without density.
+        log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
         seed: of the draws.
 
     Returns:
         `(n, units…)` float32.
+
+    Raises:
+        InputError: if there are no images.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import samplers
+        >>> codes = np.random.default_rng(1).normal([10.0, 0.0], [2.0, 5.0], (1000, 2))
+        >>> samplers.moment_matched(20_000, codes, seed=0).std(axis=0).round().tolist()
+        [2.0, 5.0]
     """
     codes = _flat(mean)
     rng = np.random.default_rng(seed)
     n_images, n_units = codes.shape
-    center = codes.mean(axis=0)
     mean_var = None
     if log_var is not None:
         log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
         mean_var = np.exp(log_var).mean(axis=0, dtype="float64")
-    if n_units < min(n_images, MANY_UNITS):
-        covariance = np.atleast_2d(np.cov(codes, rowvar=False, ddof=0))
-        if mean_var is not None:
-            covariance = covariance + np.diag(mean_var)
-        # By eigenvalues, not by Cholesky: collapsed units may leave the covariance singular.
-        values, vectors = np.linalg.eigh(covariance)
-        drawn = center + rng.standard_normal((n, n_units)) @ (vectors * np.sqrt(np.clip(values, 0, None))).T
+    if n_units < min(n_images, MIN_UNITS_WITHOUT_COVARIANCE):
+        drawn = _draw_by_covariance(n, codes, mean_var, rng)
     else:
-        # Sums of the codes' deviations with random weights have their covariance, and no matrix of units × units.
-        drawn = rng.standard_normal((n, n_images), dtype="float32") @ (codes - center).astype("float32")
-        drawn /= np.sqrt(np.float32(n_images))
-        drawn += center.astype("float32")
-        if mean_var is not None:
-            drawn += np.sqrt(mean_var).astype("float32") * rng.standard_normal(drawn.shape, dtype="float32")
+        drawn = _draw_by_weighted_sums(n, codes, mean_var, rng)
     return drawn.reshape(n, *np.shape(mean)[1:]).astype("float32", copy=False)
 
 
-def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None):
-    """`n` draws from q(z), the mixture of the images' posteriors; of the codes themselves without a density.
+def _draw_by_covariance(n: int, codes: np.ndarray, mean_var: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    covariance = np.atleast_2d(np.cov(codes, rowvar=False, ddof=0))
+    if mean_var is not None:
+        covariance = covariance + np.diag(mean_var)
+    # By eigenvalues, not by Cholesky: collapsed units may leave the covariance singular.
+    values, vectors = np.linalg.eigh(covariance)
+    noise = rng.standard_normal((n, codes.shape[1]))
+    return codes.mean(axis=0) + noise @ (vectors * np.sqrt(np.clip(values, 0, None))).T
+
+
+def _draw_by_weighted_sums(
+    n: int, codes: np.ndarray, mean_var: np.ndarray | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Sums of the codes' deviations with random weights, which have their covariance without a matrix of it."""
+    center = codes.mean(axis=0)
+    drawn = rng.standard_normal((n, len(codes)), dtype="float32") @ (codes - center).astype("float32")
+    drawn /= np.sqrt(np.float32(len(codes)))
+    drawn += center.astype("float32")
+    if mean_var is not None:
+        drawn += np.sqrt(mean_var).astype("float32") * rng.standard_normal(drawn.shape, dtype="float32")
+    return drawn
+
+
+def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None) -> np.ndarray:
+    """`n` draws from q(z), the mixture of the images' posteriors; codes of random images without a density.
 
     Args:
-        n, mean, log_var, seed: as in `moment_matched`.
+        n: number of draws.
+        mean: posterior means `(images, units…)`.
+        log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
+        seed: of the draws.
 
     Returns:
         `(n, units…)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import samplers
+        >>> codes = np.array([[-5.0], [5.0]])
+        >>> np.unique(samplers.aggregate_posterior(100, codes, seed=0)).tolist()
+        [-5.0, 5.0]
     """
     rng = np.random.default_rng(seed)
     mean = np.asarray(mean)
@@ -79,14 +125,29 @@ def gaussian_mixture(
 ) -> np.ndarray:
     """`n` draws from a Gaussian mixture fitted to one draw from each image's posterior.
 
-    Between the two before: it follows a shape that one Gaussian doesn't have, and keeps no image's place.
+    A compromise between `moment_matched` and `aggregate_posterior`: it follows shapes that one Gaussian does not have,
+    and does not reproduce the codes of single images.
 
     Args:
-        n, mean, log_var, seed: as in `moment_matched`.
-        components: of the mixture, at most: see `diagnostics.fit_mixture`.
+        n: number of draws.
+        mean: posterior means `(images, units…)` of at least two images.
+        log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
+        components: maximum number of components (see `diagnostics.fit_mixture`).
+        seed: of the draws and the fit.
 
     Returns:
         `(n, units…)` float32.
+
+    Raises:
+        InputError: for fewer than two images.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import samplers
+        >>> codes = np.random.default_rng(1).normal(0, 0.1, (400, 1)) + np.repeat([[-3], [3]], 200, axis=0)
+        >>> z = samplers.gaussian_mixture(100, codes, components=2, seed=0)
+        >>> bool((np.abs(z) > 2).all())
+        True
     """
     rng = np.random.default_rng(seed)
     codes = _flat(mean)
@@ -95,28 +156,36 @@ def gaussian_mixture(
     if log_var is not None:
         log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
         codes = codes + np.exp(0.5 * log_var) * rng.standard_normal(codes.shape)
-    mixture = fit_mixture(rng.permutation(codes)[:MOST_FITTED], components, int(rng.integers(2**31)))
+    mixture = fit_mixture(rng.permutation(codes)[:MAX_FITTED_CODES], components, int(rng.integers(2**31)))
     return rng.permutation(mixture.sample(n)[0]).reshape(n, *np.shape(mean)[1:]).astype("float32")
 
 
 def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = None) -> np.ndarray:
-    """One draw from N(μ(x), std² I) for each image: from around its code, as wide as is asked for.
+    """One draw from N(μ(x), std² I) for each image.
 
     Args:
         mean: codes `(n, units…)`.
-        std: of every unit, or an array that broadcasts to the codes' shape: the posterior's own.
+        std: standard deviation of every unit, or an array that broadcasts to the codes' shape, such as that of the
+            posterior.
         seed: of the draws.
 
     Returns:
         `(n, units…)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import samplers
+        >>> round(float(samplers.neighbourhood(np.full((20_000, 1), 3.0), 0.5, seed=0).std()), 1)
+        0.5
     """
     noise = np.random.default_rng(seed).standard_normal(np.shape(mean), dtype="float32")
     return np.asarray(mean, "float32") + np.asarray(std, "float32") * noise
 
 
 def _flat(array: np.ndarray) -> np.ndarray:
+    """Codes as `(images, units)`: float64 for few units, in their own precision for many, to save memory."""
     array = np.asarray(array)
     if array.ndim < 2 or not len(array):
-        raise InputError(f"mean: expected codes of at least one image, (images, units…); received {array.shape}.")
+        raise InputError(f"mean: expected codes (images, units…) of at least one image; received {array.shape}.")
     array = array.reshape(len(array), -1)
-    return array.astype("float64") if array.shape[1] < MANY_UNITS else array  # very many stay as they are
+    return array.astype("float64") if array.shape[1] < MIN_UNITS_WITHOUT_COVARIANCE else array

@@ -1,4 +1,4 @@
-"""A recorded trajectory: where the posteriors of a few images stood at each recorded step of a training."""
+"""Recorded trajectories: the posteriors of a few images at each recorded step of a training."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,19 +7,34 @@ import numpy as np
 
 from keras_vae.errors import InputError
 
+EPOCH_TOLERANCE = 1e-9  # rounding of sums of fractions of an epoch; single fractions such as 469 / 469 are exact
+
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Means and log variances of fixed images (the points) through training.
+    """Posterior means and log variances of fixed images (the points) during a training.
 
-    Attributes:
-        steps: `(frames,)` int64, optimizer steps done when the frame was recorded; 0 is the untrained model.
+    Args:
+        steps: `(frames,)` int64, optimizer steps completed when the frame was recorded; 0 is the untrained model.
         epochs: `(frames,)` float64, the same in epochs: 0.5 is the middle of the first.
         mean: `(frames, points, units)` float32.
-        log_var: `(frames, points, units)` float32, or None where the posterior has no density.
+        log_var: `(frames, points, units)` float32, or None for a posterior without a density.
         labels: `(points,)` integers, or None.
-        images: `(points, height, width[, channels])` the images themselves, or None.
-        units: `(units,)` int64, which latent units were recorded.
+        images: `(points, height, width[, channels])`, the images themselves, or None.
+        units: `(units,)` int64, the recorded latent units by their index in the model; None for all units.
+
+    Raises:
+        InputError: if the shapes do not match.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import Trajectory
+        >>> steps = np.arange(0, 60, 5)
+        >>> trajectory = Trajectory(steps, steps / 10, np.zeros((12, 4, 3), "float32"), labels=np.array([7, 3, 7, 3]))
+        >>> trajectory.between(1, 2).epochs.tolist()
+        [1.0, 1.5, 2.0]
+        >>> trajectory.one_per_label().of_units(2, 0).mean.shape
+        (12, 2, 2)
     """
 
     steps: np.ndarray
@@ -43,12 +58,13 @@ class Trajectory:
             array = getattr(self, name)
             if array is not None and array.shape != shape:
                 raise InputError(
-                    f"{name}: expected shape {shape} beside means of {self.mean.shape}; received {array.shape}."
+                    f"{name}: expected shape {shape} for means of shape {self.mean.shape}; received {array.shape}."
                 )
         if self.images is not None and len(self.images) != points:
             raise InputError(f"images: expected one for each of {points} points; received {len(self.images)}.")
 
     def __len__(self) -> int:
+        """Number of frames."""
         return len(self.steps)
 
     @property
@@ -57,51 +73,68 @@ class Trajectory:
         return None if self.log_var is None else np.exp(0.5 * self.log_var)
 
     def between(self, first: float, last: float) -> "Trajectory":
-        """The frames from epoch `first` to epoch `last`, both included: (1, 10) is from the start of the
-        second epoch to the end of the tenth.
+        """The frames from epoch `first` to epoch `last`, both included.
+
+        (1, 10) is from the start of the second epoch to the end of the tenth.
 
         Raises:
-            InputError: if no frame lies between them.
+            InputError: if no frame is between them.
         """
-        # Fractions such as 469 / 469 are exact, but sums of them need a little room.
-        inside = (self.epochs >= first - 1e-9) & (self.epochs <= last + 1e-9)
+        inside = (self.epochs >= first - EPOCH_TOLERANCE) & (self.epochs <= last + EPOCH_TOLERANCE)
         if not inside.any():
-            recorded = f"{self.epochs.min():g} to {self.epochs.max():g}" if len(self) else "nothing"
+            recorded = f"{self.epochs.min():g} to {self.epochs.max():g}" if len(self) else "none"
             raise InputError(
-                f"epochs: expected a part of what was recorded ({recorded}); received {first:g} to {last:g}."
+                f"epochs: expected a range that overlaps the recorded epochs ({recorded}); received {first:g} to "
+                f"{last:g}."
             )
         return self._frames(inside)
 
     def every(self, n: int) -> "Trajectory":
-        """Every nth frame."""
+        """Every nth frame, beginning with the first."""
         return self._frames(slice(None, None, n))
 
-    def _frames(self, which) -> "Trajectory":
+    def _frames(self, which: np.ndarray | slice) -> "Trajectory":
         log_var = None if self.log_var is None else self.log_var[which]
         return replace(self, steps=self.steps[which], epochs=self.epochs[which], mean=self.mean[which], log_var=log_var)
 
-    def points(self, which) -> "Trajectory":
-        """The points that `which` (indices or a mask) chooses."""
+    def points(self, which: np.ndarray | list[int]) -> "Trajectory":
+        """A subset of the points, in their recorded order.
 
-        def choose(array, axis):
-            return None if array is None else np.compress(_mask(which, self.mean.shape[1]), array, axis)
+        Args:
+            which: indices of points, or a mask `(points,)`.
+        """
+        mask = np.zeros(self.mean.shape[1], bool)
+        mask[which] = True
+
+        def select(array: np.ndarray | None, axis: int) -> np.ndarray | None:
+            return None if array is None else np.compress(mask, array, axis)
 
         return replace(
             self,
-            mean=choose(self.mean, 1),
-            log_var=choose(self.log_var, 1),
-            labels=choose(self.labels, 0),
-            images=choose(self.images, 0),
+            mean=select(self.mean, 1),
+            log_var=select(self.log_var, 1),
+            labels=select(self.labels, 0),
+            images=select(self.images, 0),
         )
 
     def one_per_label(self) -> "Trajectory":
-        """The first point of each label."""
+        """The first point of each label.
+
+        Raises:
+            InputError: if the trajectory has no labels.
+        """
         if self.labels is None:
-            raise InputError("labels: expected a trajectory with labels to choose one point a label; it has none.")
+            raise InputError(
+                "labels: expected a trajectory with labels, to select one point per label; received one without; "
+                "record it with labels."
+            )
         return self.points(np.unique(self.labels, return_index=True)[1])
 
     def of_units(self, *units: int) -> "Trajectory":
-        """Some of the recorded units, by their number in the model.
+        """A subset of the recorded units, in the given order.
+
+        Args:
+            units: their indices in the model.
 
         Raises:
             InputError: if one of them was not recorded.
@@ -114,21 +147,15 @@ class Trajectory:
         return replace(self, mean=self.mean[..., columns], log_var=log_var, units=np.array(units))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is there, by name: for `np.savez`."""
+        """The arrays that are present, by name, for `np.savez`."""
         return {name: array for name, array in vars(self).items() if array is not None}
 
     def save(self, path: str | Path) -> None:
-        """Writes an `.npz`."""
+        """Writes a compressed `.npz` file."""
         np.savez_compressed(path, **self.arrays())
 
     @classmethod
     def load(cls, path: str | Path) -> "Trajectory":
-        """Reads what `save` wrote."""
+        """Reads a file that `save` has written."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(**{name: arrays[name] for name in arrays.files})
-
-
-def _mask(which, length: int) -> np.ndarray:
-    mask = np.zeros(length, bool)
-    mask[which] = True
-    return mask

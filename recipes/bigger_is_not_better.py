@@ -86,7 +86,7 @@ def typicality(units: tuple[int, ...]) -> Table:
     columns = (wide.typical, wide.exact_typical, wide.log_difference, narrow.log_difference, wide.literal)
     rows = [[str(d), *(number(column[i]) for column in columns)] for i, d in enumerate(units)]
     head = ["n", "fraction 0.1-typical", "exact", "log₁₀ |f(Z₁) − f(Z₂)|, σ² = 1", "the same, σ² = 0.03", "literal"]
-    title = f"Theorem 3; Lemma 2 (ii) holds for ε = 0.1 from n = {diagnostics.first_typical(0.1)} on"
+    title = f"Theorem 3; Lemma 2 (ii) holds for ε = 0.1 from n = {diagnostics.min_typical_units(0.1)} on"
     return Table(title, head, rows)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from keras_vae.studies import run_command
+from keras_vae.studies import DatasetOption, run_command
 
 CLAIMS = """
 Claims of the source, and this run:
@@ -25,7 +25,7 @@ Claims of the source, and this run:
 
 
 def main(
-    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k, tiles or FILE.npz.")] = "mnist",
+    dataset: DatasetOption = "mnist",
     epochs: Annotated[int, typer.Option(help="At least 10 for both of the source's videos.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/trajectories"),
@@ -37,8 +37,9 @@ def main(
     from keras_vae.plots import run_figures, video
     from keras_vae.report import run_page
     from keras_vae.runs import training
+    from keras_vae.runs.config import Config
 
-    config = training.Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed)
+    config = Config("784-256-2", dataset=dataset, epochs=epochs, seed=seed)
     run = training.train(config, out, resume=not overwrite, overwrite=overwrite)
     drawn = run_figures.draw(run, video=False)
     early = min(5, epochs)

@@ -1,4 +1,4 @@
-"""Fixtures: small generated data, toy configurations and runs, and a classifier of the toy data."""
+"""Fixtures: generated images of 8 × 8 and runs of toy size."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import pytest
 
 
 def blobs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """`n` images of 8 × 8 with a bright spot in one of four corners, and the corner's number."""
+    """Images of a bright spot in one of four corners, `(n, 8, 8)` uint8, and the corners, `(n,)`."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 4, n).astype("uint8")
     rows, columns = np.mgrid[:8, :8]
@@ -29,7 +29,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def npz(tmp_path_factory) -> Path:
-    """A data set in Keras' layout: 96 training and 40 test images of 8 × 8, four labels."""
+    """Path of a data set in Keras' layout: 96 training and 40 test images of 8 × 8, four labels."""
     path = tmp_path_factory.mktemp("data") / "blobs.npz"
     (x_train, y_train), (x_test, y_test) = blobs(96), blobs(40, seed=1)
     np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
@@ -38,23 +38,23 @@ def npz(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_config(npz):
-    """A configuration that trains in a second: two and a half batches per epoch."""
-    from keras_vae.runs.training import Config
+    """A configuration that trains in a second, with two and a half batches per epoch."""
+    from keras_vae import Config
 
     return Config("64-16-2", dataset=str(npz), epochs=3, batch_size=40, record_every=1, record_per_label=3, seed=7)
 
 
 @pytest.fixture(scope="session")
 def toy_run(toy_config, tmp_path_factory):
-    """A finished run of the toy configuration; tests must not write to it."""
-    from keras_vae.runs.training import train
+    """A finished run of the toy configuration, read-only for tests."""
+    from keras_vae import train
 
     return train(toy_config, tmp_path_factory.mktemp("runs") / "toy", quiet=True)
 
 
 @pytest.fixture(scope="module")
 def own_run(toy_run, tmp_path_factory):
-    """A copy of the finished toy run that a module may write to."""
+    """A copy of the finished toy run that the tests of a module may write to."""
     from keras_vae import Run
 
     return Run(shutil.copytree(toy_run.path, tmp_path_factory.mktemp("own") / "run"))
@@ -63,14 +63,44 @@ def own_run(toy_run, tmp_path_factory):
 @pytest.fixture(scope="session")
 def data(npz):
     """The toy data set, loaded."""
-    from keras_vae.data import datasets
+    from keras_vae import load
 
-    return datasets.load(npz)
+    return load(npz)
 
 
 @pytest.fixture(scope="session")
 def judge(data, tmp_path_factory):
-    """The classifier that scores images of the toy data set."""
+    """A classifier that scores images of the toy data set."""
     from keras_vae.evaluation.judge import Judge
 
     return Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """Headless Chromium that logs its console and its requests."""
+    from pages import CHROMIUM, DRIVER
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", "--window-size=1280,1000",
+        "--disable-dev-shm-usage", f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """Chromium at 1280 pixels, with empty logs."""
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.get("about:blank")
+    for log in ("browser", "performance"):
+        chromium.get_log(log)
+    return chromium

@@ -1,6 +1,7 @@
-"""The aggregate posterior against closed forms, quadrature and brute force: a perfect, a dead and a wrong one."""
+"""Measures of the aggregate posterior against closed forms, quadrature and slow versions."""
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from scipy import integrate, stats
 
 from keras_vae import InputError, diagnostics
-from keras_vae.diagnostics import discrepancy
+from keras_vae.diagnostics import mean_discrepancy
+from keras_vae.diagnostics.aggregate_posterior import log_ratios
 
 
 def encodings(n, d, total=1.0, own=0.3, seed=0):
@@ -22,7 +24,7 @@ def gaussian_kl(d, total):
 
 
 @pytest.mark.parametrize(("d", "total"), [(2, 1.0), (2, 2.0), (8, 1.0), (8, 1.5)])
-def test_the_interval_holds_the_population(d, total):
+def test_the_interval_covers_the_population(d, total):
     inside = []
     for seed in range(40):
         found = diagnostics.aggregate_divergence(*encodings(300, d, total, seed=seed), seed=seed)
@@ -33,8 +35,8 @@ def test_the_interval_holds_the_population(d, total):
     assert np.mean(inside) >= 0.9  # of 40: 95 % less a standard error and a half
 
 
-def test_the_error_covers_the_mixture_at_hand_at_its_rate():
-    """In one dimension quadrature knows KL(q_N ‖ p)."""
+def test_the_monte_carlo_error_has_its_nominal_coverage():
+    """In one dimension KL(q_N ‖ p) is known by quadrature."""
     inside = []
     for seed in range(200):
         mean, log_var = encodings(60, 1, 1.5, own=0.1, seed=seed)
@@ -44,12 +46,10 @@ def test_the_error_covers_the_mixture_at_hand_at_its_rate():
     assert np.mean(inside) >= 0.91
 
 
-def test_agrees_with_the_slow_version():
+def test_log_ratios_agree_with_a_slow_version():
     mean, log_var = encodings(30, 3, seed=4)
     log_var = log_var + np.random.default_rng(0).normal(0, 0.5, log_var.shape)
     z = np.random.default_rng(1).normal(size=mean.shape)
-    from keras_vae.diagnostics.aggregate import log_ratios
-
     own, others = (ratios[0] for ratios in log_ratios(mean, log_var, z))
     for i in range(30):
         densities = stats.norm.logpdf(z[i], mean, np.exp(0.5 * log_var)).sum(axis=1)
@@ -58,30 +58,30 @@ def test_agrees_with_the_slow_version():
         assert others[i] == pytest.approx(math.log(np.exp(np.delete(densities, i)).sum()))
 
 
-def test_dead_units_are_the_prior():
+def test_collapsed_units_have_no_divergence():
     found = diagnostics.aggregate_divergence(np.zeros((200, 5)), np.zeros((200, 5)))
     assert (found.mean_kl, found.low, found.high) == pytest.approx((0, 0, 0), abs=1e-12)
     assert not found.saturated
 
 
-def test_a_saturated_result_says_so():
-    """As many units and images as an audit has: a perfect aggregate looks 13 nats off, or −13 and less."""
+def test_a_saturated_result_is_flagged():
+    """The size of a usual audit: for an aggregate equal to the prior the bounds are beyond ±10 nats."""
     found = diagnostics.aggregate_divergence(*encodings(2000, 32, own=0.25))
     assert found.saturated
     assert found.high > 10 > -10 > found.low
-    assert abs(found.fitted) < 1.5  # which doesn't fall apart
+    assert abs(found.fitted) < 1.5  # the fitted bound stays useful
     assert found.interval[0] < 0.5
 
 
-def test_wrong_aggregates_are_found_by_the_fitted_mixture_even_where_saturated():
+def test_the_fitted_mixture_detects_a_divergence_where_the_result_is_saturated():
     rng = np.random.default_rng(0)
     mean = rng.choice([-1.0, 1.0], (2000, 32)) * 3 + rng.normal(0, 0.1, (2000, 32))
-    mean[:, 1:] = mean[:, :1]  # one bit, said 32 times
+    mean[:, 1:] = mean[:, :1]  # one bit, repeated in 32 units
     found = diagnostics.aggregate_divergence(mean, np.full((2000, 32), math.log(0.1)))
     assert found.interval[0] > 50
 
 
-def test_isotropic_maps_and_refusals():
+def test_encodings_of_other_shapes_and_invalid_ones():
     mean, log_var = encodings(50, 4)
     whole = diagnostics.aggregate_divergence(mean.reshape(50, 2, 2), log_var[:, :1, None])
     assert whole == diagnostics.aggregate_divergence(mean, log_var)
@@ -99,7 +99,7 @@ def test_isotropic_maps_and_refusals():
 
 
 def test_marginals_of_gaussians_in_closed_form():
-    """One component a unit, twice: N(m, s²) against N(0, 1)."""
+    """Two equal components per unit: N(m, s²) against N(0, 1)."""
     mean, std = np.array([[0.0, 1.5, 0.0, -2.0]] * 2), np.array([[1.0, 1.0, 0.02, 3.0]] * 2)
     found = diagnostics.marginals(mean, 2 * np.log(std))
     m, s = mean[0], std[0]
@@ -142,7 +142,7 @@ def test_marginals_of_a_mixture_by_quadrature():
 
 
 def test_the_density_of_components_of_very_different_widths():
-    """Wide ones are laid on coarser grids: nothing of that is seen."""
+    """Wide components are evaluated on coarser grids, without loss of precision."""
     rng = np.random.default_rng(3)
     mean, std = rng.normal(size=400), np.exp(rng.uniform(-7, 1, 400))
     grid, density = diagnostics.marginal_density(mean, std)
@@ -152,7 +152,7 @@ def test_the_density_of_components_of_very_different_widths():
     assert density[some] == pytest.approx(exact, abs=1e-10 * density.max())
 
 
-def test_a_perfect_marginal_is_near_the_prior_and_a_dead_one_is_it():
+def test_the_marginal_of_a_perfect_unit_is_near_the_prior_and_of_a_collapsed_one_equal():
     mean, log_var = encodings(5000, 1)
     mean, log_var = np.column_stack([mean, np.zeros(5000)]), np.column_stack([log_var, np.zeros(5000)])
     found = diagnostics.marginals(mean, log_var)
@@ -161,16 +161,16 @@ def test_a_perfect_marginal_is_near_the_prior_and_a_dead_one_is_it():
     assert found.kolmogorov_smirnov[0] < 0.02
 
 
-def test_what_no_grid_resolves_is_not_told():
+def test_marginals_are_nan_where_no_grid_resolves_them():
     found = diagnostics.marginals(np.array([[0.0], [1.0]]), np.full((2, 1), -40.0))
     assert np.isnan(found.kl[0])
-    assert found.variance[0] == pytest.approx(0.25)  # which needs no grid
+    assert found.variance[0] == pytest.approx(0.25)  # needs no grid
 
 
 # -- two samples, radii ---------------------------------------------------------------------------------------------
 
 
-def test_mmd_agrees_with_draws_and_covers():
+def test_mmd_agrees_with_draws_and_its_error_covers():
     mean, log_var = encodings(60, 2, total=2.0, own=0.4)
     log_var = log_var + np.linspace(-1, 1, 60)[:, None]
     found = diagnostics.mmd(mean, log_var)
@@ -188,7 +188,7 @@ def test_mmd_agrees_with_draws_and_covers():
     slow = np.mean(among) - 2 * np.mean(between) + 1 / 2
     assert found.value == pytest.approx(slow, abs=0.0025)  # four standard errors of it
 
-    # the population: N(0, 2I) against N(0, I)
+    # The population: N(0, 2I) against N(0, I).
     exact = 2 / (2 + 4) - 2 * 2 / (2 + 3) + 2 / (2 + 2)
     inside = []
     for seed in range(100):
@@ -197,43 +197,43 @@ def test_mmd_agrees_with_draws_and_covers():
     assert np.mean(inside) >= 0.9
 
 
-def test_mmd_pairs_images_in_tiles_of_any_size(monkeypatch):
+def test_mmd_does_not_depend_on_the_size_of_tiles(monkeypatch):
     mean, log_var = encodings(23, 3, total=2.0, seed=1)
     whole = diagnostics.mmd(mean, log_var)
     for side in (1, 4, 23):
-        monkeypatch.setattr(discrepancy, "CHUNK", 3 * side**2)
+        monkeypatch.setattr(mean_discrepancy, "MAX_TILE_NUMBERS", 3 * side**2)
         np.testing.assert_allclose(diagnostics.mmd(mean, log_var), whole, rtol=1e-9)
 
 
 def test_mmd_of_the_prior_is_zero():
     values = [diagnostics.mmd(*encodings(200, 4, seed=seed)) for seed in range(20)]
     assert abs(np.mean([v.value for v in values])) < 3 * np.std([v.value for v in values]) / math.sqrt(20) + 1e-9
-    dead = diagnostics.mmd(np.zeros((20, 4)), np.zeros((20, 4)))
-    assert dead.value == pytest.approx(0, abs=1e-12)
+    collapsed = diagnostics.mmd(np.zeros((20, 4)), np.zeros((20, 4)))
+    assert collapsed.value == pytest.approx(0, abs=1e-12)
 
 
-def test_a_classifier_finds_what_there_is():
-    perfect = diagnostics.classifier_auc(*encodings(1500, 4))
+def test_the_two_sample_test_detects_differences():
+    perfect = diagnostics.classifier_two_sample_test(*encodings(1500, 4))
     assert abs(perfect.auc - 0.5) < 3 * perfect.error + 0.01
-    wide = diagnostics.classifier_auc(*encodings(1500, 4, total=4.0))
-    best = stats.f.sf(1 / 4, 4, 4)  # of the radius, which is all that differs: P(4 χ² > χ²′)
+    wide = diagnostics.classifier_two_sample_test(*encodings(1500, 4, total=4.0))
+    best = stats.f.sf(1 / 4, 4, 4)  # by the radius, the only difference: P(4 χ² > χ²′)
     assert best - 0.05 < wide.auc < best + 1.96 * wide.error
     ring = np.random.default_rng(0).normal(size=(1500, 2))
     ring = 2 * ring / np.linalg.norm(ring, axis=1, keepdims=True)  # right radius on average, wrong distribution
-    assert diagnostics.classifier_auc(ring, np.full((1500, 2), -4.0)).auc > 0.7
+    assert diagnostics.classifier_two_sample_test(ring, np.full((1500, 2), -4.0)).auc > 0.7
     with pytest.raises(InputError, match="at least 20 images"):
-        diagnostics.classifier_auc(np.zeros((9, 2)), np.zeros((9, 2)))
+        diagnostics.classifier_two_sample_test(np.zeros((9, 2)), np.zeros((9, 2)))
 
 
-def test_remembered_places_gain_nothing():
-    """Narrow posteriors, of a perfect population: trees that saw an image's other draw would recognise it."""
-    found = diagnostics.classifier_auc(*encodings(1500, 2, own=1e-4))
+def test_memorised_posteriors_do_not_raise_the_auc():
+    """Narrow posteriors: trees that were trained on the other draw of an image would recognise it."""
+    found = diagnostics.classifier_two_sample_test(*encodings(1500, 2, own=1e-4))
     assert abs(found.auc - 0.5) < 3 * found.error + 0.02
 
 
-def test_the_areas_error_covers():
-    """Of classifiers that find nothing: ½ lies within 1.96 errors at the rate of a two-sided test."""
-    found = [diagnostics.classifier_auc(*encodings(60, 2, seed=seed), seed=seed) for seed in range(40)]
+def test_the_error_of_the_auc_has_its_nominal_coverage():
+    """Without a difference, ½ is within 1.96 errors at the rate of a two-sided test."""
+    found = [diagnostics.classifier_two_sample_test(*encodings(60, 2, seed=seed), seed=seed) for seed in range(40)]
     inside = np.mean([abs(f.auc - 0.5) < 1.96 * f.error for f in found])
     assert inside >= 0.86  # of 40: 95 % less two and a half standard errors
 
@@ -251,12 +251,10 @@ def test_radii_of_a_perfect_a_wide_and_a_narrow_population():
     assert wide.typical + wide.inside + wide.outside == pytest.approx(1)
 
 
-# -- all of it ------------------------------------------------------------------------------------------------------
+# -- the audit ------------------------------------------------------------------------------------------------------
 
 
-def test_the_audit_of_arrays_reads_as_text_and_json():
-    import json
-
+def test_an_audit_as_text_and_as_json():
     mean, log_var = encodings(400, 3)
     mean[:, 2], log_var[:, 2] = 0, 0
     found = diagnostics.audit(mean, log_var)
@@ -272,11 +270,11 @@ def test_the_audit_of_arrays_reads_as_text_and_json():
     assert "SATURATED" in str(diagnostics.audit(*encodings(300, 32, own=0.05)))
 
 
-def test_what_an_audit_can_not_tell_it_says():
+def test_an_audit_marks_measures_that_are_not_available():
     mean, log_var = encodings(12, 2)  # too few for a classifier
     log_var[0, 0] = -40  # too narrow for a grid
     found = diagnostics.audit(mean, log_var)
     text = str(found)
-    assert text.count("not told") == 3
+    assert text.count("not available") == 3
     assert found.as_dict()["separation"] is None
     assert found.as_dict()["total_correlation"] == [None, None]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from keras_vae import Config, InputError, diagnostics, train
-from keras_vae.data import datasets
+from keras_vae import data as datasets
 from keras_vae.evaluation import likelihood, model_audit, run_evaluation
 from keras_vae.plots import run_figures
-from keras_vae.runs import training
+from keras_vae.runs import adoption
 
 QUICK = {"with_audit": True, "samples": 40}
 
@@ -126,15 +126,15 @@ def test_the_audit_of_a_latent_map_with_a_gaussian_likelihood(npz, tmp_path, dat
 def test_a_model_trained_outside_the_package_is_adopted(toy_run, data, tmp_path, npz):
     model = tmp_path / "mine.keras"
     shutil.copy(toy_run.model_path, model)
-    run = training.adopt(model, data, tmp_path / "run")
+    run = adoption.adopt(model, data, tmp_path / "run")
     assert run.metrics["test"] == pytest.approx(toy_run.metrics["test"], rel=1e-5)
     assert not run.has_history
     assert "loss.png" not in {path.name for path in run_figures.draw(run)}
     before = run.model_path.stat().st_mtime_ns
-    assert training.adopt(model, data, tmp_path / "run").model_path.stat().st_mtime_ns == before
+    assert adoption.adopt(model, data, tmp_path / "run").model_path.stat().st_mtime_ns == before
     with pytest.raises(InputError, match="expected"):
-        training.adopt(model, data, tmp_path / "run", seed=1)  # another run is there
-    training.adopt(model, data, tmp_path / "run", seed=1, overwrite=True)
+        adoption.adopt(model, data, tmp_path / "run", seed=1)  # another run is there
+    adoption.adopt(model, data, tmp_path / "run", seed=1, overwrite=True)
     run_evaluation.evaluate(run, data, **QUICK)
 
     import keras
@@ -142,15 +142,15 @@ def test_a_model_trained_outside_the_package_is_adopted(toy_run, data, tmp_path,
     other = tmp_path / "other.keras"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(other)
     with pytest.raises(InputError, match=r"expected a keras_vae\.VAE"):
-        training.adopt(other, data, tmp_path / "new")
+        adoption.adopt(other, data, tmp_path / "new")
     (tmp_path / "broken.keras").write_bytes(b"no model")
     with pytest.raises(InputError, match="that Keras can load"):
-        training.adopt(tmp_path / "broken.keras", data, tmp_path / "new")
+        adoption.adopt(tmp_path / "broken.keras", data, tmp_path / "new")
     with pytest.raises(InputError, match="found none"):
-        training.adopt(tmp_path / "absent.keras", data, tmp_path / "new")
+        adoption.adopt(tmp_path / "absent.keras", data, tmp_path / "new")
     wide = datasets.Dataset(**{**data.__dict__, "x_train": data.x_train[:, :4], "x_test": data.x_test[:, :4]})
     with pytest.raises(InputError, match="images of"):
-        training.adopt(model, wide, tmp_path / "new")
+        adoption.adopt(model, wide, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -158,7 +158,7 @@ def test_nearest_agrees_with_a_slow_version():
     rng = np.random.default_rng(0)
     images, references = rng.random((30, 4, 4)), rng.random((50, 4, 4))
     slow = [np.square(image - references).sum(axis=(1, 2)).argmin() for image in images]
-    assert diagnostics.nearest(images, references, at_once=7).tolist() == slow
+    assert diagnostics.nearest(images, references, batch_size=7).tolist() == slow
     with pytest.raises(InputError, match="16 numbers"):
         diagnostics.nearest(images, references[:, :3])
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from keras_vae import Config, InputError, Run, diagnostics, train
+from keras_vae import data as datasets
 from keras_vae._utils import memory
-from keras_vae.data import datasets
 from keras_vae.evaluation import bubble_overlaps, bubbles, run_evaluation
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.training_curves import training_curves
@@ -60,9 +60,9 @@ def test_a_run_with_a_latent_map_is_evaluated(run, data, judge):
 
 
 def test_statistics_use_all_codes_where_only_some_are_kept(npz, tmp_path, monkeypatch, run):
-    from keras_vae.runs import training
+    from keras_vae.runs import final_files
 
-    monkeypatch.setattr(training, "LARGEST_MEANS", 4.0 * UNITS * 7)
+    monkeypatch.setattr(final_files, "MAX_KEPT_MEANS_BYTES", 4.0 * UNITS * 7)
     monkeypatch.setattr(memory.images_that_fit, "__defaults__", (4.0 * UNITS * 3,))
     few = train(Config(**run.config["config"]), tmp_path / "few", quiet=True)
     assert len(few.arrays("encodings")["mean"]) == 7

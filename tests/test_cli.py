@@ -1,4 +1,4 @@
-"""The command line: from a data set to pictures, and every mistake in one sentence with exit code 2."""
+"""The command line: training, drawing, evaluation, and errors in one line with exit code 2."""
 
 import shutil
 import subprocess
@@ -7,7 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from keras_vae import Run, cli
+from keras_vae import Run, __version__, cli
+from keras_vae._utils.exit_codes import as_options
+from keras_vae.data import registry
+from keras_vae.runs.config import _choices
 
 
 def run(monkeypatch, *arguments) -> int:
@@ -41,9 +44,9 @@ def test_train_then_draw(monkeypatch, capsys, npz, tmp_path):
     out = tmp_path / "run"
     options = ["--posterior", "isotropic", "--likelihood", "gaussian", "--beta", 0.5, "--warmup", 1, "--seed", 3]
     assert run(monkeypatch, *train(npz, out, *options, "--learning-rate", 0.01)) == 0
-    said = capsys.readouterr().out
-    assert "nats per image" in said
-    assert "reconstruction" in said
+    printed = capsys.readouterr().out
+    assert "nats per image" in printed
+    assert "reconstruction" in printed
     config = Run.open(out).config["config"]
     assert (config["posterior"], config["likelihood"], config["beta"], config["warmup"]) == (
         "isotropic",
@@ -86,22 +89,22 @@ def test_train_then_draw(monkeypatch, capsys, npz, tmp_path):
         (["--learning-rate", "0"], "learning_rate: expected"),
         (["--epochs", "0"], "epochs: expected"),
         (["--warmup", "nan"], "warmup: expected"),
-        (["--resume", "--overwrite"], "received both"),
+        (["--resume", "--overwrite"], "train: expected --resume or --overwrite; received both"),
         (["--out", "x" * 300], "out: expected"),
     ],
 )
-def test_mistakes_end_in_a_sentence_and_write_nothing(monkeypatch, capsys, npz, tmp_path, more, sentence):
+def test_errors_end_in_one_line_and_write_nothing(monkeypatch, capsys, npz, tmp_path, more, sentence):
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, *train(npz, "out"), *more) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
-    assert said.startswith("keras-vae: ")
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert printed.count("\n") == 1
+    assert printed.startswith("keras-vae: ")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("content", [b"", b"PK damaged", "nan", "objects"])
-def test_files_that_are_no_data_end_in_a_sentence(monkeypatch, capsys, npz, tmp_path, content):
+def test_unreadable_files_end_in_one_line(monkeypatch, capsys, npz, tmp_path, content):
     path = tmp_path / "a.npz"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -113,26 +116,66 @@ def test_files_that_are_no_data_end_in_a_sentence(monkeypatch, capsys, npz, tmp_
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.npz"]
 
 
-def test_an_output_folder_that_is_taken(monkeypatch, capsys, npz, tmp_path):
+def test_an_output_folder_with_other_files_is_refused(monkeypatch, capsys, npz, tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     assert run(monkeypatch, *train(npz, tmp_path)) == 2
-    assert "holds something else (thesis.tex)" in capsys.readouterr().err
+    assert "holds something else (thesis.tex); choose another --out." in capsys.readouterr().err
     assert run(monkeypatch, *train(npz, tmp_path, "--overwrite")) == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_broken_training_exits_with_1_and_says_at_which_step(monkeypatch, capsys, npz, tmp_path):
+def test_a_diverged_training_exits_with_1_and_reports_the_step(monkeypatch, capsys, npz, tmp_path):
     assert run(monkeypatch, *train(npz, tmp_path / "run", "--learning-rate", "1e30")) == 1
-    said = capsys.readouterr().err
-    assert "at step" in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert "at step" in printed
+    assert printed.count("\n") == 1
 
 
-def test_draw_refuses_what_is_no_run(monkeypatch, capsys, tmp_path, toy_run):
+def test_draw_requires_a_run(monkeypatch, capsys, tmp_path, toy_run):
     assert run(monkeypatch, "draw", tmp_path) == 2
     assert "expected a run folder" in capsys.readouterr().err
     assert run(monkeypatch, "draw", toy_run.path, "--epochs", "five") == 2
     assert "expected two numbers as in 0:5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "options"),
+    [
+        ("set overwrite=True to replace it", "add --overwrite to replace it"),
+        ("set resume=True to continue it or overwrite=True", "add --resume to continue it or --overwrite"),
+        ("expected resume=True or overwrite=True", "expected --resume or --overwrite"),
+        ("use dataset='mnist-5k' or dataset='FILE.npz'.", "use --dataset mnist-5k or --dataset FILE.npz."),
+        ("folder: it is a file; choose another folder.", "out: it is a file; choose another --out."),
+        ("out: it is a file; choose another out.", "out: it is a file; choose another --out."),
+        ("dataset: expected a folder: ./a", "dataset: expected a folder: ./a"),
+    ],
+)
+def test_messages_name_options_in_place_of_arguments(message, options):
+    assert as_options(message) == options
+
+
+def test_unfinished_and_finished_runs_are_refused_with_the_options_that_help(monkeypatch, capsys, npz, tmp_path):
+    unfinished = Run(tmp_path / "unfinished")
+    unfinished.write_json("config.json", {"config": {}, "dataset": {}, "backend": "tensorflow"})
+    assert run(monkeypatch, *train(npz, unfinished.path)) == 2
+    said = "holds an unfinished run; add --resume to continue it or add --overwrite to replace it."
+    assert said in capsys.readouterr().err
+    unfinished.write_json("metrics.json", {})
+    assert run(monkeypatch, *train(npz, unfinished.path)) == 2
+    assert "holds a finished run; add --overwrite to replace it." in capsys.readouterr().err
+
+
+def test_help_lists_every_choice(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(monkeypatch, "train", "--help") == 0
+    printed = capsys.readouterr().out
+    for choice in (*registry.names(), *(kind for kinds in _choices().values() for kind in kinds)):
+        assert choice in printed
+
+
+def test_version_as_a_module():
+    command = [sys.executable, "-m", "keras_vae", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{__version__}\n"
 
 
 def test_help_loads_no_backend():
@@ -143,9 +186,9 @@ def test_help_loads_no_backend():
         "except SystemExit: pass\n"
         "print('loaded:', [m for m in ('keras', 'tensorflow', 'jax', 'matplotlib', 'numpy') if m in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert "--learning-rate" in said
-    assert "loaded: []" in said
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "--learning-rate" in printed
+    assert "loaded: []" in printed
 
 
 def test_drawing_loads_no_backend(toy_run, tmp_path):
@@ -155,27 +198,27 @@ def test_drawing_loads_no_backend(toy_run, tmp_path):
         f"run_figures.draw({str(tmp_path / 'run')!r}, video=False)\n"
         "print('loaded:', [m for m in ('keras', 'tensorflow', 'jax') if m in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert "loaded: []" in said
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "loaded: []" in printed
 
 
-def test_computing_loads_nothing_that_draws(npz, tmp_path):
+def test_training_does_not_import_plots(npz, tmp_path):
     program = (
         "import sys; import keras_vae as kv\n"
         f"config = kv.Config('64-2', dataset={str(npz)!r}, epochs=1, batch_size=32)\n"
         f"kv.train(config, {str(tmp_path / 'run')!r}, quiet=True)\n"
         "print('loaded:', [m for m in ('keras_vae.plots',) if m in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert "loaded: []" in said
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "loaded: []" in printed
 
 
-def test_results_name_what_was_measured(capsys, toy_run):
+def test_print_results(capsys, toy_run):
     cli.print_results(toy_run.path)
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for value in toy_run.metrics["test"].values():
-        assert f"{value:.2f}" in said
-    assert np.char.find(said, "latent units active") >= 0
+        assert f"{value:.2f}" in printed
+    assert np.char.find(printed, "latent units active") >= 0
 
 
 def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
@@ -186,17 +229,17 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     monkeypatch.setattr(judge, "EPOCHS", 1)
     monkeypatch.setenv("COLUMNS", "200")
     assert run(monkeypatch, "evaluate", tmp_path / "run", "--samples", 30) == 0
-    said = capsys.readouterr().out
-    assert "lost when replaced" in said
-    assert "40 samples" in said
-    assert "KL(q(z) ‖ p)" in said
-    assert "Pareto" in said
-    assert said.splitlines()[-1] == str(tmp_path / "run" / "evaluation.json")
+    printed = capsys.readouterr().out
+    assert "lost when replaced" in printed
+    assert "40 samples" in printed
+    assert "KL(q(z) ‖ p)" in printed
+    assert "Pareto" in printed
+    assert printed.splitlines()[-1] == str(tmp_path / "run" / "evaluation.json")
     assert (tmp_path / "run" / "figures" / "aggregate.png").is_file()
     model = tmp_path / "run" / "model.keras"
     assert run(monkeypatch, "evaluate", model, "--dataset", npz, "--out", tmp_path / "new", "--no-audit") == 0
     assert "Pareto" not in capsys.readouterr().out
-    other = tmp_path / "model.keras"  # trained again
+    other = tmp_path / "model.keras"
     shutil.copy(toy_run.model_path, other)
     assert run(monkeypatch, "evaluate", other, "--dataset", npz, "--out", tmp_path / "new", "--no-audit") == 0
     other.write_bytes(model.read_bytes() + b" ")
@@ -212,16 +255,16 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     assert "expected a run folder" in capsys.readouterr().err
 
 
-def test_colour_images_of_ones_own_and_a_convolutional_model(monkeypatch, capsys, tmp_path):
+def test_convolutional_models_of_colour_images_from_a_file(monkeypatch, capsys, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (40, 32, 32, 3), "uint8")
-    np.savez(tmp_path / "mine.npz", x_train=x, x_test=x[:20])
+    np.savez(tmp_path / "colour.npz", x_train=x, x_test=x[:20])
     for model, architecture in (("conv", "c32-c64-256-2"), ("spatial", "c32-c64-8x8x16")):
         out = tmp_path / model
-        options = ["--dataset", tmp_path / "mine.npz", "--epochs", 1, "--batch-size", 20, "--out", out]
+        options = ["--dataset", tmp_path / "colour.npz", "--epochs", 1, "--batch-size", 20, "--out", out]
         assert run(monkeypatch, "train", "--model", model, *options) == 0
-        said = capsys.readouterr().out
-        assert "parameters" in said
+        printed = capsys.readouterr().out
+        assert "parameters" in printed
         config = Run.open(out).config
         assert config["config"]["architecture"] == architecture
         assert config["config"]["jit_compile"] == "auto"

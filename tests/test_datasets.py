@@ -1,9 +1,11 @@
-"""Data sets: what is found, what is refused, and that a cache is never harmed."""
+"""Data sets: registry, readers, checks, and that files in the cache are never changed."""
 
 import gzip
 import io
 import os
 import struct
+import subprocess
+import sys
 import urllib.error
 import zipfile
 from pathlib import Path
@@ -11,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import InputError
-from keras_vae.data import datasets
+from keras_vae import Config, InputError, load, train
+from keras_vae.data import fashion_mnist, keras_cache, mnist, registry
 
 FULL = Path(os.environ.get("KERAS_HOME", "no-such-folder")) / "datasets"
 needs_full_mnist = pytest.mark.skipif(
@@ -46,8 +48,8 @@ def no_network(monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", refuse)
 
 
-def test_the_embedded_digits():
-    data = datasets.load("mnist-5k")
+def test_mnist_5k_is_split_by_class():
+    data = load("mnist-5k")
     assert data.x_train.shape == (4000, 28, 28)
     assert data.x_test.shape == (1000, 28, 28)
     assert np.bincount(data.y_train).tolist() == [400] * 10
@@ -55,31 +57,31 @@ def test_the_embedded_digits():
     assert (data.x_train.dtype, data.x_train.min(), data.x_train.max()) == (np.float32, 0, 1)
     assert len(np.unique(data.y_train[:50])) == 10  # not sorted
     together = np.concatenate([data.x_train, data.x_test]).reshape(5000, -1)
-    assert len(np.unique(together, axis=0)) == 5000  # no image on both sides
-    assert data.digest == datasets.load("mnist-5k").digest
+    assert len(np.unique(together, axis=0)) == 5000  # no image in both parts
+    assert data.digest == load("mnist-5k").digest
 
 
-def test_a_file_of_integers_or_floats(tmp_path):
-    data = datasets.load(saved(tmp_path / "a.npz"))
+def test_integers_and_floats_are_scaled_to_the_unit_range(tmp_path):
+    data = load(saved(tmp_path / "a.npz"))
     np.testing.assert_allclose(data.x_train, arrays()["x_train"] / 255, rtol=1e-6)
     assert data.y_test.tolist() == arrays()["y_test"].tolist()
     assert data.image_shape == (6, 5)
     floats = {key: arrays()[key] / 255 for key in ("x_train", "x_test")}
-    again = datasets.load(saved(tmp_path / "b.npz", **floats))
+    again = load(saved(tmp_path / "b.npz", **floats))
     np.testing.assert_allclose(again.x_train, data.x_train, rtol=1e-6)
     assert again.x_train.dtype == np.float32
     assert again.digest != data.digest
 
 
-def test_labels_are_optional_and_colours_allowed(tmp_path):
+def test_labels_are_optional_and_colour_images_accepted(tmp_path):
     x = np.zeros((4, 6, 5, 3), "uint8")
-    data = datasets.load(saved(tmp_path / "a.npz", x_train=x, x_test=x, y_train=None, y_test=None))
+    data = load(saved(tmp_path / "a.npz", x_train=x, x_test=x, y_train=None, y_test=None))
     assert data.y_train is None
     assert data.image_shape == (6, 5, 3)
 
 
 def test_keras_column_labels_are_flattened(tmp_path):
-    assert datasets.load(saved(tmp_path / "a.npz", y_train=np.zeros((20, 1), int))).y_train.shape == (20,)
+    assert load(saved(tmp_path / "a.npz", y_train=np.zeros((20, 1), int))).y_train.shape == (20,)
 
 
 @pytest.mark.parametrize(
@@ -101,14 +103,14 @@ def test_keras_column_labels_are_flattened(tmp_path):
         ({"x_train": np.array([{}, None], dtype=object)}, "received Python objects"),
     ],
 )
-def test_refuses_arrays_that_are_no_images(tmp_path, changes, sentence):
+def test_refuses_arrays_that_are_not_images(tmp_path, changes, sentence):
     with pytest.raises(InputError, match=sentence):
-        datasets.load(saved(tmp_path / "a.npz", **changes))
+        load(saved(tmp_path / "a.npz", **changes))
 
 
-def test_refuses_files_that_are_not_there_or_damaged(tmp_path):
+def test_refuses_missing_and_damaged_files(tmp_path):
     with pytest.raises(InputError, match=r"expected an \.npz file at .*; there is none"):
-        datasets.load(tmp_path / "none.npz")
+        load(tmp_path / "none.npz")
     whole = Path(saved(tmp_path / "whole.npz")).read_bytes()
     contents = {"empty": b"", "text": b"hello", "truncated": whole[: len(whole) // 2], "short": whole[:-30]}
     middle = bytearray(whole)
@@ -117,26 +119,26 @@ def test_refuses_files_that_are_not_there_or_damaged(tmp_path):
     for name, content in contents.items():
         (tmp_path / f"{name}.npz").write_bytes(content)
         with pytest.raises(InputError, match="damaged"):
-            datasets.load(tmp_path / f"{name}.npz")
+            load(tmp_path / f"{name}.npz")
     with zipfile.ZipFile(tmp_path / "foreign.npz", "w") as archive:
         archive.writestr("x_train.npy", b"not an array")
     with pytest.raises(InputError, match="damaged or something else"):
-        datasets.load(tmp_path / "foreign.npz")
+        load(tmp_path / "foreign.npz")
 
 
 def test_refuses_an_unknown_name():
     with pytest.raises(
         InputError, match=r"expected mnist, fashion-mnist, mnist-5k, tiles, tiles-2k or a FILE\.npz; received 'cifar'"
     ):
-        datasets.load("cifar")
+        load("cifar")
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_without_network_and_cache_it_names_what_works(tmp_path, monkeypatch, name):
+def test_without_network_and_cache_the_error_names_alternatives(tmp_path, monkeypatch, name):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     no_network(monkeypatch)
-    with pytest.raises(InputError, match=r"use mnist-5k, which needs no download, or --dataset FILE\.npz"):
-        datasets.load(name)
+    with pytest.raises(InputError, match=r"use dataset='mnist-5k', which needs no download, or dataset='FILE\.npz'"):
+        load(name)
 
 
 def test_a_foreign_file_in_the_cache_is_neither_used_nor_deleted(tmp_path, monkeypatch):
@@ -146,37 +148,37 @@ def test_a_foreign_file_in_the_cache_is_neither_used_nor_deleted(tmp_path, monke
     foreign = Path(saved(tmp_path / "datasets" / "mnist.npz"))
     before = foreign.read_bytes()
     with pytest.raises(InputError, match="expected mnist in"):
-        datasets.load("mnist")
+        load("mnist")
     assert foreign.read_bytes() == before
 
 
 @pytest.fixture
 def small_mnist(monkeypatch) -> dict:
-    """Lets a few images pass for the published MNIST."""
+    """A few images whose digests replace those of the published MNIST."""
     made = arrays(y_train=np.zeros(20, "uint8"), y_test=np.zeros(8, "uint8"))
-    digests = {key: datasets._idx_md5(array) for key, array in made.items()}
-    monkeypatch.setitem(datasets.IDX_MD5, "mnist", digests)
-    monkeypatch.setitem(datasets.IDX_MD5, "fashion-mnist", digests)
+    digests = {key: keras_cache.idx_md5(array) for key, array in made.items()}
+    monkeypatch.setattr(mnist, "IDX_MD5", digests)
+    monkeypatch.setattr(fashion_mnist, "IDX_MD5", digests)
     return made
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_the_cache_is_known_by_its_arrays_however_zipped(tmp_path, monkeypatch, small_mnist, save):
+def test_cached_files_are_recognized_by_their_arrays(tmp_path, monkeypatch, small_mnist, save):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "datasets").mkdir()
     save(tmp_path / "datasets" / "mnist.npz", **small_mnist)
-    assert len(datasets.load("mnist").x_train) == 20
+    assert len(load("mnist").x_train) == 20
     small_mnist["y_test"][0] = 9  # one wrong label
     save(tmp_path / "datasets" / "mnist.npz", **small_mnist)
     no_network(monkeypatch)
     with pytest.raises(InputError, match="expected mnist in"):
-        datasets.load("mnist")
+        load("mnist")
 
 
-def test_a_download_lands_beside_what_is_there(tmp_path, monkeypatch, small_mnist):
+def test_a_download_does_not_replace_a_cached_file(tmp_path, monkeypatch, small_mnist):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / "mnist.npz").write_bytes(b"somebody's")
+    (tmp_path / "datasets" / "mnist.npz").write_bytes(b"foreign")
 
     def serve(url, *args, **kwargs):
         buffer = io.BytesIO()
@@ -189,10 +191,10 @@ def test_a_download_lands_beside_what_is_there(tmp_path, monkeypatch, small_mnis
     monkeypatch.setattr(
         "keras.src.utils.file_utils.urlretrieve", lambda url, path, hook: Path(path).write_bytes(serve(url).read())
     )
-    assert len(datasets.load("mnist").x_train) == 20
-    assert (tmp_path / "datasets" / "mnist.npz").read_bytes() == b"somebody's"
+    assert len(load("mnist").x_train) == 20
+    assert (tmp_path / "datasets" / "mnist.npz").read_bytes() == b"foreign"
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", None)  # the second time needs no network
-    assert len(datasets.load("mnist").x_train) == 20
+    assert len(load("mnist").x_train) == 20
 
 
 def test_reads_idx_files(tmp_path, monkeypatch, small_mnist):
@@ -209,23 +211,74 @@ def test_reads_idx_files(tmp_path, monkeypatch, small_mnist):
         array = small_mnist[key]
         content = struct.pack(f">{1 + array.ndim}i", 0x800 + array.ndim, *array.shape) + array.tobytes()
         (folder / f"{name}-ubyte.gz").write_bytes(gzip.compress(content))
-    np.testing.assert_allclose(datasets.load("fashion-mnist").x_test, small_mnist["x_test"] / 255, rtol=1e-6)
+    np.testing.assert_allclose(load("fashion-mnist").x_test, small_mnist["x_test"] / 255, rtol=1e-6)
     damaged = folder / "t10k-images-idx3-ubyte.gz"
     damaged.write_bytes(damaged.read_bytes()[:-20])
     no_network(monkeypatch)
     with pytest.raises(InputError, match="expected fashion-mnist in"):
-        datasets.load("fashion-mnist")
+        load("fashion-mnist")
+
+
+@pytest.fixture
+def registry_copy(monkeypatch):
+    """Removes what a test registers."""
+    monkeypatch.setattr(registry, "_SETS", dict(registry._SETS))
+    monkeypatch.setattr(registry, "_FORMATS", dict(registry._FORMATS))
+
+
+def toy() -> dict:
+    return arrays(x_train=np.zeros((20, 8, 8), "uint8"), x_test=np.zeros((8, 8, 8), "uint8"))
+
+
+def test_a_registered_data_set_is_listed_loaded_and_trained_on(tmp_path, registry_copy):
+    registry.register("toy", "Toy images", toy)
+    assert load("toy").x_train.shape == (20, 8, 8)
+    assert registry.names()[-1] == "toy"
+    assert registry.title("toy") == "Toy images"
+    with pytest.raises(InputError, match=r"tiles-2k, toy or a FILE\.npz; received 'cifar'"):
+        load("cifar")
+    run = train(Config("64-2", dataset="toy", epochs=1, batch_size=10), tmp_path / "run", quiet=True)
+    assert run.title == "64-2 on Toy images"
+    run.check_data(load("toy"))
+
+
+def test_a_registered_format_is_chosen_by_suffix_or_predicate(tmp_path, registry_copy):
+    read = []
+
+    def reader(path: Path) -> dict:
+        read.append(path)
+        return toy()
+
+    registry.register_format("a FILE.toy", ".toy", reader)
+    registry.register_format("a folder", lambda text: Path(text).is_dir(), reader)
+    assert load("images.toy").name == "images.toy"
+    assert load(tmp_path).x_test.shape == (8, 8, 8)
+    assert read == [Path("images.toy"), tmp_path]
+    with pytest.raises(InputError, match=r"a FILE\.npz, a FILE\.toy or a folder; received 'cifar'"):
+        load("cifar")
+
+
+def test_arrays_of_a_registered_reader_are_checked(registry_copy):
+    registry.register("toy", "Toy images", lambda: arrays(x_train=np.full((2, 6, 5), 1.5)))
+    with pytest.raises(InputError, match=r"values from 0\.0 to 1\.0 in x_train of toy"):
+        load("toy")
+
+
+def test_the_names_are_listed_without_numpy():
+    program = "import sys; from keras_vae.data import registry; print(registry.names(), 'numpy' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed == "('mnist', 'fashion-mnist', 'mnist-5k', 'tiles', 'tiles-2k') False\n"
 
 
 @needs_full_mnist
 def test_full_mnist():
-    data = datasets.load("mnist")
+    data = load("mnist")
     assert (data.x_train.shape, data.x_test.shape) == ((60_000, 28, 28), (10_000, 28, 28))
     assert data.y_train[:5].tolist() == [5, 0, 4, 1, 9]
 
 
 @needs_full_fashion
 def test_full_fashion_mnist():
-    data = datasets.load("fashion-mnist")
+    data = load("fashion-mnist")
     assert (data.x_train.shape, data.x_test.shape) == ((60_000, 28, 28), (10_000, 28, 28))
     assert np.bincount(data.y_train).tolist() == [6000] * 10

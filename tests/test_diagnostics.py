@@ -1,4 +1,4 @@
-"""Diagnostics of units: a perfect, a dead and a redundant unit, slow versions, closed forms."""
+"""Diagnostics of units and codes: an active, a collapsed and a redundant unit, slow versions, closed forms."""
 
 import math
 
@@ -9,7 +9,7 @@ from keras_vae import InputError, diagnostics
 
 
 def encodings(n=4000):
-    """A perfect unit (mean and noise add to N(0, 1)), a dead one, and a copy of the first."""
+    """A perfect unit (mean and noise add to N(0, 1)), a collapsed one, and a copy of the first."""
     rng = np.random.default_rng(0)
     perfect = rng.normal(0, math.sqrt(0.9), n)
     mean = np.column_stack([perfect, np.zeros(n), perfect])
@@ -17,7 +17,7 @@ def encodings(n=4000):
     return mean, log_var
 
 
-def test_perfect_dead_and_redundant_units():
+def test_perfect_collapsed_and_redundant_units():
     kl, var_mean, mean_var, active, collapsed = diagnostics.units(*encodings())
     assert active.tolist() == [True, False, True]
     assert collapsed.tolist() == [False, True, False]
@@ -28,7 +28,7 @@ def test_perfect_dead_and_redundant_units():
     assert kl[2] == kl[0]
 
 
-def test_agrees_with_the_slow_version():
+def test_unit_statistics_agree_with_a_slow_version():
     rng = np.random.default_rng(1)
     mean, log_var = rng.normal(size=(50, 2, 3)), rng.normal(size=(50, 2, 3))
     statistics = diagnostics.units(mean, log_var)
@@ -41,7 +41,23 @@ def test_agrees_with_the_slow_version():
         assert statistics.mean_var[i] == pytest.approx(np.mean(v))
 
 
-def test_one_variance_for_all_units_and_none_at_all():
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-6), ("float64", 1e-12)])
+def test_kl_per_unit_keeps_the_digits_of_units_near_the_prior(dtype, rtol):
+    mean, log_var = np.zeros(3, dtype), np.array([1e-3, -1e-3, 2.0], dtype)
+    exact = [0.5 * sum(float(v) ** i / math.factorial(i) for i in range(2, 40)) for v in log_var]  # ½ (e^v − 1 − v)
+    # The remaining difference e^v − 1 − v cancels to a part in 1,000.
+    np.testing.assert_allclose(diagnostics.kl_per_unit(mean, log_var), exact, rtol=1e3 * rtol)
+
+
+def test_kl_per_unit_equals_that_of_the_layers():
+    from keras_vae import layers
+
+    mean, log_var = np.random.default_rng(0).normal(size=(2, 50, 3)).astype("float32")
+    of_layers = np.asarray(layers.kl_per_unit(mean, log_var[:, :1]))
+    np.testing.assert_allclose(diagnostics.kl_per_unit(mean, log_var[:, :1]), of_layers, rtol=1e-5, atol=1e-6)
+
+
+def test_units_accept_one_variance_for_all_units_and_none():
     mean, log_var = encodings()
     one = diagnostics.units(mean, log_var[:, :1])
     assert one.mean_var.tolist() == pytest.approx([0.1] * 3)
@@ -51,32 +67,32 @@ def test_one_variance_for_all_units_and_none_at_all():
     assert none.active.tolist() == [True, False, True]
 
 
-def test_a_unit_that_says_nothing_without_being_the_prior_is_not_called_collapsed():
+def test_an_inactive_unit_with_a_narrow_posterior_is_not_collapsed():
     statistics = diagnostics.units(np.zeros((9, 1)), np.full((9, 1), math.log(0.2)))
     assert not statistics.active[0]
     assert not statistics.collapsed[0]
 
 
-def test_refusals():
+def test_units_raise_for_no_images_and_shapes_that_do_not_match():
     with pytest.raises(InputError, match="n above 0"):
         diagnostics.units(np.zeros((0, 2)), np.zeros((0, 2)))
     with pytest.raises(InputError, match="broadcasts to the mean's"):
         diagnostics.units(np.zeros((4, 2)), np.zeros((4, 3)))
 
 
-def test_the_sum_of_variances_is_that_of_the_aggregate_posterior():
+def test_total_var_is_the_variance_of_the_aggregate_posterior():
     mean, log_var = encodings(200_000)
     statistics = diagnostics.units(mean, log_var)
     z = mean + np.exp(0.5 * log_var) * np.random.default_rng(1).standard_normal(mean.shape)
     np.testing.assert_allclose(statistics.total_var, z.var(axis=0), rtol=0.02)
     assert statistics.active_by_variance.tolist() == [True, False, True]
-    # two clusters at ±1 have the sum 1 as well, and are far from the prior
+    # Two clusters at ±1 have the sum 1 as well, and differ from the prior.
     two = diagnostics.units(np.array([[-1.0], [1.0]]), np.full((2, 1), -9.0))
     assert two.total_var[0] == pytest.approx(1, abs=1e-3)
 
 
-def test_the_best_scale_of_a_unit_has_the_sum_one():
-    """What the docstring says: the KL of a unit multiplied by a is least where the sum is 1."""
+def test_the_scale_of_minimal_kl_has_a_total_var_of_one():
+    """The KL of a unit multiplied by a is minimal where the sum is 1."""
     rng = np.random.default_rng(2)
     mean, log_var = rng.normal(0, 2, (5000, 1)), rng.normal(-1, 0.5, (5000, 1))
     mean -= mean.mean()
@@ -89,10 +105,10 @@ def test_the_best_scale_of_a_unit_has_the_sum_one():
     assert best.kl[0] == pytest.approx(kl.min(), abs=1e-3)
 
 
-# -- a unit replaced by the prior --------------------------------------------------------------------------------
+# -- replacement by the prior --------------------------------------------------------------------------------
 
 
-def test_replacing_a_perfect_a_dead_and_a_duplicated_unit():
+def test_replacement_loss_of_a_used_an_unused_and_a_duplicated_unit():
     rng = np.random.default_rng(3)
     z = rng.standard_normal((4000, 4)).astype("float32")
     z[:, 3] = z[:, 2]
@@ -106,32 +122,32 @@ def test_replacing_a_perfect_a_dead_and_a_duplicated_unit():
     np.testing.assert_array_equal(diagnostics.replacement_loss(nll, z), diagnostics.replacement_loss(nll, z))
 
 
-def test_replacing_units_of_any_shape():
+def test_replacement_loss_accepts_units_of_any_shape():
     z = np.random.default_rng(4).standard_normal((50, 2, 3)).astype("float32")
     losses = diagnostics.replacement_loss(lambda z: z[:, 1, 2] ** 2, z)
     assert losses.shape == (2, 3)
     assert np.flatnonzero(losses).tolist() == [5]
 
 
-# -- when a unit died ----------------------------------------------------------------------------------------------
+# -- active periods -----------------------------------------------------------------------------------------------
 
 
-def test_lifetimes():
-    lives = (
-        "111111",  # lives on
-        "111000",  # dies
-        "000000",  # never lived
-        "001111",  # comes alive later
-        "010010",  # flickers, for less than an epoch at a time
-        "100000",  # was only ever random: the first measurement is the untrained model's
-        "111110",  # is not active at the end, but no whole epoch has passed since
+def test_active_periods():
+    activity = (
+        "111111",  # active throughout
+        "111000",  # collapses
+        "000000",  # never active
+        "001111",  # becomes active later
+        "010010",  # active for less than an epoch at a time
+        "100000",  # active only in the untrained model, the first measurement
+        "111110",  # inactive at the end, for less than an epoch
     )
-    var_mean = np.array([[0.5 if at == "1" else 0.001 for at in unit] for unit in lives]).T
+    var_mean = np.array([[0.5 if at == "1" else 0.001 for at in unit] for unit in activity]).T
     history = diagnostics.UnitHistory(np.arange(6) * 10, np.arange(6.0), var_mean)
-    born, died = history.active_periods()
-    np.testing.assert_array_equal(born, [1, 1, np.nan, 2, np.nan, np.nan, 1])
-    np.testing.assert_array_equal(died, [np.nan, 3, np.nan, np.nan, np.nan, np.nan, np.nan])
-    assert history.active_periods().alive.tolist() == [True, False, False, True, False, False, True]
+    active_from, collapsed_at = history.active_periods()
+    np.testing.assert_array_equal(active_from, [1, 1, np.nan, 2, np.nan, np.nan, 1])
+    np.testing.assert_array_equal(collapsed_at, [np.nan, 3, np.nan, np.nan, np.nan, np.nan, np.nan])
+    assert history.active_periods().active_at_end.tolist() == [True, False, False, True, False, False, True]
     assert len(history.frames()) == 6
     assert history.frames()[5].active.tolist() == [True, False, False, True, False, False, False]
     untrained = diagnostics.UnitHistory(np.zeros(1, int), np.zeros(1), var_mean[:1])
@@ -141,7 +157,7 @@ def test_lifetimes():
 # -- the shape of codes ----------------------------------------------------------------------------------------------
 
 
-def test_whitening_takes_place_scale_and_slant_away():
+def test_whitening_removes_location_scale_and_correlation():
     rng = np.random.default_rng(5)
     codes = rng.standard_normal((5000, 3)) @ np.array([[3, 1, 0], [0, 0.1, 0], [0, 0, 0]]) + 7
     white = diagnostics.whiten(codes)
@@ -153,74 +169,74 @@ def test_whitening_takes_place_scale_and_slant_away():
 
 
 @pytest.mark.parametrize("units", [1, 2, 3])
-def test_the_divergence_of_gaussian_codes_is_zero(units):
+def test_gaussian_divergence_of_gaussian_codes_is_zero(units):
     rng = np.random.default_rng(6)
     values = [diagnostics.gaussian_divergence(rng.standard_normal((10_000, units))) for _ in range(20)]
-    assert np.mean(values) == pytest.approx(0, abs=1e-3)  # the bias is taken away
+    assert np.mean(values) == pytest.approx(0, abs=1e-3)  # the bias is subtracted
     assert np.std(values) < 0.003
 
 
-def test_the_divergence_of_other_codes():
+def test_gaussian_divergence_of_other_codes():
     rng = np.random.default_rng(7)
     half = np.abs(rng.standard_normal((10_000, 2)))
-    # a quarter of the cells, evenly: ln 4
+    # A quarter of the cells, evenly: ln 4.
     assert diagnostics.gaussian_divergence(half) == pytest.approx(math.log(4), abs=0.03)
     assert diagnostics.gaussian_divergence(np.zeros((10_000, 2)) + 0.01) == pytest.approx(math.log(400), abs=0.03)
     with pytest.raises(InputError, match="expected at most 6 units"):
         diagnostics.gaussian_divergence(rng.standard_normal((100, 7)))
 
 
-# -- what can be read from codes -------------------------------------------------------------------------------------
+# -- regression and neighbours ----------------------------------------------------------------------------------------
 
 
-def test_regression_on_codes_that_know_bend_and_dont_know():
+def test_regression_on_linear_curved_and_uninformative_codes():
     rng = np.random.default_rng(8)
     factors = rng.uniform(-1, 1, (2000, 2))
-    straight, noise = factors @ [[1, 2], [0, 1]], factors[::-1]
-    bent = np.column_stack([np.sin(3 * factors[:, 0]), np.cos(3 * factors[:, 0]), factors[:, 1]])
-    assert diagnostics.held_out_linear_r2(straight, factors).min() > 0.999
-    assert diagnostics.held_out_r2(straight, factors).min() > 0.99
-    assert diagnostics.held_out_linear_r2(bent, factors)[0] < 0.9 < 0.99 < diagnostics.held_out_r2(bent, factors)[0]
+    linear, noise = factors @ [[1, 2], [0, 1]], factors[::-1]
+    curved = np.column_stack([np.sin(3 * factors[:, 0]), np.cos(3 * factors[:, 0]), factors[:, 1]])
+    assert diagnostics.held_out_linear_r2(linear, factors).min() > 0.999
+    assert diagnostics.held_out_r2(linear, factors).min() > 0.99
+    assert diagnostics.held_out_linear_r2(curved, factors)[0] < 0.9 < 0.99 < diagnostics.held_out_r2(curved, factors)[0]
     assert diagnostics.held_out_r2(noise, factors).max() < 0.05
     with pytest.raises(InputError, match="as many as there are inputs"):
-        diagnostics.held_out_r2(straight, factors[:5])
+        diagnostics.held_out_r2(linear, factors[:5])
 
 
-def test_statistics_of_parts_are_those_of_the_whole():
+def test_statistics_of_batches_equal_those_of_all_images():
     mean, log_var = np.random.default_rng(0).normal(size=(2, 101, 2, 3)) + 5
     whole = diagnostics.units(mean, log_var)
-    parts = diagnostics.units_of_parts((mean[i : i + 9], log_var[i : i + 9]) for i in range(0, 101, 9))
-    for a, b in zip(whole, parts, strict=True):
+    batches = diagnostics.units_from_batches((mean[i : i + 9], log_var[i : i + 9]) for i in range(0, 101, 9))
+    for a, b in zip(whole, batches, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
-    assert diagnostics.units_of_parts([(mean, None)]).kl is None
+    assert diagnostics.units_from_batches([(mean, None)]).kl is None
     with pytest.raises(InputError, match="at least one image"):
-        diagnostics.units_of_parts([])
+        diagnostics.units_from_batches([])
 
 
-def test_the_largest_step_of_a_path():
+def test_largest_step_of_even_uneven_and_constant_paths():
     t = np.linspace(0, 1, 11)
-    even, jump, still = t, np.round(t), np.zeros(11)
-    bent = np.where(t <= 0.5, t, 0.5 + 3 * (t - 0.5))  # the second half three times as fast
-    images = np.stack([even, jump, still, bent], axis=1)[:, :, None, None] * np.ones((3, 3))
+    even, jump, constant = t, np.round(t), np.zeros(11)
+    uneven = np.where(t <= 0.5, t, 0.5 + 3 * (t - 0.5))  # the second half three times as fast
+    images = np.stack([even, jump, constant, uneven], axis=1)[:, :, None, None] * np.ones((3, 3))
     np.testing.assert_allclose(diagnostics.largest_step(images), [1, 10, 1, 1.5], rtol=1e-6)
     with pytest.raises(InputError, match="three points or more"):
         diagnostics.largest_step(images[:2])
 
 
-def test_labels_by_neighbours():
+def test_knn_accuracy_of_mixed_and_separated_labels():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 500)
     codes = rng.normal(size=(1000, 2, 1))
-    assert diagnostics.label_accuracy(codes, labels) == pytest.approx(0.5, abs=0.07)  # says nothing
+    assert diagnostics.knn_accuracy(codes, labels) == pytest.approx(0.5, abs=0.07)  # uninformative
     apart = codes + 20.0 * labels[:, None, None]
-    assert diagnostics.label_accuracy(apart, labels) == 1
+    assert diagnostics.knn_accuracy(apart, labels) == 1
     rings = codes / np.linalg.norm(codes, axis=1, keepdims=True) * (1 + labels)[:, None, None]
-    assert diagnostics.label_accuracy(rings, labels) > 0.99  # whatever the regions' shape
-    with pytest.raises(InputError, match="a label for each of 22 codes or more"):
-        diagnostics.label_accuracy(codes[:20], labels[:20])
+    assert diagnostics.knn_accuracy(rings, labels) > 0.99  # regions of any shape
+    with pytest.raises(InputError, match="one for each of at least 22 codes"):
+        diagnostics.knn_accuracy(codes[:20], labels[:20])
 
 
-def test_entropy():
+def test_entropy_of_certain_and_uniform_predictions():
     assert diagnostics.entropy(np.eye(10)) == 0
     assert diagnostics.entropy(np.full((3, 10), 0.1)) == pytest.approx(math.log(10))
     assert diagnostics.entropy(np.array([[0.5, 0.5, 0], [1, 0, 0]])) == pytest.approx(math.log(2) / 2)

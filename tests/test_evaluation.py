@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_vae import Config, InputError, train
-from keras_vae.data import datasets
+from keras_vae import data as datasets
 from keras_vae.evaluation import run_evaluation
 
 

@@ -1,4 +1,4 @@
-"""Importance-weighted likelihood against a linear-Gaussian model, whose evidence is known; the rate."""
+"""Importance-weighted likelihood and code length of a linear-Gaussian model, whose evidence is known."""
 
 import math
 
@@ -23,7 +23,7 @@ def evidence(x):
 
 
 def posterior(x, width=1.0):
-    """The exact posterior's mean; its variances, widened, without its correlation."""
+    """The exact posterior's mean, and its variances times `width`, without its correlation."""
     precision = np.eye(2) + WEIGHTS @ WEIGHTS.T / NOISE**2
     mean = x @ WEIGHTS.T @ np.linalg.inv(precision) / NOISE**2
     return mean, np.log(np.tile(width * np.diag(np.linalg.inv(precision)), (len(x), 1)))
@@ -33,24 +33,24 @@ def log_likelihood(x):
     return lambda images, z: stats.norm.logpdf(x[images], z @ WEIGHTS, NOISE).sum(axis=1)
 
 
-def weights(x, samples, seed=0, width=1.0, at_once=10_000):
-    return diagnostics.importance_log_weights(log_likelihood(x), *posterior(x, width), samples, seed, at_once)
+def weights(x, samples, seed=0, width=1.0, batch_size=10_000):
+    return diagnostics.importance_log_weights(log_likelihood(x), *posterior(x, width), samples, seed, batch_size)
 
 
-def test_the_evidence_of_a_linear_gaussian_model():
+def test_the_estimate_of_a_known_evidence():
     x = data(50)
-    found = diagnostics.importance_weighted(weights(x, 4000, width=1.5))
+    found = diagnostics.importance_weighted_evidence(weights(x, 4000, width=1.5))
     assert found.samples == 4000
     assert found.value == pytest.approx(evidence(x).mean(), abs=4 * found.error)
     assert found.error < 0.01
-    assert found.image_error > 20 * found.error  # two different questions
+    assert found.image_error > 20 * found.error  # of images, not of draws
     assert found.unreliable == 0
     assert 100 < found.effective < 4000
 
 
-def test_error_and_bias_cover_at_their_rate():
+def test_error_and_bias_have_their_nominal_coverage():
     x, k = data(200), 30
-    found = [diagnostics.importance_weighted(weights(x, k, seed, width=2.0)) for seed in range(200)]
+    found = [diagnostics.importance_weighted_evidence(weights(x, k, seed, width=2.0)) for seed in range(200)]
     expected = np.mean([f.value for f in found])  # E log p̂_K
     rate = np.mean([abs(f.value - expected) < 1.96 * f.error for f in found])
     assert 0.91 <= rate <= 0.99
@@ -59,12 +59,12 @@ def test_error_and_bias_cover_at_their_rate():
     assert abs(corrected - exact) < 0.35 * abs(expected - exact)
 
 
-def test_more_samples_are_nearer():
+def test_the_bound_rises_with_the_number_of_samples():
     x = data(200)
-    curve = diagnostics.importance_weighted(weights(x, 1000)).curve
+    curve = diagnostics.importance_weighted_evidence(weights(x, 1000)).curve
     assert list(curve) == [1, 10, 100, 1000]
     assert curve[1] < curve[10] < curve[100] < curve[1000]
-    # with one sample: the ELBO
+    # With one sample it is the ELBO,
     mean, log_var = posterior(x)
     variance = np.exp(log_var)
     reconstruction = (
@@ -73,7 +73,7 @@ def test_more_samples_are_nearer():
     )
     kl = 0.5 * (mean**2 + variance - 1 - log_var).sum(axis=1)
     assert curve[1] == pytest.approx((reconstruction - kl).mean(), abs=0.05)
-    # and as the three terms of the paper's equation (2)
+    # and the three terms of the paper's equation (2).
     rate = diagnostics.rate(mean, log_var, -reconstruction.mean())
     assert rate.kl == pytest.approx(kl.mean())
     assert -rate.total == pytest.approx(curve[1], abs=0.05)
@@ -84,24 +84,24 @@ def test_more_samples_are_nearer():
     assert rate.bits_per_pixel(6) == pytest.approx(rate.total / 6 / math.log(2))
 
 
-def test_exactly_k_samples_whatever_is_computed_at_once():
+def test_draws_do_not_depend_on_the_batch_size():
     x = data(7)
     whole = weights(x, 30)
     assert whole.shape == (7, 30)
-    for at_once in (1, 13, 30, 64):
-        assert weights(x, 30, at_once=at_once) == pytest.approx(whole, rel=1e-12)
+    for batch_size in (1, 13, 30, 64):
+        assert weights(x, 30, batch_size=batch_size) == pytest.approx(whole, rel=1e-12)
     assert not np.array_equal(weights(x, 30, seed=1), whole)
 
 
-def test_too_narrow_a_posterior_is_warned_of():
-    """A proposal of a twelfth of the variance has weights without variance; the exact one has none at all."""
+def test_weights_of_too_narrow_a_posterior_are_flagged():
+    """A proposal with a twelfth of the variance has weights of infinite variance; the exact one has equal weights."""
     x = data(40)
-    assert diagnostics.importance_weighted(weights(x, 1000, width=1 / 12)).infinite_variance > 0.9
-    assert diagnostics.importance_weighted(weights(x, 1000, width=2.0)).infinite_variance < 0.1
-    few = diagnostics.importance_weighted(weights(x, 20, width=1 / 12))
+    assert diagnostics.importance_weighted_evidence(weights(x, 1000, width=1 / 12)).infinite_variance > 0.9
+    assert diagnostics.importance_weighted_evidence(weights(x, 1000, width=2.0)).infinite_variance < 0.1
+    few = diagnostics.importance_weighted_evidence(weights(x, 20, width=1 / 12))
     assert few.infinite_variance is None
     assert few.unreliable is None
-    equal = diagnostics.importance_weighted(np.full((5, 100), -3.0))
+    equal = diagnostics.importance_weighted_evidence(np.full((5, 100), -3.0))
     assert (equal.value, equal.error, equal.bias, equal.effective) == pytest.approx((-3, 0, 0, 100))
     assert equal.infinite_variance == 0
 
@@ -114,10 +114,10 @@ def test_pareto_k_of_pareto_weights(shape):
     assert np.isnan(diagnostics.pareto_k(np.zeros((3, 20)))).all()
 
 
-def test_refusals():
+def test_invalid_weights_raise():
     with pytest.raises(InputError, match="at least 2 of each"):
-        diagnostics.importance_weighted(np.zeros((5, 1)))
+        diagnostics.importance_weighted_evidence(np.zeros((5, 1)))
     with pytest.raises(InputError, match="not finite"):
-        diagnostics.importance_weighted(np.full((5, 3), np.inf))
+        diagnostics.importance_weighted_evidence(np.full((5, 3), np.inf))
     with pytest.raises(InputError, match="at least 1"):
         weights(data(3), 0)

@@ -1,4 +1,4 @@
-"""Trainings into run folders: complete, reproducible, resumable at any moment, refusing in one sentence."""
+"""Trainings into run folders: contents, reproducibility, resuming after a kill, and refusals."""
 
 import contextlib
 import json
@@ -13,12 +13,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import InputError, TrainingDiverged, models
+from keras_vae import Config, InputError, TrainingDiverged, models, train
 from keras_vae.likelihoods import BY_NAME
 from keras_vae.networks import builders
-from keras_vae.runs import training
-from keras_vae.runs.checkpoint import CheckpointCallback
-from keras_vae.runs.training import Config, train
+from keras_vae.runs import config as run_config
+from keras_vae.runs import final_files, recording
+from keras_vae.runs.checkpoint_callback import CheckpointCallback
 
 
 def same_weights(first, second) -> bool:
@@ -33,7 +33,7 @@ def variant(config: Config, **changes) -> Config:
 # -- what is in the folder -------------------------------------------------------------------------------------
 
 
-def test_the_folder_holds_what_the_layout_says(toy_run, toy_config):
+def test_the_folder_has_the_documented_files(toy_run, toy_config):
     names = {str(path.relative_to(toy_run.path)) for path in toy_run.path.rglob("*") if path.is_file()}
     arrays = (
         "trajectory", "unit_history", "encodings", "units", "manifold", "samples", "reconstructions", "explorer",
@@ -63,7 +63,7 @@ def test_metrics_agree_with_the_saved_model(toy_run, toy_config):
     np.testing.assert_allclose(toy_run.arrays("samples")["images"], vae.generate(100, seed=7), atol=1e-6)
 
 
-def test_history_has_a_row_an_epoch(toy_run):
+def test_history_has_a_row_per_epoch(toy_run):
     history = toy_run.history
     assert history["epoch"].tolist() == [1, 2, 3]
     for key in ("loss", "reconstruction", "kl", "beta", "elbo", "val_loss", "val_elbo", "seconds"):
@@ -72,7 +72,7 @@ def test_history_has_a_row_an_epoch(toy_run):
     np.testing.assert_allclose(history["loss"], history["reconstruction"] + history["kl"], rtol=1e-5)
 
 
-def test_the_trajectory_follows_as_many_of_each_label(toy_run):
+def test_the_trajectory_has_as_many_images_of_each_label(toy_run):
     t = toy_run.trajectory
     assert t.steps.tolist() == list(range(10))  # three epochs of three steps, and the untrained state
     assert t.epochs[-1] == 3
@@ -114,7 +114,7 @@ def test_one_unit_and_no_labels(tmp_path):
     }  # fmt: skip
 
 
-def test_a_run_made_before_an_option_was_there_is_taken_up(toy_run, toy_config, tmp_path):
+def test_a_run_made_before_an_option_existed_is_resumed(toy_run, toy_config, tmp_path):
     old = shutil.copytree(toy_run.path, tmp_path / "old")
     described = json.loads((old / "config.json").read_text())
     del described["config"]["jit_compile"]
@@ -124,16 +124,16 @@ def test_a_run_made_before_an_option_was_there_is_taken_up(toy_run, toy_config, 
         train(variant(toy_config, jit_compile=False), old, resume=True, quiet=True)
 
 
-def test_many_units_are_kept_apart_from_the_metrics(toy_config, tmp_path):
+def test_many_units_are_not_listed_in_the_metrics(toy_config, tmp_path):
     run = train(variant(toy_config, architecture="64-300", epochs=1), tmp_path / "run", quiet=True)
     assert "units" not in run.metrics
     assert len(run.arrays("units")["kl"]) == run.metrics["n_units"] == 300
 
 
-# -- again, and again after a kill -----------------------------------------------------------------------------
+# -- reproducibility and resuming after a kill ------------------------------------------------------------------
 
 
-def test_the_same_seed_gives_the_same_run_and_another_another(toy_run, toy_config, tmp_path):
+def test_the_seed_determines_the_run(toy_run, toy_config, tmp_path):
     keras.utils.set_random_seed(123)  # must not matter
     again = train(toy_config, tmp_path / "again", quiet=True)
     assert same_weights(toy_run, again)
@@ -147,8 +147,8 @@ class Killed(BaseException):
 
 
 @contextlib.contextmanager
-def broken_off(monkeypatch, epoch: int, where: str):
-    """Stops a training as a kill would: at the end of an epoch, before its checkpoint or after it."""
+def killed_after(monkeypatch, epoch: int, where: str):
+    """Stops a training as a kill does: at the end of an epoch, before its checkpoint or after it."""
     original = CheckpointCallback.end_epoch
 
     def end_epoch(self, row):
@@ -166,10 +166,12 @@ def broken_off(monkeypatch, epoch: int, where: str):
 
 @pytest.mark.parametrize("where", ["before the checkpoint", "after the checkpoint"])
 @pytest.mark.parametrize("epoch", [1, 3])
-def test_a_run_broken_off_ends_as_if_it_never_had_been(toy_run, toy_config, tmp_path, monkeypatch, epoch, where):
-    with broken_off(monkeypatch, epoch, where):
+def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(
+    toy_run, toy_config, tmp_path, monkeypatch, epoch, where
+):
+    with killed_after(monkeypatch, epoch, where):
         train(toy_config, tmp_path / "run", quiet=True)
-    with pytest.raises(InputError, match="an unfinished run; say --resume"):
+    with pytest.raises(InputError, match="an unfinished run; set resume=True"):
         train(toy_config, tmp_path / "run", quiet=True)
     resumed = train(toy_config, tmp_path / "run", resume=True, quiet=True)
     assert same_weights(toy_run, resumed)
@@ -186,7 +188,7 @@ def test_epochs_without_a_frame(toy_config, tmp_path, monkeypatch, every):
     config = variant(toy_config, record_every=every, epochs=4)
     whole = train(config, tmp_path / "whole", quiet=True)
     assert whole.trajectory.steps.tolist() == [0, *range(every, 12, every), 12]
-    with broken_off(monkeypatch, 3, "after the checkpoint"):
+    with killed_after(monkeypatch, 3, "after the checkpoint"):
         train(config, tmp_path / "run", quiet=True)
     resumed = train(config, tmp_path / "run", resume=True, quiet=True)
     assert same_weights(whole, resumed)
@@ -194,21 +196,21 @@ def test_epochs_without_a_frame(toy_config, tmp_path, monkeypatch, every):
         np.testing.assert_array_equal(getattr(whole.trajectory, key), getattr(resumed.trajectory, key))
 
 
-def test_a_run_broken_off_while_evaluating_ends_the_same(toy_run, toy_config, tmp_path, monkeypatch):
+def test_a_training_killed_during_evaluation_can_be_resumed(toy_run, toy_config, tmp_path, monkeypatch):
     def kill(*args):
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_write_arrays", kill)
+        patched.setattr(final_files, "write_arrays", kill)
         with pytest.raises(Killed):
             train(toy_config, tmp_path / "run", quiet=True)
     assert same_weights(toy_run, train(toy_config, tmp_path / "run", resume=True, quiet=True))
 
 
-def test_warmup_goes_on_after_a_break(toy_config, tmp_path, monkeypatch):
+def test_warmup_continues_after_a_kill(toy_config, tmp_path, monkeypatch):
     config = variant(toy_config, warmup=2.5)
     whole = train(config, tmp_path / "whole", quiet=True)
-    with broken_off(monkeypatch, 1, "after the checkpoint"):
+    with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(config, tmp_path / "run", quiet=True)
     resumed = train(config, tmp_path / "run", resume=True, quiet=True)
     assert whole.history["beta"][0] < whole.history["beta"][1] < 1
@@ -217,19 +219,19 @@ def test_warmup_goes_on_after_a_break(toy_config, tmp_path, monkeypatch):
 
 
 def test_epochs_may_grow_when_resuming(toy_run, toy_config, tmp_path, monkeypatch):
-    with broken_off(monkeypatch, 1, "after the checkpoint"):
+    with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(variant(toy_config, epochs=2), tmp_path / "run", quiet=True)
     grown = train(toy_config, tmp_path / "run", resume=True, quiet=True)
     assert same_weights(toy_run, grown)
     assert grown.config["config"]["epochs"] == 3
 
 
-def test_killed_by_the_system_at_any_moment(toy_config, tmp_path):
-    """A process of its own gets SIGKILL at a moment nobody chose; what it leaves can be resumed."""
+def test_a_process_killed_by_the_system_leaves_a_run_that_resumes(toy_config, tmp_path):
+    """A separate process receives SIGKILL at an arbitrary moment."""
     config = variant(toy_config, epochs=60)
     arguments = {**config.model_dump()}
     program = (
-        f"from keras_vae.runs.training import *; train(Config(**{arguments!r}), {str(tmp_path / 'run')!r}, resume=True)"
+        f"from keras_vae import Config, train; train(Config(**{arguments!r}), {str(tmp_path / 'run')!r}, resume=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     history = tmp_path / "run" / "history.csv"
@@ -247,10 +249,10 @@ def test_killed_by_the_system_at_any_moment(toy_config, tmp_path):
 
 def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
     command = [
-        sys.executable, "-m", "keras_vae.cli", "train", "--architecture", "64-16-2", "--dataset", toy_config.dataset,
+        sys.executable, "-m", "keras_vae", "train", "--architecture", "64-16-2", "--dataset", toy_config.dataset,
         "--epochs", "2000", "--batch-size", "40", "--out", str(tmp_path / "run"),
     ]  # fmt: skip
-    # What runs in the background of a shell inherits that Ctrl-C is ignored.
+    # A process in the background of a shell inherits that SIGINT is ignored.
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -262,22 +264,23 @@ def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
     while not (tmp_path / "run" / "history.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in said + errors
-    assert "go on with --resume" in said
+    assert "Traceback" not in output + errors
+    assert "checkpoint is kept" in output
+    assert "Continue with the same command and --resume." in output
     assert (tmp_path / "run" / "checkpoint" / "state.json").exists()
 
 
-def test_a_finished_run_is_returned_as_it_is_when_resumed(toy_run, toy_config):
+def test_resuming_a_finished_run_returns_it_unchanged(toy_run, toy_config):
     before = toy_run.model_path.stat().st_mtime_ns
     assert train(toy_config, toy_run.path, resume=True, quiet=True).finished
     assert toy_run.model_path.stat().st_mtime_ns == before
 
 
-def test_overwriting_trains_anew(toy_config, tmp_path):
+def test_overwrite_trains_anew(toy_config, tmp_path):
     train(variant(toy_config, epochs=1), tmp_path / "run", quiet=True)
-    with pytest.raises(InputError, match="a finished run; say --overwrite"):
+    with pytest.raises(InputError, match="a finished run; set overwrite=True"):
         train(toy_config, tmp_path / "run", quiet=True)
     assert train(toy_config, tmp_path / "run", overwrite=True, quiet=True).metrics["epochs"] == 3
 
@@ -286,10 +289,10 @@ def test_overwriting_trains_anew(toy_config, tmp_path):
 
 
 def test_refuses_to_resume_another_configuration_or_other_data(toy_config, tmp_path, monkeypatch):
-    with broken_off(monkeypatch, 1, "after the checkpoint"):
+    with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(toy_config, tmp_path / "run", quiet=True)
     for changes, sentence in (
-        ({"beta": 2.0}, r"beta=1.0; received 2.0; repeat it, or say --overwrite"),
+        ({"beta": 2.0}, r"beta=1.0; received 2.0; repeat it, or set overwrite=True"),
         ({"epochs": 2}, "planned for 3 epochs; received 2"),
     ):
         with pytest.raises(InputError, match=sentence):
@@ -318,7 +321,7 @@ def test_refuses_to_resume_another_configuration_or_other_data(toy_config, tmp_p
         ({"likelihood": "poisson"}, "likelihood: expected 'bernoulli'"),
         ({"seed": -1}, "seed: expected greater"),
         ({"bach_size": 3}, "bach_size: Extra inputs are not permitted"),
-        ({"posterior": "autoencoder", "beta": 2.0}, "expected neither beta nor warmup for an autoencoder"),
+        ({"posterior": "autoencoder", "beta": 2.0}, "beta, warmup: expected neither for posterior='autoencoder'"),
     ],
 )
 def test_refuses_a_configuration_out_of_range(toy_config, changes, sentence):
@@ -347,7 +350,7 @@ def test_refuses_before_anything_is_written(toy_config, tmp_path, changes, sente
 
 
 def test_refuses_a_checkpoint_of_another_model_or_backend(toy_config, tmp_path, monkeypatch):
-    with broken_off(monkeypatch, 1, "after the checkpoint"):
+    with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(toy_config, tmp_path / "run", quiet=True)
     path = tmp_path / "run" / "checkpoint" / "state.json"
     state = json.loads(path.read_text())
@@ -361,14 +364,14 @@ def test_refuses_a_checkpoint_of_another_model_or_backend(toy_config, tmp_path, 
 
 
 def test_many_units_are_recorded_less_often(toy_config):
-    assert training._steps_between_frames(toy_config, images=60_000, probes=60) == 1  # as asked for
-    assert training._steps_between_frames(variant(toy_config, record_every=None), images=60_000, probes=60) == 5
+    assert recording.steps_between_frames(toy_config, n_images=60_000, n_probes=60) == 1  # record_every
+    assert recording.steps_between_frames(variant(toy_config, record_every=None), n_images=60_000, n_probes=60) == 5
     wide = variant(toy_config, architecture="784-4096", batch_size=128, epochs=50, record_every=None)
-    every = training._steps_between_frames(wide, images=60_000, probes=60)
-    assert 469 * 50 / every * 60 * training.MOST_RECORDED_UNITS * 8 <= training.LARGEST_RECORDING
+    every = recording.steps_between_frames(wide, n_images=60_000, n_probes=60)
+    assert 469 * 50 / every * 60 * recording.MAX_RECORDED_UNITS * 8 <= recording.MAX_RECORDING_BYTES
 
 
-def test_a_loss_that_is_no_number_stops_the_training(toy_config, tmp_path):
+def test_a_non_finite_loss_stops_the_training(toy_config, tmp_path):
     config = variant(toy_config, learning_rate=1e30, epochs=5)
     with pytest.raises(
         TrainingDiverged, match=r"The loss became (nan|inf) at step \d+ \(epoch \d\); training has stopped"
@@ -378,15 +381,14 @@ def test_a_loss_that_is_no_number_stops_the_training(toy_config, tmp_path):
     assert (tmp_path / "run" / "config.json").exists()
 
 
-def test_the_configurations_words_are_the_models(toy_config):
-    kinds = Config.model_fields["posterior"].annotation.__args__
-    likelihoods = Config.model_fields["likelihood"].annotation.__args__
-    assert set(kinds) == set(builders.BUILT) == {*models.POSTERIORS, "iid"}
-    assert likelihoods == tuple(BY_NAME)
+def test_the_configuration_accepts_the_kinds_of_the_models():
+    choices = run_config._choices()
+    assert set(choices["posterior"]) == set(builders.BUILT) == {*models.POSTERIORS, "iid"}
+    assert choices["likelihood"] == tuple(BY_NAME)
 
 
-def test_a_last_step_that_diverges_is_told_too(toy_config, tmp_path):
-    """With one step an epoch the batch's loss is still that of before the step; the validation shows the rest."""
+def test_divergence_in_the_last_step_is_reported(toy_config, tmp_path):
+    """The loss of a batch is computed before its step, so with one step per epoch only the validation shows it."""
     config = variant(toy_config, learning_rate=1e30, epochs=2, batch_size=96)
     with pytest.raises(TrainingDiverged, match=r"became (nan|inf) at step 1 \(epoch 1\)"):
         train(config, tmp_path / "run", quiet=True)
@@ -394,7 +396,7 @@ def test_a_last_step_that_diverges_is_told_too(toy_config, tmp_path):
 
 
 def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
-    with broken_off(monkeypatch, 1, "after the checkpoint"):
+    with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(toy_config, tmp_path / "run", quiet=True)
     (arrays,) = (tmp_path / "run" / "checkpoint").glob("arrays-*.npz")
     whole = arrays.read_bytes()
@@ -405,13 +407,13 @@ def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
     assert train(toy_config, tmp_path / "run", resume=True, quiet=True).metrics["epochs"] == 3
 
 
-def test_resume_or_overwrite_but_not_both(toy_config, tmp_path):
+def test_resume_and_overwrite_exclude_each_other(toy_config, tmp_path):
     with pytest.raises(InputError, match="received both"):
         train(toy_config, tmp_path / "run", resume=True, overwrite=True, quiet=True)
 
 
-def test_the_same_data_under_another_name_resumes(toy_run, toy_config, tmp_path, monkeypatch):
-    with broken_off(monkeypatch, 1, "after the checkpoint"):
+def test_a_run_resumes_with_the_same_data_under_another_name(toy_run, toy_config, tmp_path, monkeypatch):
+    with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(toy_config, tmp_path / "run", quiet=True)
     copy = tmp_path / "copy.npz"
     shutil.copy(toy_config.dataset, copy)
@@ -421,7 +423,7 @@ def test_the_same_data_under_another_name_resumes(toy_run, toy_config, tmp_path,
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")
-def test_two_trainings_into_one_folder(toy_config, tmp_path):
+def test_two_trainings_into_one_folder_are_refused(toy_config, tmp_path):
     from keras_vae import Run
 
     with Run(tmp_path / "run").lock(), pytest.raises(InputError, match="another process is writing"):

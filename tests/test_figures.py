@@ -178,15 +178,11 @@ def test_the_style_cycles_through_the_label_colours():
     assert cycle == list(palette.LABELS)
 
 
-VIDEO_MODULES = {"video.py", "frame_painter.py"}  # to be added: their title colour is palette.TITLE
-
-
 def test_colours_stand_in_the_palette_alone():
     plots = Path(run_figures.__file__).parent
     found = [
         f"{path.name}: {color}"
         for path in sorted(plots.glob("*.py"))
-        if path.name not in VIDEO_MODULES
         for color in re.findall(r"#[0-9a-fA-F]{6}\b|#[0-9a-fA-F]{3}\b|[\"']C\d[\"']", path.read_text(encoding="utf-8"))
     ]
     assert found == []

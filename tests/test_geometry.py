@@ -1,4 +1,4 @@
-"""Grids, planes and limits."""
+"""Grids, interpolation paths, projections and limits of views."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_quantiles_have_equal_mass_between_them():
     np.testing.assert_allclose(q, -q[::-1])
 
 
-def test_a_grid_is_read_like_a_page():
+def test_a_grid_is_in_reading_order():
     z = geometry.latent_grid(3, (0, 2), np.array([9.0, 5.0, 9.0]))
     q = geometry.prior_quantiles(3)
     assert z.shape == (9, 3)
@@ -22,13 +22,13 @@ def test_a_grid_is_read_like_a_page():
     assert geometry.latent_grid(4, (0,), np.zeros(1)).shape == (4, 1)
 
 
-def test_the_liveliest_units():
+def test_most_varying_units():
     assert geometry.most_varying_units([0.1, 3.0, 0.0, 2.0]) == (1, 3)
     assert geometry.most_varying_units([0.0, 0.0, 0.0]) == (0, 1)
     assert geometry.most_varying_units([1.0]) == (0,)
 
 
-def test_reach_counts_the_circle():
+def test_reach_includes_the_circle():
     assert geometry.reach(np.array([[-3.0, 1.0]])) == [3.0]
     assert geometry.reach(np.array([[-3.0, 1.0]]), np.array([[0.5, 2.0]])) == [4.0]
 
@@ -36,14 +36,14 @@ def test_reach_counts_the_circle():
 def test_a_trajectorys_limit_shows_all_points_in_most_frames():
     mean = np.zeros((100, 3, 2))
     mean[:, 1, 0] = 2.0
-    mean[:3, 2, 1] = 50.0  # flung out in three frames of a hundred
+    mean[:3, 2, 1] = 50.0  # far out in three frames of a hundred
     assert geometry.trajectory_limit(mean) == pytest.approx(2 * 1.06)
     mean[:, 2, 1] = 50.0
     assert geometry.trajectory_limit(mean) == pytest.approx(50 * 1.06)
     assert geometry.scatter_limit(np.array([[0.0, -2.0]] * 10)) == pytest.approx(2 * 1.06)
 
 
-def test_grids_of_three_and_four_units_are_read_slice_by_slice_and_block_by_block():
+def test_grids_of_three_and_four_units_are_in_slices_and_blocks():
     low, middle, high = geometry.prior_quantiles(3)
     z = geometry.latent_grid(3, (0, 1, 2), np.zeros(3)).reshape(3, 3, 3, 3)  # slice, row, column, units
     np.testing.assert_allclose(z[0, 0, 0], [low, high, high], rtol=1e-6)  # the highest slice, its top left
@@ -62,7 +62,7 @@ def test_grids_of_three_and_four_units_are_read_slice_by_slice_and_block_by_bloc
     assert len(np.unique(z.reshape(-1, 5), axis=0)) == 81
 
 
-def test_paths_begin_and_end_where_they_should():
+def test_paths_begin_and_end_at_the_given_points():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 5, 2, 3))
     for path in (geometry.linear_path(a, b, 7), geometry.spherical_path(a, b, 7)):
@@ -72,7 +72,7 @@ def test_paths_begin_and_end_where_they_should():
     np.testing.assert_allclose(geometry.linear_path(a, b, 3)[1], (a + b) / 2, atol=1e-6)
 
 
-def test_an_arc_keeps_its_radius_and_turns_evenly():
+def test_an_arc_has_constant_radius_and_even_angles():
     a, b = np.array([[3.0, 0, 0]]), np.array([[0, 3.0, 0]])
     arc = geometry.spherical_path(a, b, 10)[:, 0]
     np.testing.assert_allclose(np.linalg.norm(arc, axis=1), 3, rtol=1e-6)
@@ -80,13 +80,13 @@ def test_an_arc_keeps_its_radius_and_turns_evenly():
 
 
 @pytest.mark.parametrize("b", [[2.0, 0], [-2.0, 0], [0, 0]])
-def test_where_there_is_no_arc_the_line_is_taken(b):
+def test_undefined_arcs_are_replaced_by_lines(b):
     a, b = np.array([[1.0, 0]]), np.array([b])
     np.testing.assert_allclose(geometry.spherical_path(a, b, 5), geometry.linear_path(a, b, 5), atol=1e-6)
 
 
 @pytest.mark.parametrize("units", [5, 800])
-def test_the_principal_plane_holds_what_varies_most(units):
+def test_the_principal_plane_contains_the_directions_of_largest_variance(units):
     rng = np.random.default_rng(0)
     codes = 0.01 * rng.normal(size=(400, units)) + 7.0
     along = 3 * rng.normal(size=400)
@@ -96,11 +96,11 @@ def test_the_principal_plane_holds_what_varies_most(units):
     assert points.shape == (400, 2)
     assert abs(np.corrcoef(points[:, 0], along)[0, 1]) > 0.999
     np.testing.assert_allclose(explained, [0.9, 0.1], atol=0.03)
-    # the origin of the latent space stays where it is
+    # The origin of the latent space stays at (0, 0).
     pairwise = np.linalg.norm(points, axis=1)
     assert (pairwise <= np.linalg.norm(codes, axis=1) + 1e-6).all()
 
 
-def test_units_of_a_map_are_numbered_in_one_row():
+def test_units_of_feature_maps_are_numbered_in_flat_order():
     assert geometry.most_varying_units(np.array([[0.1, 3.0], [2.0, 0.0]])) == (1, 2)
     assert geometry.flat(np.zeros((3, 2, 2, 5))).shape == (3, 20)

@@ -27,6 +27,7 @@ LAYERS = (
     {"report"},
     {"studies"},
     {"cli"},
+    {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 BACKEND_INTERNALS = ("keras.src", "tensorflow", "torch", "jax")

@@ -1,4 +1,4 @@
-"""Overlaps against closed forms and brute force."""
+"""Overlap of distributions against closed forms, quadrature and slow versions."""
 
 import math
 
@@ -19,7 +19,7 @@ def shares(means, log_vars=None, n=4000, seed=0):
     ratios = []
     for z in points:
         ratio = diagnostics.MixtureRatio(z)
-        for i in range(0, len(means), 7):  # in parts
+        for i in range(0, len(means), 7):  # in batches
             ratio.add(diagnostics.Gaussians(means[i : i + 7], None if log_vars is None else log_vars[i : i + 7]))
         assert ratio.components == len(means)
         ratios.append(ratio.log_ratio)
@@ -27,7 +27,7 @@ def shares(means, log_vars=None, n=4000, seed=0):
 
 
 @pytest.mark.parametrize("d", [1, 50, 3000])
-def test_two_gaussians_overlap_by_the_distance_of_their_centers_alone(d):
+def test_the_overlap_of_two_gaussians_depends_on_their_distance_only(d):
     mean = np.zeros((1, d), "float32")
     mean[0, :1] = 2.5
     expected = 2 * stats.norm.cdf(-1.25)
@@ -38,7 +38,7 @@ def test_two_gaussians_overlap_by_the_distance_of_their_centers_alone(d):
     assert estimate.high - estimate.low < 0.06
 
 
-def test_log_ratios_agree_with_the_slow_version():
+def test_log_ratios_agree_with_a_slow_version():
     rng = np.random.default_rng(1)
     means, log_vars = rng.normal(size=(20, 3)), rng.normal(size=(20, 3))
     points, ratios = shares(means, log_vars, n=5)
@@ -52,15 +52,15 @@ def test_log_ratios_agree_with_the_slow_version():
             assert value == pytest.approx(slow, rel=1e-4, abs=1e-4)
 
 
-def test_a_mixture_against_quadrature():
+def test_the_overlap_of_a_mixture_by_quadrature():
     means, log_vars = np.array([[-2.0], [0.5], [3.0]]), np.log(np.array([[0.2], [1.0], [0.5]]))
 
-    def least(x):
+    def minimum(x):
         spread = zip(means.ravel(), log_vars.ravel(), strict=True)
         q = np.mean([stats.norm.pdf(x, m, math.exp(0.5 * v)) for m, v in spread])
         return min(q, stats.norm.pdf(x))
 
-    exact = integrate.quad(least, -9, 9, limit=400)[0]
+    exact = integrate.quad(minimum, -9, 9, limit=400)[0]
     _, ratios = shares(means, log_vars, n=20_000)
     estimate = diagnostics.overlap(*ratios)
     assert estimate.low < exact < estimate.high
@@ -68,7 +68,7 @@ def test_a_mixture_against_quadrature():
 
 
 @pytest.mark.parametrize("distance", [2.0, 7.0])  # overlaps of 0.32 and of 0.0005
-def test_the_interval_covers_at_its_rate(distance):
+def test_the_interval_has_its_nominal_coverage(distance):
     expected = 2 * stats.norm.cdf(-distance / 2)
     inside = 0
     for seed in range(200):
@@ -78,7 +78,7 @@ def test_the_interval_covers_at_its_rate(distance):
     assert inside / 200 >= 0.95
 
 
-def test_equal_and_disjoint():
+def test_equal_and_disjoint_distributions():
     _, ratios = shares(np.zeros((1, 8)))
     assert diagnostics.overlap(*ratios).value == 1
     _, ratios = shares(np.full((1, 8), 40.0))
@@ -86,10 +86,10 @@ def test_equal_and_disjoint():
     assert estimate.value < 1e-12
     assert estimate.low == 0 < estimate.high < 0.004
     bound = diagnostics.overlap_bound(*ratios)
-    assert bound.value == 0 < bound.high < 0.003  # none of 4,000 wrong is not the certainty of none
+    assert bound.value == 0 < bound.high < 0.003  # no error among 4,000 does not prove a rate of 0
 
 
-def test_a_poor_score_bounds_from_above():
+def test_the_bound_holds_for_a_poor_score():
     rng = np.random.default_rng(0)
     p, q = rng.standard_normal((2, 4000, 2))
     q = q + np.array([3.0, 0.0])
@@ -99,7 +99,7 @@ def test_a_poor_score_bounds_from_above():
     assert exact < poor.low
 
 
-def test_posteriors_that_make_up_the_prior_overlap_with_it_fully():
+def test_a_mixture_equal_to_the_prior_overlaps_with_it_fully():
     """q(z | x) = N(μ, 1 − Var[μ]) with Gaussian μ: the population's mixture is the prior, that of few is not."""
     rng = np.random.default_rng(0)
     values = {}
@@ -111,7 +111,7 @@ def test_posteriors_that_make_up_the_prior_overlap_with_it_fully():
     assert values[5] < values[4000] - 0.08
 
 
-def test_refusals():
+def test_mixtures_without_components_or_with_other_units_raise():
     ratio = diagnostics.MixtureRatio(np.zeros((2, 3)))
     with pytest.raises(InputError, match="at least one component"):
         _ = ratio.log_ratio

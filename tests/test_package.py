@@ -96,13 +96,6 @@ def test_an_unknown_backend_raises_an_input_error(npz, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_readmes_own_model_works(tmp_path):
-    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
-    (own,) = (block.split("```")[0] for block in blocks if "kv.KLDivergence" in block)
-    python(own.replace("epochs=20", "epochs=1"), cwd=tmp_path)
-    assert (tmp_path / "own.mp4").stat().st_size > 10_000
-
-
 @needs_jax
 def test_training_with_jax_needs_no_tensorflow(npz, tmp_path):
     program = (

@@ -1,4 +1,4 @@
-"""Run folders: atomic writing, checkpoints that can't be torn, and what is never deleted."""
+"""Run folders: atomic writing, checkpoints that survive a kill, checks of the folder, locks."""
 
 import contextlib
 import multiprocessing
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import InputError, Run
-from keras_vae.runs.folder import atomic, write_text
+from keras_vae import InputError, Run, load
+from keras_vae.runs import checkpoint
+from keras_vae.runs.files import atomic, write_text
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -27,19 +28,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["a.txt"]
 
 
-def test_a_checkpoint_is_the_old_one_or_the_new_whatever_file_a_kill_falls_on(tmp_path, monkeypatch):
-    """Every replacement of a file is a place to be killed at; after each one the checkpoint is whole."""
+def test_a_kill_while_saving_leaves_the_previous_or_the_new_checkpoint(tmp_path, monkeypatch):
+    """A kill at any replacement of a file leaves a complete checkpoint."""
 
     class Killed(BaseException):
         pass
 
-    def write(run, epoch):
-        run.save_checkpoint({"a": np.full(3, epoch)}, {"epoch": epoch}, {"b": np.array([epoch])})
+    def write(folder, epoch):
+        checkpoint.save(folder, {"a": np.full(3, epoch)}, {"epoch": epoch}, {"b": np.array([epoch])})
 
     replace = os.replace
     for survivors in range(4):
-        run = Run(tmp_path / str(survivors))
-        write(run, 1)
+        folder = tmp_path / str(survivors)
+        write(folder, 1)
         left = survivors
 
         def kill(source, target):
@@ -51,49 +52,60 @@ def test_a_checkpoint_is_the_old_one_or_the_new_whatever_file_a_kill_falls_on(tm
 
         monkeypatch.setattr(os, "replace", kill)
         with contextlib.suppress(Killed):
-            write(run, 2)
+            write(folder, 2)
         monkeypatch.setattr(os, "replace", replace)
-        arrays, state = run.load_checkpoint()
+        arrays, state = checkpoint.load(folder)
         assert arrays["a"].tolist() == [state["epoch"]] * 3
         assert arrays["b"].tolist() == [*range(1, state["epoch"] + 1)]
         assert state["epoch"] == (2 if survivors == 3 else 1)
-        write(run, 2)  # goes on from there, and what the kill left behind isn't in the way
-        arrays, state = run.load_checkpoint()
+        write(folder, 2)  # continues from there; files that the kill left do no harm
+        arrays, state = checkpoint.load(folder)
         assert arrays["b"].tolist()[-1] == state["epoch"] == 2
 
 
-def test_what_grows_is_written_once(tmp_path):
-    run, rng = Run(tmp_path), np.random.default_rng(0)
+def test_growing_arrays_are_written_once(tmp_path):
+    rng = np.random.default_rng(0)
     parts = [rng.normal(size=(n, 2)) for n in (3, 1, 4)]
     for epoch, part in enumerate(parts, 1):
-        run.save_checkpoint({"a": np.full(1, epoch)}, {"epoch": epoch}, {"b": part})
-    arrays, _ = run.load_checkpoint()
+        checkpoint.save(tmp_path, {"a": np.full(1, epoch)}, {"epoch": epoch}, {"b": part})
+    arrays, _ = checkpoint.load(tmp_path)
     np.testing.assert_array_equal(arrays["b"], np.concatenate(parts))
     assert arrays["a"] == 3
-    sizes = [path.stat().st_size for path in sorted((tmp_path / "checkpoint").glob("growth-*"))]
+    sizes = [path.stat().st_size for path in sorted(tmp_path.glob("growth-*"))]
     assert sizes[1] < sizes[0] < sizes[2]
 
 
 def test_only_the_last_checkpoint_is_kept(tmp_path):
-    run = Run(tmp_path)
-    assert run.load_checkpoint() is None
+    folder = tmp_path / "checkpoint"
+    assert checkpoint.load(folder) is None
     for epoch in (1, 2, 3):
-        run.save_checkpoint({"a": np.zeros(1)}, {"epoch": epoch})
-    assert len(list((tmp_path / "checkpoint").iterdir())) == 2
-    run.remove_checkpoint()
-    assert run.load_checkpoint() is None
+        checkpoint.save(folder, {"a": np.zeros(1)}, {"epoch": epoch})
+    assert len(list(folder.iterdir())) == 2
+    checkpoint.remove(folder)
+    assert checkpoint.load(folder) is None
 
 
-def test_clearing_spares_what_is_not_the_runs(tmp_path):
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    checkpoint.save(tmp_path, {"a": np.zeros(1000)}, {"epoch": 1})
+    (arrays,) = tmp_path.glob("*.npz")
+    arrays.write_bytes(arrays.read_bytes()[:-50])
+    with pytest.raises(InputError, match=r"readable checkpoint in .*; set overwrite=True"):
+        checkpoint.load(tmp_path)
+    (tmp_path / "state.json").write_text("{")
+    with pytest.raises(InputError, match=r"readable state\.json in"):
+        checkpoint.load(tmp_path)
+
+
+def test_clear_deletes_only_the_files_of_the_run(tmp_path):
     run = Run(tmp_path)
     run.write_json("config.json", {})
     run.write_arrays("a", x=np.arange(3))
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_text("foreign")
     run.clear()
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_history_and_arrays_come_back(tmp_path):
+def test_history_and_arrays_round_trip(tmp_path):
     run = Run(tmp_path)
     run.write_history([{"epoch": 1, "loss": 2.5}, {"epoch": 2, "loss": 1.25}])
     assert run.history["loss"].tolist() == [2.5, 1.25]
@@ -103,7 +115,7 @@ def test_history_and_arrays_come_back(tmp_path):
         run.arrays("b")
 
 
-OURS = {"config": {}, "dataset": {}, "backend": "tensorflow"}
+RUN_CONFIG = {"config": {}, "dataset": {}, "backend": "tensorflow"}
 
 
 def test_a_kill_while_clearing_leaves_a_run_that_can_be_cleared_again(tmp_path, monkeypatch):
@@ -113,7 +125,7 @@ def test_a_kill_while_clearing_leaves_a_run_that_can_be_cleared_again(tmp_path, 
     unlink = Path.unlink
     for survivors in range(4):
         run = Run(tmp_path / str(survivors))
-        run.write_json("config.json", OURS)
+        run.write_json("config.json", RUN_CONFIG)
         run.write_json("metrics.json", {})
         run.write_arrays("a", x=np.arange(3))
         left = survivors
@@ -140,11 +152,6 @@ def test_damaged_files_of_a_run_are_named(tmp_path):
         run.arrays("a")
     with pytest.raises(InputError, match=r"expected a history\.csv"):
         _ = run.history
-    run.save_checkpoint({"a": np.zeros(1000)}, {"epoch": 1})
-    (arrays,) = (tmp_path / "checkpoint").glob("*.npz")
-    arrays.write_bytes(arrays.read_bytes()[:-50])
-    with pytest.raises(InputError, match="readable checkpoint"):
-        run.load_checkpoint()
 
 
 def state(tmp_path, kind: str) -> Run:
@@ -156,12 +163,12 @@ def state(tmp_path, kind: str) -> Run:
     elif kind == "foreign":
         (run.path / "thesis").mkdir(parents=True)
     elif kind == "run and foreign":
-        run.write_json("config.json", OURS)
+        run.write_json("config.json", RUN_CONFIG)
         (run.path / "thesis").mkdir()
     elif kind == "arrays only":
         run.write_arrays("a", x=np.arange(3))
     elif kind in ("unfinished", "finished"):
-        run.write_json("config.json", OURS)
+        run.write_json("config.json", RUN_CONFIG)
         if kind == "finished":
             run.write_json("metrics.json", {})
     elif kind == "empty":
@@ -173,21 +180,25 @@ def state(tmp_path, kind: str) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("kind", "sentence", "cured_by"),
+    ("kind", "sentence", "accepted_with"),
     [
-        ("file", "it is a file; choose another --out", None),
+        ("file", "it is a file; choose another folder", None),
         ("foreign", r"holds something else \(thesis\)", None),
         ("run and foreign", r"holds something else \(thesis\)", None),
         ("foreign config", r"holds something else \(config.json\)", None),
         ("arrays only", r"holds something else \(arrays\)", None),
-        ("unfinished", "an unfinished run; say --resume to go on or --overwrite", ("resume", "overwrite")),
-        ("finished", "a finished run; say --overwrite", ("resume", "overwrite")),
+        (
+            "unfinished",
+            "an unfinished run; set resume=True to continue it or set over",
+            ("resume", "overwrite"),
+        ),
+        ("finished", "a finished run; set overwrite=True", ("resume", "overwrite")),
         ("empty", None, ("resume", "overwrite")),
         ("new", None, ("resume", "overwrite")),
         ("killed in its first write", None, ("resume", "overwrite")),
     ],
 )
-def test_which_folders_are_refused(tmp_path, kind, sentence, cured_by):
+def test_which_folders_are_refused(tmp_path, kind, sentence, accepted_with):
     run = state(tmp_path, kind)
     before = sorted(tmp_path.rglob("*"))
     if sentence:
@@ -196,7 +207,7 @@ def test_which_folders_are_refused(tmp_path, kind, sentence, cured_by):
     else:
         run.check_usable()
     for flag in ("resume", "overwrite"):
-        if cured_by:
+        if accepted_with:
             run.check_usable(**{flag: True})
         else:
             with pytest.raises(InputError, match=sentence):
@@ -214,7 +225,7 @@ def test_refuses_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes wherever it likes")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_refuses_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="can be written"):
@@ -227,7 +238,7 @@ def hold(path, locked, release):
         release.wait(30)
 
 
-def test_a_second_process_is_kept_out_and_let_in_when_the_first_is_killed(tmp_path):
+def test_the_lock_excludes_a_second_process_until_the_first_is_killed(tmp_path):
     context = multiprocessing.get_context("spawn")
     locked, release = context.Event(), context.Event()
     process = context.Process(target=hold, args=(tmp_path, locked, release))
@@ -241,12 +252,20 @@ def test_a_second_process_is_kept_out_and_let_in_when_the_first_is_killed(tmp_pa
         pass
 
 
-def test_opening_what_is_no_run(tmp_path):
+def test_open_requires_a_run(tmp_path):
     with pytest.raises(InputError, match="expected a run folder"):
         Run.open(tmp_path)
     run = state(tmp_path, "unfinished")
-    with pytest.raises(InputError, match=r"no metrics\.json yet; go on with --resume"):
+    with pytest.raises(InputError, match=r"no metrics\.json yet; continue with resume=True"):
         _ = Run.open(run.path).metrics
     (run.path / "config.json").write_text("{")
     with pytest.raises(InputError, match=r"readable config\.json"):
         _ = run.config
+
+
+def test_check_data_compares_digests(npz, tmp_path, toy_run):
+    with np.load(npz) as arrays:
+        np.savez(tmp_path / "other.npz", **{**arrays, "x_test": arrays["x_test"][::-1]})
+    toy_run.check_data(load(npz))
+    with pytest.raises(InputError, match=r"data: expected the data that .* was trained on; .* has changed since"):
+        toy_run.check_data(load(tmp_path / "other.npz"))

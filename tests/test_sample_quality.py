@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, diagnostics
-from keras_vae.data import datasets
+from keras_vae import data as datasets
 from keras_vae.evaluation import judge as judge_module
 from keras_vae.evaluation.judge import Judge
 
@@ -50,7 +50,7 @@ def test_precision_and_recall_against_a_slow_version():
 def test_precision_and_recall_in_the_extreme_cases(monkeypatch):
     from keras_vae.diagnostics import sample_quality
 
-    monkeypatch.setattr(sample_quality, "ROWS_AT_ONCE", 7)  # several chunks, the last one smaller
+    monkeypatch.setattr(sample_quality, "MAX_ROWS", 7)  # several chunks, the last one smaller
     rng = np.random.default_rng(3)
     real = rng.standard_normal((50, 4))
     assert diagnostics.precision_recall(real, real) == (1, 1)

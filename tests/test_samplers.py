@@ -1,4 +1,4 @@
-"""Where latent points are drawn from, by their moments."""
+"""Samplers of latent points, by the moments of their draws."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def codes(n=20_000):
     return mean, np.log(np.tile([0.25, 1.0], (n, 1)))
 
 
-def test_the_prior():
+def test_the_prior_has_unit_covariance():
     z = samplers.prior(50_000, 3, seed=0)
     assert z.shape == (50_000, 3)
     assert z.dtype == np.float32
@@ -22,7 +22,7 @@ def test_the_prior():
 
 
 @pytest.mark.parametrize("sampler", [samplers.moment_matched, samplers.aggregate_posterior])
-def test_both_have_the_moments_of_the_aggregate_posterior(sampler):
+def test_samplers_have_the_moments_of_the_aggregate_posterior(sampler):
     mean, log_var = codes()
     z = sampler(100_000, mean, log_var, seed=1)
     expected = np.cov(mean, rowvar=False) + np.diag([0.25, 1.0])
@@ -31,7 +31,7 @@ def test_both_have_the_moments_of_the_aggregate_posterior(sampler):
     np.testing.assert_array_equal(sampler(5, mean, log_var, seed=1), sampler(5, mean, log_var, seed=1))
 
 
-def test_codes_without_a_density_and_with_a_dead_unit():
+def test_codes_without_a_density_and_with_a_constant_unit():
     mean = codes()[0]
     mean[:, 1] = 0.5
     z = samplers.moment_matched(1000, mean, seed=0)
@@ -40,14 +40,14 @@ def test_codes_without_a_density_and_with_a_dead_unit():
     assert np.isin(drawn[:, 0], mean[:, 0].astype("float32")).all()
 
 
-def test_a_mixture_is_no_gaussian():
+def test_the_mixture_keeps_two_modes_and_the_gaussian_does_not():
     two = np.repeat([[-5.0], [5.0]], 100, axis=0)
     z = samplers.aggregate_posterior(1000, two, np.full((200, 1), np.log(0.01)), seed=0)
     assert (np.abs(z) > 4).all()
     assert (np.abs(samplers.moment_matched(1000, two, seed=0)) < 4).any()
 
 
-def test_codes_of_any_shape():
+def test_samplers_accept_codes_of_any_shape():
     mean = np.random.default_rng(0).standard_normal((50, 2, 3, 4))
     assert samplers.moment_matched(7, mean, np.zeros((50, 1, 1, 1))).shape == (7, 2, 3, 4)
     with pytest.raises(InputError, match="at least one image"):
@@ -56,7 +56,7 @@ def test_codes_of_any_shape():
 
 
 def test_more_units_than_images_have_the_same_moments():
-    """There the covariance is never built; the draws' covariance is what it would have been."""
+    """The covariance matrix is not computed there; the draws still have it."""
     rng = np.random.default_rng(0)
     mean, log_var = rng.normal(size=(6, 2, 5)), np.full((6, 2, 5), np.log(0.25))
     z = samplers.moment_matched(200_000, mean, log_var, seed=1)
@@ -68,7 +68,7 @@ def test_more_units_than_images_have_the_same_moments():
     assert np.linalg.matrix_rank(codes.reshape(9, 10) - mean.reshape(6, 10).mean(axis=0), tol=1e-4) <= 5
 
 
-def test_many_units_cost_no_matrix_of_units_by_units():
+def test_many_units_need_no_matrix_of_units_by_units():
     import tracemalloc
 
     mean = np.zeros((4, 65_536), "float32")
@@ -78,7 +78,7 @@ def test_many_units_cost_no_matrix_of_units_by_units():
     tracemalloc.stop()
 
 
-def test_a_neighbourhood():
+def test_the_neighbourhood_has_the_requested_std():
     mean = np.array([[3.0, -1.0]]).repeat(50_000, axis=0)
     z = samplers.neighbourhood(mean, 0.5, seed=0)
     np.testing.assert_allclose(z.mean(axis=0), [3, -1], atol=0.01)
@@ -88,7 +88,7 @@ def test_a_neighbourhood():
     np.testing.assert_array_equal(samplers.neighbourhood(mean, 0.0), mean.astype("float32"))
 
 
-def test_a_fitted_mixture_follows_what_one_gaussian_does_not():
+def test_a_fitted_mixture_keeps_modes_that_one_gaussian_does_not():
     rng = np.random.default_rng(0)
     mean = rng.choice([-3.0, 3.0], (4000, 1)) * [1.0, -1.0]
     log_var = np.full((4000, 2), np.log(0.25))
@@ -102,4 +102,4 @@ def test_a_fitted_mixture_follows_what_one_gaussian_does_not():
     np.testing.assert_array_equal(
         samplers.gaussian_mixture(5, mean, seed=1), samplers.gaussian_mixture(5, mean, seed=1)
     )
-    assert samplers.gaussian_mixture(3, np.zeros((15, 2, 2)), seed=0).shape == (3, 2, 2)  # dead, and few
+    assert samplers.gaussian_mixture(3, np.zeros((15, 2, 2)), seed=0).shape == (3, 2, 2)  # few equal codes

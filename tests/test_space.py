@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_vae import InputError, Trajectory, geometry
-from keras_vae.plots import space_3d, video
+from keras_vae.plots import frame_painter, space_3d, video
 
 
 def trajectory(frames=12, points=3, images=True) -> Trajectory:
@@ -51,12 +51,12 @@ def test_near_points_are_drawn_last():
 def test_a_frame_of_three_units_is_the_projected_space():
     painter = video.Painter(trajectory(), size=160)
     painter.paint(5)
-    view = geometry.view_from(space_3d.AZIMUTH + video.DEGREES_A_SECOND * 5 / 30, space_3d.ELEVATION)
+    view = geometry.view_from(space_3d.AZIMUTH + frame_painter.ROTATION_DEGREES_PER_SECOND * 5 / 30, space_3d.ELEVATION)
     np.testing.assert_allclose(painter.circles.get_offsets(), (trajectory().mean[5] @ view)[:, :2], atol=1e-6)
     radius = (0.1 * 0.2 * 0.5) ** (1 / 3)
     np.testing.assert_allclose(painter.circles.get_widths(), 2 * radius, rtol=1e-5)
     # the newest piece of the trail ends at the centre of the circle
-    ends = painter.trails.paths[0][-1].vertices[painter.trails.steps // video.TRAIL_STRIDE]
+    ends = painter.trails.paths[0][-1].vertices[painter.trails.lines_per_piece]
     np.testing.assert_allclose(ends, painter.circles.get_offsets()[painter.trails.groups[0][0]], atol=1e-6)
 
 

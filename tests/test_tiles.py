@@ -1,10 +1,9 @@
-"""Images of tiles, against their factors."""
+"""Generated images of tiles, compared with their factors."""
 
 import numpy as np
 import pytest
 
-from keras_vae import InputError
-from keras_vae.data import datasets
+from keras_vae import InputError, load
 from keras_vae.data.tiles import tiles
 
 
@@ -25,7 +24,7 @@ def test_a_tile_covers_its_area_around_its_centre():
     assert size.max() <= 12
 
 
-def test_tiles_repeat_and_come_in_other_sizes():
+def test_tiles_depend_on_seed_side_and_sizes():
     np.testing.assert_array_equal(tiles(5, seed=1).images, tiles(5, seed=1).images)
     assert (tiles(5, seed=1).factors != tiles(5, seed=2).factors).any()
     images, factors = tiles(3, side=8, sizes=(8, 8))
@@ -37,15 +36,15 @@ def test_tiles_repeat_and_come_in_other_sizes():
         tiles(0)
 
 
-def test_the_data_set(tmp_path):
-    data = datasets.load("tiles-2k")
+def test_load_tiles_2k(tmp_path):
+    data = load("tiles-2k")
     assert data.x_train.shape == (1600, 28, 28)
     assert data.factors_test.shape == (400, 3)
     assert data.y_train is None
-    assert datasets.load("tiles-2k").digest == data.digest
-    # known factors come with anybody's file as well
+    assert load("tiles-2k").digest == data.digest
+    # factors are read from files too
     np.savez(tmp_path / "a.npz", x_train=data.x_train, x_test=data.x_test, factors_test=data.factors_test)
-    np.testing.assert_array_equal(datasets.load(tmp_path / "a.npz").factors_test, data.factors_test)
+    np.testing.assert_array_equal(load(tmp_path / "a.npz").factors_test, data.factors_test)
     np.savez(tmp_path / "b.npz", x_train=data.x_train, x_test=data.x_test, factors_test=data.factors_test[:3])
     with pytest.raises(InputError, match=r"expected numbers of shape \(400, factors\) in factors_test"):
-        datasets.load(tmp_path / "b.npz")
+        load(tmp_path / "b.npz")

@@ -1,4 +1,4 @@
-"""Trajectories: choosing frames, points and units, and files."""
+"""Trajectories: selection of frames, points and units; files."""
 
 import numpy as np
 import pytest
@@ -23,11 +23,11 @@ def trajectory() -> Trajectory:
 def test_between_keeps_both_ends(trajectory):
     assert trajectory.between(1, 2).epochs.tolist() == [1.0, 1.5, 2.0]
     np.testing.assert_array_equal(trajectory.between(1, 2).mean, trajectory.mean[2:5])
-    with pytest.raises(InputError, match=r"recorded \(0 to 5.5\); received 6 to 7"):
+    with pytest.raises(InputError, match=r"recorded epochs \(0 to 5.5\); received 6 to 7"):
         trajectory.between(6, 7)
 
 
-def test_between_keeps_ends_that_floating_point_blurs():
+def test_between_keeps_ends_despite_rounding():
     epochs = np.cumsum(np.full(30, 0.1))  # 0.1 + 0.1 + 0.1 > 0.3
     t = Trajectory(np.arange(30), epochs, np.zeros((30, 1, 2), "float32"))
     assert len(t.between(0.3, 0.9)) == 7
@@ -40,7 +40,7 @@ def test_one_per_label_takes_the_first_of_each(trajectory):
     np.testing.assert_array_equal(chosen.log_var, trajectory.log_var[:, :2])
 
 
-def test_units_go_by_the_number_in_the_model(trajectory):
+def test_units_are_selected_by_their_index_in_the_model(trajectory):
     plane = trajectory.of_units(2, 0)
     np.testing.assert_array_equal(plane.mean, trajectory.mean[..., [2, 0]])
     with pytest.raises(InputError, match="recorded units"):
@@ -60,7 +60,7 @@ def test_file_round_trip(trajectory, tmp_path):
             np.testing.assert_array_equal(getattr(loaded, name), getattr(original, name))
 
 
-def test_refuses_arrays_that_do_not_fit(trajectory):
+def test_arrays_that_do_not_match_raise(trajectory):
     with pytest.raises(InputError, match=r"labels: expected shape \(4,\)"):
         Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean, labels=np.arange(3))
     with pytest.raises(InputError, match="images: expected one for each of 4"):

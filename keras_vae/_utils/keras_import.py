@@ -1,14 +1,19 @@
-"""Imports Keras without the log messages of its backend."""
+"""Import of Keras without the start-up messages of its backend."""
 
 import os
 import sys
 import tempfile
+from types import ModuleType
 
 from keras_vae.errors import InputError
 
 
-def import_keras():
-    """Imports and returns Keras; messages of native libraries on stderr are shown only if the import fails."""
+def import_keras() -> ModuleType:
+    """Imports and returns Keras; output of native libraries to stderr is shown only if the import fails.
+
+    Raises:
+        InputError: if `KERAS_BACKEND` names a backend that can't be imported.
+    """
     if "keras" in sys.modules:
         import keras
 
@@ -16,14 +21,14 @@ def import_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow's libraries log to the file descriptor before they read that variable.
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
-        os.dup2(chatter.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             import keras
         except BaseException as error:
-            chatter.seek(0)
-            os.write(kept, chatter.read())
+            messages.seek(0)
+            os.write(stderr, messages.read())
             if isinstance(error, (ImportError, ValueError)) and os.environ.get("KERAS_BACKEND"):
                 raise InputError(
                     f"KERAS_BACKEND: expected an installed backend (tensorflow, jax or torch); received "
@@ -31,6 +36,6 @@ def import_keras():
                 ) from error
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
     return keras

@@ -35,3 +35,14 @@ LABEL_SHAPES = (
 DENSITY_MAP = "BuPu"
 UNIT_KL_MAP = "Blues"
 FACTOR_MAP = "viridis"
+
+# The same meanings on a dark background, for pages: lighter, with the hue kept.
+DARK = {
+    "PRIOR": "#98a2b0",
+    "AGGREGATE_POSTERIOR": "#6cb1ee",
+    "LOSS": "#d5dae1",
+    "RECONSTRUCTION": "#62c78f",
+    "KL": "#f2808d",
+    "ACTIVE": "#6cb1ee",
+    "COLLAPSED": "#f2808d",
+}

@@ -101,7 +101,7 @@ class MultiPartProgress(ProgressReporter):
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Names the part that begins. The time of a part that reports no work, because it was complete, is not counted."""
+        """Names the part that begins. A part that reports no work was complete before; its time is not counted."""
         self._title, self._total = f"{self._parts_done + 1}/{self.n_parts} {name}", 0
         super().advance(self._parts_done, self._title)
         began = time.monotonic()

@@ -1,1 +1,19 @@
-"""Data sets: loading, checks, and scaling."""
+"""Data sets: a registry of readers, checks of the arrays that they return, and scaling to [0, 1]."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from keras_vae.data.registry import choices, names, register, register_format, title
+
+if TYPE_CHECKING:
+    from keras_vae.data.dataset import Dataset, binarize, load
+
+# Imported at first use, so that the registry's names can be listed without NumPy.
+_LAZY = ("Dataset", "binarize", "load")
+__all__ = ["Dataset", "binarize", "choices", "load", "names", "register", "register_format", "title"]
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(importlib.import_module("keras_vae.data.dataset"), name)
+    raise AttributeError(f"module 'keras_vae.data' has no attribute {name!r}")

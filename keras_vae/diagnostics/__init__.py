@@ -1,18 +1,23 @@
-"""Measures of a latent space: pure functions of arrays, for the encodings of any library's model."""
+"""Measures of a latent space and of generated images: pure functions of arrays, for models of any library."""
 
-from keras_vae.diagnostics.aggregate import AggregateDivergence, aggregate_divergence
-from keras_vae.diagnostics.audit import Audit, audit, describe
-from keras_vae.diagnostics.discrepancy import Discrepancy, mmd
-from keras_vae.diagnostics.encodings import flat_encodings
-from keras_vae.diagnostics.evidence import Evidence, importance_log_weights, importance_weighted, pareto_k
-from keras_vae.diagnostics.fitted import fit_mixture
+from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
+from keras_vae.diagnostics.code_length import Rate, pixel_entropy, rate
+from keras_vae.diagnostics.density_overlap import Estimate, gaussian_overlap, overlap, overlap_bound
+from keras_vae.diagnostics.encoding_audit import Audit, audit, describe
+from keras_vae.diagnostics.encodings import flat_encodings, kl_per_unit
+from keras_vae.diagnostics.gaussianity import gaussian_divergence, whiten
+from keras_vae.diagnostics.importance_weighting import (
+    Evidence,
+    importance_log_weights,
+    importance_weighted_evidence,
+    pareto_k,
+)
 from keras_vae.diagnostics.interpolation import largest_step
-from keras_vae.diagnostics.marginals import Marginals, marginal_density, marginals
-from keras_vae.diagnostics.mixture import Gaussians, MixtureRatio
-from keras_vae.diagnostics.neighbours import label_accuracy, nearest
-from keras_vae.diagnostics.overlap import Estimate, gaussian_overlap, overlap, overlap_bound
-from keras_vae.diagnostics.radii import Radii, radii, radius_density
-from keras_vae.diagnostics.rate import Rate, pixel_entropy, rate
+from keras_vae.diagnostics.mean_discrepancy import Discrepancy, mmd
+from keras_vae.diagnostics.mixture_density import Gaussians, MixtureRatio
+from keras_vae.diagnostics.mixture_fit import fit_mixture
+from keras_vae.diagnostics.nearest_neighbours import knn_accuracy, nearest
+from keras_vae.diagnostics.radial_distribution import Radii, radii, radius_density
 from keras_vae.diagnostics.regression import held_out_linear_r2, held_out_r2
 from keras_vae.diagnostics.sample_quality import (
     PrecisionRecall,
@@ -23,19 +28,19 @@ from keras_vae.diagnostics.sample_quality import (
     neighbour_distances,
     precision_recall,
 )
-from keras_vae.diagnostics.shape import gaussian_divergence, whiten
-from keras_vae.diagnostics.two_samples import Separation, classifier_auc
-from keras_vae.diagnostics.typicality import (
+from keras_vae.diagnostics.two_sample_test import TwoSampleTest, classifier_two_sample_test
+from keras_vae.diagnostics.typical_sets import (
     Typicality,
     expected_deviation,
-    first_typical,
     gaussian_entropy,
+    min_typical_units,
     typical_probability,
     typicality,
 )
 from keras_vae.diagnostics.unit_history import ActivePeriods, UnitHistory
+from keras_vae.diagnostics.unit_marginals import Marginals, marginal_density, marginals
 from keras_vae.diagnostics.unit_replacement import replacement_loss
-from keras_vae.diagnostics.unit_statistics import UnitStatistics, units, units_of_parts
+from keras_vae.diagnostics.unit_statistics import UnitStatistics, units, units_from_batches
 
 __all__ = [
     "ActivePeriods",
@@ -50,19 +55,18 @@ __all__ = [
     "PrecisionRecall",
     "Radii",
     "Rate",
-    "Separation",
+    "TwoSampleTest",
     "Typicality",
     "UnitHistory",
     "UnitStatistics",
     "aggregate_divergence",
     "audit",
     "class_balance",
-    "classifier_auc",
+    "classifier_two_sample_test",
     "confidence",
     "describe",
     "entropy",
     "expected_deviation",
-    "first_typical",
     "fit_mixture",
     "flat_encodings",
     "frechet_distance",
@@ -72,11 +76,13 @@ __all__ = [
     "held_out_linear_r2",
     "held_out_r2",
     "importance_log_weights",
-    "importance_weighted",
-    "label_accuracy",
+    "importance_weighted_evidence",
+    "kl_per_unit",
+    "knn_accuracy",
     "largest_step",
     "marginal_density",
     "marginals",
+    "min_typical_units",
     "mmd",
     "nearest",
     "neighbour_distances",
@@ -92,6 +98,6 @@ __all__ = [
     "typical_probability",
     "typicality",
     "units",
-    "units_of_parts",
+    "units_from_batches",
     "whiten",
 ]

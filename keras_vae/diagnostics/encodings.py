@@ -1,4 +1,4 @@
-"""What every measure of posteriors begins with: checked means and log variances of n images, one row an image."""
+"""Validation of encodings, the KL of their units, and draws from their posteriors."""
 
 import numpy as np
 
@@ -6,32 +6,45 @@ from keras_vae.errors import InputError
 
 
 def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
-    """Means and log variances `(n, units)`.
+    """Validates encodings and flattens them to two dimensions.
 
     Args:
-        mean: posterior means `(n, units…)`.
-        log_var: log variances of that shape, or one that broadcasts to it (one variance an image).
+        mean: posterior means `(n, units…)` of n ≥ 2 images.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance per image).
+        dtype: of the returned arrays.
+
+    Returns:
+        Means and log variances, each `(n, units)`.
 
     Raises:
-        InputError: if they are not of at least two images, don't fit each other, or aren't finite.
+        InputError: if there are fewer than two images, the shapes do not match, or a value is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> mean, log_var = diagnostics.flat_encodings(np.zeros((5, 2, 3)), np.zeros((5, 1, 1)))
+        >>> mean.shape, log_var.shape
+        ((5, 6), (5, 6))
     """
     if log_var is None:
-        raise InputError("log_var: expected log variances, of a posterior with a density; received None.")
+        raise InputError("log_var: expected the log variances of a posterior with a density; received None.")
     mean, log_var = np.asarray(mean, dtype), np.asarray(log_var, dtype)
     if mean.ndim < 2 or len(mean) < 2:
-        raise InputError(f"mean: expected means (n, units…) of n ≥ 2 images; received {mean.shape}.")
+        raise InputError(f"mean: expected shape (n, units…) with n ≥ 2 images; received {mean.shape}.")
     log_var = broadcast_log_var(mean, log_var)
     for name, array in (("mean", mean), ("log_var", log_var)):
         if not np.isfinite(array).all():
-            raise InputError(f"{name}: expected finite numbers; received some that are not; look at the training.")
+            raise InputError(
+                f"{name}: expected finite numbers; received NaN or infinity; check whether the training diverged."
+            )
     return mean.reshape(len(mean), -1), log_var.reshape(len(mean), -1)
 
 
 def broadcast_log_var(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """A log variance for every unit of every image.
+    """The log variances in the shape of the means, without a copy.
 
     Raises:
-        InputError: if the shapes don't fit.
+        InputError: if `log_var` does not broadcast to that shape.
     """
     try:
         return np.broadcast_to(log_var, mean.shape)
@@ -41,21 +54,29 @@ def broadcast_log_var(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
         ) from error
 
 
-def stream(seed: int, key: int) -> np.random.Generator:
-    """The random numbers of one estimator.
-
-    Not those of `default_rng(seed)`: codes that somebody made from these would be the noise that they are to be
-    compared with.
-    """
-    return np.random.default_rng([0xA0D17, key, seed])
-
-
 def posterior_draws(mean: np.ndarray, log_var: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """`draws` points of each image's posterior, `(draws · n, units)`: image after image, `draws` times over."""
+    """Draws from each image's posterior, `(draws · n, units)`: all images once, then all of them again."""
     noise = rng.standard_normal((draws, *mean.shape))
     return (mean + np.exp(0.5 * log_var) * noise).reshape(-1, mean.shape[1])
 
 
-def posterior_kl(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """KL(q(z | x) ‖ N(0, I)) of each unit of each image, nats, `(n, units)` (Kingma & Welling 2014, appendix B)."""
+def kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """KL(N(mean, exp(log_var)) ‖ N(0, 1)) of every latent unit of every image, in nats.
+
+    ½ (mean² + exp(log_var) − 1 − log_var): Kingma & Welling 2014, appendix B. `expm1` keeps the digits of units near
+    the prior, where the difference cancels. `layers.kl_per_unit` is the same for tensors.
+
+    Args:
+        mean: posterior means of any shape.
+        log_var: log variances of that shape, or one that broadcasts to it.
+
+    Returns:
+        An array of the shape of `mean`, in the precision of the inputs.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> diagnostics.kl_per_unit(np.array([[0.0, 2.0]]), np.zeros((1, 2))).tolist()
+        [[0.0, 2.0]]
+    """
     return 0.5 * (np.square(mean) + np.expm1(log_var) - log_var)

@@ -1,4 +1,4 @@
-"""How even the way between two latent points looks once it is decoded."""
+"""Evenness of decoded interpolation paths."""
 
 import numpy as np
 
@@ -6,16 +6,26 @@ from keras_vae.errors import InputError
 
 
 def largest_step(images: np.ndarray) -> np.ndarray:
-    """The largest step along a path of images over its mean step: 1 where all are equal, `points − 1` for one jump.
+    """The largest step along a path of images, relative to its mean step.
 
-    A step is the Euclidean distance in pixels between neighbours. Even steps alone are no sign of a good path: a
-    cross-fade of two images has them as well.
+    A step is the Euclidean distance in pixels between neighbours on the path: 1 if all steps are equal, `points − 1`
+    for a single jump. Even steps are no proof of a good interpolation: a cross-fade of two images has them as well.
 
     Args:
-        images: `(points, paths, …)`, three points or more.
+        images: `(points, paths, …)`, at least three points.
 
     Returns:
-        `(paths,)`; 1 for a path that stands still.
+        `(paths,)` float64; 1 for a path of equal images.
+
+    Raises:
+        InputError: for fewer than three points.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> even, jump = [0.0, 0.5, 1.0], [0.0, 0.0, 1.0]
+        >>> diagnostics.largest_step(np.stack([even, jump], axis=1)[:, :, None]).tolist()
+        [1.0, 2.0]
     """
     images = np.asarray(images, "float64")
     if images.ndim < 3 or len(images) < 3:

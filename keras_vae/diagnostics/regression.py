@@ -1,26 +1,41 @@
-"""What can be read from codes: known factors of the images, regressed on them and checked on others."""
+"""Regression of known factors of the images on their codes, scored on held-out images."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_vae.errors import InputError
 
+if TYPE_CHECKING:
+    from sklearn.base import RegressorMixin
+
 NEIGHBOURS = 10
 
 
 def held_out_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -> np.ndarray:
-    """R² of each factor as told by the nearest neighbours, on a half of the images that was held out.
+    """R² of each factor, predicted by k-nearest-neighbour regression on a held-out half of the images.
 
-    The ten nearest codes of the other half, weighted by 1 / distance: a regression without a shape of its own, so
-    that a code counts that bends. 1 is a perfect prediction, 0 that of the mean; codes that say nothing score a
-    little below 0.
+    The prediction is the mean over the ten nearest codes of the other half, weighted by 1 / distance. It assumes no
+    shape of the relation, so codes on a curve score as well as codes on a line. 1 is a perfect prediction, 0 that of
+    the mean; codes that carry no information score slightly below 0.
 
     Args:
-        inputs: codes, or anything else to read from, `(n, …)`.
+        inputs: codes or any other features, `(n, …)`.
         factors: `(n, factors)`.
-        seed: of the halves.
+        seed: of the split into halves.
 
     Returns:
         `(factors,)`.
+
+    Raises:
+        InputError: for fewer than 20 images, or unequal numbers of inputs and factors.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> angle = np.linspace(0, 3, 500)[:, None]
+        >>> diagnostics.held_out_r2(np.hstack([np.sin(angle), np.cos(angle)]), angle).round(2).tolist()
+        [1.0]
     """
     from sklearn.neighbors import KNeighborsRegressor
 
@@ -28,13 +43,32 @@ def held_out_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -> np.nd
 
 
 def held_out_linear_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The same of a linear regression: what is laid out along straight lines."""
+    """As `held_out_r2`, by linear regression: high only for factors that vary along straight lines.
+
+    Args:
+        inputs: codes or any other features, `(n, …)`.
+        factors: `(n, factors)`.
+        seed: of the split into halves.
+
+    Returns:
+        `(factors,)`.
+
+    Raises:
+        InputError: for fewer than 20 images, or unequal numbers of inputs and factors.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> x = np.linspace(-1, 1, 500)[:, None]
+        >>> np.abs(diagnostics.held_out_linear_r2(x, np.hstack([2 * x + 1, x**2]))).round(1).tolist()
+        [1.0, 0.0]
+    """
     from sklearn.linear_model import LinearRegression
 
     return _r2(LinearRegression(), inputs, factors, seed)
 
 
-def _r2(regressor, inputs: np.ndarray, factors: np.ndarray, seed: int) -> np.ndarray:
+def _r2(regressor: "RegressorMixin", inputs: np.ndarray, factors: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.metrics import r2_score
 
     if len(inputs) != len(factors) or len(inputs) < 2 * NEIGHBOURS:
@@ -44,6 +78,6 @@ def _r2(regressor, inputs: np.ndarray, factors: np.ndarray, seed: int) -> np.nda
         )
     inputs = np.reshape(inputs, (len(inputs), -1))
     order = np.random.default_rng(seed).permutation(len(inputs))
-    learned, held_out = np.array_split(order, 2)
-    regressor.fit(inputs[learned], factors[learned])
+    train, held_out = np.array_split(order, 2)
+    regressor.fit(inputs[train], factors[train])
     return r2_score(factors[held_out], regressor.predict(inputs[held_out]), multioutput="raw_values")

@@ -1,16 +1,19 @@
-"""How good generated images are, judged in the features and by the probabilities of a classifier.
+"""Quality of generated images, from the features and class probabilities of a classifier.
 
-The Fréchet distance here is *not* an FID: that name belongs to the features of one Inception network. Distances in
-other features compare only with each other.
+The Fréchet distance here is *not* an FID: that name is reserved for the features of one Inception network. Distances
+are comparable only within one set of features.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from keras_vae.errors import InputError
 
-ROWS_AT_ONCE = 1000
+MAX_ROWS = 1000  # of a matrix of distances that is computed at once
+ROUNDING_TOLERANCE = 1e-6  # relative, of squared distances
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -19,19 +22,41 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     ‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½). It is biased upwards for few images, so compare equal numbers.
 
     Args:
-        a, b: features `(n, features)`.
+        a, b: features `(n, features)`, at least two rows each.
+
+    Raises:
+        InputError: unless they are finite features of at least two images.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> features = np.random.default_rng(0).standard_normal((500, 3))
+        >>> round(diagnostics.frechet_distance(features, features + 2.0), 6)  # 3 · 2²
+        12.0
     """
-    a, b = _features(a, "a"), _features(b, "b")
+    a, b = _validated(a, "a"), _validated(b, "b")
     cov_a, cov_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
     # tr (Σ_a Σ_b)^½ by the symmetric Σ_a^½ Σ_b Σ_a^½, which has the same eigenvalues and no imaginary parts.
     values, vectors = np.linalg.eigh(cov_a)
     root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    overlap = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cov_b @ root), 0, None)).sum()
-    return float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * overlap)
+    root_trace = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cov_b @ root), 0, None)).sum()
+    return float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * root_trace)
 
 
 class PrecisionRecall(NamedTuple):
-    """Shares in [0, 1]: of generated images that lie among real ones, and of real ones among generated."""
+    """Precision and recall of generated images.
+
+    Attributes:
+        precision: share of generated images within the set of real ones, in [0, 1].
+        recall: share of real images within the set of generated ones, in [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> real = np.random.default_rng(0).standard_normal((100, 2))
+        >>> diagnostics.precision_recall(real, real + 100.0)
+        PrecisionRecall(precision=0.0, recall=0.0)
+    """
 
     precision: float
     recall: float
@@ -42,75 +67,122 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Precision and recall by the sets' k-nearest-neighbour balls (Kynkäänniemi et al. 2019, equation 2).
 
-    An image lies among the others if it is no farther from one of them than that one's k-th nearest neighbour in
-    its own set.
+    An image is within a set if it is no farther from one of its members than that member's k-th nearest neighbour in
+    the set.
 
     Args:
         real, generated: features `(n, features)`, equal numbers.
         k: the neighbour, the image itself not counted.
-        real_radii: `neighbour_distances(real, k)`, where it is at hand.
+        real_radii: `neighbour_distances(real, k)`, if already computed.
 
     Raises:
-        InputError: for unequal numbers, or fewer than k + 1.
+        InputError: for unequal numbers, or fewer than k + 1 images.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> real = np.random.default_rng(0).standard_normal((100, 2))
+        >>> diagnostics.precision_recall(real, real)
+        PrecisionRecall(precision=1.0, recall=1.0)
     """
-    real, generated = _features(real, "real"), _features(generated, "generated")
+    real, generated = _validated(real, "real"), _validated(generated, "generated")
     if len(real) != len(generated) or len(real) <= k:
         raise InputError(
-            f"precision_recall: expected equal numbers of images, more than {k}; received {len(real)} and "
-            f"{len(generated)}."
+            f"generated: expected as many images as real ones, equal numbers above {k}; received {len(generated)} "
+            f"generated and {len(real)} real."
         )
     around_real = neighbour_distances(real, k) if real_radii is None else real_radii
     around_generated = neighbour_distances(generated, k)
     among_real, among_generated = [], np.zeros(len(real), bool)
     start = 0
     for squared in _squared_distances(generated, real):
-        among_real.append((squared <= _slightly_more(around_real)).any(axis=1))
+        among_real.append((squared <= _squared_with_tolerance(around_real)).any(axis=1))
         own = around_generated[start : start + len(squared), None]
-        among_generated |= (squared <= _slightly_more(own)).any(axis=0)
+        among_generated |= (squared <= _squared_with_tolerance(own)).any(axis=0)
         start += len(squared)
     return PrecisionRecall(float(np.concatenate(among_real).mean()), float(among_generated.mean()))
 
 
 def neighbour_distances(features: np.ndarray, k: int = 3) -> np.ndarray:
-    """Distance of every image from its k-th nearest neighbour, itself not counted, `(n,)`."""
-    features = _features(features, "features")
+    """Distance of every image from its k-th nearest neighbour, the image itself not counted.
+
+    Args:
+        features: `(n, features)` with n above k.
+        k: the neighbour.
+
+    Returns:
+        `(n,)` float64.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> diagnostics.neighbour_distances(np.array([[0.0], [1.0], [3.0]]), k=1).tolist()
+        [1.0, 1.0, 2.0]
+    """
+    features = _validated(features, "features")
     nearest = [np.partition(squared, k, axis=1)[:, k] for squared in _squared_distances(features, features)]
     return np.sqrt(np.concatenate(nearest))
 
 
-def _slightly_more(distances: np.ndarray) -> np.ndarray:
-    """Their squares, and what rounding may have added to the squares that they are compared with."""
-    return np.square(distances) * (1 + 1e-6)
+def _squared_with_tolerance(distances: np.ndarray) -> np.ndarray:
+    """Squared distances, increased by the rounding error of the squares that they are compared with."""
+    return np.square(distances) * (1 + ROUNDING_TOLERANCE)
 
 
-def _squared_distances(a: np.ndarray, b: np.ndarray):
-    """`(rows, len(b))` arrays of squared distances, for some rows of `a` at a time."""
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[np.ndarray]:
+    """`(rows, len(b))` arrays of squared distances, for `MAX_ROWS` rows of `a` at a time."""
     b_norm = np.square(b).sum(axis=1)
-    for start in range(0, len(a), ROWS_AT_ONCE):
-        rows = a[start : start + ROWS_AT_ONCE]
+    for start in range(0, len(a), MAX_ROWS):
+        rows = a[start : start + MAX_ROWS]
         yield np.clip(np.square(rows).sum(axis=1)[:, None] + b_norm - 2 * rows @ b.T, 0, None)
 
 
 def confidence(probabilities: np.ndarray) -> float:
-    """Mean probability of the likeliest class, of `(n, classes)`: 1 for unambiguous images."""
+    """Mean probability of the most probable class: 1 for unambiguous images.
+
+    Args:
+        probabilities: `(n, classes)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> diagnostics.confidence(np.array([[1.0, 0.0], [0.5, 0.5]]))
+        0.75
+    """
     return float(np.max(probabilities, axis=1).mean())
 
 
 def entropy(probabilities: np.ndarray) -> float:
-    """Mean entropy of the predicted class, nats, of `(n, classes)`: 0 for unambiguous images, ln(classes) at most."""
-    p = np.asarray(probabilities, "float64")
-    return float(-(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=1).mean())
+    """Mean entropy of the predicted class, nats: 0 for unambiguous images, ln(classes) at most.
+
+    Args:
+        probabilities: `(n, classes)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> round(diagnostics.entropy(np.array([[1.0, 0.0], [0.5, 0.5]])), 4)  # ½ ln 2
+        0.3466
+    """
+    return float(special.entr(np.asarray(probabilities, "float64")).sum(axis=1).mean())
 
 
 def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """1 − the total variation between the classes of generated images and those of real ones.
 
     Args:
-        probabilities: of generated images, `(n, classes)`; each counts for its likeliest class.
-        labels: of real images, integers below the number of classes.
+        probabilities: of generated images, `(n, classes)`; each image counts for its most probable class.
+        labels: of real images, `(m,)` integers below the number of classes.
 
     Returns:
-        1 where all classes come up as often as in the data, 0 where none does.
+        1 where all classes are as frequent as in the data, 0 where no class of the data occurs.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> one_class_only = np.array([[0.9, 0.1], [0.8, 0.2]])
+        >>> diagnostics.class_balance(one_class_only, labels=np.array([0, 1]))
+        0.5
     """
     classes = probabilities.shape[1]
     generated = np.bincount(probabilities.argmax(axis=1), minlength=classes) / len(probabilities)
@@ -118,8 +190,11 @@ def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(1 - 0.5 * np.abs(generated - real).sum())
 
 
-def _features(array: np.ndarray, name: str) -> np.ndarray:
-    array = np.asarray(array, "float64")
-    if array.ndim != 2 or len(array) < 2 or not np.isfinite(array).all():
-        raise InputError(f"{name}: expected finite features of shape (n, features), n above 1; received {array.shape}.")
-    return array
+def _validated(features: np.ndarray, name: str) -> np.ndarray:
+    features = np.asarray(features, "float64")
+    if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
+        raise InputError(
+            f"{name}: expected finite features of shape (n, features), n above 1; received {features.shape}"
+            f"{'' if np.isfinite(features).all() else ', some of them not finite'}."
+        )
+    return features

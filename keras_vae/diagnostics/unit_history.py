@@ -1,41 +1,59 @@
-"""The units of a latent space through a training: when each came alive, and when it died."""
+"""Statistics of latent units over the course of a training."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, UnitStatistics, _classified
+from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, UnitStatistics, classify_units
 
-SUSTAINED = 1.0  # epochs
+MIN_ACTIVE_EPOCHS = 1.0  # shorter periods, active or inactive, do not count
+EPOCH_TOLERANCE = 1e-9  # rounding of the differences between epochs
 
 
 class ActivePeriods(NamedTuple):
-    """When each unit lived, in epochs, `(units,)` float64.
+    """When each unit became active and when it collapsed, in epochs; each `(units,)` float64.
 
     Attributes:
-        born: the first measurement of a spell in which the unit was active for a whole epoch or more; NaN if there
-            was none.
-        died: the first measurement after the last such spell, if a whole epoch or more passed since without
-            another; NaN for a unit that is alive at the end or never lived.
+        active_from: the first measurement of the first period in which the unit was active for a whole epoch or more;
+            NaN if there was none.
+        collapsed_at: the first measurement after the last such period, if a whole epoch or more follows it; NaN for a
+            unit that is active at the end or never was.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> periods = diagnostics.ActivePeriods(np.array([1.0, 1.0, np.nan]), np.array([np.nan, 3.0, np.nan]))
+        >>> periods.active_at_end.tolist()
+        [True, False, False]
     """
 
     active_from: np.ndarray
     collapsed_at: np.ndarray
 
     @property
-    def alive(self) -> np.ndarray:
+    def active_at_end(self) -> np.ndarray:
+        """`(units,)` booleans."""
         return ~np.isnan(self.active_from) & np.isnan(self.collapsed_at)
 
 
 @dataclass(frozen=True)
 class UnitHistory:
-    """Statistics of latent units, measured again and again during a training.
+    """Statistics of latent units, measured repeatedly during a training.
 
     Attributes:
-        steps: `(frames,)` int64, optimizer steps done at each measurement; 0 is the untrained model.
+        steps: `(frames,)` int64, optimizer steps completed at each measurement; 0 is the untrained model.
         epochs: `(frames,)` float64, the same in epochs.
-        var_mean, kl, mean_var: `(frames, units)`, as in `UnitStatistics`; the last two None without a density.
+        var_mean, kl, mean_var: `(frames, units)`, as in `UnitStatistics`; the last two are None for a posterior
+            without a density.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> var_mean = np.array([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.5, 0.0], [0.5, 0.0]])
+        >>> history = diagnostics.UnitHistory(10 * np.arange(5), np.arange(5.0), var_mean)
+        >>> history.active_periods().collapsed_at.tolist()
+        [nan, 3.0]
     """
 
     steps: np.ndarray
@@ -46,39 +64,40 @@ class UnitHistory:
 
     @property
     def active(self) -> np.ndarray:
-        """`(frames, units)`, by Burda's criterion."""
+        """`(frames, units)` booleans: `var_mean` above 0.01 (Burda et al. 2016)."""
         return self.var_mean > ACTIVE_VAR_MEAN
 
     def active_periods(self) -> ActivePeriods:
-        """When each unit came alive and died.
+        """When each unit became active and when it collapsed.
 
-        A unit must have lived to die: been active for a whole epoch. Shorter spells are the noise of the first
-        steps, and the untrained encoder's, whose random weights make its means vary too.
+        Only periods of a whole epoch or more count. Shorter ones are the noise of the first steps; so is the untrained
+        encoder's activity, whose random weights make its means vary too.
         """
-        later = self.epochs > 0
-        times = [self._lifetime(unit, self.epochs[later]) for unit in self.active[later].T]
-        born, died = np.array(times, "float64").reshape(-1, 2).T
-        return ActivePeriods(born, died)
+        trained = self.epochs > 0
+        times = [self._active_period(unit, self.epochs[trained]) for unit in self.active[trained].T]
+        active_from, collapsed_at = np.array(times, "float64").reshape(-1, 2).T
+        return ActivePeriods(active_from, collapsed_at)
 
     @staticmethod
-    def _lifetime(active: np.ndarray, epochs: np.ndarray) -> tuple[float, float]:
-        """When one unit was born and died, from whether it was `active` at each of the `epochs`."""
+    def _active_period(active: np.ndarray, epochs: np.ndarray) -> tuple[float, float]:
+        """When one unit became active and when it collapsed, from its activity `(frames,)` at the `epochs`."""
         edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]])))
-        spells = edges.reshape(-1, 2)  # first measurement inside, first one after
-        lived = [(a, b) for a, b in spells.tolist() if epochs[b - 1] - epochs[a] >= SUSTAINED - 1e-9]
-        if not lived:
+        periods = edges.reshape(-1, 2)  # first frame of the period, first frame after it
+        shortest = MIN_ACTIVE_EPOCHS - EPOCH_TOLERANCE
+        sustained = [(a, b) for a, b in periods.tolist() if epochs[b - 1] - epochs[a] >= shortest]
+        if not sustained:
             return np.nan, np.nan
-        end = lived[-1][1]
-        dead = end < len(epochs) and epochs[-1] - epochs[end] >= SUSTAINED - 1e-9
-        return epochs[lived[0][0]], epochs[end] if dead else np.nan
+        end = sustained[-1][1]
+        collapsed = end < len(epochs) and epochs[-1] - epochs[end] >= shortest
+        return epochs[sustained[0][0]], epochs[end] if collapsed else np.nan
 
     def frames(self) -> list[UnitStatistics]:
-        """The measurements one by one."""
+        """The measurements, one by one."""
         absent = [None] * len(self.steps)
         kl = absent if self.kl is None else self.kl
         mean_var = absent if self.mean_var is None else self.mean_var
-        return [_classified(*row) for row in zip(kl, self.var_mean, mean_var, strict=True)]
+        return [classify_units(*row) for row in zip(kl, self.var_mean, mean_var, strict=True)]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is there, by name: for `np.savez`."""
+        """The arrays that are present, by name, for `np.savez`."""
         return {name: array for name, array in vars(self).items() if array is not None}

@@ -1,26 +1,35 @@
-"""What each latent unit became: how much it says, whether it is active, whether it collapsed onto the prior."""
+"""Statistics of latent units: KL, variances, and which units are active or collapsed."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_vae.diagnostics.encodings import broadcast_log_var
+from keras_vae.diagnostics.encodings import broadcast_log_var, kl_per_unit
 from keras_vae.errors import InputError
 
-ACTIVE_VAR_MEAN = 0.01
-COLLAPSED_MEAN_VAR = 0.8
+ACTIVE_VAR_MEAN = 0.01  # variance of the posterior means above which a unit is active
+COLLAPSED_MEAN_VAR = 0.8  # mean posterior variance above which an inactive unit is collapsed
 
 
 class UnitStatistics(NamedTuple):
-    """Per latent unit, each an array of the units' shape.
+    """Statistics of each latent unit over the encodings of n images; every array has the shape of the units.
 
     Attributes:
-        kl: mean over images of KL(q(z_i | x) ‖ N(0, 1)), nats; None where the posterior has no density.
+        kl: mean over images of KL(q(z_i | x) ‖ N(0, 1)), nats; None for a posterior without a density.
         var_mean: variance over images of the posterior means.
-        mean_var: mean over images of the posterior variances; None where the posterior has no density.
+        mean_var: mean over images of the posterior variances; None for a posterior without a density.
         active: `var_mean` above 0.01 (Burda et al. 2016, section 5.2).
-        collapsed: not active, and `mean_var` above 0.8: the unit stayed at the prior, whatever the image.
+        collapsed: not active, and `mean_var` above 0.8: the posterior is near the prior, whatever the image.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> statistics = diagnostics.units(np.array([[-1.0, 0.0], [1.0, 0.0]]), np.log([[0.1, 1.0]]))
+        >>> statistics.total_var.round(2).tolist()
+        [1.1, 1.0]
+        >>> statistics.active_by_variance.tolist()
+        [True, False]
     """
 
     kl: np.ndarray | None
@@ -33,50 +42,80 @@ class UnitStatistics(NamedTuple):
     def total_var(self) -> np.ndarray:
         """E[σ²] + Var[μ]: the variance of the unit under the aggregate posterior q(z), by the law of total variance.
 
-        What a sum of 1 means: multiplying a unit by a, and dividing by it again in the decoder, leaves the
-        reconstruction as it was and makes the unit's KL ½ (a² (E[σ²] + E[μ²]) − 1 − ln a² − E[ln σ²]), which is
-        least where a² (E[σ²] + E[μ²]) = 1. So in a model that has come to rest, every unit whose codes are centred
-        has a sum of 1, a collapsed one (1 + 0) like a lively one (0.01 + 0.99). It is stationarity under rescaling
-        and no proof that q(z) is the prior: two clusters at ±1 have it as well.
-        Without a density it is `var_mean`.
+        Multiplying a unit by a, and dividing by it again in the decoder, leaves the reconstruction unchanged and makes
+        the unit's KL ½ (a² (E[σ²] + E[μ²]) − 1 − ln a² − E[ln σ²]), which is minimal where a² (E[σ²] + E[μ²]) = 1. So
+        in a converged model every unit whose codes are centred has the sum 1, a collapsed one (1 + 0) like an active
+        one (0.01 + 0.99). The sum 1 is stationarity under rescaling; it does not prove that q(z) is the prior: two
+        clusters at ±1 have it as well. For a posterior without a density it is `var_mean`.
         """
         return self.var_mean if self.mean_var is None else self.var_mean + self.mean_var
 
     @property
     def active_by_variance(self) -> np.ndarray:
-        """Whether `mean_var` is below 0.8: the posterior is narrower than the prior; by `active` without a density."""
+        """Whether `mean_var` is below 0.8, the posterior narrower than the prior; `active` without a density."""
         return self.active if self.mean_var is None else self.mean_var < COLLAPSED_MEAN_VAR
 
 
 def units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics:
-    """Statistics of every latent unit over the encodings of n images.
+    """Computes the statistics of every latent unit over the encodings of n images.
 
     Args:
         mean: posterior means `(n, units…)`.
-        log_var: log variances of that shape, or one that broadcasts to it (one variance an image); None for a
-            posterior without density.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance per image); None for a
+            posterior without a density.
+
+    Returns:
+        The statistics, arrays of shape `(units…)`.
 
     Raises:
-        InputError: if there are no images or the shapes don't fit.
+        InputError: if there are no images or the shapes do not match.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> mean = np.array([[-1.0, 0.0], [1.0, 0.0]])  # the second unit ignores the image
+        >>> statistics = diagnostics.units(mean, np.log([[0.1, 1.0]]))
+        >>> statistics.kl.round(3).tolist(), statistics.active.tolist(), statistics.collapsed.tolist()
+        ([1.201, 0.0], [True, False], [False, True])
     """
-    return units_of_parts([(mean, log_var)])
+    return units_from_batches([(mean, log_var)])
 
 
-def units_of_parts(
-    parts: Iterable[tuple[np.ndarray, np.ndarray | None]],
-) -> UnitStatistics:
-    """As `units`, of encodings that come in parts: of 65,536 units, 10,000 images' take 5 GB.
+def units_from_batches(batches: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> UnitStatistics:
+    """Computes the statistics of `units` batch by batch, with one batch in memory at a time.
+
+    (The encodings of 10,000 images in 65,536 units take 5 GB.)
 
     Args:
-        parts: pairs (mean, log_var), as `VAE.encode` gives them.
+        batches: pairs (mean, log_var), as `VAE.encode` returns them.
+
+    Returns:
+        The statistics over the images of all batches, arrays of shape `(units…)`.
+
+    Raises:
+        InputError: if there are no images or the shapes do not match.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> batches = (([[value, 0.0]], [[0.0, 0.0]]) for value in (-1.0, 1.0))
+        >>> diagnostics.units_from_batches(batches).var_mean.tolist()
+        [1.0, 0.0]
     """
     moments = None
-    for mean, log_var in parts:
-        part = _moments(np.asarray(mean), log_var)
-        moments = part if moments is None else moments.joined(part)
+    for mean, log_var in batches:
+        batch = _moments(np.asarray(mean), log_var)
+        moments = batch if moments is None else moments.joined(batch)
     if moments is None:
-        raise InputError("parts: expected encodings of at least one image; received none.")
-    return _classified(moments.kl, moments.var_mean, moments.mean_var)
+        raise InputError("batches: expected encodings of at least one image; received none.")
+    return classify_units(moments.kl, moments.var_mean, moments.mean_var)
+
+
+def classify_units(kl: np.ndarray | None, var_mean: np.ndarray, mean_var: np.ndarray | None) -> UnitStatistics:
+    """Adds to these statistics which units are active and which are collapsed."""
+    active = var_mean > ACTIVE_VAR_MEAN
+    collapsed = ~active if mean_var is None else ~active & (mean_var > COLLAPSED_MEAN_VAR)
+    return UnitStatistics(kl, var_mean, mean_var, active, collapsed)
 
 
 class _Moments(NamedTuple):
@@ -89,7 +128,7 @@ class _Moments(NamedTuple):
     mean_var: np.ndarray | None
 
     def joined(self, other: "_Moments") -> "_Moments":
-        """Of the images of both (the variance by Chan, Golub & LeVeque 1983)."""
+        """The moments over the images of both (the variance by Chan, Golub & LeVeque 1983)."""
         n = self.n + other.n
         a, b = self.n / n, other.n / n
         var_mean = a * self.var_mean + b * other.var_mean + a * b * np.square(self.mean - other.mean)
@@ -105,12 +144,5 @@ def _moments(mean: np.ndarray, log_var: np.ndarray | None) -> _Moments:
     if log_var is None:
         return _Moments(len(mean), center, var_mean, None, None)
     log_var = broadcast_log_var(mean, log_var)
-    variance = np.exp(log_var)
-    kl = 0.5 * (np.square(mean) + variance - 1.0 - log_var).mean(axis=0, dtype="float64")
-    return _Moments(len(mean), center, var_mean, kl, variance.mean(axis=0, dtype="float64"))
-
-
-def _classified(kl: np.ndarray | None, var_mean: np.ndarray, mean_var: np.ndarray | None) -> UnitStatistics:
-    active = var_mean > ACTIVE_VAR_MEAN
-    collapsed = ~active if mean_var is None else ~active & (mean_var > COLLAPSED_MEAN_VAR)
-    return UnitStatistics(kl, var_mean, mean_var, active, collapsed)
+    kl = kl_per_unit(mean, log_var).mean(axis=0, dtype="float64")
+    return _Moments(len(mean), center, var_mean, kl, np.exp(log_var).mean(axis=0, dtype="float64"))

@@ -52,7 +52,7 @@ def describe_codes(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, 
         std = np.exp(0.5 * log_var)
         means_and_stds.add(mean, std)
         chunks["norm"].append(np.linalg.norm(mean, axis=1))
-        chunks["kl"].append(0.5 * (np.square(mean) + np.square(std) - 1 - log_var).sum(axis=1, dtype="float64"))
+        chunks["kl"].append(diagnostics.kl_per_unit(mean, log_var).sum(axis=1, dtype="float64"))
         chunks["distance"].append(np.linalg.norm(samplers.neighbourhood(mean, std, rng), axis=1))
         if not len(one_posterior):
             repeated = np.repeat(mean[:1], len(prior), axis=0)

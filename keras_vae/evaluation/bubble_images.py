@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import samplers
 from keras_vae._utils import memory
-from keras_vae.data import datasets
 from keras_vae.evaluation.bubble_codes import encoded
 from keras_vae.evaluation.judge import Judge
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, samplers
-from keras_vae.data import datasets
 from keras_vae.evaluation.bubble_codes import encoded, n_points
 from keras_vae.measures import BUBBLE_KINDS
 

@@ -7,10 +7,9 @@ computed: from exact densities (see `diagnostics.overlap`), from radii, and from
 
 import math
 
-import numpy as np
-
+from keras_vae import data as datasets
 from keras_vae._utils import keras_import, memory
-from keras_vae.data import datasets
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import InputError
 from keras_vae.evaluation.bubble_codes import describe_codes
 from keras_vae.evaluation.bubble_images import decode_bubbles
@@ -49,8 +48,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
             f"{config['config']['posterior']!r}."
         )
     run.require_finished()
-    if data.digest != config["dataset"]["digest"]:
-        raise InputError(f"bubbles: expected the data that {run.path} was trained on; {data.name} has changed since.")
+    run.check_data(data)
     if len(data.x_test) < 2:
         raise InputError("bubbles: expected at least two test images, one for either bound; received one.")
     if path.is_file():
@@ -60,7 +58,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
             return found
     vae = keras_import.import_keras().models.load_model(run.model_path)
     # One generator for all parts: the draws depend on their order.
-    rng = np.random.default_rng([config["config"]["seed"], 4])
+    rng = stream(config["config"]["seed"], Stream.BUBBLES)
     described = rng.permutation(len(data.x_test))[:N_DESCRIBED_IMAGES]
     result = {"version": VERSION, "units": math.prod(vae.latent_shape)}
     codes, arrays = describe_codes(vae, data.x_test[described], rng)

@@ -9,9 +9,9 @@ import numpy as np
 
 from keras_vae import diagnostics
 from keras_vae._utils.keras_import import import_keras
-from keras_vae.data.datasets import Dataset
+from keras_vae.data import Dataset
 from keras_vae.errors import InputError
-from keras_vae.runs.folder import atomic
+from keras_vae.runs.files import atomic
 
 EPOCHS = 4
 BATCH_SIZE = 128

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import keras_import, memory
-from keras_vae.data import datasets
 
 N_IMPORTANCE_SAMPLES = 1000  # per image, by default
 MAX_IMAGES = 500
@@ -45,7 +45,7 @@ def likelihood_and_rate(vae, data: datasets.Dataset, seed: int, samples: int) ->
     mean, log_var = vae.encode(x, batch_size=memory.images_that_fit(n_units, 1000))
     chunk = memory.images_that_fit(n_units, DECODED_CHUNK)
     weights = diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, samples, seed, chunk)
-    found = diagnostics.importance_weighted(weights)
+    found = diagnostics.importance_weighted_evidence(weights)
     # The mean log weight is the ELBO; its part that isn't KL is the reconstruction.
     elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl
     rate = diagnostics.rate(mean, log_var, -elbo - kl)

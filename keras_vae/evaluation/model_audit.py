@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics
-from keras_vae.data import datasets
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation import audit_arrays
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES, likelihood_and_rate
@@ -66,7 +67,7 @@ def audit(
 
 def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
     """Figure 3 of "Why Bigger is Not Better", from a draw of each image's posterior: see `diagnostics.typicality`."""
-    squares = np.square(np.random.default_rng([seed, 5]).standard_normal(mean.shape)).sum(axis=1)
+    squares = np.square(stream(seed, Stream.OWN_TYPICALITY).standard_normal(mean.shape)).sum(axis=1)
     n = mean.shape[1]
     deviation = (squares / n - 1) / 2
     entropy = np.mean(0.5 * (math.log(2 * math.pi * math.e) + log_var), axis=1)

@@ -20,16 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import keras_import, memory
-from keras_vae.data import datasets
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
 from keras_vae.runs.folder import Run
-from keras_vae.runs.training import MAX_KEPT_ENCODINGS
+from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
 VERSION = 6  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
@@ -78,8 +79,7 @@ def evaluate(
         raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
     config = run.config
     data = data or datasets.load(config["config"]["dataset"])
-    if data.digest != config["dataset"]["digest"]:
-        raise InputError(f"evaluate: expected the data that {run.path} was trained on; {data.name} has changed since.")
+    run.check_data(data)
     vae = keras_import.import_keras().models.load_model(run.model_path)
     seed = config["config"]["seed"]
     mean, log_var = _test_encodings(run, vae, data)
@@ -198,10 +198,10 @@ def _codes(mean: np.ndarray, log_var: np.ndarray | None, labels: np.ndarray | No
     if log_var is not None:
         result["posterior_radius"] = float(np.median(np.exp(0.5 * log_var.reshape(len(mean), -1).mean(axis=1))))
     if labels is not None and len(flat) >= 2 * (N_NEIGHBOURS + 1):
-        result["knn_accuracy"] = diagnostics.label_accuracy(flat, labels, N_NEIGHBOURS)
+        result["knn_accuracy"] = diagnostics.knn_accuracy(flat, labels, N_NEIGHBOURS)
         if flat.shape[1] > 1:
             plane = geometry.principal_plane(flat).points
-            result["knn_accuracy_pca"] = diagnostics.label_accuracy(plane, labels, N_NEIGHBOURS)
+            result["knn_accuracy_pca"] = diagnostics.knn_accuracy(plane, labels, N_NEIGHBOURS)
     if flat.shape[1] > MAX_REPLACED_UNITS:
         return result  # a covariance of units × units would be too large
     variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False, ddof=0)))
@@ -249,7 +249,7 @@ def _decode_paths(vae, x: np.ndarray, first: np.ndarray, last: np.ndarray, path:
 
 def _pairs(data: datasets.Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two permutations of the test images; images at the same position differ in label where possible."""
-    rng, n = np.random.default_rng([seed, 3]), len(data.x_test)
+    rng, n = stream(seed, Stream.INTERPOLATION_PAIRS), len(data.x_test)
     first, last = rng.permutation(n), rng.permutation(n)
     if data.y_test is None:
         return first, last

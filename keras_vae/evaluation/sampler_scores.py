@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from keras_vae import data as datasets
 from keras_vae import diagnostics, samplers
 from keras_vae._utils import memory
-from keras_vae.data import datasets
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import FLOOR
 
@@ -27,7 +28,7 @@ def score_samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) 
     n = judge.n if judge else N_KEPT_IMAGES
     images = _sampled(vae, data, n, seed)
     # Both draw around codes of training images, whose reconstructions the model may have memorised.
-    sources = np.random.default_rng([seed, 8]).permutation(len(data.x_train))[:n]
+    sources = stream(seed, Stream.SAMPLER_SOURCES).permutation(len(data.x_train))[:n]
     images["aggregate_posterior"] = _around(vae, data.x_train[sources], seed)
     images["neighbourhood"] = _around(vae, data.x_train[sources], seed, NEIGHBOURHOOD_STD)
     scores = {}
@@ -45,7 +46,7 @@ def _sampled(vae, data: datasets.Dataset, n: int, seed: int) -> dict[str, np.nda
     """`n` images by each sampler that doesn't draw around codes of single images."""
     n_units = math.prod(vae.latent_shape)
     n_fitted = memory.images_that_fit(n_units, min(len(data.x_train), MAX_FITTED_CODES), MAX_FITTED_BYTES)
-    fitted = np.random.default_rng([seed, 10]).permutation(len(data.x_train))[:n_fitted]
+    fitted = stream(seed, Stream.FITTED_IMAGES).permutation(len(data.x_train))[:n_fitted]
     mean, log_var = vae.encode(data.x_train[fitted], batch_size=memory.images_that_fit(n_units, 1000))
     draws = {
         "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
@@ -62,7 +63,7 @@ def _sampled(vae, data: datasets.Dataset, n: int, seed: int) -> dict[str, np.nda
 
 def _around(vae, x: np.ndarray, seed: int, std: float | None = None) -> np.ndarray:
     """An image decoded from a draw around each image's code: from N(μ(x), std² I), or from its posterior."""
-    rng = np.random.default_rng([seed, 9])
+    rng = stream(seed, Stream.NEIGHBOURHOOD_NOISE)
     chunk = memory.images_that_fit(math.prod(vae.latent_shape), 1000)
     images = []
     for i in range(0, len(x), chunk):

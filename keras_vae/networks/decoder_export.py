@@ -1,4 +1,4 @@
-"""A decoder as plain data: a list of layers and their weights that a few lines of any language can run."""
+"""Export of a decoder as plain data: descriptions of its layers and their weights, to be run outside of Python."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_vae import likelihoods
 
-MOST_WEIGHTS = 900_000  # as float16 in base 64 that is 2.4 MB of a page
+MAX_WEIGHTS = 900_000  # 2.4 MB of a page, as float16 in base 64
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "elu", "softplus", "silu")
-LARGEST = float(np.finfo("float16").max)
+MAX_FLOAT16 = float(np.finfo("float16").max)
 OUTPUTS = {
     likelihoods.Bernoulli: "sigmoid",
     likelihoods.ContinuousBernoulli: "continuous-bernoulli",
@@ -18,17 +18,18 @@ OUTPUTS = {
 }
 
 
-class NotPortable(Exception):
-    """Says what of a decoder can't be written down as plain data."""
+class NotExportable(Exception):
+    """A decoder can't be exported; the message names the reason."""
 
 
-class Portable(NamedTuple):
+class ExportedDecoder(NamedTuple):
     """A decoder as plain data.
 
     Attributes:
-        layers: in order, each with its `kind` and what it takes to run it (all in the order height, width, channels).
+        layers: descriptions in order, each with its `kind` and its options; axes are in the order height, width,
+            channels.
         weights: of each layer, float16, in Keras' layout.
-        output: from the last layer to pixels: `sigmoid`, `linear` or `continuous-bernoulli`.
+        output: function from the last layer's output to pixels: `sigmoid`, `linear` or `continuous-bernoulli`.
     """
 
     layers: list[dict[str, Any]]
@@ -36,59 +37,63 @@ class Portable(NamedTuple):
     output: str
 
 
-def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Portable:
-    """A decoder that is a chain of layers we know, as plain data.
+def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> ExportedDecoder:
+    """Exports a decoder that is a chain of known layers.
+
+    Args:
+        decoder: a Keras model.
+        likelihood: determines the output function.
 
     Raises:
-        NotPortable: naming what stands in the way: another layer or activation, a branch, too many weights or one
-            that float16 can't hold.
+        NotExportable: if the likelihood, a layer or an activation is unknown, the decoder branches or has more than
+            `MAX_WEIGHTS`, or float16 can't represent one of its weights.
     """
     if type(likelihood) not in OUTPUTS:
-        raise NotPortable(f"the likelihood {type(likelihood).__name__}")
-    if decoder.count_params() > MOST_WEIGHTS:
-        raise NotPortable(f"{decoder.count_params():,} weights")
+        raise NotExportable(f"the likelihood {type(likelihood).__name__}")
+    if decoder.count_params() > MAX_WEIGHTS:
+        raise NotExportable(f"{decoder.count_params():,} weights")
     layers, weights = [], []
     for layer in _chain(decoder):
         if type(layer) not in _KINDS:
-            raise NotPortable(f"the layer {type(layer).__name__}")
+            raise NotExportable(f"the layer {type(layer).__name__}")
         for described, arrays in _KINDS[type(layer)](layer):
             layers.append(described)
             weights.append([_half(array) for array in arrays])
-    return Portable(layers, weights, OUTPUTS[type(likelihood)])
+    return ExportedDecoder(layers, weights, OUTPUTS[type(likelihood)])
 
 
 def _chain(decoder: keras.Model) -> list[keras.layers.Layer]:
     """The layers of a decoder in order.
 
     Raises:
-        NotPortable: if one of them sees anything but what the one before it puts out.
+        NotExportable: if the input of one of them is not the output of the previous one.
     """
     layers, tensor = [], decoder.inputs[0]
     for layer in decoder.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        # (A layer that is used twice has several inputs, and refuses to name one.)
+        # Keras raises for a layer that is used twice, since it has several inputs.
         try:
             follows = layer.input is tensor
         except (AttributeError, ValueError):
             follows = False
         if not follows:
-            raise NotPortable(f"a branch at the layer {layer.name}")
+            raise NotExportable(f"a branch at the layer {layer.name}")
         layers.append(layer)
         tensor = layer.output
     if tensor is not decoder.outputs[0]:
-        raise NotPortable("an output inside its chain of layers")
+        raise NotExportable("an output inside its chain of layers")
     return layers
 
 
 def _half(array) -> np.ndarray:
     array = keras.ops.convert_to_numpy(array)
-    if not np.all(np.abs(array) <= LARGEST):
-        raise NotPortable("a weight that float16 can't hold")
+    if not np.all(np.abs(array) <= MAX_FLOAT16):
+        raise NotExportable("a weight that float16 can't hold")
     return array.astype("float16")
 
 
-# -- one function a kind of layer: what it becomes, as pairs of description and weights ------------------------
+# -- one function per kind of layer: pairs of description and weights ------------------------------------------
 
 Described = list[tuple[dict[str, Any], list]]
 
@@ -96,7 +101,7 @@ Described = list[tuple[dict[str, Any], list]]
 def _activation(function: Callable) -> str:
     name = getattr(function, "__name__", str(function))
     if name not in ACTIVATIONS or function is not getattr(keras.activations, name):
-        raise NotPortable(f"the activation {name}")
+        raise NotExportable(f"the activation {name}")
     return name
 
 
@@ -112,7 +117,7 @@ def _dense(layer) -> Described:
 def _convolution(layer, kind: str = "convolution") -> Described:
     plain = layer.data_format == "channels_last" and set(layer.dilation_rate) == {1} and layer.padding != "causal"
     if not plain or getattr(layer, "groups", 1) != 1 or getattr(layer, "output_padding", None) is not None:
-        raise NotPortable(f"an unusual option of the layer {layer.name}")
+        raise NotExportable(f"an unusual option of the layer {layer.name}")
     described = {
         "kind": kind,
         "filters": layer.filters,
@@ -128,7 +133,7 @@ def _transposed(layer) -> Described:
     return _convolution(layer, "transposed")
 
 
-def _shape(layer) -> Described:
+def _reshape(layer) -> Described:
     return [({"kind": "reshape", "shape": list(layer.output.shape[1:])}, [])]
 
 
@@ -140,17 +145,17 @@ def _pad(layer) -> Described:
     return [({"kind": "pad", "margins": [list(m) for m in layer.padding]}, [])]
 
 
-def _alone(layer) -> Described:
+def _activation_layer(layer) -> Described:
     return [({"kind": "activation", "activation": _activation(layer.activation)}, [])]
 
 
 def _relu(layer) -> Described:
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
-        raise NotPortable(f"an unusual option of the layer {layer.name}")
+        raise NotExportable(f"an unusual option of the layer {layer.name}")
     return [({"kind": "activation", "activation": "relu"}, [])]
 
 
-def _nothing(layer) -> Described:
+def _no_layer(layer) -> Described:
     return []
 
 
@@ -158,11 +163,11 @@ _KINDS: dict[type, Callable[..., Described]] = {
     keras.layers.Dense: _dense,
     keras.layers.Conv2D: _convolution,
     keras.layers.Conv2DTranspose: _transposed,
-    keras.layers.Reshape: _shape,
-    keras.layers.Flatten: _shape,
+    keras.layers.Reshape: _reshape,
+    keras.layers.Flatten: _reshape,
     keras.layers.Cropping2D: _crop,
     keras.layers.ZeroPadding2D: _pad,
-    keras.layers.Activation: _alone,
+    keras.layers.Activation: _activation_layer,
     keras.layers.ReLU: _relu,
-    keras.layers.Dropout: _nothing,
+    keras.layers.Dropout: _no_layer,
 }

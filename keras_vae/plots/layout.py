@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from keras_vae._utils import palette
 from keras_vae.plots import visuals
-from keras_vae.runs.folder import atomic
+from keras_vae.runs.files import atomic
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -22,7 +22,8 @@ from keras_vae._utils import palette
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots import audit_figures, layout, visuals
-from keras_vae.runs.folder import Run, atomic, complete, write_json
+from keras_vae.runs.files import atomic, complete, write_json
+from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
 CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them

@@ -1,4 +1,4 @@
-"""HTML pages of runs and studies, each a single file."""
+"""Self-contained HTML pages of runs and studies."""
 
 from keras_vae.report.run_page import write
 

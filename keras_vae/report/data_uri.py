@@ -1,4 +1,4 @@
-"""Arrays, pictures and videos as text inside a page."""
+"""Figures, videos and arrays as text that is embedded in a page."""
 
 import base64
 import io
@@ -10,49 +10,73 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from keras_vae.runs.folder import complete
+from keras_vae.report import captions
+from keras_vae.report.captions import Figure
+from keras_vae.runs.files import complete
 
-LARGEST_VIDEO = 3e6  # bytes of all videos in a page; what is more lies beside it
-QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # widths and qualities of pictures, tried in turn
-WIDE, LARGE = 1.3, 1550  # width over height, and width in pixels, from which a picture gets a row of its own
+MAX_EMBEDDED_VIDEO_BYTES = 3e6  # of all videos of a page together; the others stay files beside it
+IMAGE_QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # (width in pixels, WebP quality), finest first
+MIN_WIDE_ASPECT_RATIO = 1.3  # width over height above which a figure may get a row of its own
+MIN_WIDE_PIXELS = 1550  # width above which it does
 SPRITE_COLUMNS = 40
-LARGEST_WEBP = 16_383  # pixels along a side
+MAX_WEBP_SIDE = 16_383  # pixels, a limit of the format
 
 
 class Picture(NamedTuple):
-    """A picture that is part of a page: `src` is its data, `alt` what it shows."""
+    """A figure embedded in a page.
+
+    Attributes:
+        src: the data URI.
+        width, height: in pixels.
+        alt: what the figure shows.
+        is_wide: whether it gets a row of its own.
+    """
 
     src: str
     width: int
     height: int
     alt: str
-    wide: bool
+    is_wide: bool
 
 
 class Video(NamedTuple):
-    """A video within a page, or `beside` it: then `src` is the way to it."""
+    """A video of a page.
+
+    Attributes:
+        src: the data URI, or the relative address of a file.
+        alt: what the video shows.
+        caption: the text below it.
+        is_file: whether `src` is the address of a file beside the page.
+    """
 
     src: str
     alt: str
     caption: str
-    beside: bool
+    is_file: bool
 
 
-def numbers(array: np.ndarray | None) -> str | None:
-    """An array's numbers, little endian, in C order."""
+def array_base64(array: np.ndarray | None) -> str | None:
+    """The values of an array, little endian and in C order, in base 64."""
     if array is None:
         return None
     return base64.b64encode(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()).decode()
 
 
 def sprite(images: np.ndarray | None) -> dict[str, Any] | None:
-    """Images `(n, height, width[, channels])` uint8 in one lossless picture, so many columns wide."""
+    """Tiles images into one lossless picture.
+
+    Args:
+        images: `(n, height, width[, channels])` uint8.
+
+    Returns:
+        `src`, the data URI, and `columns`, the number of images side by side.
+    """
     if images is None:
         return None
     n, height, width = images.shape[:3]
     images = images.reshape(n, height, width, -1)
     images = images[..., :3] if images.shape[3] > 2 else images[..., :1]
-    columns = max(1, min(SPRITE_COLUMNS, n, LARGEST_WEBP // width))
+    columns = max(1, min(SPRITE_COLUMNS, n, MAX_WEBP_SIDE // width))
     rows = -(-n // columns)
     padded = np.zeros((rows * columns, *images.shape[1:]), "uint8")
     padded[:n] = images
@@ -63,50 +87,50 @@ def sprite(images: np.ndarray | None) -> dict[str, Any] | None:
 
 def _data_uri(picture: Image.Image, **options) -> str:
     buffer = io.BytesIO()
-    kind = "webp" if max(picture.size) <= LARGEST_WEBP else "png"
+    kind = "webp" if max(picture.size) <= MAX_WEBP_SIDE else "png"
     picture.save(buffer, kind.upper(), **options)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def pictures(figures: Sequence[tuple[Path, str]], budget: float) -> list[Picture]:
-    """Figures as parts of a page, the finer the more of `budget` there is.
+def pictures(figures: Sequence[Figure], max_bytes: float) -> list[Picture]:
+    """Embeds figures at the highest of `IMAGE_QUALITIES` at which all of them fit into `max_bytes`.
 
-    Args:
-        figures: paths, each with what the figure shows.
-        budget: bytes for all of them.
+    At the lowest quality they are embedded whatever their size.
     """
-    made = []
-    for width, quality in QUALITIES:
-        made = [_picture(*figure, width, quality) for figure in figures]
-        if sum(len(it.src) for it in made) <= budget:
+    embedded = []
+    for width, quality in IMAGE_QUALITIES:
+        embedded = [_picture(figure, width, quality) for figure in figures]
+        if sum(len(picture.src) for picture in embedded) <= max_bytes:
             break
-    return made
+    return embedded
 
 
-def _picture(path: Path, alt: str, width: int, quality: int) -> Picture:
-    with Image.open(path) as opened:
+def _picture(figure: Figure, width: int, quality: int) -> Picture:
+    with Image.open(figure.path) as opened:
         picture = opened.convert("RGB")
-    is_wide = picture.width > WIDE * picture.height and picture.width > LARGE
+    is_wide = picture.width > MIN_WIDE_ASPECT_RATIO * picture.height and picture.width > MIN_WIDE_PIXELS
     if picture.width > width:
         picture = picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
-    return Picture(_data_uri(picture, quality=quality), *picture.size, alt, is_wide)
+    return Picture(_data_uri(picture, quality=quality), *picture.size, figure.caption, is_wide)
 
 
-def videos(folder: Path, alt: str, captions: Mapping[str, str]) -> list[Video]:
-    """The videos of a folder; together they may weigh so much inside the page, the rest lies beside it.
+def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> list[Video]:
+    """The videos of a folder, embedded while they fit into `MAX_EMBEDDED_VIDEO_BYTES`, else as files.
 
     Args:
-        folder: of the page, which has the videos in `videos/`.
-        alt: what they show.
-        captions: lines beneath them by file name; others get their name.
+        folder: of the page; its videos are in `videos/`.
+        alt: what all of them show.
+        descriptions: captions by file stem.
     """
-    found, left = [], LARGEST_VIDEO
+    found, remaining = [], MAX_EMBEDDED_VIDEO_BYTES
     for path in complete(folder / "videos", "*.mp4"):
         content = path.read_bytes()
-        inside = len(content) <= left
-        left -= len(content) if inside else 0
-        data = f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
-        src = data if inside else quote(path.relative_to(folder).as_posix())
-        name = path.stem.replace("-", " ")
-        found.append(Video(src, f"{alt}: {name}", captions.get(path.stem, f"{name.capitalize()}."), not inside))
+        is_file = len(content) > remaining
+        if is_file:
+            src = quote(path.relative_to(folder).as_posix())
+        else:
+            remaining -= len(content)
+            src = f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
+        caption = captions.describe(path.stem, descriptions)
+        found.append(Video(src, f"{alt}: {captions.from_stem(path.stem)}", caption, is_file))
     return found

@@ -1,4 +1,4 @@
-"""A folder of runs: what is in it, and a page that lists it as a table that sorts."""
+"""The index page of a folder of runs: a table that can be sorted."""
 
 import os
 from collections.abc import Sequence
@@ -6,15 +6,30 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from keras_vae import data as datasets
 from keras_vae._utils import formatting
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.report import rendering, study_page
-from keras_vae.runs.folder import Run, write_text
+from keras_vae.report.rendering import Cell
+from keras_vae.runs.files import write_text
+from keras_vae.runs.folder import Run
+
+PAGE = "index.html"
+HEAD = (
+    "run", "data", "posterior", "units", "active", "test loss, nats", "reconstruction, nats", "KL, nats", "epochs", "β",
+    "seed", "training time, s",
+)  # fmt: skip
 
 
 class Found(NamedTuple):
-    """What `find` found: runs to write pages of, unfinished ones, studies, and where an index of the runs belongs."""
+    """The runs and studies at some paths.
+
+    Attributes:
+        runs: finished runs.
+        unfinished: runs whose training has not finished.
+        studies: folders of studies.
+        folder: where an index of the runs belongs; None for a single run.
+    """
 
     runs: list[Run]
     unfinished: list[Run]
@@ -23,105 +38,98 @@ class Found(NamedTuple):
 
 
 def find(paths: Sequence[Path]) -> Found:
-    """The runs and studies at some paths: each a run, a study, or a folder of them (or of `runs/` and studies, as
-    recipes leave it).
+    """Finds the runs and studies at some paths.
 
-    Several runs get an index: in the one folder that was given, or else in the one that holds them all.
+    Several runs get an index: in the given folder if there is one, else in the folder that holds all of them.
+
+    Args:
+        paths: each of a run, of a study, or of a folder that holds them, directly or in its `runs/` as recipes do.
 
     Raises:
-        InputError: if there is none at one of the paths, or the only run given there is unfinished.
+        InputError: if there is none at one of the paths, or if the only path is that of an unfinished run.
     """
     runs, studies = [], []
     for path in paths:
-        here = [path] if _is_one(path) else [p for p in (*path.glob("*"), *path.glob("runs/*")) if _is_one(p)]
-        if not here:
+        candidates = [path] if _is_run_or_study(path) else [*path.glob("*"), *path.glob("runs/*")]
+        found = sorted(candidate for candidate in candidates if _is_run_or_study(candidate))
+        if not found:
             raise InputError(
-                f"report: expected a run, a study or a folder of them at {path}; there is none; give the folder of "
-                "one (with a config.json or a study.json)."
+                f"runs: expected a run, a study or a folder of them at {path}; found none; give a folder with a "
+                "config.json or a study.json, or one that holds such folders."
             )
-        runs += [Run(p) for p in sorted(here) if Run(p).is_run()]
-        studies += [p for p in sorted(here) if not Run(p).is_run()]
-    given_alone = len(paths) == len(runs) == 1 and runs[0].path == paths[0]
-    if given_alone:
+        runs += [Run(candidate) for candidate in found if Run(candidate).is_run()]
+        studies += [candidate for candidate in found if not Run(candidate).is_run()]
+    is_single = len(paths) == len(runs) == 1 and runs[0].path == paths[0]
+    if is_single:
         runs[0].require_finished()
-    finished, unfinished = ([run for run in runs if run.finished is is_so] for is_so in (True, False))
-    folder = None
-    if runs and not given_alone:
-        common = Path(os.path.commonpath([path.absolute().parent for path in (*(r.path for r in runs), *studies)]))
-        folder = paths[0] if len(paths) == 1 else common
-    return Found(finished, unfinished, studies, folder)
+    finished, unfinished = ([run for run in runs if run.finished is state] for state in (True, False))
+    return Found(finished, unfinished, studies, None if is_single else _index_folder(paths, runs, studies))
 
 
-def _is_one(path: Path) -> bool:
+def _is_run_or_study(path: Path) -> bool:
     return Run(path).is_run() or (path / "study.json").is_file()
 
 
+def _index_folder(paths: Sequence[Path], runs: Sequence[Run], studies: Sequence[Path]) -> Path | None:
+    if not runs:
+        return None
+    if len(paths) == 1:
+        return paths[0]
+    return Path(os.path.commonpath([path.absolute().parent for path in (*(run.path for run in runs), *studies)]))
+
+
 def write(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ()) -> Path:
-    """Writes `index.html` into a folder, a table of runs that sorts, and returns its path.
+    """Writes `index.html` and returns its path.
 
     Args:
-        folder: where the page goes.
-        runs: finished or not, in or below that folder.
+        folder: where the page is written.
+        runs: in or below that folder; they may be unfinished.
         studies: folders of studies below it, whose pages are linked.
     """
     folder = Path(folder)
-    head = [
-        "run",
-        "data",
-        "posterior",
-        "units",
-        "active",
-        "loss",
-        "reconstruction",
-        "KL",
-        "epochs",
-        "β",
-        "seed",
-        "seconds",
-    ]
-    finished = sum(run.finished for run in runs)
+    n_finished = sum(run.finished for run in runs)
+    counted = formatting.count(n_finished, "finished run")
+    if n_finished < len(runs):
+        counted += f" and {len(runs) - n_finished} unfinished"
     page = rendering.render(
         "index.html",
         title=folder.resolve().name,
-        lead=(
-            f"{formatting.count(finished, 'finished training')}"
-            f"{f' and {len(runs) - finished} unfinished' * (finished < len(runs))}; losses on test images, nats per "
-            "image."
-        ),
-        head=head,
-        rows=[_index_row(folder, run) for run in runs],
-        studies=[(study_page.read(study)["title"], _way(folder, study / rendering.PAGE)) for study in studies],
+        lead=f"{counted}. Losses are measured on test images, in nats per image.",
+        head=HEAD,
+        rows=[_row(folder, run) for run in runs],
+        studies=[(study_page.read(study)["title"], _address(folder, study / rendering.PAGE)) for study in studies],
         footer=rendering.footer({}),
     )
-    path = folder / "index.html"
+    path = folder / PAGE
     write_text(path, page)
     return path
 
 
-def _index_row(folder: Path, run: Run) -> list[rendering.Cell]:
+def _row(folder: Path, run: Run) -> list[Cell]:
+    """The cells of a run; an unfinished one has no measurements."""
     config = run.config["config"]
-    name = f"{config['architecture']}{' (unfinished)' * (not run.finished)}"
-    name = rendering.Cell(name, config["architecture"], _way(folder, run.path / rendering.PAGE))
-    told = [name, *(rendering.Cell(text, text) for text in (datasets.title(config["dataset"]), config["posterior"]))]
     metrics = run.metrics if run.finished else {"test": {}, "seconds": {}}
-    test = metrics["test"]
-    told += [rendering.measured(metrics.get(key)) for key in ("n_units", "n_active")]
-    told += [rendering.measured(test.get(key)) for key in ("loss", "reconstruction", "kl")]
-    for value in (metrics.get("epochs"), config.get("beta"), config.get("seed")):
-        told.append(
-            rendering.Cell(formatting.ABSENT if value is None else _plain(value), "" if value is None else value)
-        )
+    architecture, dataset = config["architecture"], datasets.title(config["dataset"])
+    name = architecture if run.finished else f"{architecture} (unfinished)"
     seconds = metrics["seconds"].get("train")
     return [
-        *told,
-        rendering.Cell(formatting.ABSENT if seconds is None else f"{seconds:,.0f}", "" if seconds is None else seconds),
+        Cell(name, architecture, _address(folder, run.path / rendering.PAGE)),
+        Cell(dataset, dataset),
+        Cell(config["posterior"], config["posterior"]),
+        *(rendering.number_cell(metrics.get(key)) for key in ("n_units", "n_active")),
+        *(rendering.number_cell(metrics["test"].get(key)) for key in ("loss", "reconstruction", "kl")),
+        *(_setting_cell(value) for value in (metrics.get("epochs"), config.get("beta"), config.get("seed"))),
+        Cell(formatting.ABSENT, "") if seconds is None else Cell(f"{seconds:,.0f}", seconds),
     ]
 
 
-def _way(folder: Path, page: Path) -> str:
-    """The address of a page from a folder; empty where there is none."""
+def _setting_cell(value: float | None) -> Cell:
+    """A cell with a hyperparameter, in full precision."""
+    if value is None:
+        return Cell(formatting.ABSENT, "")
+    return Cell(f"{value:g}" if isinstance(value, float) else str(value), value)
+
+
+def _address(folder: Path, page: Path) -> str:
+    """The relative address of a page from a folder; empty if the page does not exist."""
     return quote(Path(os.path.relpath(page, folder)).as_posix()) if page.is_file() else ""
-
-
-def _plain(value: float) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

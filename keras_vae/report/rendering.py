@@ -1,4 +1,4 @@
-"""What all pages share: how they are rendered, what they are called, cells of tables that sort."""
+"""Rendering of pages from templates, and the elements that all pages share."""
 
 import functools
 import math
@@ -8,17 +8,32 @@ from typing import NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from keras_vae._utils import formatting
+from keras_vae._utils import formatting, palette
 from keras_vae._version import __version__
 
 TEMPLATES = Path(__file__).with_name("templates")
 PAGE = "report.html"
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-LARGEST_PAGE = 4.8e6  # bytes without video, of which pictures take what the explorer leaves
+MAX_PAGE_BYTES = 4.8e6  # without videos; figures are compressed until they fit
+SECONDS_AS_MINUTES = 120  # durations from here on are given in minutes
+
+
+class Fact(NamedTuple):
+    """A number at the top of a page, with its unit or the total that it is part of."""
+
+    name: str
+    value: str
+    unit: str = ""
 
 
 class Cell(NamedTuple):
-    """A cell of a table that sorts: by `value`, which is empty where nothing was measured."""
+    """A cell of a table that can be sorted.
+
+    Attributes:
+        text: what is shown.
+        value: what is sorted by; empty for a missing value.
+        href: address of a link, if any.
+    """
 
     text: str
     value: str | float
@@ -26,24 +41,33 @@ class Cell(NamedTuple):
 
 
 def duration(seconds: float) -> tuple[str, str]:
-    """A number and its unit."""
-    return (f"{seconds:.0f}", "s") if seconds < 120 else (f"{seconds / 60:.0f}", "min")
+    """A number and its unit.
+
+    Example:
+        >>> duration(59.6), duration(7200)
+        (('60', 's'), ('120', 'min'))
+    """
+    return (f"{seconds:.0f}", "s") if seconds < SECONDS_AS_MINUTES else (f"{seconds / 60:.0f}", "min")
 
 
 def footer(described: dict) -> str:
-    """The last line of a page: what it was made with, of a `config.json` or `study.json`."""
+    """The versions of the software that made a run or a study, from its `config.json` or `study.json`."""
     versions = described.get("versions", {})
     software = [f"keras_vae {versions.get('keras-vae') or __version__}"]
     software += [f"Keras {versions['keras']}"] if versions.get("keras") else []
     software += [f"{BACKENDS[name]} {versions[name]}" for name in BACKENDS if versions.get(name)]
-    return f"{', '.join(software)}. This page fetches nothing from anywhere; it can be mailed, or put on any server."
+    return f"{', '.join(software)}. This page works offline and makes no network requests."
 
 
-def measured(value: float | None) -> Cell:
-    """A cell with a number, empty where there is none."""
+def number_cell(value: float | None) -> Cell:
+    """A cell with a measured number; empty if it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return Cell(formatting.ABSENT, "")
     return Cell(f"{value:,}" if isinstance(value, int) else formatting.number(value), value)
+
+
+def _css_name(constant: str) -> str:
+    return constant.lower().replace("_", "-")
 
 
 @functools.cache
@@ -55,8 +79,10 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Styles and scripts are ours, and stand in the page as they are.
+    # Styles and scripts of the package need no escaping.
     environment.globals["source"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    environment.globals["palette_light"] = {_css_name(name): getattr(palette, name) for name in palette.DARK}
+    environment.globals["palette_dark"] = {_css_name(name): color for name, color in palette.DARK.items()}
     return environment
 
 

@@ -1,4 +1,4 @@
-"""A study as one HTML page: what its source claims, the verdict on each claim, the pictures side by side."""
+"""The page of a study: its claims with their verdicts, its figures and its training runs."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -8,60 +8,48 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from keras_vae import data as datasets
 from keras_vae._utils import formatting
-from keras_vae._utils.verdicts import FAILS, HOLDS
-from keras_vae.data import datasets
+from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
 from keras_vae.errors import InputError
 from keras_vae.measures import find
-from keras_vae.report import data_uri, rendering
-from keras_vae.runs.folder import complete, write_text
+from keras_vae.report import captions, data_uri, rendering
+from keras_vae.report.rendering import Cell, Fact
+from keras_vae.runs.files import write_text
 
-CAPTIONS = "captions.json"
-WIDTH = 150  # of an interval's picture
-MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails")}
+INTERVAL_WIDTH = 150  # pixels
+INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values
+MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), UNDECIDED: ("?", "undecided")}
+RUN_MEASURES = ("loss", "reconstruction", "kl", "penalty", "active_units")  # columns of the table of runs
 
 
 def write(folder: str | Path) -> Path:
-    """Writes `report.html` of a study's folder and returns its path.
+    """Writes `report.html` of a study and returns its path.
+
+    Args:
+        folder: of the study.
 
     Raises:
         InputError: if the folder holds no study.
     """
     folder = Path(folder)
     content = read(folder)
-    captions = read_captions(folder)
-    seeds, epochs, dataset = content["seeds"], content["epochs"], content["dataset"]
-    verdicts = [one["verdict"] for one in content["claims"]]
-    shown = (
-        [formatting.Table("Measured", content["summary"]["head"], content["summary"]["rows"])]
-        if "summary" in content
-        else []
-    )
+    descriptions = captions.read(folder)
+    figures = captions.figures(folder, descriptions)
+    described = {key: content[key] for key in ("configs", "dataset", "versions", "threads")}
     page = rendering.render(
         "study.html",
         title=content["title"],
-        lead=(
-            f"{'Toy size, which decides nothing. ' * ('--quick' in content['command'])}"
-            f"{formatting.count(len(content['configs']), 'configuration')}, {formatting.count(seeds, 'seed')} each, "
-            f"trained for {formatting.epochs(epochs, content.get('other_epochs', []))} on {dataset['train']:,} images "
-            f"of {datasets.title(dataset['name'])} and measured on {dataset['test']:,} test images; losses in nats per image, mean ± standard deviation "
-            "over seeds."
-        ),
-        facts=[
-            *((name, str(verdicts.count(name)), f"of {len(verdicts)}") for name in dict.fromkeys(sorted(verdicts))),
-            ("trainings", str(len(content["runs"])), ""),
-            ("training", *rendering.duration(60 * content["minutes"])),
-        ],
-        claims=[_claim(one) for one in content["claims"]],
-        has_published=any(one.get("published") is not None for one in content["claims"]),
-        videos=data_uri.videos(folder, content["title"], captions),
-        pictures=_rows(data_uri.pictures(_figures(folder, captions), rendering.LARGEST_PAGE)),
-        tables=shown + [formatting.Table(**table) for table in content["tables"]],
-        runs=_trainings(folder, content["runs"]),
+        lead=_lead(content),
+        facts=_facts(content),
+        claims=[_claim(claim) for claim in content["claims"]],
+        has_published=any(claim.get("published") is not None for claim in content["claims"]),
+        videos=data_uri.videos(folder, content["title"], descriptions),
+        pictures=_rows(data_uri.pictures(figures, rendering.MAX_PAGE_BYTES)),
+        tables=_tables(content),
+        runs=_run_table(folder, content["runs"]),
         command=content["command"],
-        config=json.dumps(
-            {key: content[key] for key in ("configs", "dataset", "versions", "threads")}, indent=2, ensure_ascii=False
-        ),
+        config=json.dumps(described, indent=2, ensure_ascii=False),
         footer=rendering.footer(content),
     )
     path = folder / rendering.PAGE
@@ -78,29 +66,48 @@ def read(folder: Path) -> dict:
     try:
         return json.loads((folder / "study.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"report: expected a study (with a study.json) at {folder}; there is none.") from error
+        raise InputError(f"folder: expected a study at {folder}; there is no study.json in it.") from error
     except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"report: expected a readable study.json in {folder}; it is damaged ({error}).") from error
+        raise InputError(f"folder: expected a readable study.json in {folder}; it is damaged ({error}).") from error
 
 
-def read_captions(folder: Path) -> dict[str, str]:
-    """What the pictures and videos of a study show, by file stem in a reader's order; empty where nobody wrote it."""
-    path = folder / CAPTIONS
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _lead(content: dict) -> str:
+    """What was trained, on what, how often."""
+    dataset = content["dataset"]
+    sentences = [
+        f"{formatting.count(len(content['configs']), 'configuration')}, {formatting.count(content['seeds'], 'seed')} "
+        f"each, trained for {formatting.epochs(content['epochs'], content.get('other_epochs', []))} on "
+        f"{dataset['train']:,} images of {datasets.title(dataset['name'])} and evaluated on {dataset['test']:,} test "
+        "images.",
+        "Losses are in nats per image; values are mean ± standard deviation over seeds.",
+    ]
+    if "--quick" in content["command"]:
+        sentences.insert(0, "Quick run at toy size, which supports no conclusion.")
+    return " ".join(sentences)
 
 
-def _figures(folder: Path, captions: dict[str, str]) -> list[tuple[Path, str]]:
-    """A study's pictures, each with what it shows: first those with a caption, in its order."""
-    found = {path.stem: path for path in complete(folder / "figures", "*.png")}
-    stems = [stem for stem in captions if stem in found] + [stem for stem in found if stem not in captions]
-    return [(found[stem], captions.get(stem, f"{stem.replace('-', ' ').capitalize()}.")) for stem in stems]
+def _facts(content: dict) -> list[Fact]:
+    """The numbers at the top of the page: verdicts, runs, duration."""
+    verdicts = [claim["verdict"] for claim in content["claims"]]
+    facts = [Fact(name, str(verdicts.count(name)), f"of {len(verdicts)}") for name in sorted(set(verdicts))]
+    facts.append(Fact("training runs", str(len(content["runs"]))))
+    facts.append(Fact("training time", *rendering.duration(60 * content["minutes"])))
+    return facts
+
+
+def _tables(content: dict) -> list[formatting.Table]:
+    """The summary of a study, which the first versions did not write, and its own tables."""
+    tables = [formatting.Table(**table) for table in content["tables"]]
+    if "summary" not in content:
+        return tables
+    return [formatting.Table("Results", content["summary"]["head"], content["summary"]["rows"]), *tables]
 
 
 def _rows(pictures: Sequence[data_uri.Picture]) -> list[list[data_uri.Picture]]:
-    """Pictures in their order, narrow ones that follow each other side by side."""
+    """Pictures in their order; consecutive ones that are not wide share a row."""
     rows: list[list[data_uri.Picture]] = []
     for picture in pictures:
-        if rows and not picture.wide and not rows[-1][-1].wide:
+        if rows and not picture.is_wide and not rows[-1][-1].is_wide:
             rows[-1].append(picture)
         else:
             rows.append([picture])
@@ -108,10 +115,9 @@ def _rows(pictures: Sequence[data_uri.Picture]) -> list[list[data_uri.Picture]]:
 
 
 def _claim(judged: dict) -> dict:
-    """A claim as a row of a page."""
-    low, high = judged["low"], judged["high"]
-    mark, kind = MARKS.get(judged["verdict"], ("?", "undecided"))
-    ends = [formatting.number(end) for end in (low, high)]
+    """The cells of a claim."""
+    ends = (judged["low"], judged["high"])
+    mark, kind = MARKS.get(judged["verdict"], MARKS[UNDECIDED])
     note = f" ({judged['note']})" if judged["note"] else ""
     return {
         "claim": judged["claim"],
@@ -119,7 +125,7 @@ def _claim(judged: dict) -> dict:
         "published": formatting.number(judged.get("published")),
         "region": formatting.region(*judged["expected"]),
         "estimate": formatting.number(judged["estimate"]),
-        "interval": formatting.ABSENT if low is None and high is None else " … ".join(ends),
+        "interval": formatting.ABSENT if set(ends) == {None} else " … ".join(map(formatting.number, ends)),
         "svg": _interval(judged),
         "verdict": judged["verdict"],
         "mark": mark,
@@ -128,50 +134,64 @@ def _claim(judged: dict) -> dict:
 
 
 def _interval(judged: dict) -> Markup:
-    """The interval as a line over the region in which the claim would hold, with the seeds and the published value."""
+    """The interval of a claim as a line over the region in which the claim holds; empty if nothing was measured.
+
+    Dots mark the estimate and the seeds, a diamond marks the published value.
+    """
     estimate, (least, most) = judged["estimate"], judged["expected"]
     ends, published = [judged["low"], judged["high"]], judged.get("published")
     seeds = [value for value in judged.get("seeds", []) if value is not None]
     known = [value for value in (estimate, *ends, least, most, published, *seeds) if value is not None]
     if {estimate, *ends} == {None} or max(known) == min(known):
         return Markup("")
-    room = 0.18 * (max(known) - min(known))
-    low, high = min(known) - room, max(known) + room
+    margin = INTERVAL_MARGIN * (max(known) - min(known))
+    low, high = min(known) - margin, max(known) + margin
 
-    def x(value: float | None, otherwise: float) -> float:
-        return otherwise if value is None else WIDTH * (value - low) / (high - low)
+    def x(value: float | None, default: float = 0.0) -> float:
+        return default if value is None else INTERVAL_WIDTH * (value - low) / (high - low)
 
-    first, last = x(least, 0), x(most, WIDTH)
-    said = [formatting.number(estimate)] * (estimate is not None)
-    said += [f"interval {' … '.join(map(formatting.number, ends))}", f"would hold {formatting.region(least, most)}"]
-    said += [f"seeds {', '.join(map(formatting.number, seeds))}"] * bool(seeds)
-    said += [f"published {formatting.number(published)}"] * (published is not None)
+    first, last = x(least), x(most, INTERVAL_WIDTH)
     parts = [
-        f'<svg class="interval" viewBox="0 0 {WIDTH} 20" role="img" aria-label="{escape("; ".join(said))}">',
+        f'<svg class="interval" viewBox="0 0 {INTERVAL_WIDTH} 20" role="img" aria-label="'
+        f'{escape(_interval_text(judged, seeds))}">',
         f'<rect class="region" x="{first:.1f}" y="2" width="{max(last - first, 1):.1f}" height="16"/>',
-        f'<line class="ground" x1="0" x2="{WIDTH}" y1="10" y2="10"/>',
+        f'<line class="ground" x1="0" x2="{INTERVAL_WIDTH}" y1="10" y2="10"/>',
     ]
-    if set(ends) != {None}:  # one end alone may be known: the line goes on to the edge
-        parts.append(f'<line class="range" x1="{x(ends[0], 0):.1f}" x2="{x(ends[1], WIDTH):.1f}" y1="10" y2="10"/>')
-    parts += [f'<circle class="seed" cx="{x(value, 0):.1f}" cy="10" r="3"/>' for value in seeds]
+    if set(ends) != {None}:  # an interval with one end extends to the edge
+        start, end = x(ends[0]), x(ends[1], INTERVAL_WIDTH)
+        parts.append(f'<line class="range" x1="{start:.1f}" x2="{end:.1f}" y1="10" y2="10"/>')
+    parts += [f'<circle class="seed" cx="{x(value):.1f}" cy="10" r="3"/>' for value in seeds]
     if estimate is not None:
-        parts.append(f'<circle class="estimate" cx="{x(estimate, 0):.1f}" cy="10" r="4"/>')
+        parts.append(f'<circle class="estimate" cx="{x(estimate):.1f}" cy="10" r="4"/>')
     if published is not None:
-        parts.append(f'<path class="published" d="M{x(published, 0):.1f} 3l7 7l-7 7l-7 -7z"/>')
+        parts.append(f'<path class="published" d="M{x(published):.1f} 3l7 7l-7 7l-7 -7z"/>')
     return Markup("".join([*parts, "</svg>"]))
 
 
-def _trainings(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:
-    """A table of a study's trainings: what all of them have in common of measures, with links to their pages."""
-    names = [name for name in ("loss", "reconstruction", "kl", "penalty", "active_units") if _any_has(runs, name)]
+def _interval_text(judged: dict, seeds: Sequence[float]) -> str:
+    """The alternative text of an interval."""
+    number = formatting.number
+    parts = [] if judged["estimate"] is None else [f"estimate {number(judged['estimate'])}"]
+    parts.append(f"95 % interval {number(judged['low'])} … {number(judged['high'])}")
+    parts.append(f"holds if {formatting.region(*judged['expected'])}")
+    if seeds:
+        parts.append(f"seeds {', '.join(map(number, seeds))}")
+    if judged.get("published") is not None:
+        parts.append(f"published {number(judged['published'])}")
+    return "; ".join(parts)
+
+
+def _run_table(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:
+    """The training runs of a study with links to their pages; measures that no run has are left out."""
+    keys = [key for key in RUN_MEASURES if _any_has(runs, key)]
     rows = []
     for run in runs:
         page = folder.parent / "runs" / run["folder"] / rendering.PAGE
         href = f"../runs/{quote(run['folder'])}/{rendering.PAGE}" if page.is_file() else ""
-        rows.append([rendering.Cell(run["config"], run["config"], href), rendering.Cell(str(run["seed"]), run["seed"])])
-        rows[-1] += [rendering.measured(run["measures"].get(name)) for name in names]
-    return {"head": ["configuration", "seed", *(find(name).label for name in names)], "rows": rows}
+        cells = [Cell(run["config"], run["config"], href), Cell(str(run["seed"]), run["seed"])]
+        rows.append([*cells, *(rendering.number_cell(run["measures"].get(key)) for key in keys)])
+    return {"head": ["configuration", "seed", *(find(key).heading for key in keys)], "rows": rows}
 
 
-def _any_has(runs: Iterable[dict], name: str) -> bool:
-    return any(run["measures"].get(name) is not None for run in runs)
+def _any_has(runs: Iterable[dict], key: str) -> bool:
+    return any(run["measures"].get(key) is not None for run in runs)

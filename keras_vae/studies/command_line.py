@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae.data import registry
 from keras_vae.studies.run_study import run_study
 from keras_vae.studies.study import Study
 
 QUICK_EPOCHS, QUICK_SEEDS = 1, 2
-DATASETS = "mnist, fashion-mnist, mnist-5k, tiles or FILE.npz."
 
-DatasetOption = Annotated[str, typer.Option(help=DATASETS)]
+DatasetOption = Annotated[str, typer.Option(help=f"{registry.choices()}.")]
 EpochsOption = Annotated[int, typer.Option(help="Epochs of every training.")]
 SeedsOption = Annotated[int, typer.Option(help="Trainings of each configuration.")]
 OutOption = Annotated[Path, typer.Option(help="Folder of runs and results; recipes of one source share it.")]

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.report import run_page, study_page
-from keras_vae.runs.folder import write_json
+from keras_vae.runs.files import write_json
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
 

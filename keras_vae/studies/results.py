@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_vae._utils.formatting import Table
 from keras_vae._utils.verdicts import UNDECIDED
-from keras_vae.data.datasets import Dataset
+from keras_vae.data import Dataset
 from keras_vae.runs.folder import Run
 from keras_vae.studies.study import Study
 

@@ -13,16 +13,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_vae import data as datasets
 from keras_vae._utils import keras_import
 from keras_vae._utils.formatting import count
 from keras_vae._utils.progress import MultiPartProgress
-from keras_vae.data import datasets
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.evaluation import run_evaluation
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.runs import training
-from keras_vae.runs.folder import Run, check_writable, complete
+from keras_vae.runs.config import Config
+from keras_vae.runs.files import check_writable, complete
+from keras_vae.runs.folder import Run
 from keras_vae.studies.results import Results
 from keras_vae.studies.run_measures import run_measures
 from keras_vae.studies.study import Study
@@ -76,7 +78,7 @@ def _configurations(study: Study, dataset: str, epochs: int, seeds: int) -> dict
     for seed in range(seeds):
         for name, arguments in study.configs.items():
             arguments = {"dataset": dataset, "seed": seed, **arguments, "epochs": _scaled(study, arguments, epochs)}
-            configs[name, seed] = training.Config(**arguments)
+            configs[name, seed] = Config(**arguments)
     return configs
 
 
@@ -86,7 +88,7 @@ def _scaled(study: Study, arguments: Mapping[str, Any], epochs: int) -> int:
 
 
 def _study_folder_name(study: Study, dataset: str, epochs: int, seeds: int, quick: bool) -> str:
-    """The study's name with every argument that isn't the default, so that different arguments have different folders."""
+    """The study's name with every argument that isn't the default, so that no result replaces another."""
     differing = {
         study.option.strip("-").replace(" ", "-"): bool(study.option),
         Path(dataset).stem: dataset != study.dataset,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_vae import data as datasets
 from keras_vae._utils.formatting import Table
-from keras_vae.data import datasets
 from keras_vae.errors import InputError
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import Measure, find

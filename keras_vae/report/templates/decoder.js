@@ -1,7 +1,7 @@
-// A decoder that runs in the page: the layers that keras_vae.portable describes, in float32.
+// A decoder that runs in the page: the layers described by keras_vae.networks.decoder_export, in float32.
 "use strict";
 
-/** The bytes of base 64 text. */
+/** The bytes of a base 64 string. */
 function bytesOf(text) {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
@@ -10,14 +10,14 @@ function bytesOf(text) {
 }
 
 /** Half-precision numbers in base 64 (little endian) as a Float32Array. */
-function halves(text) {
+function float16Values(text) {
   const bits = new Uint16Array(bytesOf(text).buffer);
   return Float32Array.from(bits, (half) => {
     const sign = half & 0x8000 ? -1 : 1;
     const exponent = (half >> 10) & 31;
     const fraction = half & 1023;
     if (exponent === 0) return sign * fraction * 2 ** -24;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15); // (the exporter lets no infinity through)
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15); // (the export has no infinities)
   });
 }
 
@@ -33,7 +33,7 @@ const ACTIVATIONS = {
   silu: (x) => x * sigmoid(x),
 };
 
-/** From a decoder's output to the expected pixel. */
+/** From the decoder's output to the mean of the likelihood, by the kind of output that the export names. */
 const OUTPUTS = {
   linear: (x) => x,
   sigmoid,
@@ -55,8 +55,8 @@ function activated(values, name) {
   return values;
 }
 
-// One function a kind of layer: (layer, input, its shape) => [output, its shape]; shapes are [height, width, channels]
-// or [units], channels change fastest.
+// One function per kind of layer: (layer, input, input shape) => [output, output shape]. Shapes are
+// [height, width, channels] or [units]; channels vary fastest.
 const LAYERS = {
   dense(layer, input, shape) {
     const [kernel, bias] = layer.weights;
@@ -68,7 +68,7 @@ const LAYERS = {
       const start = r * size;
       for (let i = 0; i < width; i++) {
         const value = input[r * width + i];
-        if (value === 0) continue; // as half of them are after a ReLU
+        if (value === 0) continue; // common after a ReLU
         for (let o = 0, k = i * size; o < size; o++, k++) out[start + o] += value * kernel[k];
       }
     }
@@ -153,25 +153,25 @@ const LAYERS = {
   activation: (layer, input, shape) => [activated(Float32Array.from(input), layer.activation), shape],
 };
 
-/** Decodes with the model's own layers: exact at every point. */
+/** Decodes with the layers of the model. */
 class LayerDecoder {
   constructor(described, latentShape) {
     this.latentShape = latentShape;
     this.output = OUTPUTS[described.output];
-    this.layers = described.layers.map((layer) => ({ ...layer, weights: layer.weights.map(halves) }));
+    this.layers = described.layers.map((layer) => ({ ...layer, weights: layer.weights.map(float16Values) }));
   }
 
-  /** The expected pixels of a latent point, 0 to 255, height × width × channels. */
+  /** The mean pixels at a latent point, 0 to 255, height × width × channels. */
   decode(z) {
     let values = z, shape = this.latentShape;
     for (const layer of this.layers) [values, shape] = LAYERS[layer.kind](layer, values, shape);
-    const pixels = new Uint8ClampedArray(values.length); // which rounds and clamps
+    const pixels = new Uint8ClampedArray(values.length); // rounds and clamps
     for (let i = 0; i < pixels.length; i++) pixels[i] = 255 * this.output(values[i]);
     return pixels;
   }
 }
 
-/** Shows the nearest of images that were decoded before, on a grid of two units. */
+/** Returns the nearest image of a grid over one or two units that was decoded in advance. */
 class GridDecoder {
   constructor(grid, images) {
     Object.assign(this, grid); // limit, side, units
@@ -179,12 +179,12 @@ class GridDecoder {
   }
 
   decode(z) {
-    const place = (value) => {
+    const index = (value) => {
       const i = Math.round(((value + this.limit) / (2 * this.limit)) * (this.side - 1));
       return Math.min(Math.max(i, 0), this.side - 1);
     };
-    const column = place(z[this.units[0]]);
-    const row = this.units.length > 1 ? this.side - 1 - place(z[this.units[1]]) : 0;
+    const column = index(z[this.units[0]]);
+    const row = this.units.length > 1 ? this.side - 1 - index(z[this.units[1]]) : 0;
     return this.images[row * this.side + column];
   }
 }

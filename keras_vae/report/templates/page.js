@@ -1,4 +1,4 @@
-// What every page does: light or dark, tables that sort, videos that play while they are seen.
+// The script of every page: light and dark theme, sortable tables, videos that play while visible.
 "use strict";
 
 {
@@ -23,17 +23,17 @@ for (const table of document.querySelectorAll("table.sortable")) {
   heads.forEach((head, column) => {
     const button = head.querySelector("button");
     button?.addEventListener("click", () => {
-      const rising = head.getAttribute("aria-sort") !== "ascending";
+      const ascending = head.getAttribute("aria-sort") !== "ascending";
       for (const other of heads) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", rising ? "ascending" : "descending");
+      head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
       const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
       const rows = [...table.tBodies[0].rows];
       rows.sort((a, b) => {
         const [x, y] = [key(a), key(b)];
-        if (x === "" || y === "") return x === y ? 0 : x === "" ? 1 : -1; // what is missing comes last, either way
+        if (x === "" || y === "") return x === y ? 0 : x === "" ? 1 : -1; // missing values last in either order
         const numbers = !Number.isNaN(Number(x)) && !Number.isNaN(Number(y));
         const order = numbers ? Number(x) - Number(y) : x.localeCompare(y, "en", { numeric: true });
-        return rising ? order : -order;
+        return ascending ? order : -order;
       });
       table.tBodies[0].append(...rows);
     });
@@ -41,11 +41,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
-  const seen = new IntersectionObserver((entries) => {
+  const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) target.play().catch(() => {}); // a browser may want to be asked first: there are controls
+      if (isIntersecting) target.play().catch(() => {}); // where autoplay is blocked, the controls remain
       else target.pause();
     }
   }, { threshold: 0.3 });
-  for (const video of document.querySelectorAll("video")) seen.observe(video);
+  for (const video of document.querySelectorAll("video")) observer.observe(video);
 }

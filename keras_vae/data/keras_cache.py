@@ -1,0 +1,73 @@
+"""Published data sets in Keras' cache folder: downloads, and recognition by the digests of their arrays.
+
+Keras' own loader deletes a cached file whose hash it doesn't know when its download then fails (seen in 3.15), so it
+is not used here: cached files are only read, and downloads go to a folder of their own beside them.
+"""
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from keras_vae._utils.keras_import import import_keras
+from keras_vae.errors import InputError
+
+ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+DOWNLOADS = "keras_vae"  # folder inside Keras' cache
+
+
+def cache_folder() -> Path:
+    """Keras' folder of data sets: `$KERAS_HOME/datasets`, by default `~/.keras/datasets`."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+
+
+def candidates(path: str) -> tuple[Path, Path]:
+    """Places of a cached file or folder: where Keras keeps it, and where `download` does."""
+    return cache_folder() / path, cache_folder() / DOWNLOADS / path
+
+
+def download(name: str, file: str, folder: str = "") -> Path:
+    """Downloads a file of a data set into this package's folder inside Keras' cache.
+
+    Args:
+        name: of the data set, for the error message.
+        file: name of the file at `ORIGIN` and in the cache.
+        folder: inside the download folder.
+
+    Raises:
+        InputError: if the download fails.
+    """
+    keras = import_keras()
+    try:
+        path = keras.utils.get_file(
+            fname=file,
+            origin=ORIGIN + file,
+            cache_dir=cache_folder().parent,
+            cache_subdir=Path("datasets", DOWNLOADS, folder),
+        )
+    except Exception as error:  # Keras raises a bare Exception
+        raise InputError(
+            f"dataset: expected {name} in {cache_folder()} or a network to download it; found neither; use "
+            "dataset='mnist-5k', which needs no download, or dataset='FILE.npz'."
+        ) from error
+    return Path(path)
+
+
+def is_published(arrays: dict[str, np.ndarray] | None, md5: dict[str, str]) -> bool:
+    """Whether these are the published arrays, by their digests, in whatever file format they were stored.
+
+    Args:
+        arrays: by name, or None where the file was not readable.
+        md5: by name, of the unpacked IDX files as they were published.
+    """
+    if arrays is None or set(arrays) != set(md5):
+        return False
+    return all(idx_md5(arrays[key]) == digest for key, digest in md5.items())
+
+
+def idx_md5(array: np.ndarray) -> str:
+    """MD5 of an array as an IDX file of bytes: a magic number, the shape, the values."""
+    header = struct.pack(f">{1 + array.ndim}i", 0x0800 + array.ndim, *array.shape)
+    return hashlib.md5(header + array.astype("uint8").tobytes(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,221 @@
+"""Frames of a trajectory video, drawn over a background that is rendered once."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.path import Path
+
+from keras_vae import geometry
+from keras_vae._utils import palette
+from keras_vae.errors import InputError
+from keras_vae.plots import space_3d, visuals
+from keras_vae.plots.thumbnails import Thumbnails, with_height_and_width
+from keras_vae.trajectory import Trajectory
+
+TRAIL_SECONDS = 1.5
+TRAIL_PIECES = 12
+TRAIL_STRIDE_FRAMES = 2  # between two vertices of a trail
+ROTATION_DEGREES_PER_SECOND = 12  # of the view of three units
+TIMELINE_RGB = (230, 233, 238)
+ELAPSED_RGB = (107, 116, 128)
+
+
+class Painter:
+    """Draws the frames of a trajectory video.
+
+    The background is rendered once. Each frame restores it and draws the moving collections, and the thumbnails at
+    subpixel positions.
+
+    Args:
+        trajectory: of two or three units, as returned by `select`.
+        title: text at the top.
+        ellipses: draw 1σ ellipses instead of circles with r² = σₓ σᵧ; two units only.
+        limit: half the side of the view in data units, above 0; default the smallest view that contains all circles
+            in 85 % of the frames, at least 2.25.
+        size: side in pixels.
+        fps: frames per second, which sets the length of the trails and the speed of the rotation.
+
+    Raises:
+        InputError: if `limit`, given or computed, is not a finite number above 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import Trajectory, video
+        >>> trajectory = Trajectory(np.arange(4), np.arange(4) / 2, np.zeros((4, 3, 2), "float32"))
+        >>> painter = video.Painter(trajectory, size=64)
+        >>> painter.limit
+        2.25
+        >>> painter.paint(0).shape, len([frame.mean() for frame in painter.frames()])
+        ((64, 64, 4), 4)
+    """
+
+    def __init__(
+        self,
+        trajectory: Trajectory,
+        title: str = "",
+        ellipses: bool = False,
+        limit: float | None = None,
+        size: int = 720,
+        fps: int = 30,
+    ):
+        self.trajectory, self.ellipses, self.size, self.fps = trajectory, ellipses, size, fps
+        self.mean = trajectory.mean.astype("float64")
+        self.limit = max(geometry.trajectory_limit(trajectory.mean, trajectory.std), 2.25) if limit is None else limit
+        if not 0 < self.limit < math.inf:
+            raise InputError(
+                f"limit: expected half the side of the view, a finite number above 0; received {self.limit}; a "
+                "trajectory of a diverged training cannot be drawn."
+            )
+        self.is_3d = self.mean.shape[2] == 3
+        # Without a density there is no variance to draw: a dot of constant size marks the point.
+        self.std = np.full_like(self.mean, 0.012 * self.limit) if trajectory.std is None else trajectory.std
+        if self.is_3d:  # the projection of a sphere is the same circle from every direction
+            self.std = np.repeat(self.std.prod(axis=2, keepdims=True) ** (1 / 3), 2, axis=2)
+        self.colors = visuals.label_colors(trajectory.labels, self.mean.shape[1])
+        with visuals.style():
+            self._render_background(title)
+        self.thumbnails = None
+        images = with_height_and_width(trajectory.images)
+        if images is not None:
+            crowding = np.clip(len(self.colors) / 10, 1, 6)
+            side = max(8, round(size * 0.062 / crowding**0.28))
+            self.thumbnails = Thumbnails(images, 0.4 * self.colors, side)
+
+    def _render_background(self, title: str) -> None:
+        size = self.size
+        scale = size / 720
+        self.figure = Figure(figsize=(size / 100, size / 100), dpi=100)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.ax = self.figure.add_axes((0.064, 0.052, 0.872, 0.872))
+        self.ax.set(xlim=(-self.limit, self.limit), ylim=(-self.limit, self.limit))
+        self.ax.set_axis_off()
+        visuals.prior_density(self.ax, self.limit)
+        visuals.prior_rings(self.ax, self.limit)
+        self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
+        text = {"transform": self.figure.transFigure, "va": "center"}
+        self.figure.text(0.03, 0.962, title, fontsize=13 * scale, fontweight="bold", color=palette.TITLE, **text)
+        self.figure.text(0.97, 0.95, "epoch", fontsize=9 * scale, ha="right", color=palette.MUTED, va="top")
+        self.figure.text(0.03, 0.03, self._caption(), fontsize=8.5 * scale, color=palette.MUTED, **text)
+        self.epoch_text = self.figure.text(
+            0.97, 0.968, "", fontsize=20 * scale, ha="right", va="center", fontweight="bold", color=palette.TITLE
+        )
+        circles = self.mean[0, :, :2], self.std[0], self.colors, self.ellipses
+        # A circle may be smaller or larger than its thumbnail: the disc is drawn below it, the outline above it.
+        self.discs = visuals.posterior_circles(self.ax, *circles, fill=0.18, line=0.0)
+        self.circles = visuals.posterior_circles(self.ax, *circles, fill=0.0, line=0.95)
+        self.circles.set_linewidth(1.5 * scale)
+        self.trails = Trails(self.mean, self.colors, max(2, round(TRAIL_SECONDS * self.fps)), 1.5 * scale)
+        self.ax.add_collection(self.trails.collection, autolim=False)
+        for artist in (self.discs, self.circles, self.trails.collection, self.epoch_text):
+            artist.set(animated=True, clip_on=False)
+        self.canvas.draw()
+        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._pixels = np.asarray(self.canvas.buffer_rgba())
+
+    def _caption(self) -> str:
+        if self.trajectory.log_var is None:
+            mark = "points: the codes"
+        elif self.is_3d:
+            mark = "circles: r³ = σ₁ σ₂ σ₃ of each posterior"
+        elif self.ellipses:
+            mark = "ellipses: the posterior's σ along each axis"
+        else:
+            mark = "circles: r² = σₓ σᵧ of each posterior"
+        units = self.trajectory.units
+        shown = "" if units is None or tuple(units) == (0, 1) else f"   latent units {', '.join(map(str, units))}"
+        return f"{mark}   dashed: the prior's σ{shown}"
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yields all frames in order, `(size, size, 4)` uint8; each is overwritten when the next one is drawn."""
+        for i in range(len(self.trajectory)):
+            yield self.paint(i)
+
+    def paint(self, i: int) -> np.ndarray:
+        """Draws frame `i`, `(size, size, 4)` uint8 RGBA; the array is overwritten by the next call."""
+        self.canvas.restore_region(self._background)
+        self._paint_timeline(i)
+        view = self._view(i)
+        projected = self.mean[i] @ view
+        self.trails.update(i, view[:, :2])
+        for circles in (self.discs, self.circles):
+            visuals.move_circles(circles, projected[:, :2], self.std[i], self.ellipses)
+        self.epoch_text.set_text(f"{self.trajectory.epochs[i]:.2f}")
+        if self.guides is not None:
+            self.guides.turn(view)
+            self.guides.draw()
+        self.ax.draw_artist(self.trails.collection)
+        self.ax.draw_artist(self.discs)
+        if self.thumbnails is not None:
+            far_to_near = np.argsort(projected[:, 2], kind="stable") if self.is_3d else None
+            self.thumbnails.blend_into(self._pixels, self._to_pixels(projected[:, :2]), far_to_near)
+        self.ax.draw_artist(self.circles)
+        self.figure.draw_artist(self.epoch_text)
+        return self._pixels
+
+    def _view(self, i: int) -> np.ndarray:
+        """Matrix `(units, units)` that maps latent points to right, up and, of three units, towards the viewer."""
+        if not self.is_3d:
+            return np.eye(2)
+        return geometry.view_from(space_3d.AZIMUTH + ROTATION_DEGREES_PER_SECOND * i / self.fps, space_3d.ELEVATION)
+
+    def _to_pixels(self, points: np.ndarray) -> np.ndarray:
+        """Converts data units `(n, 2)` to columns and rows in pixels from the top left."""
+        x, y = self.ax.transData.transform(points).T
+        return np.column_stack([x, self.size - y])
+
+    def _paint_timeline(self, i: int) -> None:
+        """Draws a progress bar of the shown epochs along the lower edge."""
+        first, last = self.trajectory.epochs[[0, -1]]
+        elapsed = (self.trajectory.epochs[i] - first) / (last - first) if last > first else 1.0
+        height = max(2, self.size // 180)
+        self._pixels[-height:, :, :3] = TIMELINE_RGB
+        self._pixels[-height:, : round(elapsed * self.size), :3] = ELAPSED_RGB
+
+
+class Trails:
+    """The recent path of each point, as a line that fades with age.
+
+    A trail is split into pieces by age. All points of a colour share one path per piece, which is created once; a
+    frame only overwrites its vertices.
+
+    Args:
+        mean: `(frames, points, units)`.
+        colors: `(points, 3)` in [0, 1].
+        length: of a trail, in frames.
+        width: of the line, in typographic points.
+    """
+
+    def __init__(self, mean: np.ndarray, colors: np.ndarray, length: int, width: float):
+        self.mean = mean
+        self.lines_per_piece = -(-length // (TRAIL_PIECES * TRAIL_STRIDE_FRAMES))
+        distinct, of_point = np.unique(colors, axis=0, return_inverse=True)
+        self.groups = [np.flatnonzero(of_point.ravel() == k) for k in range(len(distinct))]
+        opacities = 0.6 * (np.arange(1, TRAIL_PIECES + 1) / TRAIL_PIECES) ** 1.5
+        codes = [Path.MOVETO] + [Path.LINETO] * self.lines_per_piece
+        self.paths = [
+            [Path(np.zeros((len(codes) * len(group), 2)), codes * len(group)) for _ in opacities]
+            for group in self.groups
+        ]
+        self.collection = PathCollection(
+            [path for pieces in self.paths for path in pieces],
+            facecolors="none",
+            edgecolors=[(*color, opacity) for color in distinct for opacity in opacities],
+            linewidths=width,
+        )
+
+    def update(self, i: int, view: np.ndarray) -> None:
+        """Sets the vertices to frame `i`, projected by `view` `(units, 2)`; trails start at the first frame."""
+        frames_per_piece = self.lines_per_piece * TRAIL_STRIDE_FRAMES
+        # Vertices are taken at multiples of the stride, the same ones in consecutive frames, or trails would flicker.
+        ends = i - i % TRAIL_STRIDE_FRAMES - np.arange(TRAIL_PIECES)[::-1] * frames_per_piece
+        # Each piece starts where the next older one ends; the newest ends at the point itself.
+        frames = np.clip(ends[:, None] + np.arange(-frames_per_piece, 1, TRAIL_STRIDE_FRAMES), 0, None)
+        frames[-1, -1] = i
+        pieces = (self.mean[frames] @ view).transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
+        for group, paths in zip(self.groups, self.paths, strict=True):
+            for piece, path in zip(pieces[:, group], paths, strict=True):
+                path.vertices[:] = piece.reshape(-1, 2)

@@ -1,0 +1,89 @@
+"""Captions of the figures and videos of a folder, which are also their alternative texts."""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_vae.errors import InputError
+from keras_vae.runs.files import complete
+
+CAPTIONS = "captions.json"  # file stem → caption, in the order of the page
+
+# For figures that were drawn without a captions.json.
+RUN_CAPTIONS = {
+    "latent": "Posterior means of test images in the two latent units with the largest variance of their means; rings "
+    "mark the standard deviations of the prior.",
+    "principal": "Posterior means of test images on their first two principal components; rings mark the standard "
+    "deviations of the prior.",
+    "manifold": "Images decoded on a grid of the prior's quantiles in two latent units.",
+    "samples": "Images decoded from samples of the prior.",
+    "units": "Latent units during training: their KL or, without a KL, the variance of their means.",
+    "interpolation": "Interpolation paths between pairs of test images: linear, spherical, and a cross-fade of pixels.",
+    "reconstructions": "Test images and, below each, its reconstruction.",
+    "first-epochs": "One test image per label in the latent plane, at three times of the first epochs.",
+    "six-of-each": "Six test images per label in the latent plane, at three times of the training.",
+    "aggregate": "Aggregate posterior q(z) and prior: marginals, distances from the origin, decomposition of the KL, "
+    "estimates of log p(x).",
+    "samplers": "Generated images by the distribution of z, and training images for comparison.",
+}
+RUN_VIDEO_CAPTIONS = {
+    "trajectory": "Posterior means of test images during training, each with the circle of its variance.",
+    "first-epochs": "One test image per label during the first epochs, each with the circle of its variance.",
+    "six-of-each": "Six test images per label during training.",
+}
+
+
+class Figure(NamedTuple):
+    """A drawn figure: its file, and what it shows."""
+
+    path: Path
+    caption: str
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Captions by file stem in the order of the page; empty if the folder has none.
+
+    A study keeps `captions.json` in its own folder, a run beside its figures.
+
+    Raises:
+        InputError: if a captions.json is damaged.
+    """
+    found: dict[str, str] = {}
+    for path in (folder / CAPTIONS, folder / "figures" / CAPTIONS):
+        if path.is_file():
+            try:
+                found |= json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError, TypeError) as error:
+                raise InputError(
+                    f"folder: expected a readable {path.name} in {path.parent}; it is damaged ({error}); draw the "
+                    "figures again."
+                ) from error
+    return found
+
+
+def figures(folder: Path, descriptions: Mapping[str, str], excluded: Collection[str] = ()) -> list[Figure]:
+    """The figures of a folder with their captions: first those described, in that order, then the others by name.
+
+    Args:
+        folder: of the page; its figures are in `figures/`.
+        descriptions: captions by file stem.
+        excluded: stems of figures that are left out.
+    """
+    found = {path.stem: path for path in complete(folder / "figures", "*.png") if path.stem not in excluded}
+    stems = [stem for stem in descriptions if stem in found] + [stem for stem in found if stem not in descriptions]
+    return [Figure(found[stem], describe(stem, descriptions)) for stem in stems]
+
+
+def describe(stem: str, descriptions: Mapping[str, str]) -> str:
+    """The caption of a file; without one, its name as a sentence.
+
+    Example:
+        >>> describe("first-epochs", {"latent": "The latent plane."})
+        'First epochs.'
+    """
+    return descriptions.get(stem, f"{from_stem(stem).capitalize()}.")
+
+
+def from_stem(stem: str) -> str:
+    return stem.replace("-", " ")

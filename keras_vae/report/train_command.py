@@ -1,0 +1,31 @@
+"""The shell command, or the Python code, that repeats a run."""
+
+import shlex
+from typing import Any
+
+from keras_vae.runs.config import Config
+from keras_vae.runs.folder import Run
+
+OUT = "runs/again"
+PYTHON_ONLY = {"record_every", "record_per_label", "decoder"}  # fields of Config without an option of the command
+SWITCHES = {True: "on", False: "off"}
+
+
+def command(run: Run) -> str:
+    """How to repeat a run: a shell command if its options suffice, else Python code."""
+    config = run.config["config"]
+    if "adopted" in run.config:
+        return f"keras-vae evaluate model.keras --dataset {shlex.quote(config['dataset'])} --out {OUT}"
+    architecture = config["architecture"]
+    defaults = Config(architecture).model_dump()
+    changed = {key: value for key, value in config.items() if key != "architecture" and value != defaults.get(key)}
+    if PYTHON_ONLY & set(changed):
+        arguments = ", ".join(f"{key}={value!r}" for key, value in changed.items())
+        return f'import keras_vae as kv\n\nkv.train(kv.Config({architecture!r}, {arguments}), "{OUT}")'
+    shown = {"dataset": config["dataset"], "epochs": config["epochs"]} | changed
+    options = [f"--{key.replace('_', '-')} {_option_value(value)}" for key, value in shown.items()]
+    return " ".join(["keras-vae train --architecture", shlex.quote(architecture), *options, f"--out {OUT}"])
+
+
+def _option_value(value: Any) -> str:
+    return SWITCHES[value] if isinstance(value, bool) else shlex.quote(str(value))

@@ -1,0 +1,58 @@
+"""Training curves of a run as charts of its page."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_vae._utils import formatting
+from keras_vae.report import svg
+from keras_vae.runs.folder import Run
+
+PANELS = {  # heading → columns of history.csv
+    "Loss and reconstruction": ("loss", "reconstruction"),
+    "KL": ("kl",),
+    "Penalty": ("penalty",),
+    "β": ("beta",),
+}
+LABELS = {"kl": "KL", "beta": "β"}
+WITHOUT_UNIT = {"beta"}
+
+
+def charts(run: Run) -> list[dict[str, Any]]:
+    """A chart per panel with data, each with `title`, `unit`, `curves` (for the legend) and `svg`.
+
+    A constant β has no chart.
+    """
+    if not run.has_history:
+        return []
+    history = run.history
+    drawn = []
+    for heading, columns in PANELS.items():
+        lines = [line for column in columns if column in history for line in _curves(history, column)]
+        if not lines or (columns == ("beta",) and constant_beta(run) is not None):
+            continue
+        last = "; ".join(f"final {line.name} {formatting.number(line.values[-1])}" for line in lines)
+        drawn.append(
+            {
+                "title": heading,
+                "unit": "" if columns[0] in WITHOUT_UNIT else "nats per image",
+                "curves": lines,
+                "svg": svg.curves(history["epoch"], lines, f"{heading} over epochs: {last}."),
+            }
+        )
+    return drawn
+
+
+def constant_beta(run: Run) -> float | None:
+    """The value of β if the run has one that never changed."""
+    beta = run.history.get("beta") if run.has_history else None
+    return float(beta[0]) if beta is not None and len(np.unique(beta)) == 1 else None
+
+
+def _curves(history: dict[str, np.ndarray], column: str) -> list[svg.Curve]:
+    """The curve of a quantity on training images and, where it was measured, on test images."""
+    name = LABELS.get(column, column)
+    lines = [svg.Curve(name, column, False, history[column])]
+    if f"val_{column}" in history and column != "beta":
+        lines.append(svg.Curve(f"test {name}", column, True, history[f"val_{column}"]))
+    return lines

@@ -1,0 +1,1 @@
+"""The run folder: training into it, checkpoints, reading and writing."""

@@ -1,0 +1,92 @@
+"""Run folders of models that were trained elsewhere."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_vae._utils import keras_import
+from keras_vae.data import Dataset
+from keras_vae.errors import InputError
+from keras_vae.runs import final_files
+from keras_vae.runs.config import RECORDED_PER_LABEL
+from keras_vae.runs.folder import Run
+from keras_vae.runs.provenance import describe_environment
+
+if TYPE_CHECKING:
+    from keras_vae.models import VAE
+
+
+def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, overwrite: bool = False) -> Run:
+    """Makes a run folder of a model that was trained elsewhere, so that it can be drawn and evaluated as any run.
+
+    The run has neither history nor trajectory, which only a training records. A folder that already holds this model,
+    with the same data and seed, is returned unchanged.
+
+    Args:
+        model: a `.keras` file with a `VAE`.
+        data: images of the model's shape.
+        folder: of the run; made if it doesn't exist.
+        seed: of generated images and of the choice of reconstructed ones.
+        overwrite: replace a run in this folder.
+
+    Raises:
+        InputError: if the file holds no `VAE`, the images have another shape, or the folder holds another run.
+    """
+    started = time.monotonic()
+    model, run = Path(model), Run(folder)
+    if not model.is_file():
+        raise InputError(f"model: expected a .keras file; found none at {model}.")
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    if not overwrite and _holds(run, digest, data, seed):
+        return run
+    run.check_usable(overwrite, resume=False)
+    vae = _load(model, data)
+    with run.lock():
+        if overwrite:
+            run.clear()
+        vae.compile()
+        config = {
+            "architecture": model.stem,
+            "dataset": data.name,
+            "posterior": vae.posterior,
+            "likelihood": type(vae.likelihood).__name__,
+            "seed": seed,
+        }
+        run.write_json("config.json", {"config": config, "adopted": digest, **describe_environment(data)})
+        seconds = {"train": None, "epoch_median": None, "total": round(time.monotonic() - started, 3)}
+        final_files.write(run, vae, data, seed, RECORDED_PER_LABEL, None, seconds)
+    return run
+
+
+def _holds(run: Run, digest: str, data: Dataset, seed: int) -> bool:
+    """Whether the run is a finished one of this model file, data and seed."""
+    if not run.finished:
+        return False
+    config = run.config
+    same_data = config["dataset"]["digest"] == data.digest and config["config"]["seed"] == seed
+    return config.get("adopted") == digest and same_data
+
+
+def _load(model: Path, data: Dataset) -> "VAE":
+    """Loads the model.
+
+    Raises:
+        InputError: if Keras can't load the file, or it is not a VAE for images of this shape.
+    """
+    keras = keras_import.import_keras()
+    from keras_vae.models import VAE
+
+    try:
+        vae = keras.models.load_model(model, compile=False)
+    except (OSError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"model: expected a .keras file that Keras can load; {model} is none: {reason}") from error
+    if not isinstance(vae, VAE):
+        raise InputError(f"model: expected a keras_vae.VAE in {model}; received a {type(vae).__name__}.")
+    if tuple(vae.image_shape) != tuple(data.image_shape):
+        raise InputError(
+            f"dataset: expected images of shape {tuple(vae.image_shape)}, the input of {model.name}; {data.name} has "
+            f"{tuple(data.image_shape)}."
+        )
+    return vae

@@ -1,0 +1,167 @@
+"""Checkpoint callback; resuming is bit-exact."""
+
+import math
+import time
+from datetime import timedelta
+
+import keras
+import numpy as np
+
+from keras_vae._utils.progress import ProgressReporter
+from keras_vae.callbacks import LatentRecorder, UnitMonitor
+from keras_vae.diagnostics import UnitHistory
+from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae.runs import checkpoint
+from keras_vae.runs.folder import Run
+from keras_vae.runs.history import ordered_losses
+from keras_vae.trajectory import Trajectory
+
+GROWING_ARRAYS = tuple(f"trajectory/{name}" for name in ("steps", "epochs", "mean", "log_var"))  # an entry per frame
+
+
+class CheckpointCallback(keras.callbacks.Callback):
+    """Writes a row of history and a checkpoint after every epoch, reports progress, and stops at a non-finite loss.
+
+    A checkpoint holds the complete state: unlike Keras' `BackupAndRestore`, also that of the seed generators and the
+    number of epochs, on which the order of the images depends.
+
+    Args:
+        run: that the files are written to.
+        recorder, monitor: callbacks whose state is part of the checkpoint; list them before this one.
+        progress: receives messages and the number of steps.
+        epochs: of the whole training.
+        started: `time.monotonic()` at the start of the work.
+    """
+
+    steps_between_calls = 0  # no bound: any number of steps may be executed at once
+
+    def __init__(
+        self,
+        run: Run,
+        recorder: LatentRecorder,
+        monitor: UnitMonitor,
+        progress: ProgressReporter,
+        epochs: int,
+        started: float,
+    ):
+        super().__init__()
+        self.run, self.recorder, self.monitor = run, recorder, monitor
+        self.progress, self.epochs = progress, epochs
+        self.rows: list[dict] = []
+        self._started = started
+        self._seconds_before = 0.0
+        self._n_saved = 0  # frames in the checkpoint
+
+    @property
+    def epochs_done(self) -> int:
+        """Number of epochs with a checkpoint."""
+        return len(self.rows)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work in this process, and in those that were killed before up to their last checkpoint."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def restore(self, model: keras.Model) -> None:
+        """Restores model, recorders and history from the last checkpoint, if there is one.
+
+        Raises:
+            InputError: if the checkpoint is damaged or one of another model.
+        """
+        saved = checkpoint.load(self.run.checkpoint_path)
+        if saved is None:
+            return
+        arrays, state = saved
+        variables = _variables(model)
+        if [list(v.shape) for v in variables] != state["shapes"] or "units/steps" not in arrays:
+            raise InputError(
+                f"resume: expected the checkpoint of this model in {self.run.path}; it was made by another version of "
+                "keras_vae or Keras, or on another backend; set overwrite=True."
+            )
+        for i, variable in enumerate(variables):
+            variable.assign(arrays[f"variable/{i}"])
+        done = state["steps"], state["epoch"]
+        self.recorder.resume_from(Trajectory(**_under("trajectory/", arrays)), *done)
+        self._n_saved = len(self.recorder) if state.get("growth") else 0  # earlier versions saved all frames each time
+        self.monitor.resume_from(UnitHistory(**_under("units/", arrays)), *done)
+        self.rows, self._seconds_before = state["history"], state["seconds"]
+        self.progress.message(f"Resuming after epoch {self.epochs_done}")
+
+    def end_epoch(self, row: dict) -> None:
+        """Adds a row to the history, and writes checkpoint and history."""
+        self.rows.append(row)
+        variables = _variables(self.model)
+        arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+        # Only new frames are written, or each epoch would write more than the one before. An epoch may have no frame;
+        # arrays of the recording as a whole (labels, images, units) are written anyway.
+        is_new = len(self.recorder) > self._n_saved
+        recent = self.recorder.since(self._n_saved if is_new else -1)
+        recorded = {f"trajectory/{name}": array for name, array in recent.arrays().items()}
+        growth = {name: recorded.pop(name) for name in GROWING_ARRAYS if name in recorded}
+        arrays |= recorded
+        arrays |= {f"units/{name}": array for name, array in self.monitor.history.arrays().items()}
+        state = {
+            "epoch": self.epochs_done,
+            "steps": self.epochs_done * self._steps_per_epoch,
+            "history": self.rows,
+            "seconds": self.seconds,
+            "shapes": [list(v.shape) for v in variables],
+        }
+        checkpoint.save(self.run.checkpoint_path, arrays, state, growth if is_new else None)
+        self._n_saved = len(self.recorder)
+        self.run.write_history(self.rows)
+
+    def seconds_of_epochs(self) -> np.ndarray:
+        """Seconds of each epoch without validation, `(epochs,)`."""
+        return np.array([row["seconds"] for row in self.rows])
+
+    # -- called by Keras -----------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs=None):
+        self._steps_per_epoch = self.params["steps"]
+        self._training_began, self._epochs_before = time.perf_counter(), self.epochs_done
+        total = self.epochs * self._steps_per_epoch
+        self.progress.start("training", total, self.epochs_done * self._steps_per_epoch)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._epoch_began, self._trained = epoch, time.perf_counter(), None
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Keras numbers the last, shorter execution of an epoch as if it were a full one.
+        step = self._epoch * self._steps_per_epoch + min(batch + 1, self._steps_per_epoch)
+        self._stop_unless_finite({"loss": logs["loss"]}, step)
+        self.progress.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
+
+    def _stop_unless_finite(self, logs: dict, step: int) -> None:
+        for name, value in logs.items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(
+                    f"The {name} became {value} at step {step} (epoch {self._epoch + 1}); training has stopped; try a "
+                    f"learning rate below {float(self.model.optimizer.learning_rate):g} or another likelihood."
+                )
+
+    def on_test_begin(self, logs=None):
+        self._trained = time.perf_counter() - self._epoch_began
+
+    def on_epoch_end(self, epoch, logs=None):
+        # The effect of an epoch's last step shows in the validation first.
+        self._stop_unless_finite(logs, (epoch + 1) * self._steps_per_epoch)
+        seconds = self._trained or time.perf_counter() - self._epoch_began
+        self.end_epoch({"epoch": epoch + 1, **ordered_losses(logs), "seconds": round(seconds, 4)})
+        seconds_per_epoch = (time.perf_counter() - self._training_began) / (self.epochs_done - self._epochs_before)
+        left = timedelta(seconds=round(seconds_per_epoch * (self.epochs - self.epochs_done)))
+        self.progress.log(
+            f"epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.2f}  test {logs['val_loss']:.2f}  {seconds:.1f} s  "
+            f"left {left}"
+        )
+
+    def on_train_end(self, logs=None):
+        self.progress.stop()
+
+
+def _under(prefix: str, arrays: dict) -> dict:
+    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+
+
+def _variables(model: keras.Model) -> list:
+    return [*model.variables, *model.optimizer.variables]

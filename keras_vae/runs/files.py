@@ -1,0 +1,74 @@
+"""Atomic writing of files, and checks of the folder that they go to."""
+
+import contextlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_vae.errors import InputError
+
+PARTIAL_PREFIX = ".partial-"  # of files that are being written
+# Raised by NumPy for a damaged .npz.
+NPZ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; the file written there is renamed to `path` if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(PARTIAL_PREFIX + path.name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def complete(folder: Path, pattern: str) -> list[Path]:
+    """Sorted files of a folder that match a pattern, without those that a killed process left incomplete."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith(PARTIAL_PREFIX))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON atomically; NaN and infinity are refused with a ValueError."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Reads all arrays of an `.npz` file; pickled objects are refused."""
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def check_writable(path: Path) -> None:
+    """Checks that a folder can be made at `path`, or written to, and leaves nothing behind.
+
+    Raises:
+        InputError: naming the folder that can't be written to.
+    """
+    folder = path
+    while not folder.exists():
+        folder = folder.parent
+    probe = folder / f"{PARTIAL_PREFIX}{os.getpid()}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"folder: expected a folder that can be written at {path}; {folder} refuses ({error.strerror}); choose "
+            "another folder."
+        ) from error

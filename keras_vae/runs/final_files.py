@@ -1,0 +1,125 @@
+"""Files of a finished run: the model, the arrays that are drawn and, written last, the metrics."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_vae import diagnostics, geometry, samplers
+from keras_vae._utils import memory
+from keras_vae.data import Dataset
+from keras_vae.runs import checkpoint, explorer_arrays
+from keras_vae.runs.files import atomic
+from keras_vae.runs.folder import Run
+from keras_vae.runs.history import ordered_losses
+from keras_vae.runs.recording import MAX_KEPT_ENCODINGS, choose_probes
+
+if TYPE_CHECKING:
+    from keras_vae.models import VAE
+
+EVALUATION_BATCH = 1000  # images, fewer where their codes exceed `memory.MAX_CODES_BYTES`
+MAX_KEPT_MEANS_BYTES = 64e6  # and as much of log variances
+MAX_UNITS_IN_METRICS = 256  # of more units, `arrays/units.npz` alone has the statistics
+N_SAMPLES = 100
+N_RECONSTRUCTIONS = 20
+MANIFOLD_SIDE = 20  # images along each of two units
+GRID_SIDES = {3: 5, 4: 3}  # images along each unit, by the number of units: 125 and 81 in all
+
+
+def write(
+    run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int, epochs: int | None, seconds: dict[str, float | None]
+) -> None:
+    """Evaluates a model and writes it, its arrays and its metrics; deletes the checkpoint.
+
+    Args:
+        run: to write to.
+        vae: compiled.
+        data: the images that it was trained on.
+        seed: of generated images and of the choice of reconstructed ones.
+        per_label: recorded test images of each label, the first of which are reconstructed.
+        epochs: of the training; None for a model that was trained elsewhere.
+        seconds: for `metrics.json`.
+    """
+    with atomic(run.model_path) as temporary:
+        vae.save(temporary)
+    batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
+    losses = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
+    statistics = write_arrays(run, vae, data, seed, per_label)
+    metrics = {
+        **losses,
+        "n_active": int(statistics.active.sum()),
+        "n_units": int(statistics.active.size),
+        "epochs": epochs,
+        "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
+        "peak_memory_gb": memory.peak_gb(),
+        "seconds": seconds,
+    }
+    if statistics.active.size <= MAX_UNITS_IN_METRICS:
+        metrics["units"] = _unit_rows(statistics)
+    run.write_json("metrics.json", metrics)
+    checkpoint.remove(run.checkpoint_path)
+
+
+def _evaluate(vae: "VAE", x: np.ndarray, batch: int) -> dict[str, float]:
+    results = vae.evaluate(x, batch_size=batch, verbose=0, return_dict=True)
+    return {key: value for key, value in ordered_losses(results).items() if key != "beta"}
+
+
+def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int) -> diagnostics.UnitStatistics:
+    """Writes everything that is computed from the trained model to be drawn, and returns the units' statistics."""
+    x = data.x_test[:MAX_KEPT_ENCODINGS]
+    n_kept = memory.images_that_fit(math.prod(vae.latent_shape), len(x), MAX_KEPT_MEANS_BYTES)
+    encoding = vae.encode(x[:n_kept])
+    statistics = diagnostics.units(*encoding) if n_kept == len(x) else _statistics_in_chunks(vae, x)
+    columns = {name: array for name, array in statistics._asdict().items() if array is not None}
+    run.write_arrays("units", **columns)
+    _write_encodings(run, encoding, data)
+    _write_grids(run, vae, statistics.var_mean)
+    matched = samplers.moment_matched(N_SAMPLES, *encoding, seed=seed)
+    run.write_arrays("samples", images=vae.generate(N_SAMPLES, seed=seed), moment_matched=vae.decode(matched))
+    _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:N_RECONSTRUCTIONS])
+    explorer_arrays.write(run, vae, data)
+    return statistics
+
+
+def _statistics_in_chunks(vae: "VAE", x: np.ndarray) -> diagnostics.UnitStatistics:
+    """Statistics over more encodings than are held in memory at once."""
+    batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
+    return diagnostics.units_of_parts(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
+
+
+def _write_encodings(run: Run, encoding, data: Dataset) -> None:
+    arrays = {"mean": encoding.mean, "n_test": np.array(len(data.x_test))}
+    if encoding.log_var is not None:
+        arrays["log_var"] = encoding.log_var
+    if data.y_test is not None:
+        arrays["labels"] = data.y_test[: len(encoding.mean)]
+    run.write_arrays("encodings", **arrays)
+
+
+def _write_grids(run: Run, vae: "VAE", var_mean: np.ndarray) -> None:
+    """Writes images decoded on grids of the two, three and four units whose means vary most."""
+    _write_grid(run, vae, "manifold", geometry.most_varying_units(var_mean), MANIFOLD_SIDE)
+    for n_units, side in GRID_SIDES.items():
+        if var_mean.size >= n_units:
+            _write_grid(run, vae, f"grid_{n_units}d", geometry.most_varying_units(var_mean, n_units), side)
+
+
+def _write_grid(run: Run, vae: "VAE", name: str, units: tuple[int, ...], side: int) -> None:
+    """Writes images decoded at the prior's quantiles in these units, with the others at 0."""
+    z = geometry.latent_grid(side, units, np.zeros(math.prod(vae.latent_shape)))
+    images = vae.decode(z.reshape(-1, *vae.latent_shape))
+    run.write_arrays(name, units=np.array(units), side=np.array(side), images=images)
+
+
+def _write_reconstructions(run: Run, vae: "VAE", data: Dataset, chosen: np.ndarray) -> None:
+    chosen = np.sort(chosen)
+    if data.y_test is not None:
+        chosen = chosen[np.argsort(data.y_test[chosen], kind="stable")]
+    originals = data.x_test[chosen]
+    run.write_arrays("reconstructions", originals=originals, images=vae.reconstruct(originals))
+
+
+def _unit_rows(statistics: diagnostics.UnitStatistics) -> list[dict]:
+    columns = {name: column.tolist() for name, column in statistics._asdict().items() if column is not None}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

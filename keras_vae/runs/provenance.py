@@ -1,0 +1,83 @@
+"""Content of config.json: configuration, data, software and machine; checks against those of a resumed run."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from keras_vae._utils import keras_import
+from keras_vae._utils.progress import ProgressReporter
+from keras_vae.data import Dataset
+from keras_vae.errors import InputError
+from keras_vae.runs.config import Config
+from keras_vae.runs.folder import Run
+
+if TYPE_CHECKING:
+    from keras_vae.models import VAE
+
+
+def describe(config: Config, data: Dataset, vae: "VAE") -> dict:
+    """Content of config.json: everything that is needed to repeat the training."""
+    from keras_vae.fast_fit.policy import can_reside
+
+    jit = bool(vae.jit_compile or can_reside(vae, (data.x_train,), config.batch_size, config.jit_compile))
+    return {"config": config.model_dump(), "jit_compile": jit, **describe_environment(data)}
+
+
+def describe_environment(data: Dataset) -> dict:
+    """The part of config.json about data, software and machine."""
+    backend = keras_import.import_keras().backend.backend()
+    packages = ("keras-vae", "keras", backend, "numpy")
+    return {
+        "dataset": {
+            "name": data.name,
+            "digest": data.digest,
+            "train": len(data.x_train),
+            "test": len(data.x_test),
+            "image_shape": list(data.image_shape),
+        },
+        "backend": backend,
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
+        "machine": platform.machine(),
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def check_resumable(run: Run, config: Config, data: Dataset) -> None:
+    """Checks that a run to be resumed has the same configuration and data; `epochs` may have grown.
+
+    Raises:
+        InputError: naming the first difference.
+    """
+    before = run.config
+    # Runs of an earlier version lack the fields that were added to the configuration since.
+    defaults = Config(config.architecture).model_dump()
+    wanted, had = config.model_dump(), defaults | before["config"]
+    differing = [key for key in wanted if key not in ("epochs", "dataset") and wanted[key] != had[key]]
+    if differing:
+        key = differing[0]
+        raise InputError(
+            f"resume: expected the configuration of the run in {run.path}, {key}={had[key]!r}; received "
+            f"{wanted[key]!r}; repeat it, or set overwrite=True."
+        )
+    run.check_data(data)
+    if config.epochs < had["epochs"] or (run.finished and config.epochs != had["epochs"]):
+        state, accepted = ("finished with", "") if run.finished else ("planned for", " or a larger one")
+        raise InputError(
+            f"resume: the run in {run.path} is {state} {had['epochs']} epochs; received {config.epochs}; repeat that "
+            f"number{accepted}, or set overwrite=True."
+        )
+
+
+def report_differences(before: dict, now: dict, progress: ProgressReporter) -> None:
+    """Reports changes since the run began: a resumed run is bit-exact only on the same machine and software."""
+    differing = [key for key in ("versions", "machine", "threads", "jit_compile") if before.get(key) != now[key]]
+    if differing:
+        progress.message(f"Since this run began, {', '.join(differing)} changed: its last digits may differ.")

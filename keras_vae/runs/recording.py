@@ -1,0 +1,108 @@
+"""Which test images and units a training records, and how often."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_vae._utils.random_streams import Stream, stream
+from keras_vae.data import Dataset
+from keras_vae.errors import InputError
+from keras_vae.runs.config import Config
+
+MAX_KEPT_ENCODINGS = 10_000  # test images
+MAX_RECORDED_UNITS = 256  # in a trajectory
+MAX_RECORDING_BYTES = 256e6  # where `record_every` is not set
+MAX_REQUESTED_RECORDING_BYTES = 1e9  # where it is
+MAX_MONITORED_UNITS = 256  # measured several times per epoch; more units are measured at its end only
+MEASUREMENTS_PER_EPOCH = 10
+MIN_STEPS_BETWEEN_FRAMES = 5  # where `record_every` is not set
+
+
+class RecordingPlan(NamedTuple):
+    """What a training records.
+
+    Attributes:
+        probes: indices of the recorded test images.
+        units: indices of the recorded units, or None for all.
+        frame_steps: optimizer steps between two frames of the trajectory.
+        measurement_steps: optimizer steps between two measurements of the units, or None for one per epoch.
+    """
+
+    probes: np.ndarray
+    units: np.ndarray | None
+    frame_steps: int
+    measurement_steps: int | None
+
+
+def plan(config: Config, data: Dataset) -> RecordingPlan:
+    """Chooses by the configuration what a training on this data records.
+
+    Raises:
+        InputError: if `record_every` makes a recording of more than 1 GB.
+    """
+    probes = choose_probes(data, config.seed, config.record_per_label)
+    frame_steps = steps_between_frames(config, len(data.x_train), len(probes))
+    measurement_steps = steps_between_measurements(config, len(data.x_train), frame_steps)
+    return RecordingPlan(probes, choose_units(config), frame_steps, measurement_steps)
+
+
+def choose_probes(data: Dataset, seed: int, per_label: int) -> np.ndarray:
+    """Indices of the recorded test images, chosen by the seed: one of each label, then another of each, and so on.
+
+    Any beginning of the list therefore holds all labels equally often. Without labels, `10 · per_label` images.
+    """
+    rng = stream(seed, Stream.PROBE_IMAGES)
+    order = rng.permutation(min(len(data.x_test), MAX_KEPT_ENCODINGS))
+    if data.y_test is None:
+        return order[: 10 * per_label]
+    y = data.y_test[order]
+    by_label = [order[y == label][:per_label] for label in np.unique(y)]
+    return np.array([rows[i] for i in range(per_label) for rows in by_label if i < len(rows)])
+
+
+def choose_units(config: Config) -> np.ndarray | None:
+    """Indices of the recorded units, chosen by the seed; None for all, up to `MAX_RECORDED_UNITS`."""
+    if config.n_units <= MAX_RECORDED_UNITS:
+        return None
+    return np.sort(stream(config.seed, Stream.RECORDED_UNITS).permutation(config.n_units)[:MAX_RECORDED_UNITS])
+
+
+def steps_between_frames(config: Config, n_images: int, n_probes: int) -> int:
+    """Optimizer steps between two frames of the trajectory.
+
+    Returns:
+        `record_every` where it is set, else 5 or as many as keep the recording under `MAX_RECORDING_BYTES`.
+
+    Raises:
+        InputError: if `record_every` makes a recording of more than 1 GB.
+    """
+    steps = config.epochs * math.ceil(n_images / config.batch_size)
+    bytes_per_frame = n_probes * min(config.n_units, MAX_RECORDED_UNITS) * 2 * 4
+    if config.record_every:
+        size = steps / config.record_every * bytes_per_frame
+        if size > MAX_REQUESTED_RECORDING_BYTES:
+            raise InputError(
+                f"record_every: expected steps between frames that keep the recording under 1 GB; "
+                f"{config.record_every} make {size / 1e9:.1f} GB; choose a larger number."
+            )
+        return config.record_every
+    return max(MIN_STEPS_BETWEEN_FRAMES, math.ceil(steps * bytes_per_frame / MAX_RECORDING_BYTES))
+
+
+def steps_between_measurements(config: Config, n_images: int, frame_steps: int) -> int | None:
+    """Optimizer steps between two measurements of the units, about ten per epoch.
+
+    Args:
+        config: of the training.
+        n_images: training images.
+        frame_steps: steps between two frames; the result is a multiple, so that both evaluate the encoder at the same
+            steps.
+
+    Returns:
+        None for one measurement at the end of each epoch, where there are more than `MAX_MONITORED_UNITS`.
+    """
+    if config.n_units > MAX_MONITORED_UNITS:
+        return None
+    steps = math.ceil(n_images / config.batch_size)
+    return frame_steps * max(1, round(steps / MEASUREMENTS_PER_EPOCH / frame_steps))

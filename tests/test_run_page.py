@@ -1,0 +1,223 @@
+"""The page of a run: self-contained, escaped, without the sections whose data the run lacks."""
+
+import base64
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from pages import Page, copy, read_picture, trained
+
+from keras_vae import InputError
+from keras_vae._utils import formatting
+from keras_vae.plots import run_figures
+from keras_vae.report import audit_text, captions, data_uri, index_page, run_page, study_page, svg, train_command
+
+# a PNG of one pixel
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def test_a_page_is_self_contained(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    run_figures.draw(run, quiet=True)
+    path = run_page.write(run)
+    assert path == run.path / "report.html"
+    page = Page(path)
+    assert page.sources
+    assert all(source.startswith("data:") for source in page.sources), page.sources
+    addresses = r"\w+://|url\(|@import|\bfetch\(|XMLHttpRequest|WebSocket|\bimport\("
+    assert not re.findall(addresses, re.sub(r'"data:[^"]*"', "", page.text))
+    assert path.stat().st_size < 5e6
+    assert page.pictures.count("video") == 1
+    assert page.pictures.count("img") == 4  # latent, manifold, samples, reconstructions
+    assert not page.without_text
+
+
+def test_text_is_escaped(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    described = run.config
+    described["config"]["dataset"] = "<script>alert(1)</script>&.npz"
+    described["note"] = "</script><b>"
+    run.write_json("config.json", described)
+    text = run_page.write(run).read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "</script><b>" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_sections_without_data_are_left_out(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    full = run_page.write(run).read_text(encoding="utf-8")
+    for heading in ("Training curves", "Latent units", "Reproduce this run"):
+        assert heading in full
+    assert "<h2>Figures" not in full  # nothing was drawn
+    assert "Latent space during training" not in full
+    assert "Audit" not in full.split("<script>")[0]
+    (run.path / "history.csv").unlink()
+    for name in ("trajectory", "explorer"):
+        (run.path / "arrays" / f"{name}.npz").unlink()
+    page = Page(run_page.write(run))
+    assert "Training curves" not in page.text
+    assert page.data["trajectory"] is None
+    assert 'id="play"' not in page.text
+
+
+def test_an_unfinished_run_is_refused(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    (run.path / "metrics.json").unlink()
+    with pytest.raises(InputError, match="expected a finished training"):
+        run_page.write(run)
+    with pytest.raises(InputError, match="expected a finished training"):
+        index_page.find([run.path])
+    with pytest.raises(InputError, match="expected a study"):
+        study_page.write(tmp_path)
+    with pytest.raises(InputError, match="expected a run, a study or a folder of them"):
+        index_page.find([tmp_path / "nothing"])
+
+
+def test_the_page_of_an_audited_run(toy_run, data, judge, tmp_path):
+    from keras_vae.evaluation import run_evaluation
+
+    run = copy(toy_run, tmp_path / "run")
+    run_evaluation.evaluate(run, data, judge, with_audit=True, samples=5)
+    text = run_page.write(run).read_text(encoding="utf-8")
+    found = run.evaluation["audit"]
+    low, high = found["encodings"]["divergence"]["interval"]
+    assert f"{formatting.number(low)} … {formatting.number(high)} nats" in text
+    assert formatting.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
+    assert "lost when replaced, nats" in text
+
+
+@pytest.mark.parametrize("posterior", ["none", "isotropic", "autoencoder"])
+def test_posteriors_with_and_without_a_density(posterior, npz, tmp_path):
+    page = Page(run_page.write(trained(npz, tmp_path / "run", posterior=posterior)))
+    has_density = posterior == "isotropic"
+    assert (page.data["points"]["logVar"] is not None) is has_density
+    assert ("has no density" in page.text) is not has_density
+
+
+def test_one_unit_and_colour_images(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (60, 8, 8, 3), "uint8")
+    np.savez(tmp_path / "colours.npz", x_train=x, x_test=x[:20])
+    run = trained(tmp_path / "colours.npz", tmp_path / "run", "192-8-1")
+    data = Page(run_page.write(run)).data
+    assert data["image"] == {"height": 8, "width": 8, "channels": 3}
+    assert data["points"]["labels"] is None
+    assert data["units"] == [0]
+    arrays = run.arrays("explorer")
+    assert arrays["images"].shape == (20, 8, 8, 3)
+    picture = read_picture(data["points"]["sprite"]["src"])
+    assert np.array_equal(picture[:, :8], arrays["images"][0])  # lossless
+    assert np.array_equal(picture[:, 8:16], arrays["images"][1])
+
+
+def test_large_videos_stay_files(toy_run, tmp_path, monkeypatch):
+    run = copy(toy_run, tmp_path / "run")
+    (run.path / "videos").mkdir(exist_ok=True)
+    for name, size in (("a b.mp4", 900), ("c.mp4", 50)):
+        (run.path / "videos" / name).write_bytes(bytes(size))
+    monkeypatch.setattr(data_uri, "MAX_EMBEDDED_VIDEO_BYTES", 500)
+    sources = Page(run_page.write(run)).sources
+    assert "videos/a%20b.mp4" in sources
+    assert f"data:video/mp4;base64,{base64.b64encode(bytes(50)).decode()}" in sources
+
+
+def test_figures_are_compressed_to_fit(tmp_path):
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (900, 1800, 3), "uint8")
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    (fine,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 1e9)
+    (coarse,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 0.5e6)
+    assert (fine.width, fine.height, fine.is_wide) == (1600, 800, True)
+    assert len(coarse.src) < 0.5e6 < len(fine.src)
+
+
+def test_the_command_repeats_the_run(toy_run, npz, tmp_path):
+    import shlex
+
+    import typer
+
+    from keras_vae import Config, cli
+
+    run = trained(npz, tmp_path / "run", beta=0.5, likelihood="gaussian", jit_compile=False, seed=3)
+    program, command, *options = shlex.split(train_command.command(run))
+    assert (program, command) == ("keras-vae", "train")
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    known = typer.main.get_command(cli.app).commands["train"].params
+    assert set(given) <= {name for parameter in known for name in parameter.opts}
+    assert given == {
+        "--architecture": "64-16-2", "--dataset": str(npz), "--epochs": "1", "--beta": "0.5", "--batch-size": "40",
+        "--likelihood": "gaussian", "--jit-compile": "off", "--seed": "3", "--out": "runs/again",
+    }  # fmt: skip
+    python = train_command.command(toy_run)  # record_per_label is not an option of the command
+    inside = python.split("kv.train(")[1].removesuffix(', "runs/again")').replace("kv.", "")
+    assert eval(inside, {"Config": Config}).model_dump() == toy_run.config["config"]
+
+
+def test_only_missing_figures_are_drawn_and_partial_files_are_ignored(toy_run, tmp_path, monkeypatch):
+    run, drawn = copy(toy_run, tmp_path / "run"), []
+    monkeypatch.setattr(run_figures, "draw", lambda run, video: drawn.append("figures"))
+    monkeypatch.setattr(run_figures, "trajectory_video", lambda run: drawn.append("video"))
+    for folder in ("figures", "videos"):
+        shutil.rmtree(run.path / folder, ignore_errors=True)
+        (run.path / folder).mkdir()
+    (run.path / "figures" / "mine.png").write_bytes(DOT)
+    (run.path / "figures" / ".partial-latent.png").write_bytes(DOT[:20])
+    (run.path / "videos" / ".partial-trajectory.mp4").write_bytes(b"half")
+    run_figures.draw_what_is_missing(run)
+    assert drawn == ["figures", "video"]
+    page = Page(run_page.write(run))
+    assert (page.pictures.count("img"), page.pictures.count("video")) == (1, 0)
+    (run.path / "figures" / "samples.png").write_bytes(DOT)
+    run_figures.draw_what_is_missing(run, video=False)
+    (run.path / "videos" / "mine.mp4").write_bytes(b"a video")
+    run_figures.draw_what_is_missing(run)
+    assert drawn == ["figures", "video"]
+
+
+def test_a_sprite_of_wide_images_has_fewer_columns():
+    sprite = data_uri.sprite(np.zeros((60, 3, 700), "uint8"))
+    assert sprite["columns"] == 16383 // 700
+    assert read_picture(sprite["src"]).shape[:2] == (3 * 3, 23 * 700)
+
+
+def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    (run.path / "figures").mkdir(exist_ok=True)
+    for name in ("latent", "samples", "aggregate", "own-figure"):
+        (run.path / "figures" / f"{name}.png").write_bytes(DOT)
+    page = run_page.write(run).read_text(encoding="utf-8")
+    assert captions.RUN_CAPTIONS["latent"] in page
+    assert "Own figure." in page
+    (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "latent": "Second."}))
+    page = run_page.write(run).read_text(encoding="utf-8")
+    assert page.index('alt="First."') < page.index('alt="Second."') < page.index('alt="Own figure."')
+    assert captions.RUN_CAPTIONS["latent"] not in page
+    (run.path / "figures" / "captions.json").write_text("{")
+    with pytest.raises(InputError, match=r"expected a readable captions\.json .* draw the figures again"):
+        run_page.write(run)
+
+
+@pytest.mark.parametrize(("low", "high", "is_explained"), [(0.0, -0.01, True), (0.0, 0.0, False), (1.0, 2.0, False)])
+def test_a_lower_end_above_the_upper_end_is_explained(low, high, is_explained):
+    encodings = {"divergence": {"interval": [low, high], "saturated": False}, "total_correlation": [None, None]}
+    text = " ".join(audit_text.sentences({"encodings": encodings}))
+    assert ("KL(q(z) ‖ N(0, I)), 0 nats, exceeds its upper end, −0.01" in text) is is_explained
+    assert ("Monte-Carlo error" in text) is is_explained
+    encodings["total_correlation"] = [low, high]
+    text = " ".join(audit_text.sentences({"encodings": encodings}))
+    assert ("the total correlation, 0 nats, exceeds" in text) is is_explained
+
+
+def test_the_first_epoch_is_cut_from_long_curves():
+    values = np.array([500.0, 100, 99, 98, 97, 96, 95, 94])
+    drawn = svg.curves(np.arange(1.0, 9), [svg.Curve("loss", "loss", False, values)], "loss")
+    assert ">500<" not in drawn
+    short = svg.curves(np.arange(1.0, 4), [svg.Curve("loss", "loss", False, values[:3])], "loss")
+    assert ">500<" in short
+    assert 'class="series-loss"' in drawn
