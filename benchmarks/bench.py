@@ -1,7 +1,7 @@
-"""All benchmarks: one table, and a JSON beside it.
+"""Runs all benchmarks and writes their results as a table and as JSON.
 
 make bench               # about ten minutes
-make bench PEERS=1       # also PyTorch and pythae, installed apart
+make bench PEERS=1       # with PyTorch and pythae, in an environment of their own
 .venv/bin/python benchmarks/bench.py --only training --only videos
 """
 
@@ -13,33 +13,33 @@ from typing import Annotated
 import timing
 import typer
 
-from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae.studies import run_command
 
 PARTS = ("start", "training", "videos", "evaluation", "growth", "peers")
-ASKED = ("peers",)  # only where they are asked for
+OPTIONAL_PARTS = ("peers",)  # run only if requested by `--only`
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help=f"A part: {', '.join(PARTS)}; may be repeated.")] = None,
-    out: Annotated[Path, typer.Option(help="The table as JSON.")] = Path("runs/bench.json"),
+    only: Annotated[list[str] | None, typer.Option(help=f"Part to run: {', '.join(PARTS)}; may be repeated.")] = None,
+    out: Annotated[Path, typer.Option(help="JSON file of the results.")] = Path("runs/bench.json"),
 ) -> None:
-    """Measures each side in turn with its peer, and tells ratios."""
+    """Measure keras_vae and its peers in alternation, and report the ratios."""
     unknown = set(only or ()) - set(PARTS)
     if unknown:
         raise typer.BadParameter(f"expected some of {', '.join(PARTS)}; received {', '.join(sorted(unknown))}.")
     rows = []
-    for part in only or [name for name in PARTS if name not in ASKED]:
+    for part in only or [name for name in PARTS if name not in OPTIONAL_PARTS]:
         began = time.monotonic()
         rows += importlib.import_module(part).rows()
         print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)
         out.parent.mkdir(parents=True, exist_ok=True)
         timing.write(out, rows)
-    told = timing.machine()
-    software = f"Keras {told['keras']} on {told['backend']} {told[told['backend']]}"
-    print(f"\n{told['processor']}, {told['cores']} cores, {software}\n")
+    machine = timing.machine()
+    software = f"Keras {machine['keras']} on {machine['backend']} {machine[machine['backend']]}"
+    print(f"\n{machine['processor']}, {machine['cores']} cores, {software}\n")
     print(timing.table(rows))
     print(f"\n{out}")
 
 
 if __name__ == "__main__":
-    exit_on_error(typer.run, main)
+    run_command(main)

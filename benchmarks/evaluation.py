@@ -1,7 +1,8 @@
-"""Evaluation: likelihoods, the aggregate posterior and decoded grids, beside the matrix products in them."""
+"""Times of likelihoods, of the aggregate posterior and of decoded grids, relative to their matrix products."""
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -11,15 +12,19 @@ import keras_vae as kv
 from keras_vae import diagnostics, geometry
 from keras_vae.diagnostics import aggregate_posterior
 from keras_vae.diagnostics.encodings import posterior_draws
-from keras_vae.evaluation import model_audit
+from keras_vae.evaluation.likelihood import DECODED_CHUNK, log_likelihood
 
-UNITS, HIDDEN = 32, 256
-IMAGES, SAMPLES = 200, 1000
-ENCODINGS = 10_000
-SIDE = 100  # of a decoded grid
+N_UNITS, N_HIDDEN = 32, 256
+N_IMAGES, N_SAMPLES = 200, 1000
+N_ENCODINGS = 10_000
+GRID_SIDE = 100  # points along each axis of a decoded grid
+DRAWS_CHUNK = 400  # draws whose densities are computed at a time
+GRID_CHUNK = 1000  # grid points that are decoded at a time
 
 
-def timed(function, *arguments):
+def timed(function: Callable, *arguments) -> Callable[[], float]:
+    """A function that returns the seconds of a call; it has been called once when it is returned."""
+
     def run() -> float:
         began = time.perf_counter()
         function(*arguments)
@@ -29,10 +34,10 @@ def timed(function, *arguments):
     return run
 
 
-def decoder_products(points: int, at_once: int):
-    """The matrix products of decoding so many points, so many at a time."""
-    first, second = tf.random.normal((UNITS, HIDDEN)), tf.random.normal((HIDDEN, 784))
-    z = tf.random.normal((at_once, UNITS))
+def decoder_products(n_points: int, chunk: int) -> Callable[[], float]:
+    """Seconds of the matrix products that decode `n_points` latent points, `chunk` at a time."""
+    first, second = tf.random.normal((N_UNITS, N_HIDDEN)), tf.random.normal((N_HIDDEN, 784))
+    z = tf.random.normal((chunk, N_UNITS))
 
     @tf.function
     def decode(z):
@@ -40,7 +45,7 @@ def decoder_products(points: int, at_once: int):
 
     def run() -> float:
         began = time.perf_counter()
-        for _ in range(points // at_once):
+        for _ in range(n_points // chunk):
             decode(z).numpy()
         return time.perf_counter() - began
 
@@ -48,18 +53,18 @@ def decoder_products(points: int, at_once: int):
     return run
 
 
-def mixture_products(draws: int):
-    """The matrix products of all draws' log densities under all posteriors: z and z² with two matrices."""
-    z = np.random.default_rng(0).standard_normal((draws, UNITS))
-    means = np.random.default_rng(1).standard_normal((UNITS, ENCODINGS))
-
-    out = np.empty((400, ENCODINGS))
+def mixture_products(n_draws: int) -> Callable[[], float]:
+    """Seconds of the matrix products in the log densities of all draws under all posteriors: of z and z² with a matrix
+    each."""
+    z = np.random.default_rng(0).standard_normal((n_draws, N_UNITS))
+    means = np.random.default_rng(1).standard_normal((N_UNITS, N_ENCODINGS))
+    out = np.empty((DRAWS_CHUNK, N_ENCODINGS))
 
     def run() -> float:
         began = time.perf_counter()
-        for i in range(0, draws, 400):
-            np.matmul(z[i : i + 400], means, out=out)
-            np.matmul(z[i : i + 400], means, out=out)
+        for i in range(0, n_draws, DRAWS_CHUNK):
+            np.matmul(z[i : i + DRAWS_CHUNK], means, out=out)
+            np.matmul(z[i : i + DRAWS_CHUNK], means, out=out)
         return time.perf_counter() - began
 
     run()
@@ -68,28 +73,27 @@ def mixture_products(draws: int):
 
 def rows() -> list[Row]:
     rng = np.random.default_rng(0)
-    vae = kv.dense_vae(f"784-{HIDDEN}-{UNITS}", (28, 28), seed=0)
-    x = (rng.uniform(size=(IMAGES, 28, 28)) < 0.2).astype("float32")
+    vae = kv.dense_vae(f"784-{N_HIDDEN}-{N_UNITS}", (28, 28), seed=0)
+    x = (rng.uniform(size=(N_IMAGES, 28, 28)) < 0.2).astype("float32")
     mean, log_var = vae.encode(x)
 
     def likelihood():
-        given = model_audit.log_likelihood(vae, x)
-        diagnostics.importance_log_weights(given, mean, log_var, SAMPLES, batch_size=model_audit.AT_ONCE)
+        diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, N_SAMPLES, batch_size=DECODED_CHUNK)
 
-    codes = rng.normal(0, math.sqrt(0.75), (ENCODINGS, UNITS))
-    spread = np.full(codes.shape, math.log(0.25))
-    grid = geometry.latent_grid(SIDE, (0, 1), np.zeros(UNITS)).astype("float32")
-    z = posterior_draws(codes, spread, 2, rng)
-    draws = len(z)
+    codes = rng.normal(0, math.sqrt(0.75), (N_ENCODINGS, N_UNITS))
+    log_vars = np.full(codes.shape, math.log(0.25))
+    grid = geometry.latent_grid(GRID_SIDE, (0, 1), np.zeros(N_UNITS)).astype("float32")
+    z = posterior_draws(codes, log_vars, 2, rng)
+    n_draws = len(z)
     sides = {
-        f"likelihood: {IMAGES} images × {SAMPLES:,} samples, {UNITS} units": {
-            "ours": timed(likelihood), "floor": decoder_products(IMAGES * SAMPLES, model_audit.AT_ONCE)
+        f"likelihood: {N_IMAGES} images × {N_SAMPLES:,} samples, {N_UNITS} units": {
+            "ours": timed(likelihood), "floor": decoder_products(N_IMAGES * N_SAMPLES, DECODED_CHUNK)
         },
-        f"aggregate posterior: {draws:,} draws × {ENCODINGS:,} encodings, {UNITS} units": {
-            "ours": timed(aggregate_posterior.log_ratios, codes, spread, z), "floor": mixture_products(draws)
+        f"aggregate posterior: {n_draws:,} draws × {N_ENCODINGS:,} encodings, {N_UNITS} units": {
+            "ours": timed(aggregate_posterior.log_ratios, codes, log_vars, z), "floor": mixture_products(n_draws)
         },
-        f"a grid of {SIDE} × {SIDE} decoded": {
-            "ours": timed(vae.decode, grid), "floor": decoder_products(SIDE**2, 1000)
+        f"a grid of {GRID_SIDE} × {GRID_SIDE} decoded": {
+            "ours": timed(vae.decode, grid), "floor": decoder_products(GRID_SIDE**2, GRID_CHUNK)
         },
     }  # fmt: skip
     return [row(item, "s", alternate(found, 3), "matrix products", over_floor=2) for item, found in sides.items()]

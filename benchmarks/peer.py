@@ -1,4 +1,4 @@
-"""One peer: 784-256-2 on 60,000 generated images, batches of 128, Adam 1e-3; an epoch for every line of input.
+"""One peer: trains 784-256-2 on 60,000 generated images, batches of 128, Adam 1e-3; one epoch per line of stdin.
 
 Run by `peers.py` in the peers' own environment: `python benchmarks/peer.py eager`, `compiled` or `pythae`.
 """
@@ -19,6 +19,8 @@ BATCH = 128
 
 
 class Network(nn.Module):
+    """The VAE 784-256-2 whose forward pass returns the loss, nats per image."""
+
     def __init__(self):
         super().__init__()
         self.hidden, self.mean, self.log_var = nn.Linear(784, 256), nn.Linear(256, 2), nn.Linear(256, 2)
@@ -34,7 +36,8 @@ class Network(nn.Module):
         return (reconstruction + kl) / len(x)
 
 
-def plain(x: np.ndarray, compiled: bool) -> Callable[[], None]:
+def pytorch(x: np.ndarray, compiled: bool) -> Callable[[], None]:
+    """A function that trains an epoch by a loop in PyTorch."""
     data, network = torch.from_numpy(x), Network()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     loss_of = torch.compile(network) if compiled else network
@@ -50,6 +53,7 @@ def plain(x: np.ndarray, compiled: bool) -> Callable[[], None]:
 
 
 def pythae(x: np.ndarray) -> Callable[[], None]:
+    """A function that trains an epoch by pythae's pipeline."""
     from pythae.models import VAE, VAEConfig
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
@@ -74,17 +78,17 @@ def pythae(x: np.ndarray) -> Callable[[], None]:
             pixels = torch.sigmoid(self.pixels(torch.relu(self.back(z))))
             return ModelOutput(reconstruction=pixels.reshape(-1, 1, 28, 28))
 
-    logging.disable(logging.WARNING)  # it tells its configuration at every epoch
+    logging.disable(logging.WARNING)  # pythae logs its configuration in every epoch
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=2, reconstruction_loss="bce")
     model = VAE(config, Encoder(), Decoder())
     data = torch.from_numpy(x).reshape(-1, 1, 28, 28)
 
     def epoch() -> None:
-        chatter = io.StringIO()
+        ignored = io.StringIO()
         with (
             tempfile.TemporaryDirectory() as folder,
-            contextlib.redirect_stdout(chatter),
-            contextlib.redirect_stderr(chatter),
+            contextlib.redirect_stdout(ignored),
+            contextlib.redirect_stderr(ignored),
         ):
             training = BaseTrainerConfig(
                 folder, num_epochs=1, per_device_train_batch_size=BATCH, learning_rate=1e-3, optimizer_cls="Adam"
@@ -97,7 +101,7 @@ def pythae(x: np.ndarray) -> Callable[[], None]:
 def main() -> None:
     kind = sys.argv[1]
     x = np.random.default_rng(0).uniform(size=(60_000, 784)).astype("float32")
-    epoch = pythae(x) if kind == "pythae" else plain(x, kind == "compiled")
+    epoch = pythae(x) if kind == "pythae" else pytorch(x, kind == "compiled")
     for _ in sys.stdin:
         began = time.perf_counter()
         epoch()

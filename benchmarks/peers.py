@@ -1,6 +1,6 @@
-"""Peers: the same network in PyTorch, eager and compiled, and in pythae, each epoch in turn with one of ours.
+"""Epochs of the same network in PyTorch, eager and compiled, and in pythae, alternating with epochs of keras_vae.
 
-They live in an environment of their own, `benchmarks/.venv`, that `make bench PEERS=1` sets up.
+The peers are installed in an environment of their own, `benchmarks/.venv`, by `make bench PEERS=1`.
 """
 
 import json
@@ -23,7 +23,11 @@ KINDS = {
 
 
 class Peer:
-    """A process that trains an epoch whenever it is told to, and says how long that took."""
+    """A process that trains one epoch per request.
+
+    Attributes:
+        first: seconds of the first epoch, compilation included.
+    """
 
     def __init__(self, kind: str):
         self._process = subprocess.Popen(
@@ -32,6 +36,7 @@ class Peer:
         self.first = self.epoch()
 
     def epoch(self) -> float:
+        """Trains an epoch and returns its seconds."""
         self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write("epoch\n")
         while line := self._process.stdout.readline():
@@ -41,20 +46,23 @@ class Peer:
         raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended with {self._process.wait()}.")
 
     def stop(self) -> None:
+        """Ends the process."""
         self._process.send_signal(signal.SIGCONT)
         self._process.stdin.close()
         self._process.wait()
 
 
 def versions() -> dict[str, str]:
-    """Of torch and pythae, in the peers' environment."""
-    ask = "import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in ('torch', 'pythae')}))"
-    return json.loads(subprocess.run([PYTHON, "-c", ask], capture_output=True, text=True, check=True).stdout)
+    """Versions of torch and pythae in the peers' environment."""
+    program = "import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in ('torch', 'pythae')}))"
+    return json.loads(subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, check=True).stdout)
 
 
 def rows() -> list[Row]:
     if not PYTHON.is_file():
-        raise InputError(f"peers: expected their environment at {PYTHON.parent.parent}; run make bench PEERS=1.")
+        raise InputError(
+            f"peers: expected an environment at {PYTHON.parent.parent}; found none; run make bench PEERS=1."
+        )
     ours = training.ours(training.DENSE, training.images())
     found, installed = [], versions()
     for kind, name in KINDS.items():

@@ -1,9 +1,10 @@
-"""Start: how long a person waits for the first sign of life."""
+"""Start-up times: of the command line, of `import keras_vae`, and of a recipe up to its first line of output."""
 
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from timing import Row, alternate, in_a_fresh_process, row
@@ -11,7 +12,9 @@ from timing import Row, alternate, in_a_fresh_process, row
 HERE = Path(__file__).parent
 
 
-def seconds_of(*command: str):
+def seconds_of(*command: str) -> Callable[[], float]:
+    """A function that runs a command and returns its seconds."""
+
     def run() -> float:
         began = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
@@ -30,7 +33,7 @@ def import_after_keras() -> float:
 
 
 def first_line() -> float:
-    """Seconds until a recipe prints its first line; then it is stopped."""
+    """Seconds until a recipe prints its first line; the recipe is then ended."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = [sys.executable, HERE.parent / "recipes" / "collapse.py", "--quick", "--out", folder]
         began = time.perf_counter()

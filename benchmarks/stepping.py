@@ -1,10 +1,10 @@
-"""How much faster an epoch is when many steps are taken in one compiled call: the ratio to Keras' own step.
+"""Speed-up of an epoch by many steps per compiled call, relative to Keras' own step.
 
-Two equal models are trained on full MNIST (or another set) in turn, an epoch each, warm; the median ratio of pairs is
-reported, with its quartiles, since machines are noisy.
+Two equal models are trained on full MNIST (or another data set) in alternation, one warm epoch each. The median ratio
+of pairs is reported with its quartiles, because single times vary.
 
     python benchmarks/stepping.py --dataset mnist
-    python benchmarks/stepping.py --dataset mnist-5k --architecture c32-c64-c64-256-16    # where XLA loses
+    python benchmarks/stepping.py --dataset mnist-5k --architecture c32-c64-c64-256-16    # where XLA is slower
 """
 
 import os
@@ -13,14 +13,15 @@ from typing import Annotated
 
 import typer
 
-from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae.studies import run_command
 
 
 def main(
     dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, mnist-5k or FILE.npz.")] = "mnist",
-    architecture: Annotated[str, typer.Option(help="As of keras-vae train.")] = "784-256-2",
-    pairs: Annotated[int, typer.Option(help="Pairs of epochs to compare.")] = 9,
+    architecture: Annotated[str, typer.Option(help="As in keras-vae train.")] = "784-256-2",
+    pairs: Annotated[int, typer.Option(help="Number of pairs of warm epochs.")] = 9,
 ) -> None:
+    """Measure the ratio of Keras' own step to many steps per call."""
     import numpy as np
 
     import keras_vae as kv
@@ -30,7 +31,7 @@ def main(
     keras = import_keras()
     data = kv.load(dataset)
     models = {}
-    for name, jit_compile in (("many steps a call", True), ("Keras' own step", False)):
+    for name, jit_compile in (("many steps per call", True), ("Keras' own step", False)):
         models[name] = builders.build(architecture, data.image_shape, seed=0)
         models[name].compile(keras.optimizers.Adam(1e-3), jit_compile=jit_compile)
 
@@ -44,9 +45,10 @@ def main(
     low, median, high = np.quantile(stock / fast, [0.25, 0.5, 0.75])
     print(f"{architecture} on {dataset}, batches of 128, {os.cpu_count()} cores, {pairs} pairs of warm epochs")
     for name, seconds in zip(models, (fast, stock), strict=True):
-        print(f"  {name:18} {np.median(seconds):6.2f} s an epoch; the first, compilation included, {first[name]:.2f} s")
+        warm = np.median(seconds)
+        print(f"  {name:19} {warm:6.2f} s per epoch; the first, compilation included, {first[name]:.2f} s")
     print(f"  ratio of warm epochs {median:.2f} (quartiles {low:.2f} to {high:.2f})")
 
 
 if __name__ == "__main__":
-    exit_on_error(typer.run, main)
+    run_command(main)

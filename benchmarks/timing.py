@@ -1,4 +1,4 @@
-"""How benchmarks measure: two sides in turn, in one run, told as the ratio of pairs."""
+"""Alternating measurements of two sides, medians of the ratios of pairs, and the table of results."""
 
 import json
 import platform
@@ -10,23 +10,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-ROUNDS = 5
-WORDS = {"ratio": "peer / ours", "over_floor": "ours / floor", "ours": "ours"}
+N_ROUNDS = 5
+TAIL_CHARACTERS = 2000  # of stderr, shown if a process fails
+LABELS = {"ratio": "peer / ours", "over_floor": "ours / floor", "ours": "ours"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table.
+    """A row of the table.
 
     Attributes:
-        item: what was done.
-        unit: of `ours`, `peer` and `floor`: less is better.
-        ours, peer, floor: medians; None where there is no such side.
-        ratio: median over pairs of peer / ours: how many times better ours is.
+        item: what is measured.
+        unit: of `ours`, `peer` and `floor`; lower is better.
+        ours, peer, floor: medians; None for a side that was not measured.
+        ratio: median over pairs of peer / ours.
         over_floor: median over pairs of ours / floor.
-        against: what the peer is, and the floor.
-        target: what is to be reached, as `peer / ours ≥ 2.2`.
-        met: whether it was; None without a target.
+        against: description of the peer and of the floor.
+        target: the bounds, as `peer / ours ≥ 2.2`.
+        met: whether all bounds are met; None without any.
     """
 
     item: str
@@ -41,8 +42,8 @@ class Row:
     met: bool | None = None
 
 
-def alternate(sides: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Calls all sides in turn, `rounds` times over; each returns what it measured."""
+def alternate(sides: Mapping[str, Callable[[], float]], rounds: int = N_ROUNDS) -> dict[str, list[float]]:
+    """Calls all sides in alternation, `rounds` times; returns the measured values by side."""
     found: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
@@ -51,38 +52,40 @@ def alternate(sides: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) ->
 
 
 def quotient(first: Sequence[float], second: Sequence[float]) -> float:
-    """Median of the quotients of pairs, which what slows both down doesn't change."""
+    """Median of the quotients of pairs, which doesn't change if both sides of a pair become slower alike."""
     return statistics.median(a / b for a, b in zip(first, second, strict=True))
 
 
 def row(item: str, unit: str, found: Mapping[str, list[float]], against: str, **targets: float) -> Row:
-    """A line from what `alternate` found of `ours` and, as far as they are there, of `peer` and `floor`.
+    """A row of the table from the values of `alternate`.
 
     Args:
-        targets: `ratio` at least, `over_floor` or `ours` at most.
+        item, unit, against: see `Row`.
+        found: values of `ours` and, where they were measured, of `peer` and `floor`.
+        targets: a lower bound for `ratio`, upper bounds for `over_floor` and `ours`.
     """
-    middle = {name: statistics.median(values) for name, values in found.items()}
+    medians = {name: statistics.median(values) for name, values in found.items()}
     values: dict[str, Any] = {
-        **middle,
+        **medians,
         "ratio": quotient(found["peer"], found["ours"]) if "peer" in found else None,
         "over_floor": quotient(found["ours"], found["floor"]) if "floor" in found else None,
     }
-    words = [f"{WORDS[name]} {'≥' if name == 'ratio' else '≤'} {bound:g}" for name, bound in targets.items()]
+    bounds = [f"{LABELS[name]} {'≥' if name == 'ratio' else '≤'} {bound:g}" for name, bound in targets.items()]
     met = [values[name] >= bound if name == "ratio" else values[name] <= bound for name, bound in targets.items()]
-    return Row(item, unit, **values, against=against, target=", ".join(words), met=all(met) if met else None)
+    return Row(item, unit, **values, against=against, target=", ".join(bounds), met=all(met) if met else None)
 
 
 def in_a_fresh_process(*arguments: str) -> dict:
-    """What a script prints as JSON in its last line, run by this Python."""
+    """Runs this Python with the arguments and returns the JSON in the last line of its output."""
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-TAIL_CHARACTERS:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a table in Markdown."""
-    head = ["", "unit", "ours", "peer", "floor", *map(WORDS.get, ("ratio", "over_floor")), "against", "target", ""]
+    head = ["", "unit", "ours", "peer", "floor", LABELS["ratio"], LABELS["over_floor"], "against", "target", ""]
     lines = [head, ["---"] * len(head)]
     for r in rows:
         numbers = [_number(value) for value in (r.ours, r.peer, r.floor, r.ratio, r.over_floor)]
@@ -91,7 +94,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
+    """Processor, number of cores, and versions of the software."""
     import os
     from importlib.metadata import version
 
@@ -111,8 +114,11 @@ def machine() -> dict[str, Any]:
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
+    """Writes the machine and the rows as JSON."""
     path.write_text(json.dumps({"machine": machine(), "rows": [asdict(r) for r in rows]}, indent=2) + "\n")
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    if value is None:
+        return ""
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"

@@ -1,12 +1,13 @@
-"""Training: epochs of dense and convolutional models, their first epochs, and what recording costs.
+"""Training times: warm epochs of dense and convolutional models, cold starts, and the cost of recording.
 
-As a script it is one side of the comparison of cold starts: `python benchmarks/training.py ours` or `xla`; or it tells
-what a cold start is made of: `phases`, and `phases 59904` without a smaller batch at an epoch's end.
+As a script it measures one side of the comparison of cold starts, `python benchmarks/training.py ours` or `xla`, or the
+phases of a cold start, `phases`; with 59,904 images, `phases 59904`, the last batch of an epoch is not smaller.
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 from timing import Row, alternate, in_a_fresh_process, row
@@ -19,18 +20,18 @@ keras = import_keras()
 
 DENSE, WIDE, BATCH = "784-256-2", "784-256-64", 128
 CONVOLUTIONAL = "c32-c64-16-2"  # the network of Keras' published example
-FEW = 4096  # images of a convolutional epoch
+N_CONVOLUTIONAL_IMAGES = 4096
 
 
 def images(n: int = 60_000) -> np.ndarray:
-    """Generated images: what is in them changes no time."""
+    """Generated images; times don't depend on their content."""
     return np.random.default_rng(0).uniform(size=(n, 28, 28)).astype("float32")
 
 
 class Clock(keras.callbacks.Callback):
     """Seconds of the last epoch."""
 
-    steps_between_calls = 0  # it listens to epochs only
+    steps_between_calls = 0  # called at epochs only
 
     def on_epoch_begin(self, epoch, logs=None):
         self._began = time.perf_counter()
@@ -39,8 +40,8 @@ class Clock(keras.callbacks.Callback):
         self.seconds = time.perf_counter() - self._began
 
 
-def epoch_of(model, x: np.ndarray, fit=None, callbacks=(), **options):
-    """A function that trains an epoch and returns its seconds; the model is warm when it is given back."""
+def epoch_of(model, x: np.ndarray, fit=None, callbacks=(), **options) -> Callable[[], float]:
+    """A function that trains an epoch and returns its seconds; one epoch is trained before it is returned."""
     clock, fit = Clock(), fit or model.fit
 
     def epoch() -> float:
@@ -51,22 +52,23 @@ def epoch_of(model, x: np.ndarray, fit=None, callbacks=(), **options):
     return epoch
 
 
-def ours(architecture: str, x: np.ndarray, callbacks=()):
+def ours(architecture: str, x: np.ndarray, callbacks=()) -> Callable[[], float]:
+    """Epochs of a VAE by `VAE.fit`."""
     vae = builders.build(architecture, (28, 28), seed=0)
     vae.compile(keras.optimizers.Adam(1e-3))
     return epoch_of(vae, x, callbacks=callbacks)
 
 
-def stock(architecture: str, x: np.ndarray, **compiling):
-    """The same network, loss and optimizer in Keras' own `fit`, on arrays as they are."""
+def stock(architecture: str, x: np.ndarray, **compile_options) -> Callable[[], float]:
+    """Epochs of the same network, loss and optimizer by Keras' own `fit`, from NumPy arrays."""
     vae = builders.build(architecture, (28, 28), seed=0)
-    vae.compile(keras.optimizers.Adam(1e-3), **{"jit_compile": False, **compiling})
+    vae.compile(keras.optimizers.Adam(1e-3), **{"jit_compile": False, **compile_options})
     return epoch_of(vae, x, fit=lambda *args, **kwargs: keras.Model.fit(vae, *args, **kwargs))
 
 
-def products(x: np.ndarray):
-    """The matrix products of 784-256-2 alone, forwards and backwards, as one program: five of its layers, nine more
-    of their gradients (the image needs none). No optimizer, no cross-entropy, no activation."""
+def products(x: np.ndarray) -> Callable[[], float]:
+    """Epochs of the matrix products of 784-256-2 alone, forwards and backwards, as one program: five of its layers and
+    nine of their gradients (the image needs none), without optimizer, cross-entropy and activations."""
     import tensorflow as tf
 
     shapes = ((784, 256), (256, 2), (256, 2), (2, 256), (256, 784))
@@ -99,8 +101,8 @@ def products(x: np.ndarray):
     return run
 
 
-def published_example(x: np.ndarray):
-    """The way of Keras' published example: the same convolutional network with a `train_step` of its own."""
+def published_example(x: np.ndarray) -> Callable[[], float]:
+    """Epochs of the same convolutional network with the custom `train_step` of Keras' published example."""
     import tensorflow as tf
 
     vae = builders.build(CONVOLUTIONAL, (28, 28), seed=0)
@@ -139,7 +141,7 @@ def published_example(x: np.ndarray):
 
 
 def five_epochs(side: str) -> float:
-    """Seconds of five epochs in a process in which nothing was compiled before."""
+    """Seconds of five epochs in a process that has compiled nothing before."""
     x = images()
     vae = builders.build(DENSE, (28, 28), seed=0)
     began = time.perf_counter()
@@ -153,7 +155,7 @@ def five_epochs(side: str) -> float:
 
 
 def phases(n: int) -> dict[str, float]:
-    """Seconds of what comes before the first step, and of 50 steps when all is compiled."""
+    """Seconds of each phase before the first step, and of 50 compiled steps."""
     import tensorflow as tf
 
     from keras_vae.fast_fit.tensorflow import CompiledEpoch, program
@@ -175,19 +177,20 @@ def phases(n: int) -> dict[str, float]:
     return dict(zip(names, np.diff(times).round(3).tolist(), strict=True))
 
 
-def cold(side: str):
+def cold(side: str) -> Callable[[], float]:
+    """Seconds of five epochs in a fresh process."""
     return lambda: in_a_fresh_process(__file__, side)["seconds"]
 
 
 def rows() -> list[Row]:
-    x, few = images(), images(FEW)
+    x, few = images(), images(N_CONVOLUTIONAL_IMAGES)
     recorder = kv.LatentRecorder(x[:60], every=5)
     xla = {"jit_compile": True, "steps_per_execution": 50}
     sides = {"ours": ours(DENSE, x), "peer": stock(DENSE, x), "floor": products(x), "XLA": stock(DENSE, x, **xla)}
     warm = alternate(sides, 7)
     wide = {"ours": ours(WIDE, x), "peer": stock(WIDE, x)}
     recorded = {"floor": sides["ours"], "ours": ours(DENSE, x, [recorder])}
-    name = f"epoch of {CONVOLUTIONAL}, {FEW:,} images"
+    name = f"epoch of {CONVOLUTIONAL}, {N_CONVOLUTIONAL_IMAGES:,} images"
     convolutional = {"ours": ours(CONVOLUTIONAL, few)}
     found = alternate(
         convolutional
@@ -209,7 +212,7 @@ def rows() -> list[Row]:
             "fit with XLA, 50 steps an execution", ratio=1.5),
         row("an epoch with a recorder, 60 images every 5 steps", "s", alternate(recorded, 15), "an epoch without",
             over_floor=1.05),
-        # never slower: what pairs of the same program differ by on a noisy machine is let pass
+        # Never slower: 0.95 allows for the differences between runs of one program on a noisy machine.
         row(name, "s", {"ours": found["ours"], "peer": better}, "the better of plain fit and XLA", ratio=0.95),
         row(name, "s", {"ours": found["ours"], "peer": found["example"]}, "Keras' published example"),
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The vocabulary of measures: one key, label and unit per quantity, for evaluations, studies, tables, figures, pages.
 
-`evaluation.json` and `study.json` name quantities by key; everything that is read shows the label. A quantity that is
-measured on several sources of images has a key a source, joined by a dot: `frechet.prior`.
+`evaluation.json` and `study.json` name quantities by key; tables, figures and pages show the label. A quantity that is
+measured on several sources of images has one key per source, joined by a dot: `frechet.prior`.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ class Measure:
         key: its name in JSON files, recipes and code.
         label: its name in tables, figures and pages.
         unit: of its values; empty for counts, ratios and fractions.
-        better: whether `higher` or `lower` values are better; None where neither is.
+        better: `higher` or `lower`, whichever values are better; None where neither is.
 
     Example:
         >>> import keras_vae as kv
@@ -45,7 +45,7 @@ class Measure:
         return Measure(f"{self.key}.{source}", f"{self.label}, {label}", self.unit, self.better)
 
 
-# Where latent points are drawn from; each is a function of `samplers`, or the prior.
+# The distributions that latent points are drawn from, see `keras_vae.samplers`.
 SAMPLERS = {
     "prior": "N(0, I)",
     "moment_matched": "Gaussian matched to training codes",
@@ -56,7 +56,7 @@ SAMPLERS = {
 # The Gaussian of every evaluation is matched to test codes, that of the audit to training codes.
 MOMENT_MATCHED_TEST = "moment_matched_test"
 SAMPLE_SOURCES = {"prior": SAMPLERS["prior"], MOMENT_MATCHED_TEST: "Gaussian matched to test codes"}
-FLOOR = "floor"  # training images in place of generated ones: the scores of perfect samples
+FLOOR = "floor"  # training images in place of generated ones; their scores are those of perfect samples
 FLOOR_LABEL = "training images"
 INTERPOLATIONS = {"linear": "linear", "spherical": "spherical", "cross_fade": "pixel cross-fade"}
 
@@ -160,7 +160,7 @@ _BUBBLES = (
 
 
 def _on_images() -> Iterable[Measure]:
-    """Measures of generated, reconstructed and interpolated images, one a source."""
+    """Measures of generated, reconstructed and interpolated images, one per source."""
     for source, name in {**SAMPLERS, **SAMPLE_SOURCES, "reconstructions": "reconstructions"}.items():
         yield from (score.of(source, name) for score in SCORES)
     yield Measure("accuracy.reconstructions", "class accuracy, reconstructions", better="higher")
@@ -180,11 +180,11 @@ MEASURES = {m.key: m for m in (*_TRAINING, *_UNITS, *CODES, *_on_images(), *_AUD
 
 
 def find(key: str, own: Iterable[Measure] = ()) -> Measure:
-    """The measure of a key.
+    """Looks up a measure by its key.
 
     Args:
-        key: its key.
-        own: measures beside those of the package, which a recipe defines.
+        key: the key.
+        own: measures that a recipe defines in addition to those of the package.
 
     Raises:
         InputError: for an unknown key, naming the most similar one.

@@ -1,4 +1,4 @@
-"""The audit of models: of a run, of a posterior without density, of a model trained outside of the package."""
+"""The audit of models: finished runs of each kind of posterior, and models trained outside the package."""
 
 import math
 import shutil
@@ -20,7 +20,7 @@ def _few_images(monkeypatch):
     monkeypatch.setattr(likelihood, "MAX_IMAGES", 10)
 
 
-def test_the_audit_of_a_run(own_run, data, judge):
+def test_an_audit_is_stored_reused_and_deterministic(own_run, data, judge):
     logged = []
     found = run_evaluation.evaluate(own_run, data, judge, **QUICK, log=logged.append)
     assert found == own_run.evaluation
@@ -29,18 +29,18 @@ def test_the_audit_of_a_run(own_run, data, judge):
     assert model_audit.measures(found["audit"])["aggregate_kl.low"] == low
     audited = found["audit"]
     encodings = own_run.arrays("encodings")
-    alone = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
-    assert audited["encodings"] == alone
+    from_arrays = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
+    assert audited["encodings"] == from_arrays
     assert set(audited["samplers"]["scores"]) == {
         "prior", "moment_matched", "gaussian_mixture", "aggregate_posterior", "neighbourhood", "floor",
     }  # fmt: skip
     assert audited["samplers"]["scores"]["prior"] == found["samples"]["prior"]
     assert 0 <= audited["samplers"]["nearest_is_source"]["fraction"] <= 1
 
-    def never(*args, **options):
+    def fail_on_work(*args, **options):
         pytest.fail("evaluated again")
 
-    assert run_evaluation.evaluate(own_run, data, judge, **QUICK, log=never) == found
+    assert run_evaluation.evaluate(own_run, data, judge, **QUICK, log=fail_on_work) == found
     assert "audit" in run_evaluation.evaluate(own_run, data, judge)  # kept by an evaluation without an audit
     again = run_evaluation.evaluate(own_run, data, judge, overwrite=True, **QUICK)
     assert again == found  # deterministic
@@ -50,7 +50,7 @@ def test_the_audit_of_a_run(own_run, data, judge):
         run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=1)
 
 
-def test_rate_and_likelihood_are_of_the_same_images(own_run, data, judge):
+def test_rate_and_likelihood_are_measured_on_the_same_images(own_run, data, judge):
     audited = run_evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]
     rate, found = audited["rate"], audited["likelihood"]
     assert "binarised" in found["of"] == rate["of"]
@@ -62,7 +62,7 @@ def test_rate_and_likelihood_are_of_the_same_images(own_run, data, judge):
     assert found["images"] == 10
 
 
-def test_the_likelihood_of_a_model_by_brute_force(own_run, data):
+def test_the_likelihood_agrees_with_numerical_integration(own_run, data):
     import keras
 
     vae = keras.models.load_model(own_run.model_path)
@@ -79,7 +79,7 @@ def test_the_likelihood_of_a_model_by_brute_force(own_run, data):
     assert described["value"] == pytest.approx(exact, abs=max(0.1, 5 * described["error"] - described["bias"]))
 
 
-def test_pictures_of_an_audit(own_run, data, judge):
+def test_figures_of_an_audit_are_drawn_if_there_is_one(own_run, data, judge):
     run_evaluation.evaluate(own_run, data, judge, **QUICK)
     drawn = run_figures.audit(own_run)
     assert [path.name for path in drawn] == ["aggregate.png", "samplers.png"]
@@ -99,7 +99,7 @@ def test_pareto_k_is_missing_with_too_few_samples(own_run, data):
 
 
 @pytest.mark.parametrize("posterior", ["none", "isotropic"])
-def test_other_posteriors(npz, tmp_path, judge, data, posterior):
+def test_the_audit_of_other_posteriors(npz, tmp_path, judge, data, posterior):
     config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior=posterior, record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)
     found = run_evaluation.evaluate(run, data, judge, **QUICK)["audit"]
@@ -113,7 +113,7 @@ def test_other_posteriors(npz, tmp_path, judge, data, posterior):
     assert "aggregate_posterior" in found["samplers"]["scores"]
 
 
-def test_a_latent_map_and_a_likelihood_of_grey_values(npz, tmp_path, data):
+def test_the_audit_of_a_latent_map_with_a_gaussian_likelihood(npz, tmp_path, data):
     config = Config("c4-4x4x2", dataset=str(npz), epochs=1, batch_size=40, likelihood="gaussian", record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)
     found = run_evaluation.evaluate(run, data, **QUICK)["audit"]
@@ -123,7 +123,7 @@ def test_a_latent_map_and_a_likelihood_of_grey_values(npz, tmp_path, data):
     run_figures.audit(run)
 
 
-def test_a_model_trained_outside_of_the_package(toy_run, data, tmp_path, npz):
+def test_a_model_trained_outside_the_package_is_adopted(toy_run, data, tmp_path, npz):
     model = tmp_path / "mine.keras"
     shutil.copy(toy_run.model_path, model)
     run = adoption.adopt(model, data, tmp_path / "run")
@@ -154,7 +154,7 @@ def test_a_model_trained_outside_of_the_package(toy_run, data, tmp_path, npz):
     assert not (tmp_path / "new").exists()
 
 
-def test_nearest_agrees_with_the_slow_version():
+def test_nearest_agrees_with_a_slow_version():
     rng = np.random.default_rng(0)
     images, references = rng.random((30, 4, 4)), rng.random((50, 4, 4))
     slow = [np.square(image - references).sum(axis=(1, 2)).argmin() for image in images]
@@ -163,7 +163,7 @@ def test_nearest_agrees_with_the_slow_version():
         diagnostics.nearest(images, references[:, :3])
 
 
-def test_binarized_images():
+def test_binarized_images_have_the_mean_of_the_grey_values_and_repeat():
     grey = np.full((200, 28, 28), 0.3, "float32")
     binary = datasets.binarize(grey)
     assert set(np.unique(binary)) == {0, 1}

@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmarks: ratios of pairs, targets, the table."""
+"""Arithmetic of the benchmarks: ratios of pairs, targets, slopes, and the table."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 def load(name: str, monkeypatch):
-    """A module of the benchmarks, which is a folder of scripts."""
+    """Imports a script of the benchmarks, whose folder is not a package."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -20,20 +20,20 @@ def load(name: str, monkeypatch):
     return module
 
 
-def test_sides_are_called_in_turn_and_ratios_are_those_of_pairs(monkeypatch):
+def test_sides_alternate_and_the_ratio_is_a_median_over_pairs(monkeypatch):
     timing = load("timing", monkeypatch)
     called = []
 
     def side(name, values):
-        left = iter(values)
+        remaining = iter(values)
 
         def measure():
             called.append(name)
-            return next(left)
+            return next(remaining)
 
         return measure
 
-    # the machine becomes ten times slower: of no pair does that change the ratio
+    # A machine that becomes ten times slower changes no ratio of a pair.
     found = timing.alternate({"ours": side("ours", [1.0, 1.0, 10.0]), "peer": side("peer", [2.0, 2.5, 20.0])}, 3)
     assert called == ["ours", "peer"] * 3
     row = timing.row("x", "s", found, "a peer", ratio=2.0)
@@ -43,7 +43,7 @@ def test_sides_are_called_in_turn_and_ratios_are_those_of_pairs(monkeypatch):
     assert timing.row("x", "s", found, "a peer").met is None
 
 
-def test_floors_and_limits(monkeypatch, tmp_path):
+def test_a_row_meets_its_targets_or_is_marked_as_missed(monkeypatch, tmp_path):
     timing = load("timing", monkeypatch)
     found = {"ours": [3.0, 3.0, 6.0], "floor": [2.0, 2.0, 4.0]}
     assert timing.row("x", "s", found, "", over_floor=1.5).met is True
@@ -60,15 +60,15 @@ def test_floors_and_limits(monkeypatch, tmp_path):
     assert written["machine"]["cores"] >= 1
 
 
-def test_a_script_that_fails_says_so(monkeypatch, tmp_path):
+def test_a_failing_script_raises_an_error_with_its_output(monkeypatch, tmp_path):
     timing = load("timing", monkeypatch)
     script = tmp_path / "broken.py"
-    script.write_text("raise SystemExit('no such thing')")
-    with pytest.raises(RuntimeError, match="no such thing"):
+    script.write_text("raise SystemExit('not available')")
+    with pytest.raises(RuntimeError, match="not available"):
         timing.in_a_fresh_process(str(script))
 
 
-def test_slopes(monkeypatch):
+def test_the_slope_is_that_of_the_last_two_points(monkeypatch):
     load("timing", monkeypatch)
     growth = load("growth", monkeypatch)
     assert growth.slope((10, 100, 1000), [5.0, 1.0, 10.0]) == pytest.approx(1)

@@ -1,12 +1,13 @@
-"""The bubbles of a run, and the whole pipeline on a latent space that is a map."""
+"""Soap bubbles of a run, and the whole pipeline with a latent feature map."""
 
 import math
+import shutil
 
 import keras
 import numpy as np
 import pytest
 
-from keras_vae import Config, diagnostics, train
+from keras_vae import Config, InputError, Run, diagnostics, train
 from keras_vae import data as datasets
 from keras_vae._utils import memory
 from keras_vae.evaluation import bubble_overlaps, bubbles, run_evaluation
@@ -15,17 +16,17 @@ from keras_vae.evaluation.training_curves import training_curves
 from keras_vae.measures import BUBBLE_KINDS
 from keras_vae.plots import bubble_figures, run_figures
 
-UNITS = 4 * 4 * 20  # more than are recorded or listed one by one
+UNITS = 4 * 4 * 20  # above the limits for recording every unit and for listing units one by one
 
 
 @pytest.fixture(scope="module")
 def run(npz, tmp_path_factory):
-    """A finished run with a map of 4 × 4 × 20."""
+    """A finished run with a latent map of 4 × 4 × 20."""
     config = Config("c4-4x4x20", dataset=str(npz), epochs=2, batch_size=24, record_per_label=2)
     return train(config, tmp_path_factory.mktemp("maps") / "run", quiet=True)
 
 
-def test_a_run_of_very_many_units_is_complete(run, data):
+def test_a_run_with_a_latent_map_has_all_files_and_figures(run, data):
     vae = keras.models.load_model(run.model_path)
     assert run.metrics["n_units"] == UNITS
     assert "units" not in run.metrics
@@ -40,17 +41,17 @@ def test_a_run_of_very_many_units_is_complete(run, data):
     assert {"latent.png", "principal.png", "trajectory.mp4"} <= {path.name for path in drawn}
 
 
-def test_it_is_evaluated(run, data, judge):
+def test_a_run_with_a_latent_map_is_evaluated(run, data, judge):
     result = run_evaluation.evaluate(run, data, judge)
     assert result["units"] is None
     assert "principal_variance_ratio" not in result["codes"]
     assert result["codes"]["posterior_radius"] > 0
-    ways = run.arrays("interpolation")
-    assert ways["linear"].shape == (11, 6, 8, 8)
-    np.testing.assert_allclose(ways["linear"][0], ways["spherical"][0], atol=1e-5)
-    # a way of the cross-fade begins and ends at test images of different labels
+    paths = run.arrays("interpolation")
+    assert paths["linear"].shape == (11, 6, 8, 8)
+    np.testing.assert_allclose(paths["linear"][0], paths["spherical"][0], atol=1e-5)
+    # A cross-fade begins and ends at test images of different labels.
     ends = [[np.flatnonzero(np.isclose(data.x_test, image).all(axis=(1, 2))) for image in part] for part in (
-        ways["cross_fade"][0], ways["cross_fade"][-1])]  # fmt: skip
+        paths["cross_fade"][0], paths["cross_fade"][-1])]  # fmt: skip
     for first, last in zip(*ends, strict=True):
         assert data.y_test[first[0]] != data.y_test[last[0]]
     assert result["interpolation"]["cross_fade"]["largest_step"] == pytest.approx(1, abs=1e-4)
@@ -98,8 +99,7 @@ def test_statistics_of_bubbles(run, data, judge):
     assert all(run.arrays("bubbles")[k].shape[1:] == (8, 8) for k in kinds)
 
 
-def test_mixtures_are_those_of_the_encoder(run, data, monkeypatch):
-    """The overlap of one bubble, by points and densities, equals the closed form."""
+def test_the_overlap_with_a_mixture_of_one_bubble_equals_the_closed_form(run, data, monkeypatch):
     vae = keras.models.load_model(run.model_path)
     monkeypatch.setattr(bubble_overlaps, "MIXTURE_SIZES", (1,))
     one = datasets.Dataset("one", data.x_train[:1], None, data.x_test[:2], None, "")
@@ -109,7 +109,7 @@ def test_mixtures_are_those_of_the_encoder(run, data, monkeypatch):
     assert estimate["low"] - 0.01 < exact < estimate["high"] + 0.01
 
 
-def test_pictures_of_bubbles(run, data, judge):
+def test_figures_of_bubbles_show_the_measured_data(run, data, judge):
     bubbles.bubbles(run, data, judge)
     runs = {"a": run, "b": run}
     upper = bubble_figures.to_scale(runs).get_axes()
@@ -131,11 +131,7 @@ def test_pictures_of_bubbles(run, data, judge):
     np.testing.assert_allclose(first[:8, :8], run.arrays("bubbles")["images_original"][0])
 
 
-def test_refusals_and_repeated_measurements(run, data, judge, npz, tmp_path):
-    import shutil
-
-    from keras_vae import InputError, Run
-
+def test_bubbles_are_measured_again_for_another_judge_only(run, data, judge, tmp_path):
     copy = Run(shutil.copytree(run.path, tmp_path / "copy"))
     (copy.path / "bubbles.json").unlink(missing_ok=True)
     without = bubbles.bubbles(copy, data)
@@ -146,17 +142,20 @@ def test_refusals_and_repeated_measurements(run, data, judge, npz, tmp_path):
     assert bubbles.bubbles(copy, data) == with_judge  # a result with a judge serves where none is given
     other = Judge(data, images=30, epochs=1, cache=tmp_path / "cache")
     assert bubbles.bubbles(copy, data, other)["judge"] == other.identity
+
+
+def test_a_posterior_without_density_and_changed_data_are_refused(run, data, npz, tmp_path):
     none_config = Config("64-8-3", dataset=str(npz), epochs=1, posterior="none", batch_size=40)
     none = train(none_config, tmp_path / "none", quiet=True)
     with pytest.raises(InputError, match="expected a run whose posterior has a density"):
         bubbles.bubbles(none, data)
     np.savez(tmp_path / "other.npz", x_train=data.x_train, x_test=data.x_test[::-1])
     with pytest.raises(InputError, match="has changed since"):
-        bubbles.bubbles(copy, datasets.load(tmp_path / "other.npz"))
+        bubbles.bubbles(run, datasets.load(tmp_path / "other.npz"))
 
 
 def test_the_population_lies_between_its_bounds():
-    """Posteriors that make up the prior: few of them overlap with it less, and no test separates them from it."""
+    """The mixture of all posteriors is the prior: that of a sample overlaps less, and the upper bound is about 1."""
     rng = np.random.default_rng(0)
 
     class Model:
@@ -173,7 +172,7 @@ def test_the_population_lies_between_its_bounds():
     assert found["low"]["low"] <= 1 <= found["high"]["high"]
 
 
-def test_training_curves(run, toy_run):
+def test_training_curves_are_differences_of_the_history(run, toy_run):
     loss = run.history["loss"]
     found = training_curves(run)
     assert found["largest_loss_rise"] == pytest.approx(loss[1] - loss[0])
@@ -184,7 +183,7 @@ def test_training_curves(run, toy_run):
     assert training_curves(toy_run)["late_kl_change"] == pytest.approx(kl[2] - kl[0])
 
 
-def test_chunks_fit_into_memory():
+def test_the_size_of_chunks_is_bounded_by_their_memory():
     assert memory.images_that_fit(2, 1000) == 1000
     assert memory.images_that_fit(65_536, 1000) == 244
     assert memory.images_that_fit(10**9, 1000) == 1

@@ -1,4 +1,4 @@
-"""Claims and their verdicts."""
+"""Claims: estimates, confidence intervals, verdicts."""
 
 import math
 
@@ -38,17 +38,17 @@ def values_of(table: dict):
         (0.05, 0.4, (0.1, INF), UNDECIDED),
         (-0.2, 0.05, (0.1, INF), FAILS),
         (-0.05, 0.05, (-0.1, 0.1), HOLDS),
-        (-0.05, 0.15, (-0.1, 0.1), UNDECIDED),  # no difference was shown, but no equivalence either
+        (-0.05, 0.15, (-0.1, 0.1), UNDECIDED),  # neither a difference nor equivalence is shown
         (0.15, 0.2, (-0.1, 0.1), FAILS),
         (-INF, 0.2, (-INF, 0.3), HOLDS),
         (math.nan, math.nan, (-INF, INF), UNDECIDED),
     ],
 )
-def test_verdicts(low, high, region, expected):
+def test_a_verdict_follows_from_interval_and_region(low, high, region, expected):
     assert claims.verdict(Interval(0.0, low, high), region) == expected
 
 
-def test_the_interval_of_a_mean_is_students():
+def test_the_interval_of_a_mean_is_students_t():
     x = np.array([1.0, 2.0, 4.0, 8.0, 9.0])
     expected = stats.ttest_1samp(x, 0).confidence_interval(0.95)
     interval = claims.mean_interval(x)
@@ -57,7 +57,7 @@ def test_the_interval_of_a_mean_is_students():
     assert math.isnan(claims.mean_interval(x[:1]).low)
 
 
-def test_the_interval_covers_the_truth_in_95_of_100_studies():
+def test_the_interval_covers_the_true_mean_in_95_percent_of_studies():
     rng = np.random.default_rng(0)
     intervals = [claims.mean_interval(rng.normal(3, 2, 5)) for _ in range(4000)]
     assert np.mean([i.low <= 3 <= i.high for i in intervals]) == pytest.approx(0.95, abs=0.012)
@@ -67,13 +67,13 @@ def test_differences_are_paired_by_seed():
     table = {("a", "loss"): [10.0, 20.0, 30.0], ("b", "loss"): [9.0, 19.0, 29.1]}
     claim = Mean("a is worse", "loss", (0.5, INF), {"a": 1, "b": -1})
     judged = claim.judge(values_of(table), by_key)
-    assert judged["verdict"] == HOLDS  # unpaired, the seeds' spread would hide it
+    assert judged["verdict"] == HOLDS  # an unpaired interval would contain 0
     assert judged["estimate"] == pytest.approx(2.9 / 3)
     assert judged["expected"] == [0.5, None]
     assert judged["measured"] == "loss: a − b"
 
 
-def test_an_interaction():
+def test_an_interaction_is_a_difference_of_differences():
     table = {(c, "m"): [v, v + 0.01, v - 0.01] for c, v in {"a": 5.0, "b": 3.0, "c": 2.0, "d": 1.5}.items()}
     claim = Mean("", "m", (1, INF), {"a": 1, "b": -1, "c": -1, "d": 1})
     assert claim.interval(values_of(table)).estimate == pytest.approx(1.5)
@@ -81,14 +81,14 @@ def test_an_interaction():
     assert Mean("", "m", (1, INF), {"a": 0.5, "b": 0.5}).formula("m") == "m: 0.5 · a + 0.5 · b"
 
 
-def test_a_ratio_is_a_geometric_mean():
+def test_the_estimate_of_a_ratio_is_a_geometric_mean():
     table = {("a", "d"): [2.0, 8.0], ("b", "d"): [1.0, 1.0]}
     interval = Ratio("", "d", (1, INF), ("a", "b")).interval(values_of(table))
     assert interval.estimate == pytest.approx(4)
     assert interval.low == pytest.approx(16 / interval.high)
 
 
-def test_a_spread_agrees_with_brown_and_forsythe():
+def test_the_interval_of_a_spread_agrees_with_brown_and_forsythe():
     rng = np.random.default_rng(1)
     for scale in (1.0, 1.5, 2.0, 3.0, 5.0):
         table = {("a", "loss"): rng.normal(0, scale, 10), ("b", "loss"): rng.normal(0, 1, 10)}
@@ -101,14 +101,14 @@ def test_a_spread_agrees_with_brown_and_forsythe():
     assert Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(few), by_key)["verdict"] == UNDECIDED
 
 
-def test_a_share():
+def test_the_interval_of_a_share_is_that_of_clopper_and_pearson():
     table = {("a", "collapsed"): [0, 1, 2, 0, 0, 3, 0, 0, 1, 0]}
     interval = Share("", "collapsed", (0.1, INF), "a").interval(values_of(table))
     assert interval.estimate == 0.4
     assert (interval.low, interval.high) == pytest.approx((0.1216, 0.7376), abs=1e-3)  # Clopper and Pearson's table
 
 
-def test_what_was_not_measured_is_undecided():
+def test_a_claim_without_values_is_undecided():
     table = {("a", "m"): [math.nan] * 5, ("b", "m"): [math.nan] * 5}
     for claim in (
         Mean("", "m", (0, 1), {"a": 1}),
@@ -121,10 +121,10 @@ def test_what_was_not_measured_is_undecided():
     assert Share("", "m", (0, 1), "a").judge(values_of(table), by_key)["verdict"] == UNDECIDED
 
 
-def test_equal_values_are_no_certainty():
+def test_equal_values_give_no_interval_of_width_0():
     same = values_of({("a", "count"): [1.0] * 5})
     assert Mean("", "count", (1, INF), {"a": 1}).judge(same, by_key)["verdict"] == UNDECIDED
-    # counts are known to ± ½: all ones are above a half, and not surely above 1
+    # Counts have a resolution of 1: the interval of equal counts of 1 lies above 0.5 and contains 1.
     interval = Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).interval(same)
     assert interval.low == pytest.approx(1 - stats.t.ppf(0.975, 4) * math.sqrt(1 / 12 / 5))
     assert Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == HOLDS
@@ -132,19 +132,19 @@ def test_equal_values_are_no_certainty():
     assert Mean("", "count", (1.5, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == FAILS
 
 
-def test_seeds_with_a_missing_partner_are_left_out():
+def test_seeds_with_a_missing_value_are_left_out_of_pairs():
     table = values_of({("a", "m"): [1.0, math.nan, 3.0, 4.0], ("b", "m"): [0.5, 5.0, 1.5, math.nan]})
     assert Mean("", "m", (0, INF), {"a": 1, "b": -1}).interval(table).estimate == 1
     assert Ratio("", "m", (0, INF), ("b", "a")).interval(table).estimate == pytest.approx(0.5)
 
 
-def test_what_is_computed_needs_no_spread():
+def test_an_exact_ratio_needs_no_variation_between_seeds():
     claim = Exactly("thinner", "width", (0, 0.8), ("big", "small"))
     table = {("big", "width"): [0.5, 0.5], ("small", "width"): [1.0, 1.0]}
     assert claim.judge(values_of(table), by_key)["verdict"] == HOLDS
     table["big", "width"] = [0.9, 0.9]
     assert claim.judge(values_of(table), by_key)["verdict"] == FAILS
-    table["big", "width"] = [0.5, 0.6]  # so it was measured after all
+    table["big", "width"] = [0.5, 0.6]  # ratios that depend on the seed are not exact
     assert claim.judge(values_of(table), by_key)["verdict"] == UNDECIDED
 
 
@@ -152,21 +152,21 @@ def test_what_is_computed_needs_no_spread():
     ("low", "high", "expected"),
     [([0.0, 0.01], [0.03, 0.04], HOLDS), ([0.0, 0.01], [0.03, 0.2], UNDECIDED), ([0.3, 0.06], [0.5, 0.5], FAILS)],
 )
-def test_a_bracket_decides_where_both_of_its_ends_agree(low, high, expected):
+def test_a_bracket_is_decided_where_both_ends_agree(low, high, expected):
     claim = Bracket("apart", "overlap", (-INF, 0.05), "low", "high", "big")
     table = {("big", "overlap"): np.mean([low, high], axis=0), ("big", "low"): low, ("big", "high"): high}
     judged = claim.judge(values_of(table), by_key)
     assert judged["verdict"] == expected
     assert (judged["low"], judged["high"]) == (min(low), max(high))
-    one = {key: values[:1] for key, values in table.items()}
-    assert claim.judge(values_of(one), by_key)["verdict"] == UNDECIDED
+    single = {key: values[:1] for key, values in table.items()}
+    assert claim.judge(values_of(single), by_key)["verdict"] == UNDECIDED
 
 
 GAP = Gap("", "m", (-INF, 0), "m, low", "m, high", ("a", "b"))
 
 
 def bracketed(a, b, width=0.1):
-    """Values of two configurations between ends of that distance."""
+    """Values of two configurations, each ± `width`."""
     ends = {"m": 0.0, "m, low": -width, "m, high": width}
     return lambda name, measure: np.array({"a": a, "b": b}[name], "float64") + ends[measure]
 
@@ -176,12 +176,12 @@ def bracketed(a, b, width=0.1):
     [([1, 1.01, 0.99], [2, 2.01, 2.01], HOLDS), ([2, 2.01, 2.01], [1, 1.01, 0.99], FAILS),
      ([1, 1.01, 0.99], [1.1, 1.11, 1.11], UNDECIDED), ([1], [2], UNDECIDED)],
 )  # fmt: skip
-def test_a_gap_between_brackets(a, b, expected):
+def test_a_gap_is_decided_by_the_ends_of_both_brackets(a, b, expected):
     assert GAP.judge(bracketed(a, b), by_key)["verdict"] == expected
 
 
-def test_a_gap_with_an_open_end():
-    """Where the first's upper end isn't known it may be as far above the second as can be, not so far below."""
+def test_an_unknown_end_leaves_one_side_of_a_gap_open():
+    """Without the upper end of the first configuration the difference has a lower limit only."""
 
     def values(name, measure):
         found = bracketed([3, 3.1, 3.0], [1, 1.1, 1.05])(name, measure)
@@ -189,7 +189,7 @@ def test_a_gap_with_an_open_end():
 
     unknown = {("a", "m, high"), ("a", "m")}
     judged = GAP.judge(values, by_key)
-    assert judged["verdict"] == FAILS  # at least 1.7 more: surely not less
+    assert judged["verdict"] == FAILS  # the lower limit is about 1.7
     assert judged["high"] is None
     assert "saturated" in judged["note"]
     unknown = {("b", "m, high"), ("b", "m")}

@@ -1,4 +1,4 @@
-"""The audit of a trained run."""
+"""The evaluation of a finished run."""
 
 import numpy as np
 import pytest
@@ -22,18 +22,18 @@ def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
     assert 0 <= result["codes"]["principal_variance_ratio"] <= 1
 
 
-def test_what_is_there_is_not_done_again(own_run, data, judge, monkeypatch):
+def test_a_valid_evaluation_is_reused_and_completed(own_run, data, judge, monkeypatch):
     first = run_evaluation.evaluate(own_run, data, judge)
-    monkeypatch.setattr(run_evaluation, "_units", lambda *args: pytest.fail("done again"))
+    monkeypatch.setattr(run_evaluation, "_units", lambda *args: pytest.fail("evaluated again"))
     assert run_evaluation.evaluate(own_run, data, judge) == run_evaluation.evaluate(own_run.path) == first
     monkeypatch.undo()
-    assert run_evaluation.evaluate(own_run, data, judge, overwrite=True) == first  # and repeats
+    assert run_evaluation.evaluate(own_run, data, judge, overwrite=True) == first  # deterministic
     without = run_evaluation.evaluate(own_run, data, overwrite=True)
     assert "samples" not in without
-    assert "samples" in run_evaluation.evaluate(own_run, data, judge)  # what is missing is done
+    assert "samples" in run_evaluation.evaluate(own_run, data, judge)  # scores are added
 
 
-def test_a_run_without_density_and_of_three_units(npz, tmp_path, judge, data):
+def test_measures_of_a_density_are_left_out_for_a_posterior_without_one(npz, tmp_path, judge, data):
     config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior="none", record_per_label=2)
     result = run_evaluation.evaluate(train(config, tmp_path / "run", quiet=True), data, judge)
     assert "posterior_radius" not in result["codes"]
@@ -41,7 +41,7 @@ def test_a_run_without_density_and_of_three_units(npz, tmp_path, judge, data):
     assert result["units"][0]["total_var"] == result["units"][0]["var_mean"]
 
 
-def test_refusals(own_run, tmp_path, data, toy_run):
+def test_changed_data_and_a_folder_without_a_run_are_refused(own_run, tmp_path, data, toy_run):
     changed = tmp_path / "other.npz"
     np.savez(changed, x_train=data.x_train, x_test=data.x_test[::-1])
     with pytest.raises(InputError, match="has changed since"):

@@ -1,4 +1,4 @@
-"""The structure of the package, read from its own imports: no cycles, nothing imports upwards."""
+"""The structure of the package, checked on its import statements: layers, no cycles, private names."""
 
 import ast
 import subprocess
@@ -12,7 +12,7 @@ import keras_vae
 
 PACKAGE = Path(keras_vae.__file__).parent
 
-# From the ground up. A module imports from its own part and from the parts in the lines before its own.
+# From the lowest layer to the highest. A module imports from its own part and from parts of lower layers.
 LAYERS = (
     {"errors", "_register", "_version"},
     {"geometry", "measures", "_utils", "_cross_entropy"},
@@ -30,8 +30,6 @@ LAYERS = (
     {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-# What computes, and what writes text, starts without matplotlib.
-DRAWING = {"plots"}
 BACKEND_INTERNALS = ("keras.src", "tensorflow", "torch", "jax")
 
 
@@ -50,7 +48,7 @@ MODULES = modules()
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Dotted names that a module imports, each with whether it does so at its top level at run time."""
+    """The dotted names that a module imports, each with whether it is imported when the module is loaded."""
 
     def walk(node: ast.AST, top: bool) -> Iterator[tuple[str, bool]]:
         for child in ast.iter_child_nodes(node):
@@ -68,7 +66,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def inner_imports(path: Path) -> list[tuple[str, bool]]:
-    """Modules of the package that a module imports, by their name below `keras_vae`."""
+    """The modules of the package that a module imports, by their names below `keras_vae`."""
     found = []
     for name, top in imports(path):
         if name == "keras_vae" or name.startswith("keras_vae."):
@@ -83,7 +81,7 @@ def part(name: str) -> str:
     return name.split(".")[0]
 
 
-def test_every_part_has_its_place():
+def test_every_part_has_a_layer():
     assert {part(name) for name in MODULES} == set(LEVEL)
 
 
@@ -92,18 +90,18 @@ def test_nothing_imports_upwards_or_the_facade(name):
     for imported, _ in inner_imports(MODULES[name]):
         assert imported, f"{name} imports the package's facade"
         below = LEVEL[part(imported)] < LEVEL[part(name)]
-        assert below or part(imported) == part(name), f"{name} imports {imported}, which is above it or beside it"
+        assert below or part(imported) == part(name), f"{name} imports {imported}, which is not in a lower layer"
 
 
-def test_there_is_no_cycle():
+def test_imports_have_no_cycle():
     graph = {name: {i for i, _ in inner_imports(path) if i != name} for name, path in MODULES.items()}
     while graph:
         free = {name for name, imported in graph.items() if not imported & set(graph)}
-        assert free, f"these import each other: {sorted(graph)}"
+        assert free, f"these modules import each other: {sorted(graph)}"
         graph = {name: imported for name, imported in graph.items() if name not in free}
 
 
-def test_internals_of_keras_and_its_backends_are_imported_in_fast_fit_alone():
+def test_only_fast_fit_imports_internals_of_keras_and_its_backends():
     for name, path in MODULES.items():
         outside = [i for i, _ in imports(path) if f"{i}.".startswith(tuple(f"{b}." for b in BACKEND_INTERNALS))]
         assert not outside or part(name) == "fast_fit", f"{name} imports {outside}"
@@ -119,12 +117,12 @@ def test_private_names_stay_in_their_folder():
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if LEVEL[part(name)] < LEVEL["plots"]))
-def test_computing_and_text_tables_import_nothing_that_draws(name):
+def test_modules_below_plots_do_not_import_matplotlib(name):
     drawing = [i for i, _ in imports(MODULES[name]) if i.split(".")[0] == "matplotlib"]
     assert not drawing, f"{name} imports {drawing}"
 
 
-def test_computing_and_reporting_work_without_matplotlib():
+def test_computing_and_reporting_modules_load_without_matplotlib():
     lower = [f"keras_vae.{name}" for name in MODULES if LEVEL[part(name)] < LEVEL["plots"] or part(name) == "report"]
     program = (
         "import importlib, sys; sys.modules['matplotlib'] = None\n"  # (Keras loads it where it is installed)

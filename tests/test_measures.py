@@ -20,7 +20,7 @@ def test_keys_and_labels_are_unique():
     assert all(key == m.key for key, m in measures.MEASURES.items())
 
 
-def test_scores_are_those_of_the_judge():
+def test_the_vocabulary_has_every_score_of_the_judge():
     assert tuple(score.key for score in measures.SCORES) == Scores._fields
 
 
@@ -85,4 +85,4 @@ def test_an_evaluation_of_version_5_is_read_with_the_new_keys(own_run):
         "nearest_is_source": {"fraction": 0.1, "chance": 0.0},
     }
     assert migrate_evaluation(found) == found
-    assert json.loads((own_run.path / "evaluation.json").read_text())["version"] == 5  # the file is left as it is
+    assert json.loads((own_run.path / "evaluation.json").read_text())["version"] == 5  # the file is unchanged

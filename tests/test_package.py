@@ -1,4 +1,4 @@
-"""The package as it is installed: lazy, loadable, without TensorFlow, and from a wheel."""
+"""The installed package: lazy imports, registered classes, other backends, and the wheel."""
 
 import importlib.util
 import os
@@ -25,7 +25,7 @@ def python(program: str, cwd=None, **environment) -> str:
     return done.stdout
 
 
-def test_importing_the_package_loads_no_backend_and_a_later_keras_knows_its_classes():
+def test_importing_the_package_loads_no_backend_and_registers_its_classes_once_keras_is_imported():
     program = (
         "import sys, keras_vae\n"
         "assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules), 'not lazy'\n"
@@ -42,7 +42,7 @@ def test_importing_the_package_after_keras_registers_its_classes():
     assert python(program).strip() == "KLDivergence"
 
 
-def test_a_missing_keras_is_reported_as_ever():
+def test_a_missing_keras_raises_the_usual_error():
     program = (
         "import sys, keras_vae\n"
         "sys.path[:] = [p for p in sys.path if 'packages' not in p]\n"
@@ -67,7 +67,7 @@ def test_a_missing_keras_is_reported_as_ever():
         "networks.builders",
     ],
 )
-def test_any_module_may_be_the_first_that_is_imported(name):
+def test_any_module_can_be_imported_first(name):
     program = (
         f"import keras_vae.{name} as first, keras_vae as kv, sys\n"
         "import keras\n"
@@ -80,7 +80,7 @@ def test_any_module_may_be_the_first_that_is_imported(name):
     assert python(program).strip() == "True"
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_exists():
     for name in keras_vae.__all__:
         assert getattr(keras_vae, name) is not None
     assert set(keras_vae.__all__) <= set(dir(keras_vae))
@@ -88,7 +88,7 @@ def test_every_public_name_is_there():
         _ = keras_vae.nothing
 
 
-def test_an_unknown_backend_is_told_in_a_sentence(npz, tmp_path):
+def test_an_unknown_backend_raises_an_input_error(npz, tmp_path):
     program = (
         "import keras_vae as kv\n"
         f"config = kv.Config('64-8-2', dataset={str(npz)!r}, batch_size=40)\n"
@@ -100,7 +100,7 @@ def test_an_unknown_backend_is_told_in_a_sentence(npz, tmp_path):
 
 
 @needs_jax
-def test_trains_with_jax_where_tensorflow_is_absent(npz, tmp_path):
+def test_training_with_jax_needs_no_tensorflow(npz, tmp_path):
     program = (
         "import sys; sys.modules['tensorflow'] = None\n"
         "import keras_vae as kv\n"
@@ -113,7 +113,7 @@ def test_trains_with_jax_where_tensorflow_is_absent(npz, tmp_path):
 
 
 @needs_jax
-def test_a_run_of_one_backend_is_read_by_the_other(toy_run):
+def test_a_run_of_one_backend_is_read_by_another(toy_run):
     program = (
         "import keras_vae, keras, numpy\n"
         f"vae = keras.models.load_model({str(toy_run.model_path)!r})\n"
@@ -142,7 +142,7 @@ def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
         f"run = kv.train(kv.Config('64-8-2', dataset={str(npz)!r}, epochs=1, batch_size=32), 'run', quiet=True)\n"
         "print(len(kv.plots.draw(run, quiet=True)), run.config['versions']['keras-vae'], kv.report.write(run))"
     )
-    said = python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
-    assert said == ["6", keras_vae.__version__, str(Path("run", "report.html"))]
+    printed = python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
+    assert printed == ["6", keras_vae.__version__, str(Path("run", "report.html"))]
     entry_points = next((tmp_path / "site").glob("keras_vae-*.dist-info")) / "entry_points.txt"
     assert "keras-vae = keras_vae.cli:main" in entry_points.read_text()

@@ -1,4 +1,4 @@
-"""Recipes, run as their users run them."""
+"""Recipes, run as scripts at toy size, and their claims and measures at full size."""
 
 import html
 import itertools
@@ -13,11 +13,12 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from keras_vae.studies import Claim, Exactly, Spread
+
 RECIPES = Path(__file__).parents[1] / "recipes"
-STUDIES = sorted(
-    path.stem for path in RECIPES.glob("*.py") if path.stem not in ("trajectories", "tiles")
-)  # with claims
-FULL = Path(os.environ.get("KERAS_HOME", "no-such-folder")) / "datasets" / "mnist.npz"
+WITHOUT_CLAIMS = ("trajectories", "tiles")
+STUDIES = sorted(path.stem for path in RECIPES.glob("*.py") if path.stem not in WITHOUT_CLAIMS)
+FULL_MNIST = Path(os.environ.get("KERAS_HOME", "no-such-folder")) / "datasets" / "mnist.npz"
 
 
 def study_of(name: str):
@@ -35,14 +36,14 @@ def test_trajectories_on_the_embedded_digits(tmp_path):
     options = ("--dataset", "mnist-5k", "--epochs", 2, "--out", tmp_path / "run")
     done = recipe("trajectories.py", *options)
     assert done.returncode == 0, done.stderr
-    said = done.stdout
-    assert said.startswith("Trajectories of 784-256-2 on mnist-5k")
-    assert "radii start close to 1" in said
-    page = Path(said.splitlines()[-1])
+    printed = done.stdout
+    assert printed.startswith("Trajectories of 784-256-2 on mnist-5k")
+    assert "radii start close to 1" in printed
+    page = Path(printed.splitlines()[-1])
     assert (page.name, page.parent) == ("report.html", tmp_path / "run")
     assert page.read_text(encoding="utf-8").count("<video") == 2
     first, second = (tmp_path / "run" / "videos" / name for name in ("first-epochs.mp4", "six-of-each.mp4"))
-    # 32 steps an epoch, a frame every five, the untrained one and the end; epoch 1 begins with step 32
+    # 32 steps per epoch; frames of the untrained model, of every fifth step and of the last. Epoch 1 ends at step 32.
     assert imageio_ffmpeg.count_frames_and_secs(first)[0] == 14
     assert imageio_ffmpeg.count_frames_and_secs(second)[0] == 7
     again = recipe("trajectories.py", *options)
@@ -50,14 +51,14 @@ def test_trajectories_on_the_embedded_digits(tmp_path):
     assert "finished already" in again.stdout
 
 
-def test_mistakes_end_in_a_sentence(tmp_path):
+def test_an_invalid_argument_ends_in_one_line_and_exit_code_2(tmp_path):
     done = recipe("trajectories.py", "--dataset", "cifar", "--out", tmp_path / "run")
     assert done.returncode == 2
     names = "mnist, fashion-mnist, mnist-5k, tiles, tiles-2k or a FILE.npz"
     assert done.stderr == f"trajectories: dataset: expected {names}; received 'cifar'.\n"
 
 
-@pytest.mark.skipif(not FULL.is_file(), reason="full MNIST is not in $KERAS_HOME/datasets")
+@pytest.mark.skipif(not FULL_MNIST.is_file(), reason="full MNIST is not in $KERAS_HOME/datasets")
 def test_full_mnist_gives_the_published_loss(tmp_path):
     """784-256-2, Adam 1e-3, batch 128: an independent implementation had 163.5 in the fifth epoch."""
     from keras_vae import Config, train
@@ -72,12 +73,12 @@ def test_full_mnist_gives_the_published_loss(tmp_path):
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
-    """A folder of runs that the recipes share, as they do for their users."""
+    """A folder of runs that all recipes share."""
     return tmp_path_factory.mktemp("studies")
 
 
 @pytest.mark.parametrize(
-    ("name", "pictures"),
+    ("name", "figures"),
     [
         ("sampling", {"784-256-2.png", "784-256-32-8-2.png"}),
         ("latent_3d", {"space.png", "slices.png"}),
@@ -88,14 +89,14 @@ def studies(tmp_path_factory):
         ("bigger_is_not_better", {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-3.png"}),
     ],
 )
-def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
+def test_a_study_at_toy_size(name, figures, studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
     done = recipe(f"{name}.py", "--quick", "--seeds", 1, "--out", studies)
     assert done.returncode == 0, done.stderr
     assert "undecided" in done.stdout or name == "tiles"
     dataset = "tiles-2k" if name == "tiles" else "mnist-5k"
     folder = studies / f"{name}_{dataset}_1-epochs_1-seeds_quick"
-    assert pictures <= {path.name for path in (folder / "figures").iterdir()}
+    assert figures <= {path.name for path in (folder / "figures").iterdir()}
     content = json.loads((folder / "study.json").read_text())
     assert content["seeds"] == content["epochs"] == 1
     assert {claim["verdict"] for claim in content["claims"]} <= {"undecided"}
@@ -117,7 +118,7 @@ def test_a_study_at_toy_size(name, pictures, studies, monkeypatch):
         assert len(list((folder / "videos").glob("*.mp4"))) == 4
 
 
-def test_the_slides_at_toy_size(studies, monkeypatch):
+def test_the_convolutional_ablation_at_toy_size(studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
     done = recipe("conv_ablation.py", "--quick", "--seeds", 1, "--epochs", 2, "--out", studies)
     assert done.returncode == 0, done.stderr
@@ -127,7 +128,7 @@ def test_the_slides_at_toy_size(studies, monkeypatch):
     (table,) = content["tables"]
     assert [row[1::2] for row in table["rows"]] == [["137.0", "6.00", "143.0"], ["74.99", "22.52", "97.51"]]
     parameters = {run["config"]: run["measures"]["parameters"] for run in content["runs"]}
-    # the deterministic twin lacks the head of the variances: a layer from 256 to d
+    # The autoencoder has no layer for the log variances, which maps 256 to d.
     assert parameters["VAE, d = 16"] - parameters["AE, d = 16"] == 257 * 16
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "dynamics.png", "reconstructions.png", "samples.png", "codes.png", "interpolations.png", "autoencoder-d-2.png",
@@ -161,30 +162,30 @@ def test_every_measure_and_configuration_of_a_recipe_exists(name):
     study_of(name).check()
 
 
-def test_the_theorem_as_a_table():
+def test_the_typicality_table_has_a_row_per_number_of_units():
     table = runpy.run_path(RECIPES / "bigger_is_not_better.py")["typicality"]((2, 800))
     assert "from n = " in table.title
     assert [len(row) for row in table.rows] == [len(table.head)] * 2
 
 
+def at_level(claim: Claim, level: float, noise: np.ndarray) -> np.ndarray:
+    """Values of all seeds around a level; for a `Spread` the level is their scale."""
+    if isinstance(claim, Spread):
+        return 1e3 * level * noise
+    return level + 1e-3 + (0.0 if isinstance(claim, Exactly) else 0.1) * noise
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
-    """Some values of the planned number of seeds must lead to either verdict, or the claim decides nothing."""
+    """With the planned number of seeds each verdict must be reachable, or the claim is not testable."""
     study = study_of(name)
     rng = np.random.default_rng(0)
     noise = {config: 1e-3 * rng.standard_normal(study.seeds) for config in study.configs}
+    levels = (-1, 0, 0.05, 0.3, 0.6, 1, 1.1, 3, 30, 300)
     for claim in study.claims:
         verdicts = set()
-        levels = (-1, 0, 0.05, 0.3, 0.6, 1, 1.1, 3, 30, 300)
-        for values in itertools.product(levels, repeat=len(claim.of) if not isinstance(claim.of, str) else 1):
-            named = [claim.of] if isinstance(claim.of, str) else list(claim.of)
-            table = dict(zip(named, values, strict=True))
-            # for spreads the level scales the noise, for the rest it is added to it; what is computed has none
-            kind = type(claim).__name__
-            spread, added = (1e3, 0) if kind == "Spread" else (0, 0) if kind == "Exactly" else (0, 0.1)
-            scaled = {
-                c: noise[c] * (v * spread + added) + (0 if kind == "Spread" else v + 1e-3) for c, v in table.items()
-            }
-            judged = claim.judge(lambda config, measure, scaled=scaled: scaled[config], study.find)
+        for chosen in itertools.product(levels, repeat=len(claim.configs())):
+            table = {c: at_level(claim, level, noise[c]) for c, level in zip(claim.configs(), chosen, strict=True)}
+            judged = claim.judge(lambda config, measure, table=table: table[config], study.find)
             verdicts.add(judged["verdict"])
         assert {"holds", "does not hold"} <= verdicts, claim

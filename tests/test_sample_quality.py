@@ -1,4 +1,4 @@
-"""Scores of samples, against closed forms and slow versions, and the classifier behind them."""
+"""Scores of samples, against closed forms and slow versions, and the classifier that they use."""
 
 import numpy as np
 import pytest
@@ -30,12 +30,12 @@ def test_frechet_distance_against_a_matrix_square_root():
 
 
 def slow_precision_recall(real, generated, k):
-    def share(points, centers):
+    def fraction_inside(points, centers):
         radius = [sorted(np.linalg.norm(center - other) for other in centers)[k] for center in centers]
         inside = [any(np.linalg.norm(p - c) <= r for c, r in zip(centers, radius, strict=True)) for p in points]
         return np.mean(inside)
 
-    return share(generated, real), share(real, generated)
+    return fraction_inside(generated, real), fraction_inside(real, generated)
 
 
 def test_precision_and_recall_against_a_slow_version():
@@ -70,7 +70,7 @@ def test_confidence_and_class_balance():
     assert diagnostics.class_balance(certain[:1], np.array([3])) == 0
 
 
-def test_a_judge_knows_good_samples_from_bad_ones(npz, tmp_path):
+def test_noise_and_a_single_class_score_worse_than_training_images(npz, tmp_path):
     data = datasets.load(npz)
     judge = Judge(data, images=30, epochs=30, cache=tmp_path)
     assert judge.n == 30
@@ -85,10 +85,10 @@ def test_a_judge_knows_good_samples_from_bad_ones(npz, tmp_path):
         judge.score(noise[:3])
 
 
-def test_a_classifier_is_trained_once_and_a_damaged_one_again(npz, tmp_path, monkeypatch):
+def test_a_classifier_is_cached_and_trained_again_if_its_file_is_damaged(npz, tmp_path, monkeypatch):
     data = datasets.load(npz)
     first = Judge(data, images=30, epochs=2, cache=tmp_path)
-    assert not list(tmp_path.iterdir())  # nobody asked for a score yet
+    assert not list(tmp_path.iterdir())  # it is trained at the first score
     assert first.accuracy > 0.1
     (file,) = tmp_path.iterdir()
     assert first.accuracy == Judge(data, images=30, epochs=2, cache=tmp_path).accuracy
@@ -102,6 +102,6 @@ def test_a_classifier_is_trained_once_and_a_damaged_one_again(npz, tmp_path, mon
     assert Judge(data, images=30, epochs=2, cache=blocked).accuracy == first.accuracy
 
 
-def test_data_without_labels_has_no_judge():
+def test_unlabelled_data_is_refused_by_the_judge():
     with pytest.raises(InputError, match="expected labels"):
         Judge(datasets.load("tiles-2k"))

@@ -1,4 +1,4 @@
-"""A study from its configurations to its verdicts, at toy size."""
+"""Studies at toy size: training, resuming, results, verdicts, report and page."""
 
 import json
 import math
@@ -24,14 +24,14 @@ WIDE, NARROW = "64-16-2", "64-4-2"
 
 @pytest.fixture
 def toy(npz, tmp_path, monkeypatch):
-    """A study of two nets, and what it takes to run it."""
+    """A study of two nets that draws one figure and has a measure of its own."""
     monkeypatch.setattr(judge, "cache_folder", lambda: tmp_path / "cache")
 
     def draw(results):
         path = results.folder / "figures" / "a.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (30, 20)).save(path)
-        return {path: "One black picture."}
+        return {path: "One black image."}
 
     return Study(
         name="toy",
@@ -40,7 +40,7 @@ def toy(npz, tmp_path, monkeypatch):
         measures=["loss", "kl", "penalty", "pixels"],
         claims=[
             Mean("losses are finite", "loss", (-math.inf, 1e6), {WIDE: 1}, published=50.0),
-            Mean("this is not measured", "beauty", (0, math.inf), {WIDE: 1}),
+            Mean("a measure without values", "beauty", (0, math.inf), {WIDE: 1}),
         ],
         draw=draw,
         measure=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
@@ -53,7 +53,7 @@ def run(toy, npz, out, epochs=1, seeds=2, quick=True):
     return run_study(toy, str(npz), epochs, seeds, out, quick)
 
 
-def test_from_configurations_to_verdicts(toy, npz, tmp_path, capsys):
+def test_run_study_writes_runs_measures_and_verdicts(toy, npz, tmp_path, capsys):
     results = run(toy, npz, tmp_path / "out")
     assert capsys.readouterr().out.startswith("Toy nets: 4 trainings of 1 epoch on ")
     names = {path.name for path in (tmp_path / "out" / "runs").iterdir()}
@@ -69,45 +69,45 @@ def test_from_configurations_to_verdicts(toy, npz, tmp_path, capsys):
     content = json.loads((results.folder / "study.json").read_text())
     assert content["configs"][NARROW]["architecture"] == NARROW
     assert [row["measures"]["loss"] for row in content["runs"] if row["config"] == WIDE] == losses
-    assert [claim["verdict"] for claim in content["claims"]] == [UNDECIDED, UNDECIDED]  # toy size decides nothing
+    assert [claim["verdict"] for claim in content["claims"]] == [UNDECIDED, UNDECIDED]  # since the study is quick
     assert content["claims"][1]["estimate"] is None
     assert content["tables"][0]["rows"] == [["0"], ["1"]]
     assert len(content["dataset"]["digest"]) == 64
 
 
-def test_the_report(toy, npz, tmp_path, capsys):
+def test_the_report_prints_summary_verdicts_and_paths(toy, npz, tmp_path, capsys):
     results = run(toy, npz, tmp_path / "out", quick=False)
     assert [claim["verdict"] for claim in results.verdicts] == [HOLDS, UNDECIDED]
     capsys.readouterr()
     presentation.report(results)
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     markdown = (results.folder / "study.md").read_text()
     mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
-    for text in (said, markdown):
+    for text in (printed, markdown):
         assert f"{mean:.2f} ± {spread:.2f}" in text or f"{mean:.1f} ± {spread:.2f}" in text
         assert "losses are finite" in text
         assert "beauty: 64-16-2 was not measured" in text
         assert "64.00 ± 0 " in text
-        assert "penalty" not in text  # what no configuration has isn't shown
+        assert "penalty" not in text  # a measure without values is left out
     assert f"python recipes/toy.py --dataset {npz} --epochs 1 --seeds 2" in markdown
-    paths = [line for line in said.splitlines() if line.startswith(str(tmp_path))]
+    paths = [line for line in printed.splitlines() if line.startswith(str(tmp_path))]
     assert [path.rsplit("/", 1)[1] for path in paths] == ["a.png", "study.json", "study.md", "report.html"]
 
 
-def test_what_is_finished_is_not_trained_again(toy, npz, tmp_path, capsys):
+def test_finished_runs_are_not_trained_again(toy, npz, tmp_path, capsys):
     first = run(toy, npz, tmp_path / "out", seeds=1)
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").rglob("model.keras")}
     again = run(toy, npz, tmp_path / "out", seeds=2)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     assert again.rows[WIDE, 0] == first.rows[WIDE, 0]
     assert len(again.rows) == 4
-    said = capsys.readouterr().out
-    assert "1/2 64-16-2, seed 0: " in said
-    assert "3/4 64-16-2, seed 1: " in said
-    assert "1/4" not in said  # what was there already is not told of
+    printed = capsys.readouterr().out
+    assert "1/2 64-16-2, seed 0: " in printed
+    assert "3/4 64-16-2, seed 1: " in printed
+    assert "1/4" not in printed  # a run that was finished before is not reported
 
 
-def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_study_resumes(toy, npz, tmp_path, monkeypatch, capsys):
     calls = []
 
     def interrupt(*args, **options):
@@ -125,7 +125,7 @@ def test_an_interrupted_study_goes_on(toy, npz, tmp_path, monkeypatch, capsys):
     assert len(run(toy, npz, tmp_path / "out", seeds=1).rows) == 2
 
 
-def test_data_without_labels_is_studied_without_a_judge(toy, tmp_path):
+def test_unlabelled_data_is_studied_without_a_judge(toy, tmp_path):
     images = np.random.default_rng(0).uniform(size=(90, 8, 8)).astype("float32")
     np.savez(tmp_path / "plain.npz", x_train=images, x_test=images[:40])
     results = run(toy, tmp_path / "plain.npz", tmp_path / "out", seeds=1)
@@ -133,7 +133,7 @@ def test_data_without_labels_is_studied_without_a_judge(toy, tmp_path):
     assert np.isfinite(results.values(WIDE, "principal_variance_ratio")).all()
 
 
-def test_refusals_come_before_any_training(toy, npz, tmp_path):
+def test_invalid_arguments_are_refused_before_training(toy, npz, tmp_path):
     with pytest.raises(InputError, match="seeds: expected at least 1"):
         run(toy, npz, tmp_path / "out", seeds=0)
     with pytest.raises(InputError, match="epochs"):
@@ -156,7 +156,7 @@ def test_refusals_come_before_any_training(toy, npz, tmp_path):
     assert not (tmp_path / "out" / "runs").exists()
 
 
-def test_the_command_line(toy, npz, tmp_path, monkeypatch, capsys):
+def test_the_command_line_checks_options_and_runs_the_study(toy, npz, tmp_path, monkeypatch, capsys):
     def exit_code(*options) -> int:
         monkeypatch.setattr(sys, "argv", ["toy", "--out", str(tmp_path / "out"), *map(str, options)])
         with pytest.raises(SystemExit) as exit_:
@@ -172,7 +172,7 @@ def test_the_command_line(toy, npz, tmp_path, monkeypatch, capsys):
     assert "2 trainings of 1 epoch on" in capsys.readouterr().out
 
 
-def test_a_seed_without_a_value_is_left_out_of_its_pair(toy, npz, tmp_path):
+def test_a_seed_with_a_missing_value_is_left_out_of_a_difference(toy, npz, tmp_path):
     results = run(toy, npz, tmp_path / "out", seeds=2)
     del results.rows[WIDE, 1]["loss"]
     difference = Mean("", "loss", (-math.inf, 0), {NARROW: 1, WIDE: -1}).interval(results.values)
@@ -181,12 +181,12 @@ def test_a_seed_without_a_value_is_left_out_of_its_pair(toy, npz, tmp_path):
     assert "(1 seed)" in study_text.markdown(results)
 
 
-def test_numbers_for_tables():
-    shown = [formatting.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6, 0.0654, 0.00123, -1e-9)]
-    assert shown == ["–", "0", "−1.23", "151.0", "12346", "0.065", "0.0012", "0"]
+def test_numbers_are_formatted_with_about_three_digits():
+    formatted = [formatting.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6, 0.0654, 0.00123, -1e-9)]
+    assert formatted == ["–", "0", "−1.23", "151.0", "12346", "0.065", "0.0012", "0"]
 
 
-def test_its_page(toy, npz, tmp_path):
+def test_the_study_page_shows_claims_measures_and_links(toy, npz, tmp_path):
     results = run(toy, npz, tmp_path / "out", quick=False)
     presentation.report(results)
     page = (results.folder / "report.html").read_text(encoding="utf-8")
@@ -201,15 +201,15 @@ def test_its_page(toy, npz, tmp_path):
         assert text in page, text
     mean, spread = np.mean(results.values(WIDE, "loss")), np.std(results.values(WIDE, "loss"), ddof=1)
     assert f"<td>{formatting.number(mean)} ± {formatting.number(spread)}</td>" in page
-    assert 'alt="One black picture."' in page
-    assert page.count('<circle class="seed"') == 2  # of the claim that was measured
+    assert 'alt="One black image."' in page
+    assert page.count('<circle class="seed"') == 2  # two seeds of the claim that has values
     assert page.count('<path class="published"') == 1
     assert '<td data-name="published">50.00</td>' in page
     links = re.findall(r'href="(\.\./runs/[^"]*)"', page)
     assert len(links) == 2  # the first training of each configuration has a page
     assert all((results.folder / unquote(link)).is_file() for link in links)
     content = json.loads((results.folder / "study.json").read_text())
-    del content["summary"]  # as earlier versions wrote it
+    del content["summary"]  # earlier versions wrote none
     (results.folder / "captions.json").unlink()
     (results.folder / "study.json").write_text(json.dumps(content))
     assert "losses are finite" in study_page.write(results.folder).read_text(encoding="utf-8")

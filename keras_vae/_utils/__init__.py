@@ -1,1 +1,1 @@
-"""Private helpers without a place of their own."""
+"""Private helpers that several parts of the package use."""

@@ -19,7 +19,7 @@ def import_keras() -> ModuleType:
 
         return keras
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow's libraries log to the file descriptor before they obey that variable.
+    # TensorFlow's libraries log to the file descriptor before they read that variable.
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as messages:

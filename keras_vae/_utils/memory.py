@@ -1,4 +1,4 @@
-"""Memory: batch sizes that bound it, and the peak that a process reached."""
+"""Batch sizes that bound memory, and the peak memory of the process."""
 
 import contextlib
 import sys
@@ -19,7 +19,7 @@ def chunk_sizes(n_points: int, n_units: int) -> list[int]:
 
 
 def reset_peak() -> None:
-    """Restarts the measurement of `peak_gb` (Linux only; elsewhere it covers the life of the process)."""
+    """Restarts the measurement of `peak_gb` (Linux only; elsewhere the peak is that since the process started)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

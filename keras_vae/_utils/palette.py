@@ -22,8 +22,8 @@ MUTED = "#6b7480"
 HAIRLINE = "#d5d9df"
 TITLE = "#1d2430"  # of a video
 
-# One colour a label, chosen to differ in lightness as well as in hue, and one shape a label: under each of the three
-# kinds of dichromacy some colours look alike, and no two labels share both colour and shape.
+# One colour per label, chosen to differ in lightness as well as in hue, and one shape per label: under each of the
+# three kinds of dichromacy some colours look alike, and no two labels share both colour and shape.
 LABELS = (
     "#d1495b", "#1f6fb4", "#2a9d5c", "#8e5bb8", "#e07b1f", "#17a2b8", "#7a4a2b", "#e0559d", "#6b7480", "#b5a010",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Progress reporting: a bar with an estimate of the end on a terminal, lines in a log."""
+"""Progress reporting: a bar with an estimate of the remaining time on a terminal, lines in a log."""
 
 import contextlib
 import time
@@ -101,7 +101,7 @@ class MultiPartProgress(ProgressReporter):
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Names the part that begins. A part that reports no work was complete already and counts as no time."""
+        """Names the part that begins. A part that reports no work was complete before; its time is not counted."""
         self._title, self._total = f"{self._parts_done + 1}/{self.n_parts} {name}", 0
         super().advance(self._parts_done, self._title)
         began = time.monotonic()
@@ -118,7 +118,7 @@ class MultiPartProgress(ProgressReporter):
         super().advance(self._parts_done, self._title)
 
     def message(self, text: str) -> None:
-        """Prints a line, before the first part only: within a part the bar says where the work is."""
+        """Prints a line, before the first part only: within a part the bar shows the progress."""
         if not self._title:
             super().message(text)
 

@@ -1,4 +1,4 @@
-"""Codes of a latent space as bubbles: their means, standard deviations and distances from the origin."""
+"""Statistics of codes as bubbles: means, standard deviations and distances from the origin."""
 
 import math
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ from keras_vae._utils import memory
 from keras_vae.evaluation.bubble_codes import encoded
 from keras_vae.evaluation.judge import Judge
 
-STROKE_THRESHOLD = 0.5  # a pixel above it belongs to a stroke
+STROKE_THRESHOLD = 0.5  # pixels above it belong to a stroke
 N_KEPT_IMAGES = 10
 
 
@@ -20,9 +20,9 @@ def decode_bubbles(
     """Scores of images decoded from N(μ, I), from posteriors, from μ, and from the prior.
 
     Returns:
-        By source of z, the judge's scores; `accuracy`, the fraction with the class of the image they were made from;
-        `distance` to it (root mean square over images and pixels); and `strokes`, the fraction of pixels above ½. And
-        some images of each source.
+        Numbers and arrays. The numbers, by source of z: the judge's scores; `accuracy`, the fraction of decoded images
+        that have the class of the encoded image; `distance` to the encoded image (root mean square over images and
+        pixels); and `strokes`, the fraction of pixels above ½. The arrays: some images of each source.
     """
     order = rng.permutation(judge.others)
     x, y = data.x_test[order], judge.labels[order]
@@ -42,7 +42,7 @@ def decode_bubbles(
 
 
 def _decode(vae, x: np.ndarray, n_prior: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Images decoded from around the codes of `x`, by source of z, and `n_prior` images from the prior."""
+    """Images decoded from draws around the codes of `x`, by source of z, and `n_prior` images from the prior."""
     scales = {"identity": 1.0, "posterior": None, "reconstruction": 0.0}
     chunks: dict[str, list[np.ndarray]] = {name: [] for name in scales}
     for mean, log_var in encoded(vae, x):

@@ -16,10 +16,11 @@ def overlaps_with_prior(vae, data: datasets.Dataset, rng: np.random.Generator) -
     """Overlap of N(0, I) with mixtures of bubbles, for either kind of bubble.
 
     Returns:
-        For each kind `mixture`, the overlap with the mixture over some or all training images, by their number, and
-        bounds on that with the population: `low`, of the mixture over half of the test images (the overlap is concave
-        in q, so a mixture over random images has on average no more than the population), and `high`, a bound by a
-        test with the training mixture's density on points from bubbles of the other half. And arrays of the same.
+        Numbers and arrays. The numbers, by kind: `mixture`, the overlap with the mixture over training images, by
+        their number, and bounds on the overlap with the population. `low` is the overlap with the mixture over half of
+        the test images: the overlap is concave in q, so that of a mixture over random images is on average no larger
+        than that of the population. `high` is the bound that a test gives whose statistic is the density ratio of the
+        training mixture, evaluated on the prior and on bubbles of the other half. The arrays: the overlaps by size.
     """
     points = n_points(vae)
     x = data.x_train[rng.permutation(len(data.x_train))]

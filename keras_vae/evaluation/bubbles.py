@@ -1,8 +1,8 @@
 """Soap bubbles: overlap of the Gaussians around the codes with the prior, and the images that they decode to.
 
 In many dimensions a Gaussian N(μ, I) has its mass near a sphere of radius √d around μ, a bubble. Whether bubbles
-overlap depends on the Gaussians that are meant and on the definition of overlap, so several answers stand side by
-side: by exact densities (see `diagnostics.overlap`), by radii, and by decoded images.
+overlap depends on which Gaussians are compared and on the definition of overlap. Several measures are therefore
+computed: from exact densities (see `diagnostics.overlap`), from radii, and from decoded images.
 """
 
 import math
@@ -58,7 +58,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
         if found.get("version") == VERSION and same_judge:
             return found
     vae = keras_import.import_keras().models.load_model(run.model_path)
-    # One generator for all parts: their order decides the draws.
+    # One generator for all parts: the draws depend on their order.
     rng = stream(config["config"]["seed"], Stream.BUBBLES)
     described = rng.permutation(len(data.x_test))[:N_DESCRIBED_IMAGES]
     result = {"version": VERSION, "units": math.prod(vae.latent_shape)}

@@ -95,12 +95,12 @@ class Judge:
 
     @property
     def compared(self) -> np.ndarray:
-        """Indices of the test images that samples are compared with. Images made from these would score too well."""
+        """Indices of the test images that samples are compared with. Images derived from these would score too well."""
         return self._subset(len(self._data.x_test))
 
     @property
     def others(self) -> np.ndarray:
-        """`n` indices of test images, as far as possible others than those that samples are compared with."""
+        """`n` indices of test images, as far as possible different from those that samples are compared with."""
         rest = np.setdiff1d(np.arange(len(self._data.x_test)), self.compared)
         return np.concatenate([rest, self.compared])[: self.n]
 

@@ -18,7 +18,7 @@ from keras_vae.evaluation.sampler_scores import score_samplers
 from keras_vae.measures import SAMPLERS, SCORES
 
 VERSION = 2  # of the content of evaluation.json's `audit`
-MAX_EXPONENT = 700  # e^709 is the largest float64
+MAX_EXPONENT = 700  # e^710 exceeds the largest float64
 
 
 def audit(
@@ -37,8 +37,8 @@ def audit(
         vae: a `VAE`.
         data: the data that it was trained on.
         mean, log_var: encodings of test images, `(n, units…)`; `log_var` is None for a posterior without density.
-        judge: the classifier that scores samples; without one, samples are drawn only.
-        seed: of everything that is drawn.
+        judge: the classifier that scores samples; without one, samples are drawn but not scored.
+        seed: of all draws.
         samples: importance samples per image of the likelihood, at least 2.
         log: called with a line of text before each part.
 
@@ -81,8 +81,10 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
 
 
 def measures(found: dict) -> dict[str, float]:
-    """The numbers of an audit by their keys in `keras_vae.measures`; the upper end of KL(q(z) ‖ p) and what depends
-    on it are missing where the result is saturated."""
+    """The numbers of an audit by their keys in `keras_vae.measures`.
+
+    Where the estimate of KL(q(z) ‖ p) is saturated, its upper end and the numbers that depend on it are missing.
+    """
     row = {}
     if found["encodings"]:
         row = _latent_space(found["encodings"], found["own_typicality"]) | _likelihood(found["likelihood"])

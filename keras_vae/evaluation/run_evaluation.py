@@ -52,11 +52,11 @@ def evaluate(
     samples: int = N_IMPORTANCE_SAMPLES,
     log: Callable[[str], None] = lambda text: None,
 ) -> dict:
-    """Evaluates a finished run and writes `evaluation.json`; a valid result that is there is returned as it is.
+    """Evaluates a finished run and writes `evaluation.json`; an existing valid result is returned unchanged.
 
     Args:
         run: a finished run, or its folder.
-        data: the run's data set, if it is loaded already.
+        data: the run's data set; loaded by default.
         judge: the classifier that scores images; without one, no images are scored.
         overwrite: evaluate again.
         with_audit: also compare the aggregate posterior with the prior, estimate the likelihood of test images and

@@ -11,11 +11,11 @@ def training_curves(run: Run) -> dict[str, float]:
     """Measures of `history.csv` by their keys in `keras_vae.measures`, in nats per image.
 
     Args:
-        run: a trained run; measures that its posterior or its number of epochs doesn't allow are left out.
+        run: a finished run; measures that its posterior or its number of epochs doesn't define are omitted.
 
     Returns:
         `largest_loss_rise`, the largest increase of the training loss from one epoch to the next (negative if it fell
-        in all of them); `late_loss_fall` over the last five epochs; `first_reconstruction_fraction`, the fraction of
+        in every epoch); `late_loss_fall` over the last five epochs; `first_reconstruction_fraction`, the fraction of
         reconstruction in the first epoch's loss; `early_kl_rise` of test images from the end of the first epoch to
         that of the fifth; `late_kl_change` over the last five epochs.
     """

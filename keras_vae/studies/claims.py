@@ -62,10 +62,10 @@ def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
     Args:
         values: `(seeds,)`.
         resolution: spacing of the grid on which the values lie, 1 for counts. Rounding to a grid has a variance of
-            resolution² / 12, which is the least that is assumed: equal counts don't give an interval of width 0.
+            resolution² / 12, a lower bound of the variance: equal counts don't give an interval of width 0.
 
     Returns:
-        The interval; its ends are NaN for a single value, and for values without any difference.
+        The interval; its ends are NaN for a single value, and for equal values with a resolution of 0.
     """
     values = np.asarray(values, "float64")
     values = values[~np.isnan(values)]
@@ -117,7 +117,7 @@ class Claim:
         raise NotImplementedError
 
     def note(self, values: Values) -> str:
-        """A remark beside the interval; empty without one."""
+        """A remark on the interval, or an empty string."""
         return ""
 
     def judge(self, values: Values, find: Find) -> dict[str, Any]:

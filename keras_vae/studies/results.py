@@ -54,22 +54,22 @@ class Results:
 
     @property
     def minutes(self) -> float:
-        """Duration of all trainings, on the machines that did them."""
+        """Duration of all trainings, on the machines that they ran on."""
         return sum(run.metrics["seconds"]["total"] for run in self.runs.values()) / 60
 
     @property
     def other_epochs(self) -> list[int]:
-        """The numbers of epochs of configurations that state their own."""
+        """The numbers of epochs that differ from `epochs`, of configurations that define their own."""
         return sorted({run.config["config"]["epochs"] for run in self.runs.values()} - {self.epochs})
 
     @property
     def command(self) -> str:
-        """The command that makes these results again."""
+        """The command that reproduces these results."""
         parts = [f"python recipes/{self.study.name}.py --dataset {shlex.quote(self.dataset)}"]
         parts += [f"--epochs {self.epochs} --seeds {self.seeds}", self.study.option, "--quick" if self.quick else ""]
         return " ".join(part for part in parts if part)
 
     @property
     def tables(self) -> list[Table]:
-        """The tables that the study makes beside the summary."""
+        """The tables of the study in addition to the summary."""
         return self.study.tables(self) if self.study.tables else []

@@ -41,7 +41,7 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
     Args:
         study: the study.
         dataset: a name or path that `load` knows.
-        epochs: of the configurations that don't state a number of their own.
+        epochs: of the configurations that don't define their own.
         seeds: number of seeds.
         out: folder of runs and results.
         quick: toy size: a small judge and few importance samples; all verdicts are `undecided`.
@@ -88,7 +88,7 @@ def _scaled(study: Study, arguments: Mapping[str, Any], epochs: int) -> int:
 
 
 def _study_folder_name(study: Study, dataset: str, epochs: int, seeds: int, quick: bool) -> str:
-    """The study's name with every argument that isn't the default, so that no result replaces another's."""
+    """The study's name with every argument that isn't the default, so that no result replaces another."""
     differing = {
         study.option.strip("-").replace(" ", "-"): bool(study.option),
         Path(dataset).stem: dataset != study.dataset,

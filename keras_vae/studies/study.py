@@ -1,4 +1,4 @@
-"""A study as plain data: configurations × seeds, what is measured, and the claims of a source."""
+"""The definition of a study: configurations, seeds, measures, and the claims of a source."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from keras_vae.studies.claims import Claim
 
 @dataclass(frozen=True)
 class Study:
-    """What is trained, what is measured, what is claimed.
+    """A study: configurations × seeds that are trained, measures that are compared, and claims that are tested.
 
     Attributes:
         name: of its folder and its recipe.
@@ -25,10 +25,10 @@ class Study:
         measures: keys of measures for the summary, one row each.
         claims: of the source.
         draw: makes figures and videos from the `Results`; returns the caption of each by path, in reading order.
-        measure: computes measures beside those of every run, from a run, its data and the judge (or None).
-        own_measures: the vocabulary of `measure`, where it isn't that of `keras_vae.measures`.
+        measure: computes further measures of a run, from the run, its data and the judge (or None).
+        own_measures: the measures of `measure` that are not in `keras_vae.measures`.
         factors: names of the factors that the data must have.
-        tables: makes tables beside the summary, from the `Results`.
+        tables: makes tables in addition to the summary, from the `Results`.
         seeds: number of seeds, counted from 0.
         epochs, dataset: defaults.
         quick: the data set of `--quick`.
