@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from keras_vae._utils.formatting import listed
+
 Reader = Callable[..., dict[str, Any]]
 
 
@@ -33,24 +35,23 @@ _FORMATS: dict[str, _Format] = {}
 def register(name: str, title: str, reader: Reader | str) -> None:
     """Makes a data set available to `load` and `Config(dataset=…)` by a name.
 
-        A name that is registered again gets the new reader.
+    A name that is registered again gets the new reader.
 
-        Args:
-            name: passed to `load`.
-            title: shown in figures and pages.
-            reader: called without arguments; see the module's description for the arrays that it returns.
+    Args:
+        name: passed to `load`.
+        title: shown in figures and pages.
+        reader: called without arguments; see the module's description for the arrays that it returns.
 
-        Example:
-            >>> import numpy as np
-            >>> import keras_vae as kv
-            >>> from keras_vae._utils.formatting import listed
-    from keras_vae.data import register
-            >>> def noise():
-            ...     x = np.random.default_rng(0).random((40, 8, 8))
-            ...     return {"x_train": x[:30], "x_test": x[30:]}
-            >>> register("noise", "Uniform noise", noise)
-            >>> kv.load("noise").x_test.shape
-            (10, 8, 8)
+    Example:
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> from keras_vae.data import register
+        >>> def noise():
+        ...     x = np.random.default_rng(0).random((40, 8, 8))
+        ...     return {"x_train": x[:30], "x_test": x[30:]}
+        >>> register("noise", "Uniform noise", noise)
+        >>> kv.load("noise").x_test.shape
+        (10, 8, 8)
     """
     _SETS[name] = _NamedSet(title, reader)
 
