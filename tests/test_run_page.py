@@ -221,3 +221,10 @@ def test_the_first_epoch_is_cut_from_long_curves():
     short = svg.curves(np.arange(1.0, 4), [svg.Curve("loss", "loss", False, values[:3])], "loss")
     assert ">500<" in short
     assert 'class="series-loss"' in drawn
+
+
+def test_a_posterior_that_is_not_registered_here_is_described_as_a_vae():
+    from keras_vae.report import posterior_text
+
+    assert posterior_text.model_name("autoencoder") == "An autoencoder"
+    assert posterior_text.model_name("free-bits") == "A variational autoencoder"

@@ -14,8 +14,8 @@ def is_named(posterior: str) -> bool:
 
 
 def has_beta(posterior: str) -> bool:
-    """Whether β weighs a term of the loss."""
-    return posteriors.get(posterior).has_divergence
+    """Whether β weights a term of the loss; true for a posterior that this process doesn't know."""
+    return posterior not in posteriors.names() or posteriors.get(posterior).has_divergence
 
 
 def collapsed_units(posterior: str) -> str:
