@@ -41,7 +41,7 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._steps: list[int] = []
         self._epochs: list[float] = []
         self._step = 0  # optimizer steps counted by this callback
-        self._next = 0  # the step at which the next frame is due
+        self._next = 0.0  # the step at which the next frame is due, or infinity
         self._epochs_done = 0.0
         self._in_epoch = False
 
@@ -91,7 +91,9 @@ class _EncodingObserver(keras.callbacks.Callback):
 
     def due_between(self, first: int, last: int) -> list[int]:
         """Steps of this epoch, after `first` and before `last`, at which an observation is due."""
-        return list(range(max(self._next - self._epoch_start, first + 1), last, self.every))
+        if self.every is None:
+            return []
+        return list(range(max(int(self._next) - self._epoch_start, first + 1), last, self.every))
 
     def observe(self, step: int, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
         """Receives the encodings after `step` steps of this epoch, from within a call of many steps."""
@@ -345,8 +347,8 @@ class BetaWarmup(keras.callbacks.Callback):
 
     def __init__(self, epochs: float | None = None, shape: str = "linear", steps: int | None = None):
         super().__init__()
-        length = epochs if steps is None else steps
-        if (epochs is None) == (steps is None) or not 0 < length < float("inf"):
+        lengths = [length for length in (epochs, steps) if length is not None]
+        if len(lengths) != 1 or not 0 < lengths[0] < float("inf"):
             raise InputError(
                 f"BetaWarmup: expected epochs or steps, above 0; received epochs={epochs!r}, steps={steps!r}."
             )

@@ -100,7 +100,7 @@ def choose_architecture(model: str | None, architecture: str | None) -> str:
 
 
 def _on_or_off(text: str) -> bool | str:
-    choices = {"auto": "auto", "on": True, "off": False}
+    choices: dict[str, bool | str] = {"auto": "auto", "on": True, "off": False}
     if text not in choices:
         raise InputError(f"jit-compile: expected auto, on or off; received {text!r}.")
     return choices[text]

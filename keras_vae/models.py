@@ -1,6 +1,7 @@
 """Variational autoencoders as functional Keras models, trained by Keras' own `fit`."""
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -190,7 +191,7 @@ class VAE(OrderedFitModel):
         reconstruction = _weighted_mean(nll, weight)
         self._reconstruction_mean.update_state(nll, sample_weight=weight)
         loss = reconstruction
-        if self._divergence_mean is not None:
+        if self.beta_schedule is not None and self._divergence_mean is not None and self._beta_mean is not None:
             divergence = self.divergence(y_pred["mean"], y_pred.get("log_var"))
             beta = self.beta_schedule(training=training)
             loss = loss + beta * _weighted_mean(divergence, weight)
@@ -254,11 +255,8 @@ class VAE(OrderedFitModel):
             posteriors.parse_encoder_outputs(self.encoder(batch, training=False), self.posterior)
             for batch in _batches(x, batch_size)
         ]
-        mean, log_var = (
-            None if outputs[0] is None else np.concatenate([ops.convert_to_numpy(output) for output in outputs])
-            for outputs in zip(*parsed, strict=True)
-        )
-        return Encoding(mean, log_var)
+        means, log_vars = zip(*parsed, strict=True)
+        return Encoding(_concatenated(means), None if log_vars[0] is None else _concatenated(log_vars))
 
     def decode(self, z, batch_size: int = 1024) -> np.ndarray:
         """The expected images of latent points: pixels, not logits.
@@ -369,6 +367,10 @@ def _batches(array, size: int) -> list[np.ndarray]:
     if not len(array):
         raise InputError("expected at least one image or latent point; received none.")
     return [array[start : start + size] for start in range(0, len(array), size)]
+
+
+def _concatenated(batches: Sequence) -> np.ndarray:
+    return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
 
 
 def _like_encoder_input(x, image_shape: tuple):

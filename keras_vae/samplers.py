@@ -26,8 +26,8 @@ def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray
         >>> samplers.prior(5, (4, 4, 2), seed=0).shape
         (5, 4, 4, 2)
     """
-    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    return np.random.default_rng(seed).standard_normal((n, *shape), dtype="float32")
+    units = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    return np.random.default_rng(seed).standard_normal((n, *units), dtype="float32")
 
 
 def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None) -> np.ndarray:

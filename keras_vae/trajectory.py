@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,24 +98,21 @@ class Trajectory:
         log_var = None if self.log_var is None else self.log_var[which]
         return replace(self, steps=self.steps[which], epochs=self.epochs[which], mean=self.mean[which], log_var=log_var)
 
-    def points(self, which: np.ndarray | list[int]) -> "Trajectory":
+    def points(self, which: np.ndarray | list[int] | slice) -> "Trajectory":
         """A subset of the points, in their recorded order.
 
         Args:
-            which: indices of points, or a mask `(points,)`.
+            which: indices of points, a slice, or a mask `(points,)`.
         """
         mask = np.zeros(self.mean.shape[1], bool)
         mask[which] = True
 
-        def select(array: np.ndarray | None, axis: int) -> np.ndarray | None:
-            return None if array is None else np.compress(mask, array, axis)
-
         return replace(
             self,
-            mean=select(self.mean, 1),
-            log_var=select(self.log_var, 1),
-            labels=select(self.labels, 0),
-            images=select(self.images, 0),
+            mean=np.compress(mask, self.mean, 1),
+            log_var=None if self.log_var is None else np.compress(mask, self.log_var, 1),
+            labels=None if self.labels is None else np.compress(mask, self.labels, 0),
+            images=None if self.images is None else np.compress(mask, self.images, 0),
         )
 
     def one_per_label(self) -> "Trajectory":
@@ -152,7 +150,8 @@ class Trajectory:
 
     def save(self, path: str | Path) -> None:
         """Writes a compressed `.npz` file."""
-        np.savez_compressed(path, **self.arrays())
+        arrays: dict[str, Any] = self.arrays()  # Any: by numpy's types a name could be that of an option
+        np.savez_compressed(path, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Trajectory":

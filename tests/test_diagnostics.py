@@ -211,6 +211,8 @@ def test_statistics_of_batches_equal_those_of_all_images():
     assert diagnostics.units_from_batches([(mean, None)]).kl is None
     with pytest.raises(InputError, match="at least one image"):
         diagnostics.units_from_batches([])
+    with pytest.raises(InputError, match="log_var in all batches or in none"):
+        diagnostics.units_from_batches([(mean, log_var), (mean, None)])
 
 
 def test_largest_step_of_even_uneven_and_constant_paths():

@@ -1,5 +1,6 @@
-"""The installed package: lazy imports, registered classes, other backends, and the wheel."""
+"""The installed package: lazy imports, types, registered classes, other backends, and the wheel."""
 
+import ast
 import importlib.util
 import os
 import shutil
@@ -86,6 +87,63 @@ def test_every_public_name_exists():
     assert set(keras_vae.__all__) <= set(dir(keras_vae))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = keras_vae.nothing
+
+
+def test_the_stub_names_the_public_names_and_the_modules_that_define_them():
+    stub = ast.parse(Path(keras_vae.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    homes, listed = {}, []
+    for statement in stub.body:
+        if isinstance(statement, ast.ImportFrom):
+            for name in statement.names:
+                assert name.asname == name.name, "without `as` a type checker takes the name as private"
+                homes[name.name] = statement.module
+        else:
+            assert ast.unparse(statement.targets[0]) == "__all__"
+            listed = ast.literal_eval(statement.value)
+    assert sorted(listed) == keras_vae.__all__
+    assert homes.pop("__version__") == "keras_vae._version"
+    expected = {name: f"keras_vae.{module}" for name, module in keras_vae._HOME.items()}
+    for name, module in keras_vae._MODULES.items():
+        expected[name], _, last = f"keras_vae.{module}".rpartition(".")
+        assert last == name
+    assert homes == expected
+
+
+def test_a_program_that_uses_the_package_is_type_checked(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed: pip install '.[dev]'")
+    program = (
+        "import numpy as np\n"
+        "import keras_vae as kv\n"
+        "config: kv.Config = kv.Config('784-2', dataset='mnist-5k')\n"
+        "units: int = config.n_units\n"
+        "images: np.ndarray = kv.load('mnist-5k').x_train\n"
+        "vae: kv.VAE = kv.dense_vae('784-2', seed=0)\n"
+        "generated: np.ndarray = vae.generate(3)\n"
+        "mean: np.ndarray = kv.train(config, 'run').trajectory.mean\n"
+        "kv.VAE(encoder=vae.encoder, decoder=vae.decoder, posterior='isotropic')\n"
+    )
+    wrong = {
+        "text: str = kv.load('mnist-5k').x_train": "assignment",
+        "name: int = kv.Config('784-2').posterior": "assignment",
+        "number: int = kv.dense_vae('784-2').generate(3)": "assignment",
+        "kv.Config(784)": "arg-type",
+        "kv.VAE(vae.encoder, vae.decoder, seed='0')": "arg-type",
+        "kv.nothing": "attr-defined",
+    }
+    (tmp_path / "program.py").write_text(program + "\n".join(wrong) + "\n")
+    options = ("--strict", "--follow-imports=silent", "--config-file=", f"--cache-dir={tmp_path / 'cache'}")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "program.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+    )
+    assert not done.stderr
+    errors = [line for line in done.stdout.splitlines() if ": error:" in line]
+    first = program.count("\n") + 1
+    found = [(int(line.split(":")[1]) - first, line.rpartition("[")[2].rstrip("]")) for line in errors]
+    assert found == list(enumerate(wrong.values())), done.stdout
 
 
 def test_an_unknown_backend_raises_an_input_error(npz, tmp_path):

@@ -16,6 +16,6 @@ class _LazyModule:
 
 
 if TYPE_CHECKING:
-    from keras import ops
+    from keras import ops as ops
 else:
     ops = _LazyModule("keras.ops")

@@ -1,14 +1,20 @@
 """Registry of classes by name: the only list of kinds that help texts, configurations and builders read."""
 
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from keras_vae.errors import InputError
 
-T = TypeVar("T")
+
+class _Described(Protocol):
+    name: ClassVar[str]
+    description: ClassVar[str]
+
+
+T = TypeVar("T", bound=_Described)
 
 
 class Registry(Generic[T]):
-    """Classes by their attribute `name`.
+    """Classes by their attribute `name`, with a phrase for help texts in `description`.
 
     Args:
         argument: the argument that such a name is passed as, for error messages.

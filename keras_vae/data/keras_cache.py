@@ -8,6 +8,7 @@ import hashlib
 import os
 import struct
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def download(name: str, file: str, folder: str = "") -> Path:
     return Path(path)
 
 
-def is_published(arrays: dict[str, np.ndarray] | None, md5: dict[str, str]) -> bool:
+def is_published(arrays: dict[str, np.ndarray] | None, md5: dict[str, str]) -> TypeGuard[dict[str, np.ndarray]]:
     """Whether these are the published arrays, by their digests, in whatever file format they were stored.
 
     Args:

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from keras_vae.errors import InputError
 
@@ -67,7 +68,7 @@ class Gaussians:
         return prepared[:, : self._factors.shape[1]] @ self._factors.T
 
 
-def powers(z: np.ndarray, dtype: str = "float32") -> np.ndarray:
+def powers(z: np.ndarray, dtype: DTypeLike = "float32") -> np.ndarray:
     """(z, 1, z²) of points `(n, units…)`: `(n, 2 units + 1)`."""
     flat = np.asarray(z).reshape(len(z), -1)
     units = flat.shape[1]

@@ -103,5 +103,6 @@ def radius_density(units: int, points: int = 400) -> tuple[np.ndarray, np.ndarra
         9.9
     """
     prior = stats.chi(units)
-    r = np.linspace(*prior.ppf([TAIL_PROBABILITY, 1 - TAIL_PROBABILITY]), points)
+    low, high = prior.ppf([TAIL_PROBABILITY, 1 - TAIL_PROBABILITY])
+    r = np.linspace(low, high, points)
     return r, prior.pdf(r) if math.isfinite(r[-1]) else np.zeros(points)

@@ -64,7 +64,8 @@ def marginals(mean: np.ndarray, log_var: np.ndarray) -> Marginals:
     """
     mean, log_var = flat_encodings(mean, log_var)
     rows = [_distances(m, np.exp(0.5 * v)) for m, v in zip(mean.T, log_var.T, strict=True)]
-    return Marginals(*np.array(rows).T.reshape(3, -1), *_moments(mean, np.exp(log_var)))
+    kl, wasserstein, kolmogorov_smirnov = np.array(rows).T.reshape(3, -1)
+    return Marginals(kl, wasserstein, kolmogorov_smirnov, *_moments(mean, np.exp(log_var)))
 
 
 def marginal_density(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

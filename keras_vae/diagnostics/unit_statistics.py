@@ -132,9 +132,18 @@ class _Moments(NamedTuple):
         n = self.n + other.n
         a, b = self.n / n, other.n / n
         var_mean = a * self.var_mean + b * other.var_mean + a * b * np.square(self.mean - other.mean)
-        kl = None if self.kl is None else a * self.kl + b * other.kl
-        mean_var = None if self.mean_var is None else a * self.mean_var + b * other.mean_var
+        kl = _weighted_sum(a, self.kl, b, other.kl)
+        mean_var = _weighted_sum(a, self.mean_var, b, other.mean_var)
         return _Moments(n, a * self.mean + b * other.mean, var_mean, kl, mean_var)
+
+
+def _weighted_sum(a: float, first: np.ndarray | None, b: float, second: np.ndarray | None) -> np.ndarray | None:
+    """a · first + b · second of statistics that all batches have, or none."""
+    if first is None and second is None:
+        return None
+    if first is None or second is None:
+        raise InputError("batches: expected log_var in all batches or in none; received it in some; pass one kind.")
+    return a * first + b * second
 
 
 def _moments(mean: np.ndarray, log_var: np.ndarray | None) -> _Moments:

@@ -20,13 +20,13 @@ def encoder_of_images(encoder: keras.Model, x: np.ndarray) -> Callable[[keras.Mo
         def run():
             return encoder.predict_on_batch(x)
 
+    def flat_array(output) -> np.ndarray:
+        return keras.ops.convert_to_numpy(output).reshape(len(x), -1)
+
     def encode(model: keras.Model) -> tuple[np.ndarray, np.ndarray | None]:
         keras_internals.synchronize_weights(model)
-        mean, log_var = (
-            None if output is None else keras.ops.convert_to_numpy(output).reshape(len(x), -1)
-            for output in parse_encoder_outputs(run())
-        )
-        return mean, log_var
+        outputs = parse_encoder_outputs(run())
+        return flat_array(outputs.mean), None if outputs.log_var is None else flat_array(outputs.log_var)
 
     return encode
 

@@ -19,6 +19,7 @@ class OrderedFitModel(keras.Model):
 
     seed: int
     epochs_seen: keras.Variable
+    steps_per_execution: int  # of keras.Model
 
     _compiled_epoch: Any = None  # while `fit` uses one
     _program_cache: Any = None

@@ -33,7 +33,7 @@ def largest_divisor(n: int, limit: int) -> int:
 def observer_within_calls(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> StepObserver | None:
     """The observer that is evaluated inside the compiled steps: of several the most frequent. None if there is none."""
     observers = [callback for callback in callbacks if isinstance(callback, StepObserver) and callback.observes(model)]
-    return min(observers, key=lambda observer: observer.every, default=None)
+    return min(observers, key=lambda observer: observer.every or math.inf, default=None)
 
 
 def _steps_between_calls(callback: keras.callbacks.Callback) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -154,8 +155,10 @@ class CompiledEpoch:
             self.steps_per_call = largest_divisor(steps_per_call, limit)
             self._noise = PredrawnNoise(model.sampling, self.steps_per_call, batch_size, remainder)
         self._observed = None if observer is None else tf.convert_to_tensor(observer.x)
-        self._max_frames = 0 if observer is None else math.ceil(self.steps_per_call / observer.every)
-        self._model, self._steps = model, None
+        every = None if observer is None else observer.every
+        self._max_frames = 0 if every is None else math.ceil(self.steps_per_call / every)
+        self._model = model
+        self._steps: Callable | None = None  # traced at the first call
 
     def set_order(self, order: np.ndarray) -> None:
         """Begins an epoch with the images in this order."""
@@ -170,7 +173,7 @@ class CompiledEpoch:
         """The metrics after the next steps; Keras' own `iterator` over the batches is not used."""
         first = self._next
         self._next = last = min(first + self.steps_per_call, math.ceil(self.n / self.batch_size))
-        due = self.observer.due_between(first, last) if self.observer else []
+        due = [] if self.observer is None else self.observer.due_between(first, last)
         # A call pauses where an observation is due, and at its end.
         pauses = np.array([*due, *[last] * (1 + self._max_frames - len(due))], "int32")
         noise = ()
@@ -183,7 +186,7 @@ class CompiledEpoch:
         if self._steps is None:  # concrete, like the encoder above
             self._steps = program(self._model).get_concrete_function(*arguments)
         metrics, frames = self._steps(*arguments)
-        if due:
+        if self.observer is not None and due:
             frames = [part.numpy() for part in frames]
             for i, step in enumerate(due):
                 self.observer.observe(step, *(part[i] for part in frames))

@@ -9,7 +9,7 @@ The parts run from the image to the latent units; the decoder mirrors the encode
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -62,9 +62,11 @@ class Architecture:
     def smallest_map(self, image_shape: Sequence[int]) -> tuple[int, int]:
         """Height and width after all convolutions of the padded image."""
         if self.kind == "spatial":
-            return self.latent_shape[:2]
+            height, width, _ = self.latent_shape
+            return height, width
         halved = STRIDE ** len(self.filters)
-        return tuple(-(-side // halved) for side in image_shape[:2])
+        height, width = (-(-side // halved) for side in image_shape[:2])
+        return height, width
 
     def padded(self, image_shape: Sequence[int]) -> tuple[int, int]:
         """Height and width of the padded image: the smallest that halve evenly, or those that a latent map requires."""
@@ -148,14 +150,15 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
     parts = [part.strip() for part in parts]
     convolutions = [part for part in parts if part.startswith("c")]
     filters = _numbers(part[1:] for part in convolutions)
-    *hidden, latent = parts[len(convolutions) :] or [""]
-    hidden, latent = _numbers(hidden), _numbers(latent.split("x"))
+    *sizes, last = parts[len(convolutions) :] or [""]
+    hidden, latent = _numbers(sizes), _numbers(last.split("x"))
     # Convolutions are the first parts, and a map follows directly.
-    readable = None not in (filters, hidden, latent) and parts[: len(convolutions)] == convolutions
-    if readable and filters and (len(latent) == 1 or (len(latent) == 3 and not hidden)):
-        return Architecture(None, filters, hidden, latent)
-    if readable and not filters and hidden and len(latent) == 1:
-        return Architecture(hidden[0], (), hidden[1:], latent)
+    is_ordered = parts[: len(convolutions)] == convolutions
+    if is_ordered and filters is not None and hidden is not None and latent is not None:
+        if filters and (len(latent) == 1 or (len(latent) == 3 and not hidden)):
+            return Architecture(None, filters, hidden, latent)
+        if not filters and hidden and len(latent) == 1:
+            return Architecture(hidden[0], (), hidden[1:], latent)
     raise InputError(
         "architecture: expected layer sizes above 0 joined by dashes, from the image to the latent units, such as "
         "784-256-2 (dense), c32-c64-256-2 (with convolutions) or c32-c64-8x8x16 (whose latent space is a map); "
@@ -197,7 +200,7 @@ def parse_kind(architecture: str | Sequence[int] | Architecture, *kinds: str) ->
     return parsed
 
 
-def _numbers(texts) -> tuple[int, ...] | None:
+def _numbers(texts: Iterable[str]) -> tuple[int, ...] | None:
     """The texts as whole numbers above 0; None if one of them is not such a number."""
     texts = tuple(texts)
     # Python refuses to convert thousands of digits.

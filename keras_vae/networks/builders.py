@@ -52,9 +52,9 @@ def dense_vae(
     >>> vae.encoder.count_params()  # 64 · 16 + 16, and two heads of 16 · 2 + 2
     1108
     """
-    architecture = parse_kind(architecture, "dense")
-    image_shape = (architecture.pixels,) if image_shape is None else image_shape
-    return build(with_decoder(architecture, decoder), image_shape, posterior, likelihood, beta, seed, activation, name)
+    parsed = with_decoder(parse_kind(architecture, "dense"), decoder)
+    image_shape = (parsed.pixels,) if image_shape is None else image_shape
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name)
 
 
 def conv_vae(
@@ -255,7 +255,7 @@ def _logits(architecture: Architecture, z, image_shape: tuple[int, ...], layers:
     h = z
     for i, size in enumerate(architecture.hidden_back, 1):
         h = layers.dense(size, name=f"hidden_{i}", activation=layers.activation)(h)
-    if architecture.kind == "dense":
+    if architecture.pixels is not None:
         h = layers.dense(architecture.pixels, name="logits", dtype="float32")(h)
         return keras.layers.Reshape(image_shape, dtype="float32", name="image")(h)
     *earlier, last = architecture.filters

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon
 from matplotlib.ticker import NullLocator
 from scipy import stats
 
@@ -63,7 +65,7 @@ def marginals(ax: Axes, grid: np.ndarray, densities: np.ndarray, units: np.ndarr
     return lines
 
 
-def radii(ax: Axes, values: np.ndarray, n_units: int) -> BarContainer:
+def radii(ax: Axes, values: np.ndarray, n_units: int) -> list[Polygon]:
     """The distribution of ‖z‖ under q(z), over that of the prior.
 
     Args:
@@ -72,12 +74,19 @@ def radii(ax: Axes, values: np.ndarray, n_units: int) -> BarContainer:
         n_units: number of latent units.
     """
     _prior_area(ax, *radius_density(n_units), "prior N(0, I)")
-    line = {"histtype": "step", "color": palette.AGGREGATE_POSTERIOR, "linewidth": 1.4}
-    _, _, bars = ax.hist(values, 80, density=True, label="aggregate posterior q(z)", **line)
+    _, _, outlines = ax.hist(
+        values,
+        80,
+        density=True,
+        histtype="step",
+        label="aggregate posterior q(z)",
+        color=palette.AGGREGATE_POSTERIOR,
+        linewidth=1.4,
+    )
     ax.legend(fontsize=8)
     ax.set(ylim=(0, None), xlabel="‖z‖", ylabel="density")
     layout.subtitle(ax, "distance from the origin")
-    return bars
+    return cast(list[Polygon], outlines)  # of histtype="step"
 
 
 def _prior_area(ax: Axes, x: np.ndarray, density: np.ndarray, label: str) -> None:
@@ -100,7 +109,7 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
         (high, total - high, palette.MUTUAL_INFORMATION, "", "I(x; z), at least"),
     )
     for left, width, color, hatch, label in pieces:
-        style = {"color": color, "hatch": hatch, "edgecolor": palette.MUTED, "height": 0.5}
+        style: dict[str, Any] = {"color": color, "hatch": hatch, "edgecolor": palette.MUTED, "height": 0.5}
         bars = ax.barh(0, width, left=left, label=label, **style)
     if max_information < total:  # I(x; z) is measured from the right end, and at most ln N
         x = total - max_information
@@ -188,8 +197,8 @@ def plane_density(ax: Axes, density: np.ndarray, limit: float, highest: float) -
         >>> picture.get_extent()
         [-3.0, 3.0, -3.0, 3.0]
     """
-    scale = {"cmap": palette.DENSITY_MAP, "vmin": 0, "vmax": highest}
-    picture = ax.imshow(density, origin="lower", extent=(-limit, limit) * 2, **scale)
+    view = (-limit, limit, -limit, limit)
+    picture = ax.imshow(density, palette.DENSITY_MAP, origin="lower", extent=view, vmin=0, vmax=highest)
     ax.set(xlabel="latent unit 0", yticks=[], ylim=(-limit, limit))
     return picture
 

@@ -7,6 +7,7 @@ the origin.
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ MIN_OVERLAP = 1e-4  # lower edge of the axes; smaller values are drawn on it
 GOLDEN_ANGLE = 0.382  # of a full turn
 COLORS = {"identity": palette.UNIT_VARIANCE_POSTERIOR, "posterior": palette.POSTERIOR}
 LOG_OVERLAP_AXES = {"xscale": "log", "yscale": "log", "ylim": (MIN_OVERLAP, 1.3)}
-BELOW_AXES = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "fontsize": 8}
+BELOW_AXES: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "fontsize": 8}
 
 
 @visuals.style()
@@ -96,8 +97,9 @@ def _ring(ax: Axes, center: np.ndarray, radius: float, color: str, alpha: float)
     circle = np.column_stack([np.cos(angle), np.sin(angle)])
     band = np.concatenate([outer * circle, inner * circle[::-1]]) + center
     ax.fill(*band.T, color=color, alpha=alpha, linewidth=0)
-    line = {"edgecolor": color, "linewidth": 0.7, "alpha": min(1, 2 * alpha)}
-    return ax.add_patch(Circle(tuple(center), radius, fill=False, **line))
+    hairline = Circle(tuple(center), radius, fill=False, edgecolor=color, linewidth=0.7, alpha=min(1, 2 * alpha))
+    ax.add_patch(hairline)
+    return hairline
 
 
 def along_mean(ax: Axes, d: int, norm: float, farthest: float) -> list:
@@ -161,7 +163,7 @@ def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
     lines = [_mixture(ax, kind, d, results, squares) for kind in BUBBLE_KINDS]
     ax.set(xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV")
     ax.set(**LOG_OVERLAP_AXES)
-    edge = {"ha": "right", "fontsize": 8, "color": palette.MUTED}
+    edge: dict[str, Any] = {"ha": "right", "fontsize": 8, "color": palette.MUTED}
     ax.text(0.99, 0.01, f"values below {MIN_OVERLAP:g} are drawn on the lower edge", transform=ax.transAxes, **edge)
     ax.set_xticks(d, [f"{units:,}" for units in d])
     ax.minorticks_off()
@@ -169,7 +171,7 @@ def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
     return lines
 
 
-SQUARE = {"marker": "s", "fillstyle": "none", "linestyle": ""}
+SQUARE: dict[str, Any] = {"marker": "s", "fillstyle": "none", "linestyle": ""}
 
 
 def _one_bubble(ax: Axes, d: np.ndarray, results: Sequence[dict], squares: Mapping[str, dict]) -> None:
@@ -190,7 +192,7 @@ def _mixture(ax: Axes, kind: str, d: np.ndarray, results: Sequence[dict], square
     label = f"mixture of {int(count):,} bubbles {BUBBLE_KINDS[kind]}"
     line, _, _ = ax.errorbar(d, values, lengths, color=COLORS[kind], marker="o", capsize=3, label=label)
     low, high = ([one["overlap"][kind][end]["value"] for one in results] for end in ("low", "high"))
-    area = {
+    area: dict[str, Any] = {
         "color": COLORS[kind],
         "alpha": 0.18,
         "linewidth": 0,

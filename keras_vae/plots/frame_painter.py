@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -96,7 +97,7 @@ class Painter:
         visuals.prior_density(self.ax, self.limit)
         visuals.prior_rings(self.ax, self.limit)
         self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
-        text = {"transform": self.figure.transFigure, "va": "center"}
+        text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}
         self.figure.text(0.03, 0.962, title, fontsize=13 * scale, fontweight="bold", color=palette.TITLE, **text)
         self.figure.text(0.97, 0.95, "epoch", fontsize=9 * scale, ha="right", color=palette.MUTED, va="top")
         self.figure.text(0.03, 0.03, self._caption(), fontsize=8.5 * scale, color=palette.MUTED, **text)
@@ -218,4 +219,4 @@ class Trails:
         pieces = (self.mean[frames] @ view).transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
         for group, paths in zip(self.groups, self.paths, strict=True):
             for piece, path in zip(pieces[:, group], paths, strict=True):
-                path.vertices[:] = piece.reshape(-1, 2)
+                path.vertices[:] = piece.reshape(-1, 2)  # type: ignore[index]  # an array, annotated as ArrayLike

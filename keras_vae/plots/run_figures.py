@@ -191,7 +191,8 @@ def losses(run: Run) -> Figure:
     figure = Figure(figsize=(5 * len(groups), 4), layout="constrained")
     for ax, keys in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
         names = {key: "KL" if key == "kl" else key for key in keys}
-        lines, colors = {}, {}
+        lines: dict[str, np.ndarray] = {}
+        colors: dict[str, str] = {}
         for key, name in names.items():
             lines |= {name: history[key], f"test {name}": history[f"val_{key}"]}
             colors[name] = {"loss": palette.LOSS, "reconstruction": palette.RECONSTRUCTION}.get(key, palette.KL)
@@ -254,7 +255,7 @@ def manifold(run: Run) -> Figure:
     figure, (ax,) = layout.panels(1, 1, (7.4, 1.2 + 6.4 * rows / side))
     picture = visuals.image_grid(ax, arrays["images"], side, gap=0)
     ax.set_axis_on()
-    height, width = picture.get_array().shape[:2]
+    height, width = picture.get_size()
     ticks = np.linspace(0, side - 1, 5).round().astype(int)
     names = layout.signed(geometry.prior_quantiles(side)[ticks])
     ax.set_xticks((ticks + 0.5) * width / side - 0.5, names)

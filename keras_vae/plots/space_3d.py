@@ -1,5 +1,7 @@
 """Three latent units drawn as a three-dimensional space in orthographic projection."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
@@ -33,18 +35,20 @@ class Guides:
         units: the names of the three axes; default 0, 1, 2.
     """
 
-    def __init__(self, ax: Axes, units: np.ndarray | None = None):
+    def __init__(self, ax: Axes, units: np.ndarray | tuple[int, ...] | None = None):
         self.ax = ax
         angle = np.linspace(0, 2 * np.pi, CIRCLE_POINTS)
         circle = 2 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)])
         self._circles = [circle, circle[:, [0, 2, 1]], circle[:, [2, 0, 1]]]
         self._limit = max(ax.get_xlim())
         self._ends = 0.9 * self._limit * np.eye(3)
-        style = {"animated": True, "clip_on": False}
-        self.circles = ax.add_collection(LineCollection([], colors=palette.PRIOR, linewidths=0.6, **style))
-        self.axes = ax.add_collection(LineCollection([], colors=palette.INK, linewidths=0.9, alpha=0.55, **style))
+        style: dict[str, Any] = {"animated": True, "clip_on": False}
+        self.circles = LineCollection([], colors=palette.PRIOR, linewidths=0.6, **style)
+        self.axes = LineCollection([], colors=palette.INK, linewidths=0.9, alpha=0.55, **style)
+        for collection in (self.circles, self.axes):
+            ax.add_collection(collection)
         names = range(3) if units is None else units
-        text = {"fontsize": 8, "color": palette.INK, "ha": "center", "va": "center"}
+        text: dict[str, Any] = {"fontsize": 8, "color": palette.INK, "ha": "center", "va": "center"}
         self.names = [ax.text(0, 0, f"unit {name}", **text, **style) for name in names]
 
     def turn(self, view: np.ndarray) -> None:
@@ -57,10 +61,11 @@ class Guides:
             shades.append(np.where(segments[..., 2].mean(axis=1) > 0, 0.55, 0.18))
         self.circles.set(segments=np.concatenate(halves), alpha=np.concatenate(shades))
         ends = self._ends @ view
-        self.axes.set_segments(np.stack([np.zeros((3, 2)), ends[:, :2]], axis=1))
+        self.axes.set(segments=np.stack([np.zeros((3, 2)), ends[:, :2]], axis=1))
         for name, end in zip(self.names, ends, strict=True):
             # Beyond the end of the axis; the bound keeps the name close where the axis points towards the viewer.
-            name.set_position(end[:2] * (1 + 0.06 * self._limit / max(np.linalg.norm(end[:2]), 0.3 * self._limit)))
+            length = max(float(np.linalg.norm(end[:2])), 0.3 * self._limit)
+            name.set_position(end[:2] * (1 + 0.06 * self._limit / length))
 
     def draw(self) -> None:
         """Draws the guides over the present content of the canvas, as an animation does."""
@@ -104,7 +109,7 @@ class Cloud:
         visuals.prior_rings(ax, limit)
         self.guides = Guides(ax, units)
         size = np.clip(20_000 / len(mean), 3, 30)
-        self.points: PathCollection = ax.scatter(*self.mean[:, :2].T, s=size, linewidths=0)
+        self.points: PathCollection = ax.scatter(self.mean[:, 0], self.mean[:, 1], s=size, linewidths=0)
         self.turn(AZIMUTH, ELEVATION)
 
     def turn(self, azimuth: float, elevation: float) -> None:
@@ -115,4 +120,4 @@ class Cloud:
         nearest_last = np.argsort(seen[:, 2])
         rank = np.linspace(0.25, 0.85, len(seen))
         self.points.set_offsets(seen[nearest_last, :2])
-        self.points.set_facecolors(np.column_stack([self.colors[nearest_last], rank]))
+        self.points.set(facecolor=np.column_stack([self.colors[nearest_last], rank]))

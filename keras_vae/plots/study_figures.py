@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from keras_vae import diagnostics, geometry
@@ -67,13 +68,13 @@ def dynamics(runs: Runs) -> Figure:
     for ax, (key, title) in zip(
         axes, {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}.items(), strict=True
     ):
-        lines = {}
+        lines: dict[str, np.ndarray] = {}
         for name, run in runs.items():
             history = run.history
             if key in history:
                 lines |= {name: history[key], f"test {name}": history[f"val_{key}"]}
         visuals.curves(ax, history["epoch"], lines)
-        ax.legend(handles=[line for line in ax.lines if not line.get_label().startswith("test ")])
+        ax.legend(handles=[line for line in ax.lines if not str(line.get_label()).startswith("test ")])
         layout.subtitle(ax, f"{title} (dashed: test images)")
     return figure
 
@@ -148,8 +149,8 @@ def spaces(runs: Runs) -> Figure:
 @visuals.style()
 def slices(runs: Runs) -> Figure:
     """Five horizontal slices through a space of three units, 25 decoded images each, for every run."""
-    figure = Figure(figsize=(13, 3.75 * len(runs)), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.08)  # between the name of a run and the titles of its slices
+    spaced = ConstrainedLayoutEngine(h_pad=0.08)  # between the name of a run and the titles of its slices
+    figure = Figure(figsize=(13, 3.75 * len(runs)), layout=spaced)
     for (name, run), part in zip(runs.items(), layout.parts(figure, rows=len(runs)), strict=True):
         grid = run.arrays("grid_3d")
         side, units = int(grid["side"]), grid["units"]
@@ -170,11 +171,11 @@ def slices(runs: Runs) -> Figure:
 @visuals.style()
 def blocks(runs: Runs) -> Figure:
     """3⁴ = 81 images of four units: two units select the block, two the place within it."""
-    figure = Figure(figsize=(6.9 * len(runs), 6.9), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.15)  # between the axis names of neighbours
+    spaced = ConstrainedLayoutEngine(w_pad=0.15)  # between the axis names of neighbours
+    figure = Figure(figsize=(6.9 * len(runs), 6.9), layout=spaced)
     for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
         grid = run.arrays("grid_4d")
-        image_blocks(ax, grid["images"], int(grid["side"]), grid["units"])
+        image_blocks(ax, grid["images"], int(grid["side"]), grid["units"].tolist())
         ax.set_title(name, pad=28)
     return figure
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.ticker
@@ -64,7 +65,11 @@ def label_keys(labels: np.ndarray) -> list[Line2D]:
         ['0', '3']
     """
     present = np.unique(labels)
-    return [Line2D([], [], marker="o", linestyle="", color=label_colors([k], 1)[0], label=str(k)) for k in present]
+    colors = label_colors(present, len(present))
+    return [
+        Line2D([], [], marker="o", linestyle="", color=color, label=str(label))
+        for label, color in zip(present, colors, strict=True)
+    ]
 
 
 def view_limit(mean: np.ndarray) -> float:
@@ -87,13 +92,23 @@ def prior_rings(ax: Axes, limit: float) -> list[Circle]:
     rings = []
     for sigma in (1, 2, 3) if limit > 3.2 else (1, 2):
         line = {"edgecolor": palette.PRIOR, "linewidth": 0.9, "linestyle": (0, (4, 4)), "alpha": 0.8}
-        rings.append(ax.add_patch(Circle((0, 0), sigma, fill=False, **line)))
+        ring = Circle((0, 0), sigma, fill=False, **line)
+        ax.add_patch(ring)
+        rings.append(ring)
         if limit > 12:  # the rings are too close together for three names
             continue
         corner = sigma / np.sqrt(2)
-        name = {"xytext": (3, 3), "textcoords": "offset points", "annotation_clip": True, "zorder": 5}
-        outline = [patheffects.withStroke(linewidth=2.5, foreground="white")]
-        ax.annotate(f"{sigma}σ", (corner, corner), color=palette.PRIOR, fontsize=8, path_effects=outline, **name)
+        ax.annotate(
+            f"{sigma}σ",
+            (corner, corner),
+            xytext=(3, 3),
+            textcoords="offset points",
+            annotation_clip=True,
+            color=palette.PRIOR,
+            fontsize=8,
+            path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")],
+            zorder=5,
+        )
     return rings
 
 
@@ -154,7 +169,8 @@ def posterior_circles(
         edgecolors=np.column_stack([colors, np.full(len(colors), line)]),
         linewidths=1.3 if line else 0.0,  # a transparent line takes as long to draw as a visible one
     )
-    return ax.add_collection(circles)
+    ax.add_collection(circles)
+    return circles
 
 
 def move_circles(circles: EllipseCollection, mean: np.ndarray, std: np.ndarray, ellipses: bool = False) -> None:
@@ -193,7 +209,8 @@ def latent_scatter(
     prior_rings(ax, limit)
     colors = label_colors(labels, len(mean))
     order = np.random.default_rng(0).permutation(len(mean))  # no label lies on top of all others
-    points = ax.scatter(*mean[order].T, s=marker_size(len(mean)), c=colors[order], alpha=0.6, linewidths=0)
+    x, y = mean[order].T
+    points = ax.scatter(x, y, s=marker_size(len(mean)), c=colors[order], alpha=0.6, linewidths=0)
     if labels is not None:
         ax.legend(handles=label_keys(labels), loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
     square_view(ax, limit, units)
@@ -334,10 +351,11 @@ def curves(
         >>> train.get_linestyle(), test.get_linestyle(), train.get_color() == test.get_color()
         ('-', '--', True)
     """
-    drawn, used = [], dict(colors or {})
+    drawn = []
+    used: dict[str, Any] = dict(colors or {})  # colours in any of matplotlib's notations
     for name, values in lines.items():
         quantity = name.removeprefix("test ")
-        options = {"color": used[quantity]} if quantity in used else {}
+        options: dict[str, Any] = {"color": used[quantity]} if quantity in used else {}
         if quantity != name:
             options |= {"linestyle": DASHED, "fillstyle": "none"}
         (line,) = ax.plot(epochs, values, label=name, marker="o" if len(epochs) == 1 else None, **options)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ def save(folder: Path, arrays: dict[str, np.ndarray], state: dict, growth: dict[
     """
     grown = _read_state(folder).get("growth", []) if (folder / STATE).is_file() else []
     file, addition = (f"{kind}-{state['epoch']:06d}.npz" for kind in ("arrays", "growth"))
-    for name, content in ((file, arrays), (addition, growth)):
+    contents: dict[str, dict[str, Any] | None] = {file: arrays, addition: growth}
+    for name, content in contents.items():
         if content is not None:
             with atomic(folder / name) as temporary, open(temporary, "wb") as stream:
                 np.savez(stream, **content)

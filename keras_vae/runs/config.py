@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from keras_vae import likelihoods, posteriors
 from keras_vae.errors import InputError
-from keras_vae.networks import architecture
+from keras_vae.networks.architecture import Architecture, parse, with_decoder
 
 RECORDED_PER_LABEL = 6  # test images
 
@@ -21,6 +21,13 @@ def _choices() -> dict[str, tuple[str, ...]]:
         "posterior": posteriors.names(),
         "likelihood": likelihoods.names(),
     }
+
+
+def _one_of(value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        *others, last = map(repr, choices)
+        raise ValueError(f"expected {', '.join(others)} or {last}")
+    return value
 
 
 class Config(BaseModel):
@@ -78,14 +85,15 @@ class Config(BaseModel):
             name = ".".join(map(str, first["loc"]))
             raise InputError(f"{name}: {message}; received {first['input']!r}.") from None
 
-    @field_validator("posterior", "likelihood")
+    @field_validator("posterior")
     @classmethod
-    def _refuse_unknown_kinds(cls, value: str, info: ValidationInfo) -> str:
-        choices = _choices()[info.field_name]
-        if value not in choices:
-            *others, last = map(repr, choices)
-            raise ValueError(f"expected {', '.join(others)} or {last}")
-        return value
+    def _refuse_unknown_posteriors(cls, value: str) -> str:
+        return _one_of(value, _choices()["posterior"])
+
+    @field_validator("likelihood")
+    @classmethod
+    def _refuse_unknown_likelihoods(cls, value: str) -> str:
+        return _one_of(value, _choices()["likelihood"])
 
     @model_validator(mode="after")
     def _refuse_options_without_effect(self):
@@ -96,9 +104,9 @@ class Config(BaseModel):
         return self
 
     @property
-    def network(self) -> architecture.Architecture:
+    def network(self) -> Architecture:
         """The parsed architecture of encoder and decoder."""
-        return architecture.with_decoder(architecture.parse(self.architecture), self.decoder)
+        return with_decoder(parse(self.architecture), self.decoder)
 
     @property
     def n_units(self) -> int:

@@ -1,7 +1,8 @@
 """Files of a finished run: the model, the arrays that are drawn and, written last, the metrics."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +28,13 @@ GRID_SIDES = {3: 5, 4: 3}  # images along each unit, by the number of units: 125
 
 
 def write(
-    run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int, epochs: int | None, seconds: dict[str, float | None]
+    run: Run,
+    vae: "VAE",
+    data: Dataset,
+    seed: int,
+    per_label: int,
+    epochs: int | None,
+    seconds: Mapping[str, float | None],
 ) -> None:
     """Evaluates a model and writes it, its arrays and its metrics; deletes the checkpoint.
 
@@ -45,7 +52,7 @@ def write(
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
     losses = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
     statistics = write_arrays(run, vae, data, seed, per_label)
-    metrics = {
+    metrics: dict[str, Any] = {
         **losses,
         "n_active": int(statistics.active.sum()),
         "n_units": int(statistics.active.size),
@@ -85,7 +92,7 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
 def _statistics_in_chunks(vae: "VAE", x: np.ndarray) -> diagnostics.UnitStatistics:
     """Statistics over more encodings than are held in memory at once."""
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
-    return diagnostics.units_of_parts(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
+    return diagnostics.units_from_batches(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
 
 
 def _write_encodings(run: Run, encoding, data: Dataset) -> None:

@@ -296,4 +296,5 @@ class Run:
     def write_arrays(self, name: str, **arrays: np.ndarray) -> None:
         """Writes `arrays/NAME.npz`, compressed and atomically."""
         with atomic(self._array_path(name)) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            named: dict[str, Any] = arrays  # Any: by numpy's types a name could be that of an option
+            np.savez_compressed(file, **named)
