@@ -124,8 +124,8 @@ def observations(big: str) -> list:
 
 
 def measure(run, data, judge) -> dict[str, float]:
-    found = bubbles.bubbles(run, data, judge)
-    row = bubbles.measures(found)
+    found = bubbles.measure_bubbles(run, data, judge)
+    row = bubbles.bubble_measures(found)
     if "decoded" in found:  # needs labels
         row[FAR] = row["bubbles.distance.identity"] / row["bubbles.distance.reconstruction"]
         row |= {REAL: row[NEAR] / row[CODE], UNREAL: row[PRIOR] / row[CODE]}

@@ -26,7 +26,7 @@ def test_an_audit_is_stored_reused_and_deterministic(own_run, data, judge):
     assert found == own_run.evaluation
     assert len(logged) == 4
     low, _ = found["audit"]["encodings"]["divergence"]["interval"]
-    assert model_audit.measures(found["audit"])["aggregate_kl.low"] == low
+    assert model_audit.audit_measures(found["audit"])["aggregate_kl.low"] == low
     audited = found["audit"]
     encodings = own_run.arrays("encodings")
     from_arrays = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
@@ -94,7 +94,7 @@ def test_figures_of_an_audit_are_drawn_if_there_is_one(own_run, data, judge):
 def test_pareto_k_is_missing_with_too_few_samples(own_run, data):
     found = run_evaluation.evaluate(own_run, data, overwrite=True, with_audit=True, samples=20)["audit"]
     assert found["likelihood"]["unreliable"] is None
-    assert "pareto_k_above_07" not in model_audit.measures(found)
+    assert "pareto_k_above_07" not in model_audit.audit_measures(found)
     run_figures.audit(own_run)
 
 

@@ -48,7 +48,7 @@ def audit(
         is an identity), `elbo_terms` (−ELBO in three terms) and `likelihood` (`diagnostics.Evidence`), which are None
         without a density, and `samplers` (scores of generated images by sampler).
     """
-    result = {"version": VERSION, "samples": samples, "judge": judge and judge.identity}
+    result = {"version": VERSION, "samples": samples, "judge": None if judge is None else judge.identity}
     result |= dict.fromkeys(("encodings", "own_typicality", "elbo_terms", "likelihood"))
     arrays = {}
     if vae.has_density:
@@ -80,7 +80,7 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
     }
 
 
-def measures(found: dict) -> dict[str, float]:
+def audit_measures(found: dict) -> dict[str, float]:
     """The numbers of an audit by their keys in `keras_vae.measures`.
 
     Where the estimate of KL(q(z) ‖ p) is saturated, its upper end and the numbers that depend on it are missing.
