@@ -43,7 +43,7 @@ def toy(npz, tmp_path, monkeypatch):
             Mean("a measure without values", "beauty", (0, math.inf), {WIDE: 1}),
         ],
         draw=draw,
-        measure=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
+        measure_run=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
         own_measures=[Measure("pixels", "pixels per image"), Measure("beauty", "beauty")],
         tables=lambda results: [Table("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
     )
