@@ -1,4 +1,4 @@
-"""The aggregate posterior against the prior N(0, I), over the encoder's depth and the number of latent units.
+"""The aggregate posterior compared with the prior N(0, I), over the encoder's depth and the number of latent units.
 
 Source: a question on variational autoencoders whose author doubts that samples from N(0, I) represent the training
 set, and answers it: the encoder needs to be expressive enough, and more latent units bring q(z) closer to N(0, I).
@@ -10,67 +10,81 @@ example, a third layer of the encoder its first remedy. It states neither optimi
 """
 
 from math import inf
+from pathlib import Path
 
 from keras_vae.measures import SAMPLERS
-from keras_vae.studies import Gap, Mean, Ratio, Results, Study, main
+from keras_vae.studies import Claim, Gap, Mean, Ratio, Results, Study, main
 
 UNITS = (2, 4, 8, 16, 32)
 DEPTHS = {2: "784-500-500", 3: "784-500-500-500"}
-TOTAL, EACH, ALONE = "aggregate_kl", "aggregate_kl_per_active_unit", "marginal_kl_active"
-VARIANCE, FAR = "variance_active", "outside_fraction"
-POOR, POORER = "frechet_prior_over.aggregate_posterior", "frechet_prior_over.gaussian_mixture"
+AGGREGATE_KL, AGGREGATE_KL_PER_UNIT = "aggregate_kl", "aggregate_kl_per_active_unit"
+MARGINAL_KL, AUC = "marginal_kl_active", "c2st_auc"
+VARIANCE, OUTSIDE_FRACTION = "variance_active", "outside_fraction"
+PRIOR_OVER_AGGREGATE = "frechet_prior_over.aggregate_posterior"
+PRIOR_OVER_MIXTURE = "frechet_prior_over.gaussian_mixture"
 
 
 def name(depth: int, units: int) -> str:
     return f"{depth} layers, d = {units}"
 
 
-def closer(words: str, first: str, second: str) -> list:
+def closer_to_prior(words: str, first: str, second: str) -> list[Claim]:
     """Claims that q(z) of the first is closer to N(0, I) than that of the second."""
     return [
-        Gap(f"{words}: KL", TOTAL, (-inf, 0), f"{TOTAL}.low", f"{TOTAL}.high", (first, second)),
-        Gap("… per active unit", EACH, (-inf, 0), f"{EACH}.low", f"{EACH}.high", (first, second)),
-        Ratio("… each unit's marginal", ALONE, (0, 1), (first, second)),
-        Mean("… harder to tell from the prior", "c2st_auc", (-inf, 0), {first: 1, second: -1}),
+        Gap(f"{words}: KL", AGGREGATE_KL, (-inf, 0), f"{AGGREGATE_KL}.low", f"{AGGREGATE_KL}.high", (first, second)),
+        Gap(
+            "… per active unit",
+            AGGREGATE_KL_PER_UNIT,
+            (-inf, 0),
+            f"{AGGREGATE_KL_PER_UNIT}.low",
+            f"{AGGREGATE_KL_PER_UNIT}.high",
+            (first, second),
+        ),
+        Ratio("… each unit's marginal", MARGINAL_KL, (0, 1), (first, second)),
+        Mean("… harder to distinguish from the prior", AUC, (-inf, 0), {first: 1, second: -1}),
     ]
 
 
 CLAIMS = [
-    *(claim for d in (2, 8, 32) for claim in closer(f"a third layer helps, d = {d}", name(3, d), name(2, d))),
-    *(claim for d in (8, 32) for claim in closer(f"more units help, {d} against 2", name(3, d), name(3, 2))),
+    *(claim for d in (2, 8, 32) for claim in closer_to_prior(f"a third layer helps, d = {d}", name(3, d), name(2, d))),
+    *(
+        claim
+        for d in (8, 32)
+        for claim in closer_to_prior(f"more units help, {d} compared with 2", name(3, d), name(3, 2))
+    ),
     *(
         claim
         for d in (2, 8, 32)
         for claim in (
             # E[σ²] + E[μ²] = 1 in a converged model (see `UnitStatistics.total_var`); more means unfinished training.
             Mean(f"the mixture is bigger than N(0, I), d = {d}: variance", VARIANCE, (1.05, inf), {name(2, d): 1}),
-            Mean("… tails", FAR, (0.05, inf), {name(2, d): 1}),
+            Mean("… tails", OUTSIDE_FRACTION, (0.05, inf), {name(2, d): 1}),
         )
     ),
     *(
         claim
         for d in (2, 8, 32)
         for claim in (
-            Mean(f"samples from N(0, I) are poor, d = {d}", POOR, (1.25, inf), {name(2, d): 1}),
-            Mean("… against a fitted mixture", POORER, (1.25, inf), {name(2, d): 1}),
+            Mean(f"samples from N(0, I) are poor, d = {d}", PRIOR_OVER_AGGREGATE, (1.25, inf), {name(2, d): 1}),
+            Mean("… compared with a fitted mixture", PRIOR_OVER_MIXTURE, (1.25, inf), {name(2, d): 1}),
         )
     ),
 ]
 
 
-def draw(results: Results) -> dict:
+def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import audit_figures, study_figures
 
     planes = {name(depth, 2): results.run(name(depth, 2)) for depth in DEPTHS}
     quantities = {
-        TOTAL: "KL(q(z) ‖ p), nats; a triangle: lower end only",
-        ALONE: "KL(q(z_u) ‖ N(0, 1)) of an active unit, nats",
-        "c2st_auc": "classifier two-sample test, AUC",
+        AGGREGATE_KL: "KL(q(z) ‖ p), nats; triangles mark lower ends",
+        MARGINAL_KL: "KL(q(z_u) ‖ N(0, 1)) of an active unit, nats",
+        AUC: "classifier two-sample test, AUC",
         VARIANCE: "variance of an active unit under q(z)",
-        FAR: "fraction beyond 97.5 % of the prior's radii",
+        OUTSIDE_FRACTION: "fraction beyond 97.5 % of the prior's radii",
         "active_units": "active units",
     }
-    names = [TOTAL, f"{TOTAL}.low", f"{TOTAL}.high", *list(quantities)[1:]]
+    names = [AGGREGATE_KL, f"{AGGREGATE_KL}.low", f"{AGGREGATE_KL}.high", *list(quantities)[1:]]
     distances = {
         SAMPLERS[sampler]: {d: {"frechet": results.values(name(2, d), f"frechet.{sampler}")} for d in UNITS}
         for sampler in ("prior", "moment_matched", "gaussian_mixture", "aggregate_posterior")
@@ -80,7 +94,7 @@ def draw(results: Results) -> dict:
         for depth in DEPTHS
     }
     by_sampler = audit_figures.over_units(distances, {"frechet": "Fréchet distance by sampler"})
-    shown = {
+    figures = {
         "plane": (audit_figures.densities(planes), "Two units: codes by digit, and the densities of q(z) and N(0, I)."),
         "over-units": (
             audit_figures.over_units(series, quantities),
@@ -95,12 +109,12 @@ def draw(results: Results) -> dict:
         )
         for d in (2, 32)
     }
-    return study_figures.save_all(results.folder, shown | samples)
+    return study_figures.save_all(results.folder, figures | samples)
 
 
 STUDY = Study(
     name="aggregate_posterior",
-    title="The aggregate posterior against the prior",
+    title="The aggregate posterior compared with the prior",
     configs={
         # Only the encoder becomes deeper; the decoder keeps its two layers.
         name(depth, d): {"architecture": f"{layers}-{d}", **({"decoder": "500-500"} if depth > 2 else {})}
@@ -108,9 +122,9 @@ STUDY = Study(
         for d in UNITS
     },
     measures=[
-        "loss", "reconstruction", "kl", "active_units", f"{TOTAL}.low", f"{TOTAL}.high", "saturated",
-        "information.low", "marginal_kl_sum", ALONE, "c2st_auc", "mmd", VARIANCE, "radius_ratio",
-        "typical_fraction", FAR, "frechet.prior", "frechet.moment_matched",
+        "loss", "reconstruction", "kl", "active_units", f"{AGGREGATE_KL}.low", f"{AGGREGATE_KL}.high", "saturated",
+        "information.low", "marginal_kl_sum", MARGINAL_KL, AUC, "mmd", VARIANCE, "radius_ratio",
+        "typical_fraction", OUTSIDE_FRACTION, "frechet.prior", "frechet.moment_matched",
         "frechet.gaussian_mixture", "frechet.aggregate_posterior", "nearest_is_source", "log_likelihood",
         "likelihood_gap", "pareto_k_above_07",
     ],

@@ -1,4 +1,4 @@
-"""Eight and sixteen latent units: which of them collapse, when, and what each contributes.
+"""Collapse of latent units in models with 8 and 16 units: which units, when, and the contribution of each.
 
 Source: a study of dense VAEs on MNIST, which shows 100 samples each of a shallower and a deeper net with 8 and with
 16 units, and finds the collapse of several units "more evident for deeper architectures", while with 16 units
@@ -9,6 +9,7 @@ does. It states neither optimizer nor epochs; here they are Adam, 1e-3, batches 
 """
 
 from math import inf
+from pathlib import Path
 
 from keras_vae.evaluation import tables
 from keras_vae.studies import Mean, Ratio, Results, Study, Table, main
@@ -17,15 +18,17 @@ DEEP_8, SHALLOW_8 = "784-256-32-16-8", "784-256-32-8"
 DEEP_16, SHALLOW_16 = "784-256-32-24-16", "784-256-32-16"
 NETS = (DEEP_8, SHALLOW_8, DEEP_16, SHALLOW_16)
 
-COLLAPSED, PRIOR = "collapsed_units", "frechet.prior"
-SCORES = [PRIOR, "precision.prior", "recall.prior"]
+COLLAPSED_UNITS, FRECHET_PRIOR = "collapsed_units", "frechet.prior"
+SCORES = [FRECHET_PRIOR, "precision.prior", "recall.prior"]
 
 CLAIMS = [
-    Mean("several units collapse: with 8", COLLAPSED, (2, inf), {DEEP_8: 1}, resolution=1),
-    Mean("… and with 16", COLLAPSED, (2, inf), {DEEP_16: 1}, resolution=1),
-    Mean("more evident in the deeper net: with 8", COLLAPSED, (0.5, inf), {DEEP_8: 1, SHALLOW_8: -1}, resolution=1),
-    Mean("… and with 16", COLLAPSED, (0.5, inf), {DEEP_16: 1, SHALLOW_16: -1}, resolution=1),
-    Ratio("with 16 the deeper net yet generates slightly better", PRIOR, (1.02, 1.5), (SHALLOW_16, DEEP_16)),
+    Mean("several units collapse: with 8", COLLAPSED_UNITS, (2, inf), {DEEP_8: 1}, resolution=1),
+    Mean("… and with 16", COLLAPSED_UNITS, (2, inf), {DEEP_16: 1}, resolution=1),
+    Mean(
+        "more evident in the deeper net: with 8", COLLAPSED_UNITS, (0.5, inf), {DEEP_8: 1, SHALLOW_8: -1}, resolution=1
+    ),
+    Mean("… and with 16", COLLAPSED_UNITS, (0.5, inf), {DEEP_16: 1, SHALLOW_16: -1}, resolution=1),
+    Ratio("with 16 the deeper net yet generates slightly better", FRECHET_PRIOR, (1.02, 1.5), (SHALLOW_16, DEEP_16)),
 ]
 
 
@@ -34,7 +37,7 @@ def unit_reports(results: Results) -> list[Table]:
     return [tables.units(results.run(net).evaluation["units"], f"Units of {net}, seed 0") for net in NETS]
 
 
-def draw(results: Results) -> dict:
+def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import study_figures
 
     runs = {net: results.run(net) for net in NETS}
@@ -46,18 +49,18 @@ def draw(results: Results) -> dict:
         )
         for net, run in runs.items()
     }
-    shown = {
+    figures = {
         "samples": (study_figures.samples(runs), "A hundred generated digits of each net, z from N(0, I)."),
         "timelines": (study_figures.timelines(runs), timelines),
     }
-    return study_figures.save_all(results.folder, shown | units)
+    return study_figures.save_all(results.folder, figures | units)
 
 
 STUDY = Study(
     name="collapse",
-    title="Eight and sixteen latent units, and which of them collapse",
+    title="Collapse of latent units in models with 8 and 16 units",
     configs={net: {"architecture": net} for net in NETS},
-    measures=["loss", "reconstruction", "kl", "active_units", COLLAPSED, "units_collapsed_in_training", *SCORES],
+    measures=["loss", "reconstruction", "kl", "active_units", COLLAPSED_UNITS, "units_collapsed_in_training", *SCORES],
     claims=CLAIMS,
     draw=draw,
     tables=unit_reports,

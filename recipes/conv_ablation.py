@@ -1,4 +1,4 @@
-"""A convolutional VAE against its deterministic twin, with 2 latent units and with 16.
+"""A convolutional VAE and the autoencoder of the same architecture, with 2 latent units and with 16.
 
 Source: slides on VAEs on MNIST with an ablation of the latent dimension. Adam 1e-3, batches of 128, 25 epochs, β = 1,
 a fixed seed. They name convolutions, dense heads and transposed convolutions but no sizes; here they are 32, 64 and 64
@@ -9,19 +9,20 @@ difference can be separated from chance. They don't state their split; all numbe
 """
 
 from math import inf
+from pathlib import Path
 
-from keras_vae._utils.formatting import number
-from keras_vae.studies import Mean, Ratio, Results, Study, Table, main
+from keras_vae.studies import Mean, Ratio, Results, Study, Table, main, number
 
 VAE_2, VAE_16, AE_2, AE_16 = "VAE, d = 2", "VAE, d = 16", "AE, d = 2", "AE, d = 16"
 PUBLISHED = {VAE_2: (137.0, 6.0, 143.0), VAE_16: (74.99, 22.52, 97.51)}
 
-RISE, LATE = "largest_loss_rise", "late_loss_fall"
-KL_RISE, KL_LATE, SHARE = "early_kl_rise", "late_kl_change", "first_reconstruction_fraction"
-PRIOR, MATCHED, ENTROPY = "frechet.prior", "frechet.moment_matched_test", "entropy.prior"
-CLUSTERS, PLANE = "knn_accuracy", "knn_accuracy_pca"
-STEP, HALF = "largest_step.linear", "frechet.linear_midpoints"
-FADED = "frechet_over_cross_fade.linear"
+LARGEST_LOSS_RISE, LATE_LOSS_FALL = "largest_loss_rise", "late_loss_fall"
+EARLY_KL_RISE, LATE_KL_CHANGE = "early_kl_rise", "late_kl_change"
+RECONSTRUCTION_FRACTION = "first_reconstruction_fraction"
+FRECHET_PRIOR, FRECHET_MATCHED, ENTROPY_PRIOR = "frechet.prior", "frechet.moment_matched_test", "entropy.prior"
+KNN_ACCURACY, KNN_ACCURACY_PCA = "knn_accuracy", "knn_accuracy_pca"
+LARGEST_STEP, FRECHET_MIDPOINTS = "largest_step.linear", "frechet.linear_midpoints"
+FRECHET_OVER_CROSS_FADE = "frechet_over_cross_fade.linear"
 
 CLAIMS = [
     Mean("total ~143.0 with d = 2, or better", "loss", (-inf, 145.0), {VAE_2: 1}, published=143.0),
@@ -30,11 +31,11 @@ CLAIMS = [
         claim
         for vae in (VAE_2, VAE_16)
         for claim in (
-            Mean(f"{vae}: total decreases smoothly …", RISE, (-inf, 0.5), {vae: 1}),
-            Mean("… and stabilizes", LATE, (-0.5, 2), {vae: 1}),
-            Mean("reconstruction dominates early training", SHARE, (0.8, inf), {vae: 1}),
-            Mean("KL increases initially …", KL_RISE, (0, inf), {vae: 1}),
-            Mean("… then stabilizes …", KL_LATE, (-0.5, 0.5), {vae: 1}),
+            Mean(f"{vae}: total decreases smoothly …", LARGEST_LOSS_RISE, (-inf, 0.5), {vae: 1}),
+            Mean("… and stabilizes", LATE_LOSS_FALL, (-0.5, 2), {vae: 1}),
+            Mean("reconstruction dominates early training", RECONSTRUCTION_FRACTION, (0.8, inf), {vae: 1}),
+            Mean("KL increases initially …", EARLY_KL_RISE, (0, inf), {vae: 1}),
+            Mean("… then stabilizes …", LATE_KL_CHANGE, (-0.5, 0.5), {vae: 1}),
             Mean("… at a non-zero value", "kl", (1, inf), {vae: 1}),
         )
     ),
@@ -45,22 +46,22 @@ CLAIMS = [
     Ratio("d = 16: significantly sharper", "frechet.reconstructions", (0, 0.8), (VAE_16, VAE_2)),
     Mean("AE reconstructs better: d = 2", "reconstruction", (1, inf), {VAE_2: 1, AE_2: -1}),
     Mean("… and d = 16", "reconstruction", (1, inf), {VAE_16: 1, AE_16: -1}),
-    Ratio("AE: random samples are not meaningful: d = 2", PRIOR, (1.25, inf), (AE_2, VAE_2)),
-    Ratio("… from a Gaussian fitted to its codes", MATCHED, (1.25, inf), (AE_2, VAE_2)),
-    Ratio("… d = 16", PRIOR, (1.25, inf), (AE_16, VAE_16)),
-    Ratio("… from a Gaussian fitted to its codes", MATCHED, (1.25, inf), (AE_16, VAE_16)),
+    Ratio("AE: random samples are not meaningful: d = 2", FRECHET_PRIOR, (1.25, inf), (AE_2, VAE_2)),
+    Ratio("… from a Gaussian fitted to its codes", FRECHET_MATCHED, (1.25, inf), (AE_2, VAE_2)),
+    Ratio("… d = 16", FRECHET_PRIOR, (1.25, inf), (AE_16, VAE_16)),
+    Ratio("… from a Gaussian fitted to its codes", FRECHET_MATCHED, (1.25, inf), (AE_16, VAE_16)),
     Mean("d = 2: samples are diverse …", "class_balance.prior", (0.8, inf), {VAE_2: 1}),
     Mean("… and recognizable", "confidence.prior", (0.8, inf), {VAE_2: 1}),
-    Ratio("d = 16: sharper, more detailed samples", PRIOR, (0, 0.8), (VAE_16, VAE_2)),
-    Ratio("… less ambiguous", ENTROPY, (0, 0.8), (VAE_16, VAE_2)),
-    Mean("partially separated clusters: d = 2", CLUSTERS, (0.3, 0.95), {VAE_2: 1}),
-    Mean("… d = 16, in the plane of the PCA", PLANE, (0.3, 0.95), {VAE_16: 1}),
+    Ratio("d = 16: sharper, more detailed samples", FRECHET_PRIOR, (0, 0.8), (VAE_16, VAE_2)),
+    Ratio("… less ambiguous", ENTROPY_PRIOR, (0, 0.8), (VAE_16, VAE_2)),
+    Mean("partially separated clusters: d = 2", KNN_ACCURACY, (0.3, 0.95), {VAE_2: 1}),
+    Mean("… d = 16, on two principal components", KNN_ACCURACY_PCA, (0.3, 0.95), {VAE_16: 1}),
     *(
         claim
         for vae in (VAE_2, VAE_16)
         for claim in (
-            Mean(f"{vae}: interpolation without jumps", STEP, (-inf, 2), {vae: 1}),
-            Mean("… half-way more real than a cross-fade", FADED, (-inf, 0.8), {vae: 1}),
+            Mean(f"{vae}: interpolation without jumps", LARGEST_STEP, (-inf, 2), {vae: 1}),
+            Mean("… midpoints more realistic than a cross-fade's", FRECHET_OVER_CROSS_FADE, (-inf, 0.8), {vae: 1}),
         )
     ),
 ]
@@ -69,23 +70,24 @@ CLAIMS = [
 def tables(results: Results) -> list[Table]:
     rows = []
     for name, published in PUBLISHED.items():
-        ours = [results.values(name, m).mean() for m in ("reconstruction", "kl", "loss")]
-        pairs = zip(published, ours, strict=True)
+        measured = [results.values(name, m).mean() for m in ("reconstruction", "kl", "loss")]
+        pairs = zip(published, measured, strict=True)
         rows.append([name, *(number(value) for pair in pairs for value in pair)])
-    head = ["", *(f"{m}, {whose}" for m in ("reconstruction", "KL", "total") for whose in ("slides", "ours"))]
-    return [Table("Quantitative comparison", head, rows)]
+    head = ["", *(f"{m}, {source}" for m in ("reconstruction", "KL", "total") for source in ("published", "measured"))]
+    return [Table("Published and measured losses", head, rows)]
 
 
-def draw(results: Results) -> dict:
+def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import run_figures, study_figures
 
     runs = {name: results.run(name) for name in results.study.configs}
     vaes = {name: runs[name] for name in PUBLISHED}
     pairs = {2: (VAE_2, AE_2), 16: (VAE_16, AE_16)}
     losses = {
-        f"loss-{short(name)}": (run_figures.losses(run), f"Losses of {name} over epochs.") for name, run in runs.items()
+        f"loss-{file_stem(name)}": (run_figures.losses(run), f"Losses of {name} over epochs.")
+        for name, run in runs.items()
     }
-    shown = {
+    figures = {
         "dynamics": (study_figures.dynamics(vaes), "Total, reconstruction and KL of both VAEs on one scale each."),
         "reconstructions": (study_figures.originals_and_reconstructions(runs), "Test images and reconstructions."),
         "samples": (study_figures.samples(vaes), "A hundred generated digits of each VAE, z from N(0, I)."),
@@ -98,17 +100,17 @@ def draw(results: Results) -> dict:
             "Interpolation paths between the same pairs of test images.",
         ),
     }
-    twins = {
+    comparisons = {
         f"autoencoder-d-{d}": (
             study_figures.comparison({name: runs[name] for name in pair}),
             f"VAE and autoencoder, d = {d}: codes, and digits from N(0, I) and from a Gaussian fitted to the codes.",
         )
         for d, pair in pairs.items()
     }
-    return study_figures.save_all(results.folder, losses | shown | twins)
+    return study_figures.save_all(results.folder, losses | figures | comparisons)
 
 
-def short(name: str) -> str:
+def file_stem(name: str) -> str:
     return name.replace(", d = ", "-")
 
 
@@ -121,10 +123,10 @@ STUDY = Study(
         for d, name in zip((2, 16), names, strict=True)
     },
     measures=[
-        "loss", "reconstruction", "kl", "parameters", "active_units", PRIOR, MATCHED, "precision.prior",
-        "recall.prior", ENTROPY, "accuracy.reconstructions", "frechet.reconstructions", CLUSTERS, PLANE,
-        STEP, "largest_step.spherical", HALF,
-        "frechet.spherical_midpoints", "frechet.cross_fade_midpoints",
+        "loss", "reconstruction", "kl", "parameters", "active_units", FRECHET_PRIOR, FRECHET_MATCHED, "precision.prior",
+        "recall.prior", ENTROPY_PRIOR, "accuracy.reconstructions", "frechet.reconstructions", KNN_ACCURACY,
+        KNN_ACCURACY_PCA, LARGEST_STEP, "largest_step.spherical", FRECHET_MIDPOINTS, "frechet.spherical_midpoints",
+        "frechet.cross_fade_midpoints",
     ],
     claims=CLAIMS,
     draw=draw,

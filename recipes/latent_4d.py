@@ -8,39 +8,42 @@ nor epochs; here they are Adam, 1e-3, batches of 128, 50 epochs. "Aleatory" is a
 """
 
 from math import inf
+from pathlib import Path
 
-from keras_vae.studies import Ratio, Results, Share, Spread, Study, main
+from keras_vae.studies import Proportion, Ratio, Results, Spread, Study, main
 
 DEEP, SHALLOW = "784-256-32-8-4", "784-256-32-4"
-TWO, THREE = "784-256-32-8-2", "784-256-32-8-3"  # the previous cases
+TWO_UNITS, THREE_UNITS = "784-256-32-8-2", "784-256-32-8-3"  # the previous cases
 
-PRIOR = "frechet.prior"
-SCORES = [PRIOR, "precision.prior", "recall.prior"]
+FRECHET_PRIOR = "frechet.prior"
+SCORES = [FRECHET_PRIOR, "precision.prior", "recall.prior"]
 
 CLAIMS = [
-    Spread("training is much more aleatory than with two units", "loss", (0.5, inf), (DEEP, TWO)),
-    Spread("… and than with three", "loss", (0.5, inf), (DEEP, THREE)),
-    Share("units collapse not infrequently", "collapsed_units", (1 / 3, inf), DEEP),
+    Spread("training is much more aleatory than with two units", "loss", (0.5, inf), (DEEP, TWO_UNITS)),
+    Spread("… and than with three", "loss", (0.5, inf), (DEEP, THREE_UNITS)),
+    Proportion("units collapse not infrequently", "collapsed_units", (1 / 3, inf), DEEP),
     Spread("the shallower net is more stable", "loss", (0.25, inf), (DEEP, SHALLOW)),
-    Ratio("its samples look slightly better", PRIOR, (1.02, 1.5), (DEEP, SHALLOW)),
+    Ratio("its samples look slightly better", FRECHET_PRIOR, (1.02, 1.5), (DEEP, SHALLOW)),
 ]
 
 
-def draw(results: Results) -> dict:
+def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import study_figures
 
     runs = {name: results.run(name) for name in (DEEP, SHALLOW)}
-    everything = {name: [results.runs[name, seed].history for seed in range(results.seeds)] for name in STUDY.configs}
+    histories = {
+        name: [results.runs[name, seed].history for seed in range(results.seeds)] for name in results.study.configs
+    }
     blocks = "81 digits that span the latent space: two units select the block, two the position within it."
     seeds = "The test loss of every seed over epochs, one panel per architecture, on one scale."
-    shown = {"81-images": (study_figures.blocks(runs), blocks), "seeds": (study_figures.seeds(everything), seeds)}
-    return study_figures.save_all(results.folder, shown)
+    figures = {"81-images": (study_figures.blocks(runs), blocks), "seeds": (study_figures.seeds(histories), seeds)}
+    return study_figures.save_all(results.folder, figures)
 
 
 STUDY = Study(
     name="latent_4d",
-    title="Four latent units, and how far seeds lie apart",
-    configs={name: {"architecture": name} for name in (DEEP, SHALLOW, TWO, THREE)},
+    title="Four latent units: variation between seeds",
+    configs={name: {"architecture": name} for name in (DEEP, SHALLOW, TWO_UNITS, THREE_UNITS)},
     measures=[
         "loss",
         "reconstruction",

@@ -11,57 +11,68 @@ generated from N(0, I) and from a Gaussian that matches the moments of the codes
 """
 
 from math import inf
+from pathlib import Path
 
 from keras_vae.studies import Mean, Ratio, Results, Study, main
 
 SHALLOW, DEEP = "784-256-2", "784-256-32-8-2"
-PLAIN_SHALLOW, PLAIN_DEEP = f"{SHALLOW} without", f"{DEEP} without"
+SHALLOW_NO_SAMPLING, DEEP_NO_SAMPLING = f"{SHALLOW}, no sampling", f"{DEEP}, no sampling"
 
-SHAPE = "gaussian_divergence"  # of the whitened codes, in nats
-PRIOR, MATCHED = "frechet.prior", "frechet.moment_matched_test"
-DEPTH = {PLAIN_DEEP: 1, DEEP: -1, PLAIN_SHALLOW: -1, SHALLOW: 1}
+GAUSSIAN_DIVERGENCE = "gaussian_divergence"  # of whitened codes, nats
+FRECHET_PRIOR, FRECHET_MATCHED = "frechet.prior", "frechet.moment_matched_test"
+DEPTH_INTERACTION = {DEEP_NO_SAMPLING: 1, DEEP: -1, SHALLOW_NO_SAMPLING: -1, SHALLOW: 1}
 
 CLAIMS = [
     Mean("radii eventually are small", "posterior_radius", (-inf, 0.25), {SHALLOW: 1}),
     Mean("digits distribute around the centre …", "mean_code_norm", (-inf, 0.25), {SHALLOW: 1}),
-    Mean("… in a Gaussianlike distribution", SHAPE, (-inf, 0.2), {SHALLOW: 1}),
-    Mean("shallow: effect not so evident on the distribution", SHAPE, (-0.1, 0.1), {PLAIN_SHALLOW: 1, SHALLOW: -1}),
-    Ratio("shallow: … nor on the quality of new digits", PRIOR, (0.8, 1.25), (PLAIN_SHALLOW, SHALLOW)),
-    Ratio("the same, moment-matched", MATCHED, (0.8, 1.25), (PLAIN_SHALLOW, SHALLOW)),
-    Mean("deep: codes sensibly less uniform without", SHAPE, (0.1, inf), {PLAIN_DEEP: 1, DEEP: -1}),
-    Ratio("deep: more distorted digits without", PRIOR, (1.25, inf), (PLAIN_DEEP, DEEP)),
-    Ratio("the same, moment-matched", MATCHED, (1.25, inf), (PLAIN_DEEP, DEEP)),
-    Mean("so depth is what makes sampling matter", SHAPE, (0.1, inf), DEPTH),
+    Mean("… in a Gaussianlike distribution", GAUSSIAN_DIVERGENCE, (-inf, 0.2), {SHALLOW: 1}),
+    Mean(
+        "shallow: effect not so evident on the distribution",
+        GAUSSIAN_DIVERGENCE,
+        (-0.1, 0.1),
+        {SHALLOW_NO_SAMPLING: 1, SHALLOW: -1},
+    ),
+    Ratio("shallow: … nor on the quality of new digits", FRECHET_PRIOR, (0.8, 1.25), (SHALLOW_NO_SAMPLING, SHALLOW)),
+    Ratio("the same, z from a moment-matched Gaussian", FRECHET_MATCHED, (0.8, 1.25), (SHALLOW_NO_SAMPLING, SHALLOW)),
+    Mean(
+        "deep: codes sensibly less uniform without sampling",
+        GAUSSIAN_DIVERGENCE,
+        (0.1, inf),
+        {DEEP_NO_SAMPLING: 1, DEEP: -1},
+    ),
+    Ratio("deep: more distorted digits without sampling", FRECHET_PRIOR, (1.25, inf), (DEEP_NO_SAMPLING, DEEP)),
+    Ratio("the same, z from a moment-matched Gaussian", FRECHET_MATCHED, (1.25, inf), (DEEP_NO_SAMPLING, DEEP)),
+    Mean("sampling has a larger effect in the deeper net", GAUSSIAN_DIVERGENCE, (0.1, inf), DEPTH_INTERACTION),
     Mean("deeper nets reconstruct better, with …", "reconstruction", (1, inf), {SHALLOW: 1, DEEP: -1}),
-    Mean("… and without sampling", "reconstruction", (1, inf), {PLAIN_SHALLOW: 1, PLAIN_DEEP: -1}),
-    Mean("without sampling even slightly better", "reconstruction", (0, 5), {DEEP: 1, PLAIN_DEEP: -1}),
+    Mean("… and without sampling", "reconstruction", (1, inf), {SHALLOW_NO_SAMPLING: 1, DEEP_NO_SAMPLING: -1}),
+    Mean("without sampling even slightly better", "reconstruction", (0, 5), {DEEP: 1, DEEP_NO_SAMPLING: -1}),
 ]
 
 
-def draw(results: Results) -> dict:
+def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import study_figures
 
-    shown = {
+    figures = {
         net: (
             study_figures.comparison(
-                {f"{net}, with sampling": results.run(net), f"{net}, without": results.run(plain)}
+                {f"{net}, with sampling": results.run(net), f"{net}, no sampling": results.run(no_sampling)}
             ),
             f"{net} with sampling (above) and without: codes of test images by digit, and digits generated from "
             "N(0, I) and from a Gaussian with the mean and covariance of the codes.",
         )
-        for net, plain in ((SHALLOW, PLAIN_SHALLOW), (DEEP, PLAIN_DEEP))
+        for net, no_sampling in ((SHALLOW, SHALLOW_NO_SAMPLING), (DEEP, DEEP_NO_SAMPLING))
     }
-    return study_figures.save_all(results.folder, shown)
+    return study_figures.save_all(results.folder, figures)
 
 
 STUDY = Study(
     name="sampling",
-    title="With and without sampling, shallow and deep",
+    title="Shallow and deep networks, trained with and without sampling",
     configs={
         SHALLOW: {"architecture": SHALLOW},
-        PLAIN_SHALLOW: {"architecture": SHALLOW, "posterior": "none"},
+        SHALLOW_NO_SAMPLING: {"architecture": SHALLOW, "posterior": "none"},
         DEEP: {"architecture": DEEP},
-        PLAIN_DEEP: {"architecture": DEEP, "posterior": "none"},
+        DEEP_NO_SAMPLING: {"architecture": DEEP, "posterior": "none"},
     },
     measures=[
         "loss",
@@ -69,9 +80,9 @@ STUDY = Study(
         "kl",
         "penalty",
         "posterior_radius",
-        SHAPE,
-        PRIOR,
-        MATCHED,
+        GAUSSIAN_DIVERGENCE,
+        FRECHET_PRIOR,
+        FRECHET_MATCHED,
         "precision.prior",
         "recall.prior",
     ],

@@ -1,4 +1,4 @@
-"""Soap bubbles: why samples of a VAE with 65,536 latent units are strokes and not digits.
+"""Soap bubbles: overlap of posteriors and prior, and images generated with up to 65,536 latent units.
 
 Source: a question on the dimension of a VAE's latent space. It trains a deep convolutional VAE with a latent space
 of 8 × 8 × 1024 on MNIST, sees posteriors close to N(0, I), strokes from N(0, I), digits from N(μ(x), I), and concludes
@@ -18,12 +18,16 @@ from typing import Annotated
 
 import typer
 
+from keras_vae import Run
+from keras_vae.data import Dataset
 from keras_vae.evaluation import bubbles
+from keras_vae.evaluation.judge import Judge
 from keras_vae.studies import (
     Bracket,
+    Claim,
     DatasetOption,
     EpochsOption,
-    Exactly,
+    ExactRatio,
     Mean,
     Measure,
     OutOption,
@@ -44,12 +48,17 @@ SMALL = {
     "8 × 8 × 4": "c32-c64-8x8x4",
     "8 × 8 × 64": "c32-c64-8x8x64",
 }
-PRIOR, NEAR, CODE = (f"bubbles.frechet.{source}" for source in ("prior", "identity", "reconstruction"))
-ONE, MIXTURE, BOTH = "bubbles.overlap_single", "bubbles.overlap_mixture.identity", "bubbles.overlap_population.identity"
-THICK, THIN, SHELL = "bubbles.shell_thickness", "bubbles.shell_thickness_ratio", "bubbles.prior_in_shell"
-FAR, REAL, UNREAL = "distance_ratio", "frechet_ratio.identity", "frechet_ratio.prior"
-SURE, SURE_NEAR = "bubbles.confidence.prior", "bubbles.confidence.identity"
-SHOWN = [
+FRECHET_PRIOR, FRECHET_IDENTITY, FRECHET_CODE = (
+    f"bubbles.frechet.{source}" for source in ("prior", "identity", "reconstruction")
+)
+OVERLAP_SINGLE = "bubbles.overlap_single"
+OVERLAP_MIXTURE, OVERLAP_POPULATION = "bubbles.overlap_mixture.identity", "bubbles.overlap_population.identity"
+THICKNESS, RELATIVE_THICKNESS = "bubbles.shell_thickness", "bubbles.shell_thickness_ratio"
+PRIOR_IN_SHELL = "bubbles.prior_in_shell"
+DISTANCE_RATIO, CONFIDENCE_DROP, PEAK_MEMORY = "distance_ratio", "confidence_drop", "peak_memory"
+FRECHET_RATIO_IDENTITY, FRECHET_RATIO_PRIOR = "frechet_ratio.identity", "frechet_ratio.prior"
+CONFIDENCE_PRIOR, CONFIDENCE_IDENTITY = "bubbles.confidence.prior", "bubbles.confidence.identity"
+MEASURES = [
     "loss",
     "reconstruction",
     "kl",
@@ -57,115 +66,132 @@ SHOWN = [
     "bubbles.mean_rms",
     "bubbles.std_near_1",
     "bubbles.mean_norm",
-    ONE,
-    MIXTURE,
+    OVERLAP_SINGLE,
+    OVERLAP_MIXTURE,
     "bubbles.overlap_mixture.posterior",
     "bubbles.overlap_population_lower_bound.identity",
     "bubbles.overlap_population_upper_bound.identity",
     "bubbles.overlap_population_lower_bound.posterior",
     "bubbles.overlap_population_upper_bound.posterior",
-    THICK,
-    THIN,
-    SHELL,
+    THICKNESS,
+    RELATIVE_THICKNESS,
+    PRIOR_IN_SHELL,
     "bubbles.radius_ratio.posterior",
     "bubbles.radius_ratio.aggregate",
     "bubbles.accuracy.reconstruction",
     "bubbles.accuracy.posterior",
     "bubbles.accuracy.identity",
-    SURE_NEAR,
-    SURE,
-    FAR,
-    CODE,
-    NEAR,
-    PRIOR,
+    CONFIDENCE_IDENTITY,
+    CONFIDENCE_PRIOR,
+    DISTANCE_RATIO,
+    FRECHET_CODE,
+    FRECHET_IDENTITY,
+    FRECHET_PRIOR,
     "bubbles.strokes.prior",
-    "peak_memory",
+    PEAK_MEMORY,
 ]
 
-OWN = [
-    Measure(FAR, "distance to the test image, N(μ, I) relative to μ"),
-    Measure(REAL, "Fréchet distance of decoded images, N(μ, I) relative to μ", better="lower"),
-    Measure(UNREAL, "Fréchet distance of decoded images, N(0, I) relative to μ", better="lower"),
-    Measure("confidence_drop", "classifier confidence, N(μ, I) minus N(0, I)"),
-    Measure("peak_memory", "peak memory", "GB", "lower"),
+OWN_MEASURES = [
+    Measure(DISTANCE_RATIO, "distance to the test image, N(μ, I) relative to μ"),
+    Measure(FRECHET_RATIO_IDENTITY, "Fréchet distance of decoded images, N(μ, I) relative to μ", better="lower"),
+    Measure(FRECHET_RATIO_PRIOR, "Fréchet distance of decoded images, N(0, I) relative to μ", better="lower"),
+    Measure(CONFIDENCE_DROP, "classifier confidence, N(μ, I) minus N(0, I)"),
+    Measure(PEAK_MEMORY, "peak memory", "GB", "lower"),
 ]
 
 
-def claims(big: str, light: str) -> list:
+def claims(largest: str, with_means: str) -> list[Claim]:
     return [
-        Ratio("the higher the space, the harder to generate", PRIOR, (1.25, inf), ("8 × 8 × 64", "8 × 8 × 4")),
-        Ratio("… and beyond", PRIOR, (1.25, inf), (big, "8 × 8 × 64")),
-        *(claim for name in (big, light) for claim in observations(name)),
-        Exactly("the higher the dimension, the thinner", THICK, (0, 0.8), (big, "16 units")),
-        Exactly("… relative to the radius", THIN, (0, 0.8), (big, "16 units")),
-        Mean("… the smaller the overlap: (a)", ONE, (-inf, -0.01), {big: 1, "16 units": -1}),
-        Mean("… (b)", MIXTURE, (-inf, -0.01), {big: 1, "16 units": -1}),
+        Ratio("the higher the space, the harder to generate", FRECHET_PRIOR, (1.25, inf), ("8 × 8 × 64", "8 × 8 × 4")),
+        Ratio("… and at the largest size", FRECHET_PRIOR, (1.25, inf), (largest, "8 × 8 × 64")),
+        *(claim for name in (largest, with_means) for claim in observations(name)),
+        ExactRatio("the higher the dimension, the thinner", THICKNESS, (0, 0.8), (largest, "16 units")),
+        ExactRatio("… relative to the radius", RELATIVE_THICKNESS, (0, 0.8), (largest, "16 units")),
+        Mean("… the smaller the overlap: (a)", OVERLAP_SINGLE, (-inf, -0.01), {largest: 1, "16 units": -1}),
+        Mean("… (b)", OVERLAP_MIXTURE, (-inf, -0.01), {largest: 1, "16 units": -1}),
     ]
 
 
-def observations(big: str) -> list:
+def observations(name: str) -> list[Claim]:
     return [
-        Mean("the reconstruction works very well", "bubbles.accuracy.reconstruction", (0.95, inf), {big: 1}),
-        Mean("μ(x) is close to 0", "bubbles.mean_rms", (-inf, 0.1), {big: 1}),
-        Mean("σ(x) is close to 1", "bubbles.std_near_1", (0.95, inf), {big: 1}),
-        Mean("the latent loss seems low: per unit", "bubbles.kl_per_unit", (-inf, 0.01), {big: 1}),
-        Mean("… in all, against ln 60,000", "kl", (-inf, log(60_000)), {big: 1}),
-        Mean("N(0, I): not looking like digits", UNREAL, (2, inf), {big: 1}),
-        Mean("… nor like one class", "confidence_drop", (0.1, inf), {big: 1}),
-        Mean("… white strokes on black, as in MNIST", "bubbles.strokes.prior", (0.75, 1.25), {big: 1}),
-        Mean("N(μ, I): the same digit", "bubbles.accuracy.identity", (0.8, inf), {big: 1}),
-        Mean("… realistic, as what μ decodes to", REAL, (-inf, 2), {big: 1}),
-        Mean("… different from the input", FAR, (1.1, inf), {big: 1}),
-        Mean("supports don't overlap: (a) one bubble", ONE, (-inf, 0.01), {big: 1}),
-        Bracket("… (b) all training bubbles", MIXTURE, (-inf, 0.05), f"{MIXTURE}.low", f"{MIXTURE}.high", big),
-        Bracket("… (c) the population", BOTH, (-inf, 0.05), f"{BOTH}.low", f"{BOTH}.high", big),
-        Mean("… as shells that don't meet", SHELL, (-inf, 0.05), {big: 1}),
+        Mean("the reconstruction works very well", "bubbles.accuracy.reconstruction", (0.95, inf), {name: 1}),
+        Mean("μ(x) is close to 0", "bubbles.mean_rms", (-inf, 0.1), {name: 1}),
+        Mean("σ(x) is close to 1", "bubbles.std_near_1", (0.95, inf), {name: 1}),
+        Mean("the latent loss seems low: per unit", "bubbles.kl_per_unit", (-inf, 0.01), {name: 1}),
+        Mean("… in total, compared with ln 60,000", "kl", (-inf, log(60_000)), {name: 1}),
+        Mean("N(0, I): not looking like digits", FRECHET_RATIO_PRIOR, (2, inf), {name: 1}),
+        Mean("… nor like a single class", CONFIDENCE_DROP, (0.1, inf), {name: 1}),
+        Mean("… white strokes on black, as in MNIST", "bubbles.strokes.prior", (0.75, 1.25), {name: 1}),
+        Mean("N(μ, I): the same digit", "bubbles.accuracy.identity", (0.8, inf), {name: 1}),
+        Mean("… as realistic as images decoded from μ", FRECHET_RATIO_IDENTITY, (-inf, 2), {name: 1}),
+        Mean("… different from the input", DISTANCE_RATIO, (1.1, inf), {name: 1}),
+        Mean("supports don't overlap: (a) one bubble", OVERLAP_SINGLE, (-inf, 0.01), {name: 1}),
+        Bracket(
+            "… (b) all training bubbles",
+            OVERLAP_MIXTURE,
+            (-inf, 0.05),
+            f"{OVERLAP_MIXTURE}.low",
+            f"{OVERLAP_MIXTURE}.high",
+            name,
+        ),
+        Bracket(
+            "… (c) the population",
+            OVERLAP_POPULATION,
+            (-inf, 0.05),
+            f"{OVERLAP_POPULATION}.low",
+            f"{OVERLAP_POPULATION}.high",
+            name,
+        ),
+        Mean("… as shells that don't intersect", PRIOR_IN_SHELL, (-inf, 0.05), {name: 1}),
     ]
 
 
-def measure(run, data, judge) -> dict[str, float]:
-    found = bubbles.bubbles(run, data, judge)
-    row = bubbles.measures(found)
+def measure_run(run: Run, data: Dataset, judge: Judge | None) -> dict[str, float]:
+    found = bubbles.measure_bubbles(run, data, judge)
+    row = bubbles.bubble_measures(found)
     if "decoded" in found:  # needs labels
-        row[FAR] = row["bubbles.distance.identity"] / row["bubbles.distance.reconstruction"]
-        row |= {REAL: row[NEAR] / row[CODE], UNREAL: row[PRIOR] / row[CODE]}
-        row["confidence_drop"] = row[SURE_NEAR] - row[SURE]
-    return row | {"peak_memory": max(run.metrics["peak_memory_gb"] or 0, found["peak_memory_gb"] or 0)}
+        row[DISTANCE_RATIO] = row["bubbles.distance.identity"] / row["bubbles.distance.reconstruction"]
+        row |= {
+            FRECHET_RATIO_IDENTITY: row[FRECHET_IDENTITY] / row[FRECHET_CODE],
+            FRECHET_RATIO_PRIOR: row[FRECHET_PRIOR] / row[FRECHET_CODE],
+        }
+        row[CONFIDENCE_DROP] = row[CONFIDENCE_IDENTITY] - row[CONFIDENCE_PRIOR]
+    return row | {PEAK_MEMORY: max(run.metrics["peak_memory_gb"] or 0, found["peak_memory_gb"] or 0)}
 
 
-def draw(results: Results, big: str, light: str) -> dict:
+def draw(results: Results, largest: str, with_means: str) -> dict[Path, str]:
     from keras_vae.plots import bubble_figures, study_figures
 
     runs = {name: results.run(name) for name in results.study.configs}
-    few = {name: runs[name] for name in ("16 units", big, light)}
-    scale = "The prior's bubble and those of some images to scale; below, one of them and the prior along μ."
-    shown = {
+    chosen = {name: runs[name] for name in ("16 units", largest, with_means)}
+    scale = "The bubbles of the prior and of some images, to scale; below, one of them and the prior along μ."
+    figures = {
         "bubbles": (bubble_figures.to_scale(runs), scale),
         "overlap": (bubble_figures.overlaps(runs), "Overlap of the bubbles with the prior."),
-        "radii": (bubble_figures.radii(runs), "Distances from the origin, less √d, of draws."),
+        "radii": (bubble_figures.radii(runs), "Distances of draws from the origin, minus √d."),
         "codes": (bubble_figures.codes(runs), "Means and standard deviations of all posteriors."),
         "samples": (study_figures.samples(runs), "A hundred generated images of each model, z from N(0, I)."),
     }
-    if "images_original" in runs[big].arrays("bubbles"):  # needs labels
-        around = "Images decoded from around each image's code, and from the prior."
-        shown["images"] = (bubble_figures.images(few), around)
-    return study_figures.save_all(results.folder, shown)
+    if "images_original" in runs[largest].arrays("bubbles"):  # needs labels
+        around = "Images decoded from points around each image's code, and from the prior."
+        figures["images"] = (bubble_figures.images(chosen), around)
+    return study_figures.save_all(results.folder, figures)
 
 
 def soap_bubble(channels: int) -> Study:
-    big, units = f"8 × 8 × {channels}", 64 * channels
-    light = f"{big}, means"
+    largest, units = f"8 × 8 × {channels}", 64 * channels
+    with_means = f"{largest}, means"
     large = {"architecture": f"c32-c64-8x8x{channels}"}
     return Study(
         name="soap_bubble",
-        title=f"The soap bubbles of 2 to {units:,} latent units",
+        title=f"Overlap of posteriors and prior with 2 to {units:,} latent units",
         configs={name: {"architecture": text} for name, text in SMALL.items()}
-        | {big: large, light: large | {"beta": round(PIXELS / units, 6)}},
-        measures=SHOWN,
-        claims=claims(big, light),
-        draw=lambda results: draw(results, big, light),
-        measure=measure,
-        own_measures=OWN,
+        | {largest: large, with_means: large | {"beta": round(PIXELS / units, 6)}},
+        measures=MEASURES,
+        claims=claims(largest, with_means),
+        draw=lambda results: draw(results, largest, with_means),
+        measure_run=measure_run,
+        own_measures=OWN_MEASURES,
         seeds=2,
         epochs=3,
         out="runs/conv",
@@ -181,7 +207,7 @@ def command(
     out: OutOption = Path("runs/conv"),
     quick: QuickOption = False,
 ) -> None:
-    """The soap bubbles of 2 to 65,536 latent units. Runs in OUT that are finished are not repeated."""
+    """Overlap of posteriors and prior with 2 to 65,536 latent units. Runs in OUT that are finished are not repeated."""
     start(soap_bubble(channels), dataset, epochs, seeds, out, quick)
 
 

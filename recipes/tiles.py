@@ -8,7 +8,12 @@ epochs.
     python recipes/tiles.py
 """
 
+from pathlib import Path
+
+from keras_vae import Run
+from keras_vae.data import Dataset
 from keras_vae.data.tiles import FACTORS
+from keras_vae.evaluation.judge import Judge
 from keras_vae.studies import Measure, Results, Study, main
 
 NETS = ("784-256-32-3", "784-256-32-4", "784-256-32-16")  # as many units as factors, and more
@@ -26,7 +31,7 @@ R2 = [
 ]
 
 
-def measure(run, data, judge) -> dict[str, float]:
+def measure_run(run: Run, data: Dataset, judge: Judge | None) -> dict[str, float]:
     """R² of each factor on held-out test images, predicted from codes, from shuffled codes, and from pixels."""
     import numpy as np
 
@@ -49,22 +54,22 @@ def measure(run, data, judge) -> dict[str, float]:
     }
 
 
-def draw(results: Results) -> dict:
+def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import study_figures
 
     runs = {net: results.run(net) for net in NETS}
     codes = study_figures.factors(runs, results.data.factors_test, [f"{factor}, pixels" for factor in FACTORS])
-    shown = {
+    figures = {
         "codes": (codes, "Codes in the two units of largest variance, coloured by the tile's coordinates and size."),
         "reconstructions": (study_figures.originals_and_reconstructions(runs), "Test images and reconstructions."),
         "samples": (study_figures.samples(runs), "A hundred generated images of each net, z from N(0, I)."),
     }
-    return study_figures.save_all(results.folder, shown)
+    return study_figures.save_all(results.folder, figures)
 
 
 STUDY = Study(
     name="tiles",
-    title="White tiles on black, and whether codes know their position and size",
+    title="How well codes predict the position and size of a tile",
     configs={net: {"architecture": net} for net in NETS},
     measures=[
         "loss",
@@ -73,7 +78,7 @@ STUDY = Study(
         "active_units",
         *(m.key for m in R2),
     ],
-    measure=measure,
+    measure_run=measure_run,
     own_measures=R2,
     factors=FACTORS,
     draw=draw,

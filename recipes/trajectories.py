@@ -8,10 +8,11 @@ closer. It states no optimizer; here it is Adam, 1e-3, batches of 128.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from keras_vae import Run
 from keras_vae.studies import DatasetOption, run_command
 
 CLAIMS = """
@@ -51,13 +52,13 @@ def main(
         drawn.append(run_figures.trajectory_video(run, "six-of-each", epochs=(1, late)))
         drawn.append(run_figures.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
     cli.print_results(run.path)
-    print(CLAIMS.format(**measure(run, early)))
+    print(CLAIMS.format(**claim_values(run, early)))
     for path in [*drawn, run_page.write(run)]:
         print(path)
 
 
-def measure(run, early: int) -> dict:
-    """The numbers beside the claims."""
+def claim_values(run: Run, early: int) -> dict[str, Any]:
+    """The values in the text of the claims."""
     import numpy as np
 
     trajectory, codes = run.trajectory, run.arrays("encodings")["mean"]

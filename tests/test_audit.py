@@ -26,7 +26,7 @@ def test_an_audit_is_stored_reused_and_deterministic(own_run, data, judge):
     assert found == own_run.evaluation
     assert len(logged) == 4
     low, _ = found["audit"]["encodings"]["divergence"]["interval"]
-    assert model_audit.measures(found["audit"])["aggregate_kl.low"] == low
+    assert model_audit.audit_measures(found["audit"])["aggregate_kl.low"] == low
     audited = found["audit"]
     encodings = own_run.arrays("encodings")
     from_arrays = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()
@@ -50,13 +50,13 @@ def test_an_audit_is_stored_reused_and_deterministic(own_run, data, judge):
         run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=1)
 
 
-def test_rate_and_likelihood_are_measured_on_the_same_images(own_run, data, judge):
+def test_elbo_terms_and_likelihood_are_measured_on_the_same_images(own_run, data, judge):
     audited = run_evaluation.evaluate(own_run, data, judge, **QUICK)["audit"]
-    rate, found = audited["rate"], audited["likelihood"]
-    assert "binarised" in found["of"] == rate["of"]
-    assert rate["total"] == pytest.approx(-found["elbo"])
-    assert rate["total"] == pytest.approx(rate["prior"] + rate["reconstruction"] + rate["posterior"])
-    assert rate["bits_per_pixel"] == pytest.approx(rate["total"] / 64 / math.log(2))
+    terms, found = audited["elbo_terms"], audited["likelihood"]
+    assert "binarised" in found["of"] == terms["of"]
+    assert terms["total"] == pytest.approx(-found["elbo"])
+    assert terms["total"] == pytest.approx(terms["prior"] + terms["reconstruction"] + terms["posterior"])
+    assert terms["bits_per_pixel"] == pytest.approx(terms["total"] / 64 / math.log(2))
     assert found["samples"] == 40
     assert found["value"] >= found["elbo"] == found["curve"]["1"]
     assert found["images"] == 10
@@ -66,7 +66,7 @@ def test_the_likelihood_agrees_with_numerical_integration(own_run, data):
     import keras
 
     vae = keras.models.load_model(own_run.model_path)
-    described, _ = likelihood.likelihood_and_rate(vae, data, seed=3, samples=40)
+    described, _ = likelihood.likelihood_and_elbo_terms(vae, data, seed=3, samples=40)
     chosen = np.sort(np.random.default_rng(0).permutation(len(data.x_test))[:10])
     x = datasets.binarize(data.x_test[chosen])
     grid = np.linspace(-7, 7, 141)
@@ -94,7 +94,7 @@ def test_figures_of_an_audit_are_drawn_if_there_is_one(own_run, data, judge):
 def test_pareto_k_is_missing_with_too_few_samples(own_run, data):
     found = run_evaluation.evaluate(own_run, data, overwrite=True, with_audit=True, samples=20)["audit"]
     assert found["likelihood"]["unreliable"] is None
-    assert "pareto_k_above_07" not in model_audit.measures(found)
+    assert "pareto_k_above_07" not in model_audit.audit_measures(found)
     run_figures.audit(own_run)
 
 
@@ -104,7 +104,7 @@ def test_the_audit_of_other_posteriors(npz, tmp_path, judge, data, posterior):
     run = train(config, tmp_path / "run", quiet=True)
     found = run_evaluation.evaluate(run, data, judge, **QUICK)["audit"]
     if posterior == "none":
-        assert [found[name] for name in ("encodings", "own_typicality", "rate", "likelihood")] == [None] * 4
+        assert [found[name] for name in ("encodings", "own_typicality", "elbo_terms", "likelihood")] == [None] * 4
         assert [path.name for path in run_figures.audit(run)] == ["samplers.png"]
     else:
         assert found["encodings"]["latent_units"] == 3
@@ -118,7 +118,7 @@ def test_the_audit_of_a_latent_map_with_a_gaussian_likelihood(npz, tmp_path, dat
     run = train(config, tmp_path / "run", quiet=True)
     found = run_evaluation.evaluate(run, data, **QUICK)["audit"]
     assert found["likelihood"]["of"] == "test images"
-    assert found["rate"]["bits_per_pixel"] is None
+    assert found["elbo_terms"]["bits_per_pixel"] is None
     assert found["samplers"]["scores"] == {}  # without a judge
     run_figures.audit(run)
 

@@ -71,8 +71,8 @@ def test_statistics_use_all_codes_where_only_some_are_kept(npz, tmp_path, monkey
 
 
 def test_statistics_of_bubbles(run, data, judge):
-    found = bubbles.bubbles(run, data, judge)
-    assert found == run.bubbles == bubbles.bubbles(run, data, judge)
+    found = bubbles.measure_bubbles(run, data, judge)
+    assert found == run.bubbles == bubbles.measure_bubbles(run, data, judge)
     mean, log_var = (
         array.reshape(len(data.x_test), -1) for array in run.arrays("encodings").values() if array.ndim == 4
     )
@@ -92,7 +92,7 @@ def test_statistics_of_bubbles(run, data, judge):
         assert 0 <= found["overlap"][kind]["low"]["value"] <= 1
         assert 0 <= found["overlap"][kind]["high"]["value"] <= 1
     assert 0 <= found["decoded"]["identity"]["accuracy"] <= 1
-    row = bubbles.measures(found)
+    row = bubbles.bubble_measures(found)
     assert row["bubbles.overlap_mixture.posterior"] == found["overlap"]["posterior"]["mixture"]["96"]["value"]
     assert all(math.isfinite(value) for value in row.values())
     kinds = [k for k in run.arrays("bubbles") if k.startswith("images_")]
@@ -110,7 +110,7 @@ def test_the_overlap_with_a_mixture_of_one_bubble_equals_the_closed_form(run, da
 
 
 def test_figures_of_bubbles_show_the_measured_data(run, data, judge):
-    bubbles.bubbles(run, data, judge)
+    bubbles.measure_bubbles(run, data, judge)
     runs = {"a": run, "b": run}
     upper = bubble_figures.to_scale(runs).get_axes()
     assert len(upper) == 4
@@ -134,24 +134,24 @@ def test_figures_of_bubbles_show_the_measured_data(run, data, judge):
 def test_bubbles_are_measured_again_for_another_judge_only(run, data, judge, tmp_path):
     copy = Run(shutil.copytree(run.path, tmp_path / "copy"))
     (copy.path / "bubbles.json").unlink(missing_ok=True)
-    without = bubbles.bubbles(copy, data)
+    without = bubbles.measure_bubbles(copy, data)
     assert "decoded" not in without
-    assert "bubbles.strokes.reconstruction" not in bubbles.measures(without)
-    with_judge = bubbles.bubbles(copy, data, judge)
+    assert "bubbles.strokes.reconstruction" not in bubbles.bubble_measures(without)
+    with_judge = bubbles.measure_bubbles(copy, data, judge)
     assert with_judge["judge"] == judge.identity
-    assert bubbles.bubbles(copy, data) == with_judge  # a result with a judge serves where none is given
+    assert bubbles.measure_bubbles(copy, data) == with_judge  # a result with a judge serves where none is given
     other = Judge(data, images=30, epochs=1, cache=tmp_path / "cache")
-    assert bubbles.bubbles(copy, data, other)["judge"] == other.identity
+    assert bubbles.measure_bubbles(copy, data, other)["judge"] == other.identity
 
 
 def test_a_posterior_without_density_and_changed_data_are_refused(run, data, npz, tmp_path):
     none_config = Config("64-8-3", dataset=str(npz), epochs=1, posterior="none", batch_size=40)
     none = train(none_config, tmp_path / "none", quiet=True)
     with pytest.raises(InputError, match="expected a run whose posterior has a density"):
-        bubbles.bubbles(none, data)
+        bubbles.measure_bubbles(none, data)
     np.savez(tmp_path / "other.npz", x_train=data.x_train, x_test=data.x_test[::-1])
     with pytest.raises(InputError, match="has changed since"):
-        bubbles.bubbles(run, datasets.load(tmp_path / "other.npz"))
+        bubbles.measure_bubbles(run, datasets.load(tmp_path / "other.npz"))
 
 
 def test_the_population_lies_between_its_bounds():

@@ -11,12 +11,12 @@ from keras_vae.measures import Measure
 from keras_vae.studies import claims
 from keras_vae.studies.claims import (
     Bracket,
-    Exactly,
+    ExactRatio,
     Gap,
     Interval,
     Mean,
+    Proportion,
     Ratio,
-    Share,
     Spread,
 )
 
@@ -66,11 +66,11 @@ def test_the_interval_covers_the_true_mean_in_95_percent_of_studies():
 def test_differences_are_paired_by_seed():
     table = {("a", "loss"): [10.0, 20.0, 30.0], ("b", "loss"): [9.0, 19.0, 29.1]}
     claim = Mean("a is worse", "loss", (0.5, INF), {"a": 1, "b": -1})
-    judged = claim.judge(values_of(table), by_key)
-    assert judged["verdict"] == HOLDS  # an unpaired interval would contain 0
-    assert judged["estimate"] == pytest.approx(2.9 / 3)
-    assert judged["expected"] == [0.5, None]
-    assert judged["measured"] == "loss: a − b"
+    found = claim.evaluate(values_of(table), by_key)
+    assert found["verdict"] == HOLDS  # an unpaired interval would contain 0
+    assert found["estimate"] == pytest.approx(2.9 / 3)
+    assert found["expected"] == [0.5, None]
+    assert found["measured"] == "loss: a − b"
 
 
 def test_an_interaction_is_a_difference_of_differences():
@@ -95,15 +95,15 @@ def test_the_interval_of_a_spread_agrees_with_brown_and_forsythe():
         interval = Spread("", "loss", (0, INF), ("a", "b")).interval(values_of(table))
         p = stats.levene(*table.values(), center="median").pvalue
         assert (p < 0.05) == (interval.low > 0 or interval.high < 0)
-        judged = Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(table), by_key)
-        assert judged["note"] == f"Brown–Forsythe p = {p:.3f}"
+        found = Spread("", "loss", (0, INF), ("a", "b")).evaluate(values_of(table), by_key)
+        assert found["note"] == f"Brown–Forsythe p = {p:.3f}"
     few = {("a", "loss"): [1.0, 2.0], ("b", "loss"): [1.0, 2.0]}
-    assert Spread("", "loss", (0, INF), ("a", "b")).judge(values_of(few), by_key)["verdict"] == UNDECIDED
+    assert Spread("", "loss", (0, INF), ("a", "b")).evaluate(values_of(few), by_key)["verdict"] == UNDECIDED
 
 
-def test_the_interval_of_a_share_is_that_of_clopper_and_pearson():
+def test_the_interval_of_a_proportion_is_that_of_clopper_and_pearson():
     table = {("a", "collapsed"): [0, 1, 2, 0, 0, 3, 0, 0, 1, 0]}
-    interval = Share("", "collapsed", (0.1, INF), "a").interval(values_of(table))
+    interval = Proportion("", "collapsed", (0.1, INF), "a").interval(values_of(table))
     assert interval.estimate == 0.4
     assert (interval.low, interval.high) == pytest.approx((0.1216, 0.7376), abs=1e-3)  # Clopper and Pearson's table
 
@@ -115,21 +115,21 @@ def test_a_claim_without_values_is_undecided():
         Ratio("", "m", (0, 1), ("a", "b")),
         Spread("", "m", (0, 1), ("a", "b")),
     ):
-        judged = claim.judge(values_of(table), by_key)
-        assert judged["verdict"] == UNDECIDED
-        assert judged["estimate"] is None
-    assert Share("", "m", (0, 1), "a").judge(values_of(table), by_key)["verdict"] == UNDECIDED
+        found = claim.evaluate(values_of(table), by_key)
+        assert found["verdict"] == UNDECIDED
+        assert found["estimate"] is None
+    assert Proportion("", "m", (0, 1), "a").evaluate(values_of(table), by_key)["verdict"] == UNDECIDED
 
 
 def test_equal_values_give_no_interval_of_width_0():
     same = values_of({("a", "count"): [1.0] * 5})
-    assert Mean("", "count", (1, INF), {"a": 1}).judge(same, by_key)["verdict"] == UNDECIDED
+    assert Mean("", "count", (1, INF), {"a": 1}).evaluate(same, by_key)["verdict"] == UNDECIDED
     # Counts have a resolution of 1: the interval of equal counts of 1 lies above 0.5 and contains 1.
     interval = Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).interval(same)
     assert interval.low == pytest.approx(1 - stats.t.ppf(0.975, 4) * math.sqrt(1 / 12 / 5))
-    assert Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == HOLDS
-    assert Mean("", "count", (1, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == UNDECIDED
-    assert Mean("", "count", (1.5, INF), {"a": 1}, resolution=1).judge(same, by_key)["verdict"] == FAILS
+    assert Mean("", "count", (0.5, INF), {"a": 1}, resolution=1).evaluate(same, by_key)["verdict"] == HOLDS
+    assert Mean("", "count", (1, INF), {"a": 1}, resolution=1).evaluate(same, by_key)["verdict"] == UNDECIDED
+    assert Mean("", "count", (1.5, INF), {"a": 1}, resolution=1).evaluate(same, by_key)["verdict"] == FAILS
 
 
 def test_seeds_with_a_missing_value_are_left_out_of_pairs():
@@ -139,13 +139,13 @@ def test_seeds_with_a_missing_value_are_left_out_of_pairs():
 
 
 def test_an_exact_ratio_needs_no_variation_between_seeds():
-    claim = Exactly("thinner", "width", (0, 0.8), ("big", "small"))
+    claim = ExactRatio("thinner", "width", (0, 0.8), ("big", "small"))
     table = {("big", "width"): [0.5, 0.5], ("small", "width"): [1.0, 1.0]}
-    assert claim.judge(values_of(table), by_key)["verdict"] == HOLDS
+    assert claim.evaluate(values_of(table), by_key)["verdict"] == HOLDS
     table["big", "width"] = [0.9, 0.9]
-    assert claim.judge(values_of(table), by_key)["verdict"] == FAILS
+    assert claim.evaluate(values_of(table), by_key)["verdict"] == FAILS
     table["big", "width"] = [0.5, 0.6]  # ratios that depend on the seed are not exact
-    assert claim.judge(values_of(table), by_key)["verdict"] == UNDECIDED
+    assert claim.evaluate(values_of(table), by_key)["verdict"] == UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -155,11 +155,11 @@ def test_an_exact_ratio_needs_no_variation_between_seeds():
 def test_a_bracket_is_decided_where_both_ends_agree(low, high, expected):
     claim = Bracket("apart", "overlap", (-INF, 0.05), "low", "high", "big")
     table = {("big", "overlap"): np.mean([low, high], axis=0), ("big", "low"): low, ("big", "high"): high}
-    judged = claim.judge(values_of(table), by_key)
-    assert judged["verdict"] == expected
-    assert (judged["low"], judged["high"]) == (min(low), max(high))
+    found = claim.evaluate(values_of(table), by_key)
+    assert found["verdict"] == expected
+    assert (found["low"], found["high"]) == (min(low), max(high))
     single = {key: values[:1] for key, values in table.items()}
-    assert claim.judge(values_of(single), by_key)["verdict"] == UNDECIDED
+    assert claim.evaluate(values_of(single), by_key)["verdict"] == UNDECIDED
 
 
 GAP = Gap("", "m", (-INF, 0), "m, low", "m, high", ("a", "b"))
@@ -177,7 +177,7 @@ def bracketed(a, b, width=0.1):
      ([1, 1.01, 0.99], [1.1, 1.11, 1.11], UNDECIDED), ([1], [2], UNDECIDED)],
 )  # fmt: skip
 def test_a_gap_is_decided_by_the_ends_of_both_brackets(a, b, expected):
-    assert GAP.judge(bracketed(a, b), by_key)["verdict"] == expected
+    assert GAP.evaluate(bracketed(a, b), by_key)["verdict"] == expected
 
 
 def test_an_unknown_end_leaves_one_side_of_a_gap_open():
@@ -188,11 +188,11 @@ def test_an_unknown_end_leaves_one_side_of_a_gap_open():
         return found * np.nan if (name, measure) in unknown else found
 
     unknown = {("a", "m, high"), ("a", "m")}
-    judged = GAP.judge(values, by_key)
-    assert judged["verdict"] == FAILS  # the lower limit is about 1.7
-    assert judged["high"] is None
-    assert "saturated" in judged["note"]
+    found = GAP.evaluate(values, by_key)
+    assert found["verdict"] == FAILS  # the lower limit is about 1.7
+    assert found["high"] is None
+    assert "saturated" in found["note"]
     unknown = {("b", "m, high"), ("b", "m")}
-    judged = GAP.judge(values, by_key)
-    assert judged["verdict"] == UNDECIDED
-    assert judged["low"] is None
+    found = GAP.evaluate(values, by_key)
+    assert found["verdict"] == UNDECIDED
+    assert found["low"] is None

@@ -74,14 +74,14 @@ def test_the_bound_rises_with_the_number_of_samples():
     kl = 0.5 * (mean**2 + variance - 1 - log_var).sum(axis=1)
     assert curve[1] == pytest.approx((reconstruction - kl).mean(), abs=0.05)
     # and the three terms of the paper's equation (2).
-    rate = diagnostics.rate(mean, log_var, -reconstruction.mean())
-    assert rate.kl == pytest.approx(kl.mean())
-    assert -rate.total == pytest.approx(curve[1], abs=0.05)
+    terms = diagnostics.elbo_terms(mean, log_var, -reconstruction.mean())
+    assert terms.kl == pytest.approx(kl.mean())
+    assert -terms.total == pytest.approx(curve[1], abs=0.05)
     draws = np.random.default_rng(0).standard_normal((400, *mean.shape)) * np.exp(0.5 * log_var) + mean
-    assert rate.prior == pytest.approx(-stats.norm.logpdf(draws).sum(axis=2).mean(), rel=0.01)
+    assert terms.prior == pytest.approx(-stats.norm.logpdf(draws).sum(axis=2).mean(), rel=0.01)
     posterior_term = stats.norm.logpdf(draws, mean, np.exp(0.5 * log_var)).sum(axis=2).mean()
-    assert rate.posterior == pytest.approx(posterior_term, rel=0.01)
-    assert rate.bits_per_pixel(6) == pytest.approx(rate.total / 6 / math.log(2))
+    assert terms.posterior == pytest.approx(posterior_term, rel=0.01)
+    assert terms.bits_per_pixel(6) == pytest.approx(terms.total / 6 / math.log(2))
 
 
 def test_draws_do_not_depend_on_the_batch_size():

@@ -64,7 +64,11 @@ def test_an_evaluation_of_version_5_is_read_with_the_new_keys(own_run):
         "interpolation": {"linear": {"largest_step": 1.2, "midpoints": scores}},
         "samples": {"prior": scores, "moment_matched": scores},
         "reconstructions": {**scores, "accuracy": 0.9},
-        "audit": {"version": 1, "samplers": {"scores": {"prior": scores}, "remembered": {"share": 0.1, "chance": 0.0}}},
+        "audit": {
+            "version": 1,
+            "rate": {"kl": 20.0, "total": 100.0},
+            "samplers": {"scores": {"prior": scores}, "remembered": {"share": 0.1, "chance": 0.0}},
+        },
     }
     own_run.write_json("evaluation.json", old)
     found = own_run.evaluation
@@ -84,5 +88,7 @@ def test_an_evaluation_of_version_5_is_read_with_the_new_keys(own_run):
         "scores": {"prior": new},
         "nearest_is_source": {"fraction": 0.1, "chance": 0.0},
     }
+    assert found["audit"]["elbo_terms"] == {"kl": 20.0, "total": 100.0}
+    assert "rate" not in found["audit"]
     assert migrate_evaluation(found) == found
     assert json.loads((own_run.path / "evaluation.json").read_text())["version"] == 5  # the file is unchanged

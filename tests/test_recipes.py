@@ -13,9 +13,10 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from keras_vae.studies import Claim, Exactly, Spread
+from keras_vae.studies import Claim, ExactRatio, Spread
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
 WITHOUT_CLAIMS = ("trajectories", "tiles")
 STUDIES = sorted(path.stem for path in RECIPES.glob("*.py") if path.stem not in WITHOUT_CLAIMS)
 FULL_MNIST = Path(os.environ.get("KERAS_HOME", "no-such-folder")) / "datasets" / "mnist.npz"
@@ -168,11 +169,26 @@ def test_the_typicality_table_has_a_row_per_number_of_units():
     assert [len(row) for row in table.rows] == [len(table.head)] * 2
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_of_results_has_the_words_of_its_recipe(name):
+    """Claims with their formulas, in their order, and the measures by configuration."""
+    study = study_of(name)
+    lines = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8").splitlines()
+    printed = [line.replace("\\|", "|") for line in lines if line.startswith("|")]
+    assert f"|  | {' | '.join(study.configs)} |" in printed
+    for key in study.measures:
+        assert any(line.startswith(f"| {study.find(key).heading} | ") for line in printed), key
+    claims = iter(printed)
+    for claim in study.claims:
+        start = f"| {claim.words} | {claim.formula(study.find(claim.measure).label)} "
+        assert any(line.startswith(start) for line in claims), start
+
+
 def at_level(claim: Claim, level: float, noise: np.ndarray) -> np.ndarray:
     """Values of all seeds around a level; for a `Spread` the level is their scale."""
     if isinstance(claim, Spread):
         return 1e3 * level * noise
-    return level + 1e-3 + (0.0 if isinstance(claim, Exactly) else 0.1) * noise
+    return level + 1e-3 + (0.0 if isinstance(claim, ExactRatio) else 0.1) * noise
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -186,6 +202,6 @@ def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
         verdicts = set()
         for chosen in itertools.product(levels, repeat=len(claim.configs())):
             table = {c: at_level(claim, level, noise[c]) for c, level in zip(claim.configs(), chosen, strict=True)}
-            judged = claim.judge(lambda config, measure, table=table: table[config], study.find)
-            verdicts.add(judged["verdict"])
+            evaluated = claim.evaluate(lambda config, measure, table=table: table[config], study.find)
+            verdicts.add(evaluated["verdict"])
         assert {"holds", "does not hold"} <= verdicts, claim

@@ -14,6 +14,7 @@ from PIL import Image
 from keras_vae import InputError
 from keras_vae._utils import formatting
 from keras_vae._utils.verdicts import HOLDS, UNDECIDED
+from keras_vae.data import registry
 from keras_vae.evaluation import judge, run_evaluation
 from keras_vae.measures import Measure
 from keras_vae.report import study_page
@@ -43,7 +44,7 @@ def toy(npz, tmp_path, monkeypatch):
             Mean("a measure without values", "beauty", (0, math.inf), {WIDE: 1}),
         ],
         draw=draw,
-        measure=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
+        measure_run=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
         own_measures=[Measure("pixels", "pixels per image"), Measure("beauty", "beauty")],
         tables=lambda results: [Table("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
     )
@@ -167,7 +168,7 @@ def test_the_command_line_checks_options_and_runs_the_study(toy, npz, tmp_path, 
     assert exit_code("--seeds", 0, "--dataset", npz) == 2
     assert "seeds: expected at least 1; received 0" in capsys.readouterr().err
     assert exit_code("--help") == 0
-    assert "mnist-5k, tiles or FILE.npz" in capsys.readouterr().out
+    assert f"{registry.choices()}." in " ".join(capsys.readouterr().out.split())  # the help is wrapped
     assert exit_code("--dataset", npz, "--quick", "--seeds", 1) == 0
     assert "2 trainings of 1 epoch on" in capsys.readouterr().out
 

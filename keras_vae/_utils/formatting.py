@@ -36,7 +36,9 @@ def number(value: float | None) -> str:
 
 def cell(value: float | bool | None) -> str:
     """A number, or yes or no for a boolean."""
-    return ("yes" if value else "no") if isinstance(value, bool) else number(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value)
 
 
 def region(low: float | None, high: float | None) -> str:
@@ -63,8 +65,8 @@ def listed(words: Sequence[str]) -> str:
 
 
 def epochs(usual: int, others: Sequence[int]) -> str:
-    """The lengths of trainings: `100 epochs (some 300)`."""
-    return count(usual, "epoch") + "".join(f" (some {n})" for n in others)
+    """The lengths of trainings: `100 epochs (some configurations 300)`."""
+    return count(usual, "epoch") + "".join(f" (some configurations {n})" for n in others)
 
 
 def markdown_table(table: Table) -> list[str]:

@@ -1,7 +1,7 @@
 """Measures of a latent space and of generated images: pure functions of arrays, for models of any library."""
 
 from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
-from keras_vae.diagnostics.code_length import Rate, pixel_entropy, rate
+from keras_vae.diagnostics.code_length import ElboTerms, elbo_terms, pixel_entropy
 from keras_vae.diagnostics.density_overlap import Estimate, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.encoding_audit import Audit, audit, describe
 from keras_vae.diagnostics.encodings import flat_encodings, kl_per_unit
@@ -47,6 +47,7 @@ __all__ = [
     "AggregateDivergence",
     "Audit",
     "Discrepancy",
+    "ElboTerms",
     "Estimate",
     "Evidence",
     "Gaussians",
@@ -54,7 +55,6 @@ __all__ = [
     "MixtureRatio",
     "PrecisionRecall",
     "Radii",
-    "Rate",
     "TwoSampleTest",
     "Typicality",
     "UnitHistory",
@@ -65,6 +65,7 @@ __all__ = [
     "classifier_two_sample_test",
     "confidence",
     "describe",
+    "elbo_terms",
     "entropy",
     "expected_deviation",
     "fit_mixture",
@@ -93,7 +94,6 @@ __all__ = [
     "precision_recall",
     "radii",
     "radius_density",
-    "rate",
     "replacement_loss",
     "typical_probability",
     "typicality",

@@ -9,8 +9,10 @@ from scipy import special
 from keras_vae.diagnostics.encodings import flat_encodings
 
 
-class Rate(NamedTuple):
+class ElboTerms(NamedTuple):
     """R₁ = −ELBO, nats per image, as the three terms of equation (2) of "Why Bigger is Not Better".
+
+    The rate of the rate–distortion plane is `kl` alone, the distortion `reconstruction`.
 
     The code: z is drawn from q(z | x) and costs −log p(z), then x costs −log p(x | z), and the choice of z can carry
     −log q(z | x) of other information, which is subtracted ("bits back", Hinton & van Camp 1993).
@@ -23,8 +25,8 @@ class Rate(NamedTuple):
 
     Example:
         >>> from keras_vae import diagnostics
-        >>> rate = diagnostics.Rate(prior=20.0, reconstruction=80.0, posterior=-5.0)
-        >>> rate.total, rate.kl, round(rate.bits_per_pixel(784), 3)
+        >>> terms = diagnostics.ElboTerms(prior=20.0, reconstruction=80.0, posterior=-5.0)
+        >>> terms.total, terms.kl, round(terms.bits_per_pixel(784), 3)
         (95.0, 15.0, 0.175)
     """
 
@@ -39,7 +41,7 @@ class Rate(NamedTuple):
 
     @property
     def kl(self) -> float:
-        """`prior` + `posterior`: mean KL(q(z | x) ‖ p(z))."""
+        """The rate, `prior` + `posterior`: mean KL(q(z | x) ‖ p(z))."""
         return self.prior + self.posterior
 
     def bits_per_pixel(self, pixels: int) -> float:
@@ -47,8 +49,8 @@ class Rate(NamedTuple):
         return self.total / (math.log(2) * pixels)
 
 
-def rate(mean: np.ndarray, log_var: np.ndarray, reconstruction: float) -> Rate:
-    """Computes the three terms of the code length, those of the latent space in closed form.
+def elbo_terms(mean: np.ndarray, log_var: np.ndarray, reconstruction: float) -> ElboTerms:
+    """The three terms of −ELBO, those of the latent space in closed form.
 
     Args:
         mean: posterior means `(n, units…)`.
@@ -61,13 +63,13 @@ def rate(mean: np.ndarray, log_var: np.ndarray, reconstruction: float) -> Rate:
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
-        >>> round(diagnostics.rate(np.ones((2, 3)), np.zeros((2, 3)), reconstruction=80.0).kl, 6)  # ½ per unit
+        >>> round(diagnostics.elbo_terms(np.ones((2, 3)), np.zeros((2, 3)), reconstruction=80.0).kl, 6)  # ½ per unit
         1.5
     """
     mean, log_var = flat_encodings(mean, log_var)
     prior = 0.5 * (np.square(mean) + np.exp(log_var) + math.log(2 * math.pi)).sum(axis=1)
     posterior = -0.5 * (1 + math.log(2 * math.pi) + log_var).sum(axis=1)
-    return Rate(float(prior.mean()), float(reconstruction), float(posterior.mean()))
+    return ElboTerms(float(prior.mean()), float(reconstruction), float(posterior.mean()))
 
 
 def pixel_entropy(images: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from keras_vae.evaluation.judge import Judge
 
 STROKE_THRESHOLD = 0.5  # pixels above it belong to a stroke
 N_KEPT_IMAGES = 10
+N_IDENTITY_DRAWS = 3  # from N(μ, I), around each kept image
 
 
 def decode_bubbles(
@@ -24,7 +25,7 @@ def decode_bubbles(
         that have the class of the encoded image; `distance` to the encoded image (root mean square over images and
         pixels); and `strokes`, the fraction of pixels above ½. The arrays: some images of each source.
     """
-    order = rng.permutation(judge.others)
+    order = rng.permutation(judge.other_indices)
     x, y = data.x_test[order], judge.labels[order]
     images = _decode(vae, x, judge.n, rng)
     result = {"original": {"accuracy": _accuracy(judge, x, y), "strokes": float((x > STROKE_THRESHOLD).mean())}}
@@ -36,7 +37,7 @@ def decode_bubbles(
     kept = np.array([np.flatnonzero(y == label)[0] for label in np.unique(y)][:N_KEPT_IMAGES])
     arrays = {f"images_{name}": decoded[kept] for name, decoded in images.items() if name != "prior"}
     codes = vae.encode(x[kept]).mean
-    for i in (2, 3):  # further draws around the same images
+    for i in range(2, N_IDENTITY_DRAWS + 1):
         arrays[f"images_identity_{i}"] = vae.decode(samplers.neighbourhood(codes, 1.0, rng))
     return result, arrays | {"images_original": x[kept], "images_prior": images["prior"][: 2 * N_KEPT_IMAGES]}
 

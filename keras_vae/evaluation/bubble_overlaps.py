@@ -49,7 +49,7 @@ def overlaps_with_prior(vae, data: datasets.Dataset, rng: np.random.Generator) -
             incomplete = [ratio for (k, size), ratio in under_mixture.items() if k == kind and size >= n]
             for ratio in (under_prior[kind], under_held_out[kind], *incomplete):
                 ratio.add(components)
-            if n in sizes and under_prior[kind].components == n:
+            if n in sizes:
                 pair = under_prior[kind].log_ratio, under_mixture[kind, n].log_ratio
                 values[kind].append(diagnostics.overlap(*pair))
     _add_components(known_pairs, vae, known)

@@ -23,7 +23,7 @@ VERSION = 1  # of the content of bubbles.json
 N_DESCRIBED_IMAGES = 1000  # test images whose codes are described
 
 
-def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dict:
+def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dict:
     """Measures the bubbles of a finished run and writes `bubbles.json` and `arrays/bubbles.npz`.
 
     It encodes all training images: on 2 cores this takes seconds for a few units and minutes for 65,536.
@@ -77,7 +77,7 @@ def bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None) -> dic
     return result
 
 
-def measures(found: dict) -> dict[str, float]:
+def bubble_measures(found: dict) -> dict[str, float]:
     """The numbers of `bubbles.json` by their keys in `keras_vae.measures`."""
     codes, radii, overlap = found["codes"], found["radii"], found["overlap"]
     row = {

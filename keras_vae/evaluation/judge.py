@@ -87,22 +87,22 @@ class Judge:
 
     @cached_property
     def _real(self) -> np.ndarray:
-        return self._features(self._data.x_test[self.compared])[0]
+        return self._features(self._data.x_test[self.compared_indices])[0]
 
     @cached_property
     def _real_radii(self) -> np.ndarray:
         return diagnostics.neighbour_distances(self._real)
 
     @property
-    def compared(self) -> np.ndarray:
+    def compared_indices(self) -> np.ndarray:
         """Indices of the test images that samples are compared with. Images derived from these would score too well."""
         return self._subset(len(self._data.x_test))
 
     @property
-    def others(self) -> np.ndarray:
+    def other_indices(self) -> np.ndarray:
         """`n` indices of test images, as far as possible different from those that samples are compared with."""
-        rest = np.setdiff1d(np.arange(len(self._data.x_test)), self.compared)
-        return np.concatenate([rest, self.compared])[: self.n]
+        rest = np.setdiff1d(np.arange(len(self._data.x_test)), self.compared_indices)
+        return np.concatenate([rest, self.compared_indices])[: self.n]
 
     def score(self, images: np.ndarray) -> Scores:
         """Scores of `n` images `(n, height, width[, channels])` in [0, 1].

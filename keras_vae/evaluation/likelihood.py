@@ -35,7 +35,7 @@ def log_likelihood(vae, x: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.
     return log_density
 
 
-def likelihood_and_rate(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
+def likelihood_and_elbo_terms(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
     """Importance-weighted log p(x) of some test images, and −ELBO of the same images in three terms.
 
     Grey images are binarised for a Bernoulli likelihood, which has a density on 0 and 1 only.
@@ -47,8 +47,8 @@ def likelihood_and_rate(vae, data: datasets.Dataset, seed: int, samples: int) ->
     weights = diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, samples, seed, chunk)
     found = diagnostics.importance_weighted_evidence(weights)
     # The mean log weight is the ELBO; its part that isn't KL is the reconstruction.
-    elbo, kl = float(weights.mean()), diagnostics.rate(mean, log_var, 0.0).kl
-    rate = diagnostics.rate(mean, log_var, -elbo - kl)
+    elbo, kl = float(weights.mean()), diagnostics.elbo_terms(mean, log_var, 0.0).kl
+    terms = diagnostics.elbo_terms(mean, log_var, -elbo - kl)
     pareto_k = float(np.median(found.pareto_k))
     likelihood = {
         "of": description,
@@ -59,8 +59,9 @@ def likelihood_and_rate(vae, data: datasets.Dataset, seed: int, samples: int) ->
         "elbo": elbo,
         "gap": found.value - elbo,
     }
-    bits = rate.bits_per_pixel(math.prod(data.image_shape)) if is_binary else None
-    return likelihood, {"of": description, **rate._asdict(), "kl": rate.kl, "total": rate.total, "bits_per_pixel": bits}
+    bits = terms.bits_per_pixel(math.prod(data.image_shape)) if is_binary else None
+    derived = {"kl": terms.kl, "total": terms.total, "bits_per_pixel": bits}
+    return likelihood, {"of": description, **terms._asdict(), **derived}
 
 
 def _images(vae, data: datasets.Dataset, n_units: int, samples: int) -> tuple[np.ndarray, str, bool]:

@@ -13,7 +13,7 @@ from keras_vae import diagnostics
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation import audit_arrays
 from keras_vae.evaluation.judge import Judge
-from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES, likelihood_and_rate
+from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES, likelihood_and_elbo_terms
 from keras_vae.evaluation.sampler_scores import score_samplers
 from keras_vae.measures import SAMPLERS, SCORES
 
@@ -45,11 +45,11 @@ def audit(
     Returns:
         The numbers for `evaluation.json`, and the arrays that figures need. The numbers are `encodings`
         (`diagnostics.Audit.as_dict`), `own_typicality` (typicality of draws under the posterior they come from, which
-        is an identity), `rate` (−ELBO in three terms) and `likelihood` (`diagnostics.Evidence`), which are None
+        is an identity), `elbo_terms` (−ELBO in three terms) and `likelihood` (`diagnostics.Evidence`), which are None
         without a density, and `samplers` (scores of generated images by sampler).
     """
-    result = {"version": VERSION, "samples": samples, "judge": judge and judge.identity}
-    result |= dict.fromkeys(("encodings", "own_typicality", "rate", "likelihood"))
+    result = {"version": VERSION, "samples": samples, "judge": None if judge is None else judge.identity}
+    result |= dict.fromkeys(("encodings", "own_typicality", "elbo_terms", "likelihood"))
     arrays = {}
     if vae.has_density:
         log("Comparing the aggregate posterior with the prior")
@@ -59,7 +59,7 @@ def audit(
         arrays = audit_arrays.arrays(*flat, found, seed)
         result["own_typicality"] = _own_typicality(*flat, seed)
         log("Estimating the likelihood of test images")
-        result["likelihood"], result["rate"] = likelihood_and_rate(vae, data, seed, samples)
+        result["likelihood"], result["elbo_terms"] = likelihood_and_elbo_terms(vae, data, seed, samples)
     log("Scoring samplers")
     result["samplers"], images = score_samplers(vae, data, judge, seed)
     return result, arrays | images
@@ -80,7 +80,7 @@ def _own_typicality(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict:
     }
 
 
-def measures(found: dict) -> dict[str, float]:
+def audit_measures(found: dict) -> dict[str, float]:
     """The numbers of an audit by their keys in `keras_vae.measures`.
 
     Where the estimate of KL(q(z) ‖ p) is saturated, its upper end and the numbers that depend on it are missing.

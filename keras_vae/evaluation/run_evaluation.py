@@ -16,6 +16,7 @@ The result is `evaluation.json`, whose keys are those of `keras_vae.measures`:
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +29,22 @@ from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
+from keras_vae.evaluation.sampler_scores import decode_draws
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
 from keras_vae.runs.folder import Run
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
 VERSION = 6  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
+MAX_COVARIANCE_UNITS = 128  # above which the covariance of the codes is not computed
 MAX_BINNED_UNITS = 6  # of the histogram behind the divergence from a Gaussian
 N_REPLACEMENT_IMAGES = 2000
 N_NEIGHBOURS = 10  # of the k-nearest-neighbour accuracy
+N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs of images of one label
 N_PATHS, N_PATH_POINTS = 200, 11
 N_KEPT_PATHS = 6
 MAX_PATH_BYTES = 64e6  # latent points of interpolation paths that are decoded at a time
-MAX_CODES_BYTES = 128e6  # means of test images that are held at a time, and as much again of log variances
+MAX_TEST_MEANS_BYTES = 128e6  # means of test images that are held at a time, and as much again of log variances
 
 
 def evaluate(
@@ -78,7 +82,7 @@ def evaluate(
     if samples < 2:
         raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
     config = run.config
-    data = data or datasets.load(config["config"]["dataset"])
+    data = datasets.load(config["config"]["dataset"]) if data is None else data
     run.check_data(data)
     vae = keras_import.import_keras().models.load_model(run.model_path)
     seed = config["config"]["seed"]
@@ -109,7 +113,9 @@ def _is_audited(found: dict, judge: Judge | None, samples: int) -> bool:
     return same_judge and (audited.get("version"), audited.get("samples")) == (model_audit.VERSION, samples)
 
 
-def _evaluate(run: Run, vae, data: datasets.Dataset, judge: Judge | None, mean, log_var, seed: int) -> dict:
+def _evaluate(
+    run: Run, vae, data: datasets.Dataset, judge: Judge | None, mean: np.ndarray, log_var: np.ndarray | None, seed: int
+) -> dict:
     labels = None if data.y_test is None else data.y_test[: len(mean)]
     result = {
         "version": VERSION,
@@ -123,26 +129,19 @@ def _evaluate(run: Run, vae, data: datasets.Dataset, judge: Judge | None, mean, 
             "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
             MOMENT_MATCHED_TEST: lambda n, rng: samplers.moment_matched(n, mean, log_var, rng),
         }
-        scores = {name: judge.score(_sample(vae, judge.n, seed, draw)) for name, draw in draws.items()}
+        scores = {name: judge.score(decode_draws(vae, judge.n, seed, draw)) for name, draw in draws.items()}
         result["samples"] = {name: score._asdict() for name, score in (scores | {FLOOR: judge.floor}).items()}
         result["reconstructions"] = _reconstructions(vae, data, judge)
         result["judge"] = {"images": judge.n, "accuracy": judge.accuracy, "identity": judge.identity}
     return result
 
 
-def _sample(vae, n: int, seed: int, draw: Callable[[int, np.random.Generator], np.ndarray]) -> np.ndarray:
-    """`n` images decoded from draws; latent points of very many units are held in chunks."""
-    rng = np.random.default_rng(seed)
-    sizes = memory.chunk_sizes(n, math.prod(vae.latent_shape))
-    return np.concatenate([vae.decode(draw(size, rng)) for size in sizes])
-
-
 def _reconstructions(vae, data: datasets.Dataset, judge: Judge) -> dict:
     """Scores and class accuracy of images decoded from the means of test images."""
     images = vae.reconstruct(
-        data.x_test[judge.others], batch_size=memory.images_that_fit(math.prod(vae.latent_shape), 1000)
+        data.x_test[judge.other_indices], batch_size=memory.images_that_fit(math.prod(vae.latent_shape), 1000)
     )
-    accuracy = float((judge.classify(images).argmax(axis=1) == judge.labels[judge.others]).mean())
+    accuracy = float((judge.classify(images).argmax(axis=1) == judge.labels[judge.other_indices]).mean())
     return {**judge.score(images)._asdict(), "accuracy": accuracy}
 
 
@@ -150,13 +149,15 @@ def _test_encodings(run: Run, vae, data: datasets.Dataset) -> tuple[np.ndarray, 
     """Means and log variances of as many test images as fit into memory, from the run folder if it holds them."""
     kept = run.arrays("encodings")
     n_images = min(len(data.x_test), MAX_KEPT_ENCODINGS)
-    n = memory.images_that_fit(math.prod(vae.latent_shape), n_images, MAX_CODES_BYTES)
+    n = memory.images_that_fit(math.prod(vae.latent_shape), n_images, MAX_TEST_MEANS_BYTES)
     if n <= len(kept["mean"]):
         return kept["mean"], kept.get("log_var")
     return vae.encode(data.x_test[:n], batch_size=256)
 
 
-def _units(run: Run, vae, data: datasets.Dataset, mean, log_var, seed: int) -> list[dict] | None:
+def _units(
+    run: Run, vae, data: datasets.Dataset, mean: np.ndarray, log_var: np.ndarray | None, seed: int
+) -> list[dict] | None:
     """One row per latent unit: its statistics, the effect of replacing it, when it was active."""
     if mean[0].size > MAX_REPLACED_UNITS:
         return None
@@ -171,11 +172,13 @@ def _units(run: Run, vae, data: datasets.Dataset, mean, log_var, seed: int) -> l
     }
     if run.has_arrays("unit_history"):
         columns |= diagnostics.UnitHistory(**run.arrays("unit_history")).active_periods()._asdict()
-    columns = {
-        name: [None if value != value else value for value in column.ravel().tolist()]  # NaN isn't JSON
-        for name, column in columns.items()
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = zip(*(column.ravel().tolist() for column in columns.values()), strict=True)
+    return [dict(zip(columns, map(_none_if_nan, row), strict=True)) for row in rows]
+
+
+def _none_if_nan(value: float | bool) -> float | bool | None:
+    """A value for JSON, which has no NaN."""
+    return None if math.isnan(value) else value
 
 
 def _nll(vae, x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -202,8 +205,8 @@ def _codes(mean: np.ndarray, log_var: np.ndarray | None, labels: np.ndarray | No
         if flat.shape[1] > 1:
             plane = geometry.principal_plane(flat).points
             result["knn_accuracy_pca"] = diagnostics.knn_accuracy(plane, labels, N_NEIGHBOURS)
-    if flat.shape[1] > MAX_REPLACED_UNITS:
-        return result  # a covariance of units × units would be too large
+    if flat.shape[1] > MAX_COVARIANCE_UNITS:
+        return result
     variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False, ddof=0)))
     is_spread = variances[-1] > 0
     result["principal_variance_ratio"] = float(max(variances[0], 0) / variances[-1]) if is_spread else 0.0
@@ -219,7 +222,7 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
     x, (first, last) = data.x_test, _pairs(data, seed)
     paths = {"linear": geometry.linear_path, "spherical": geometry.spherical_path}
     ends = first[:N_PATHS], last[:N_PATHS]
-    images = {name: _decode_paths(vae, x, *ends, lambda a, b, p=p: p(a, b, N_PATH_POINTS)) for name, p in paths.items()}
+    images = {name: _decode_paths(vae, x, *ends, partial(p, n=N_PATH_POINTS)) for name, p in paths.items()}
     images["cross_fade"] = geometry.linear_path(x[ends[0]], x[ends[1]], N_PATH_POINTS)
     run.write_arrays("interpolation", **{name: frames[:, :N_KEPT_PATHS] for name, frames in images.items()})
     result: dict[str, dict] = {
@@ -227,13 +230,17 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
     }
     if judge is not None:
         ends = first[: judge.n], last[: judge.n]
-        midpoints = {
-            name: _decode_paths(vae, x, *ends, lambda a, b, p=p: p(a, b, 3)[1:2])[0] for name, p in paths.items()
-        }
+        midpoints = {name: _decode_paths(vae, x, *ends, partial(_midpoint, p))[0] for name, p in paths.items()}
         midpoints["cross_fade"] = 0.5 * (x[ends[0]] + x[ends[1]])
         for name, decoded in midpoints.items():
             result[name]["midpoints"] = judge.score(decoded)._asdict()
     return result
+
+
+def _midpoint(path: Callable, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The midpoints of paths, `(1, paths, …)`."""
+    _, midpoint, _ = path(first, last, 3)
+    return midpoint[None]
 
 
 def _decode_paths(vae, x: np.ndarray, first: np.ndarray, last: np.ndarray, path: Callable) -> np.ndarray:
@@ -254,7 +261,7 @@ def _pairs(data: datasets.Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
     if data.y_test is None:
         return first, last
     y = data.y_test
-    for _ in range(20):  # each round of random swaps leaves fewer pairs of one label
+    for _ in range(N_SWAP_ROUNDS):
         same = np.flatnonzero(y[first] == y[last])
         others = rng.integers(0, n, len(same))
         for i, j in zip(same, others, strict=True):

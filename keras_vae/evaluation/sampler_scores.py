@@ -1,6 +1,7 @@
 """Scores of generated images by sampler of latent points."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def score_samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) 
     Returns:
         The numbers for `evaluation.json`, and some images of each sampler.
     """
-    n = judge.n if judge else N_KEPT_IMAGES
+    n = N_KEPT_IMAGES if judge is None else judge.n
     images = _sampled(vae, data, n, seed)
     # Both draw around codes of training images, whose reconstructions the model may have memorised.
     sources = stream(seed, Stream.SAMPLER_SOURCES).permutation(len(data.x_train))[:n]
@@ -54,11 +55,21 @@ def _sampled(vae, data: datasets.Dataset, n: int, seed: int) -> dict[str, np.nda
     }
     if n_units <= MAX_MIXTURE_UNITS and n_fitted > 1:
         draws["gaussian_mixture"] = lambda n, rng: samplers.gaussian_mixture(n, mean, log_var, seed=rng)
-    images = {}
-    for name, draw in draws.items():
-        rng = np.random.default_rng(seed)
-        images[name] = np.concatenate([vae.decode(draw(size, rng)) for size in memory.chunk_sizes(n, n_units)])
-    return images
+    return {name: decode_draws(vae, n, seed, draw) for name, draw in draws.items()}
+
+
+def decode_draws(vae, n: int, seed: int, draw: Callable[[int, np.random.Generator], np.ndarray]) -> np.ndarray:
+    """`n` images decoded from latent points that are drawn in chunks, each of which fits into memory.
+
+    Args:
+        vae: a `VAE`.
+        n: number of images.
+        seed: of the draws.
+        draw: returns a number of latent points `(number, *latent_shape)`, drawn by a generator.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = memory.chunk_sizes(n, math.prod(vae.latent_shape))
+    return np.concatenate([vae.decode(draw(size, rng)) for size in sizes])
 
 
 def _around(vae, x: np.ndarray, seed: int, std: float | None = None) -> np.ndarray:

@@ -53,7 +53,7 @@ def evaluation(found: dict) -> list[Table]:
         tables.append(Table("labels predicted from codes", ["", "accuracy"], rows))
     audit = found.get("audit") or {}
     if audit.get("likelihood"):
-        tables.append(_likelihood(audit["likelihood"], audit["rate"]))
+        tables.append(_likelihood(audit["likelihood"], audit["elbo_terms"]))
     if audit and audit["samplers"]["scores"]:
         tables.append(_samplers(audit["samplers"]["scores"]))
     return tables
@@ -74,15 +74,15 @@ def _interpolation(interpolation: dict) -> Table:
     return Table("interpolation between the codes of two test images", ["", *INTERPOLATIONS.values()], rows)
 
 
-def _likelihood(likelihood: dict, rate: dict) -> Table:
+def _likelihood(likelihood: dict, elbo_terms: dict) -> Table:
     """The ELBO in three terms and the importance-weighted log-likelihood."""
     rows = [
         ["ELBO", number(likelihood["elbo"])],
         ["−ELBO = sum of", number(-likelihood["elbo"])],
-        ["  E[−log p(z)]", number(rate["prior"])],
-        ["  E[−log p(x | z)], distortion", number(rate["reconstruction"])],
-        ["  E[log q(z | x)]", number(rate["posterior"])],
-        ["−ELBO in bits per pixel", number(rate["bits_per_pixel"])],
+        ["  E[−log p(z)]", number(elbo_terms["prior"])],
+        ["  E[−log p(x | z)], distortion", number(elbo_terms["reconstruction"])],
+        ["  E[log q(z | x)]", number(elbo_terms["posterior"])],
+        ["−ELBO in bits per pixel", number(elbo_terms["bits_per_pixel"])],
         [f"log p(x), {likelihood['samples']:,} importance samples", number(likelihood["value"])],
         ["  Monte-Carlo standard error", number(likelihood["error"])],
         ["  estimated bias", number(likelihood["bias"])],

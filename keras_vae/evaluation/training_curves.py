@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_vae.runs.folder import Run
 
-LATE_EPOCHS = 5  # at the end of training, over which convergence is measured; also the first ones of the KL
+N_WINDOW_EPOCHS = 5  # at the end of training, over which convergence is measured, and at its beginning, for the KL
 
 
 def training_curves(run: Run) -> dict[str, float]:
@@ -21,7 +21,7 @@ def training_curves(run: Run) -> dict[str, float]:
     """
     history = run.history
     loss = history["loss"]
-    before_last = -min(LATE_EPOCHS + 1, len(loss))
+    before_last = -min(N_WINDOW_EPOCHS + 1, len(loss))
     row = {"first_reconstruction_fraction": history["reconstruction"][0] / loss[0]}
     if len(loss) > 1:
         row["largest_loss_rise"] = np.diff(loss).max()
@@ -30,5 +30,5 @@ def training_curves(run: Run) -> dict[str, float]:
         kl = history["val_kl"]
         row["late_kl_change"] = kl[-1] - kl[before_last]
         if len(loss) > 1:
-            row["early_kl_rise"] = kl[:LATE_EPOCHS][-1] - kl[0]
+            row["early_kl_rise"] = kl[:N_WINDOW_EPOCHS][-1] - kl[0]
     return {name: float(value) for name, value in row.items()}

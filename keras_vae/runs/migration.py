@@ -11,6 +11,7 @@ _EVALUATION = {
 _UNITS = {"born": "active_from", "died": "collapsed_at"}
 _SAMPLERS = {"moment_matched": "moment_matched_test"}
 _SCORES = {"balance": "class_balance"}
+_AUDIT = {"rate": "elbo_terms"}
 
 
 def migrate_evaluation(content: dict) -> dict:
@@ -38,7 +39,7 @@ def _audit(audit: dict) -> dict:
     memorised = samplers.pop("remembered")
     samplers["nearest_is_source"] = {"fraction": memorised["share"], "chance": memorised["chance"]}
     samplers["scores"] = {name: _renamed(scores, _SCORES) for name, scores in samplers["scores"].items()}
-    return audit | {"version": 2, "samplers": samplers}
+    return _renamed(audit, _AUDIT) | {"version": 2, "samplers": samplers}
 
 
 def _renamed(values: dict, names: dict[str, str]) -> dict:

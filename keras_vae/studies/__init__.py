@@ -1,8 +1,8 @@
 """Studies: many configurations and seeds, and the claims that they test."""
 
-from keras_vae._utils.formatting import Table
+from keras_vae._utils.formatting import Table, number
 from keras_vae.measures import Measure
-from keras_vae.studies.claims import Bracket, Claim, Exactly, Gap, Mean, Ratio, Share, Spread
+from keras_vae.studies.claims import Bracket, Claim, ExactRatio, Gap, Mean, Proportion, Ratio, Spread
 from keras_vae.studies.command_line import (
     DatasetOption,
     EpochsOption,
@@ -22,20 +22,21 @@ __all__ = [
     "Claim",
     "DatasetOption",
     "EpochsOption",
-    "Exactly",
+    "ExactRatio",
     "Gap",
     "Mean",
     "Measure",
     "OutOption",
+    "Proportion",
     "QuickOption",
     "Ratio",
     "Results",
     "SeedsOption",
-    "Share",
     "Spread",
     "Study",
     "Table",
     "main",
+    "number",
     "run_command",
     "run_study",
     "start",

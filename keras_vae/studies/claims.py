@@ -100,7 +100,7 @@ class Claim:
         """The names of the configurations that the claim is about."""
         raise NotImplementedError
 
-    def measures(self) -> tuple[str, ...]:
+    def measure_keys(self) -> tuple[str, ...]:
         """The keys of the measures that the claim needs."""
         return (self.measure,)
 
@@ -120,7 +120,7 @@ class Claim:
         """A remark on the interval, or an empty string."""
         return ""
 
-    def judge(self, values: Values, find: Find) -> dict[str, Any]:
+    def evaluate(self, values: Values, find: Find) -> dict[str, Any]:
         """The claim with its interval and verdict, as plain data for `study.json`."""
         interval = self.interval(values)
         return {
@@ -199,7 +199,7 @@ class Ratio(Claim):
 
 
 @dataclass(frozen=True)
-class Exactly(Claim):
+class ExactRatio(Claim):
     """A claim about a ratio that is computed exactly and doesn't depend on the seed.
 
     Attributes:
@@ -239,11 +239,11 @@ class Bracket(Claim):
     def configs(self) -> tuple[str, ...]:
         return (self.of,)
 
-    def measures(self) -> tuple[str, ...]:
+    def measure_keys(self) -> tuple[str, ...]:
         return self.measure, self.low, self.high
 
     def interval(self, values: Values) -> Interval:
-        estimate, low, high = (values(self.of, key) for key in self.measures())
+        estimate, low, high = (values(self.of, key) for key in self.measure_keys())
         if len(estimate) < 2:  # the variation between seeds is unknown
             return Interval(float(estimate[0]), math.nan, math.nan)
         return Interval(float(estimate.mean()), float(low.min()), float(high.max()))
@@ -272,12 +272,12 @@ class Gap(Claim):
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
 
-    def measures(self) -> tuple[str, ...]:
+    def measure_keys(self) -> tuple[str, ...]:
         return self.measure, self.low, self.high
 
     def interval(self, values: Values) -> Interval:
         (estimate_a, low_a, high_a), (estimate_b, low_b, high_b) = (
-            [values(name, key) for key in self.measures()] for name in self.of
+            [values(name, key) for key in self.measure_keys()] for name in self.of
         )
         estimate = float((estimate_a - estimate_b).mean())
         if len(low_a) < 2:  # the variation between seeds is unknown
@@ -334,8 +334,8 @@ class Spread(Claim):
 
 
 @dataclass(frozen=True)
-class Share(Claim):
-    """A claim about the share of seeds in which a measure is at least 1, with Clopper & Pearson's interval (1934).
+class Proportion(Claim):
+    """A claim about the proportion of seeds in which a measure is at least 1, with Clopper & Pearson's interval (1934).
 
     Attributes:
         of: the configuration.
@@ -355,7 +355,7 @@ class Share(Claim):
         return Interval(float(found.mean()), float(exact.low), float(exact.high))
 
     def formula(self, label: str) -> str:
-        return f"share of seeds with {label}: {self.of}"
+        return f"proportion of seeds with {label}: {self.of}"
 
 
 def _finite(value: float) -> float | None:

@@ -49,8 +49,8 @@ class Results:
     @property
     def verdicts(self) -> list[dict]:
         """The claims with their intervals and verdicts, as plain data."""
-        judged = [claim.judge(self.values, self.study.find) for claim in self.study.claims]
-        return [{**one, "verdict": UNDECIDED} for one in judged] if self.quick else judged
+        claims = [claim.evaluate(self.values, self.study.find) for claim in self.study.claims]
+        return [{**claim, "verdict": UNDECIDED} for claim in claims] if self.quick else claims
 
     @property
     def minutes(self) -> float:

@@ -24,7 +24,7 @@ def run_measures(run: Run) -> dict[str, float]:
         row["accuracy.reconstructions"] = reconstructions["accuracy"]
     row |= _interpolation(evaluation["interpolation"])
     if "audit" in evaluation:
-        row |= model_audit.measures(evaluation["audit"])
+        row |= model_audit.audit_measures(evaluation["audit"])
     return row | training_curves(run)
 
 

@@ -34,6 +34,8 @@ CONTENTS = ("study.json", "study.md", "captions.json", "report.html", "figures",
 QUICK_IMPORTANCE_SAMPLES = 20
 QUICK_JUDGE = {"images": 200, "epochs": 1}
 
+Key = tuple[str, int]  # the name of a configuration and a seed
+
 
 def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick: bool = False) -> Results:
     """Trains and evaluates the runs that are missing, and writes `study.json` and `study.md`.
@@ -55,7 +57,8 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
         raise InputError(f"seeds: expected at least 1; received {seeds}.")
     n_trainings = len(study.configs) * seeds
     size = f"{count(n_trainings, 'training')} of {count(epochs, 'epoch')}"
-    print(f"{study.title}: {size} on {dataset}, into {out}", flush=True)
+    progress = MultiPartProgress(n_trainings)
+    progress.message(f"{study.title}: {size} on {dataset}, into {out}")
     configs = _configurations(study, dataset, epochs, seeds)
     data = datasets.load(dataset)
     for config in configs.values():
@@ -66,20 +69,19 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
     runs = {key: Run(out / "runs" / folder_name(config)) for key, config in configs.items()}
     for run in runs.values():
         run.check_usable(resume=True)
-    rows = _train_all(study, configs, runs, data, quick)
+    rows = _train_all(study, configs, runs, data, quick, progress)
     results = Results(study, dataset, epochs, seeds, folder, runs, rows, data, quick)
     write_results(results)
     return results
 
 
-def _configurations(study: Study, dataset: str, epochs: int, seeds: int) -> dict:
+def _configurations(study: Study, dataset: str, epochs: int, seeds: int) -> dict[Key, Config]:
     """Configurations by (name, seed)."""
-    configs = {}
-    for seed in range(seeds):
-        for name, arguments in study.configs.items():
-            arguments = {"dataset": dataset, "seed": seed, **arguments, "epochs": _scaled(study, arguments, epochs)}
-            configs[name, seed] = Config(**arguments)
-    return configs
+    return {
+        (name, seed): Config(**{"dataset": dataset, "seed": seed, **own, "epochs": _scaled(study, own, epochs)})
+        for seed in range(seeds)
+        for name, own in study.configs.items()
+    }
 
 
 def _scaled(study: Study, arguments: Mapping[str, Any], epochs: int) -> int:
@@ -99,9 +101,15 @@ def _study_folder_name(study: Study, dataset: str, epochs: int, seeds: int, quic
     return "_".join([study.name, *(name for name, differs in differing.items() if differs)])
 
 
-def _train_all(study: Study, configs: Mapping, runs: Mapping, data: datasets.Dataset, quick: bool) -> dict:
+def _train_all(
+    study: Study,
+    configs: Mapping[Key, Config],
+    runs: Mapping[Key, Run],
+    data: datasets.Dataset,
+    quick: bool,
+    progress: MultiPartProgress,
+) -> dict[Key, dict[str, float]]:
     """Measures of all runs by (configuration, seed)."""
-    progress = MultiPartProgress(len(configs))
     rows = {}
     with progress:
         judge = _judge(data, progress, QUICK_JUDGE if quick else {})
@@ -115,13 +123,21 @@ def _train_all(study: Study, configs: Mapping, runs: Mapping, data: datasets.Dat
     return rows
 
 
-def _train_and_measure(study: Study, config, run: Run, data, judge, progress: MultiPartProgress, quick: bool):
+def _train_and_measure(
+    study: Study,
+    config: Config,
+    run: Run,
+    data: datasets.Dataset,
+    judge: Judge | None,
+    progress: MultiPartProgress,
+    quick: bool,
+) -> dict[str, float]:
     training.train(config, run.path, resume=True, progress=progress, data=data)
     samples = QUICK_IMPORTANCE_SAMPLES if quick else N_IMPORTANCE_SAMPLES
     run_evaluation.evaluate(run, data, judge, with_audit=study.audit, samples=samples)
     row = run_measures(run)
-    if study.measure:
-        row |= study.measure(run, data, judge)
+    if study.measure_run:
+        row |= study.measure_run(run, data, judge)
         for key in row:
             study.find(key)
     keras_import.import_keras().backend.clear_session()
@@ -153,7 +169,7 @@ def _check_folder(folder: Path) -> None:
     check_writable(folder)
 
 
-def folder_name(config) -> str:
+def folder_name(config: Config) -> str:
     """The folder name of a run: its main arguments, and every other argument that isn't the default."""
     defaults = type(config)(config.architecture).model_dump()
     named = ("architecture", "dataset", "epochs", "posterior", "seed")

@@ -25,8 +25,8 @@ class Study:
         measures: keys of measures for the summary, one row each.
         claims: of the source.
         draw: makes figures and videos from the `Results`; returns the caption of each by path, in reading order.
-        measure: computes further measures of a run, from the run, its data and the judge (or None).
-        own_measures: the measures of `measure` that are not in `keras_vae.measures`.
+        measure_run: computes further measures of a run, from the run, its data and the judge (or None).
+        own_measures: the measures of `measure_run` that are not in `keras_vae.measures`.
         factors: names of the factors that the data must have.
         tables: makes tables in addition to the summary, from the `Results`.
         seeds: number of seeds, counted from 0.
@@ -54,7 +54,7 @@ class Study:
     measures: Sequence[str]
     claims: Sequence[Claim] = ()
     draw: Callable[..., dict[Path, str]] | None = None
-    measure: Callable[[Run, datasets.Dataset, Judge | None], dict[str, float]] | None = None
+    measure_run: Callable[[Run, datasets.Dataset, Judge | None], dict[str, float]] | None = None
     own_measures: Sequence[Measure] = ()
     tables: Callable[..., list[Table]] | None = None
     factors: Sequence[str] = ()
@@ -80,7 +80,7 @@ class Study:
         Raises:
             InputError: for the first one that doesn't.
         """
-        for key in (*self.measures, *(key for claim in self.claims for key in claim.measures())):
+        for key in (*self.measures, *(key for claim in self.claims for key in claim.measure_keys())):
             self.find(key)
         for claim in self.claims:
             unknown = [name for name in claim.configs() if name not in self.configs]

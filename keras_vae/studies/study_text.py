@@ -46,7 +46,7 @@ def _scoring(results: Results) -> str:
 
 
 class ClaimText(NamedTuple):
-    """A judged claim as text.
+    """A claim with its verdict as text.
 
     Attributes:
         claim: of the source.
@@ -63,17 +63,17 @@ class ClaimText(NamedTuple):
     verdict: str
 
 
-def claim_text(judged: dict) -> ClaimText:
+def claim_text(claim: dict) -> ClaimText:
     """A claim of `study.json` as text."""
-    low, high = judged["low"], judged["high"]
+    low, high = claim["low"], claim["high"]
     interval = ABSENT if low is None and high is None else f"{number(low)} … {number(high)}"
-    note = f" ({judged['note']})" if judged["note"] else ""
-    if judged["estimate"] is None:
-        measured = f"{judged['measured']}{note or ' was not measured'}"
+    note = f" ({claim['note']})" if claim["note"] else ""
+    if claim["estimate"] is None:
+        measured = f"{claim['measured']}{note or ' was not measured'}"
     else:
-        published = "" if judged["published"] is None else f", published {number(judged['published'])}"
-        measured = f"{judged['measured']} = {number(judged['estimate'])}{published}{note}"
-    return ClaimText(judged["claim"], measured, interval, region(*judged["expected"]), judged["verdict"])
+        published = "" if claim["published"] is None else f", published {number(claim['published'])}"
+        measured = f"{claim['measured']} = {number(claim['estimate'])}{published}{note}"
+    return ClaimText(claim["claim"], measured, interval, region(*claim["expected"]), claim["verdict"])
 
 
 def markdown(results: Results) -> str:
@@ -83,7 +83,7 @@ def markdown(results: Results) -> str:
     for table in results.tables:
         lines += [f"\n## {table.title}\n", *markdown_table(table)]
     if results.study.claims:
-        claims = Table("Claims of the source", CLAIM_HEAD, [claim_text(judged) for judged in results.verdicts])
+        claims = Table("Claims of the source", CLAIM_HEAD, [claim_text(claim) for claim in results.verdicts])
         lines += [f"\n## {claims.title}\n", *markdown_table(claims)]
     return "\n".join(lines) + "\n"
 
