@@ -200,19 +200,16 @@ def report(
 def print_evaluation(evaluation: dict) -> None:
     """Prints the units and the scores of the samples of an evaluation as tables."""
     from rich.console import Console
-    from rich.table import Table
 
+    from keras_vae._utils.terminal import print_table
     from keras_vae.evaluation import tables
 
     console = Console(highlight=False)
     shown = tables.evaluation(evaluation)
     if evaluation["units"]:
         shown.insert(0, tables.units(evaluation["units"]))
-    for title, head, rows in shown:
-        table = Table(*head, title=title, title_justify="left")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    for table in shown:
+        print_table(console, table)
     if (evaluation.get("audit") or {}).get("encodings"):
         from keras_vae import diagnostics
 
@@ -222,21 +219,18 @@ def print_evaluation(evaluation: dict) -> None:
 def print_results(folder: Path) -> None:
     """Prints the metrics of a run as a table."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
+    from keras_vae._utils.formatting import Table
+    from keras_vae._utils.terminal import print_table
+    from keras_vae.measures import find
     from keras_vae.runs.folder import Run
 
     run = Run.open(folder)
     config, metrics = run.config["config"], run.metrics
-    table = Table(title=Text(f"{config['architecture']} on {config['dataset']}, {metrics['epochs']} epochs"))
-    table.add_column("nats per image")
-    table.add_column("train", justify="right")
-    table.add_column("test", justify="right")
-    for key, value in metrics["test"].items():
-        table.add_row(key, f"{metrics['train'][key]:.2f}", f"{value:.2f}")
+    rows = [[find(key).label, f"{metrics['train'][key]:.2f}", f"{value:.2f}"] for key, value in metrics["test"].items()]
+    title = f"{config['architecture']} on {config['dataset']}, {metrics['epochs']} epochs"
     console = Console()
-    console.print(table)
+    print_table(console, Table(title, ["nats per image", "train", "test"], rows))
     seconds, parameters = metrics["seconds"], metrics["parameters"]
     console.print(
         f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "

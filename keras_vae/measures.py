@@ -87,14 +87,6 @@ _UNITS = (
     Measure("collapsed_units", "collapsed units"),
     Measure("units_collapsed_in_training", "units that collapsed during training"),
 )
-CODES = (
-    Measure("posterior_radius", "posterior radius, median"),
-    Measure("mean_code_norm", "distance of the mean code from the origin"),
-    Measure("principal_variance_ratio", "smallest over largest principal variance of codes"),
-    Measure("gaussian_divergence", "divergence of whitened codes from a Gaussian", NATS),
-    Measure("knn_accuracy", "k-nearest-neighbour accuracy of codes", better="higher"),
-    Measure("knn_accuracy_pca", "k-nearest-neighbour accuracy on two principal components", better="higher"),
-)
 _AUDIT = (
     Measure("aggregate_kl", "KL(q(z) ‖ p)", NATS, "lower"),
     Measure("aggregate_kl.low", "KL(q(z) ‖ p), lower end", NATS, "lower"),
@@ -176,7 +168,23 @@ def _on_images() -> Iterable[Measure]:
         yield Measure(f"frechet_prior_over.{sampler}", f"Fréchet distance, N(0, I) relative to {name}")
 
 
-MEASURES = {m.key: m for m in (*_TRAINING, *_UNITS, *CODES, *_on_images(), *_AUDIT, *_BUBBLES)}
+MEASURES = {m.key: m for m in (*_TRAINING, *_UNITS, *_on_images(), *_AUDIT, *_BUBBLES)}
+
+
+def add(measure: Measure) -> None:
+    """Adds a measure to the vocabulary.
+
+    Raises:
+        ValueError: if the key is taken.
+    """
+    if measure.key in MEASURES:
+        raise ValueError(f"measure: expected a new key; {measure.key!r} is taken.")
+    MEASURES[measure.key] = measure
+
+
+def remove(key: str) -> None:
+    """Removes a measure from the vocabulary."""
+    del MEASURES[key]
 
 
 def find(key: str, own: Iterable[Measure] = ()) -> Measure:

@@ -4,8 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from keras_vae import InputError, measures
+from keras_vae._utils import formatting, terminal
+from keras_vae.evaluation import code_measures, tables
 from keras_vae.evaluation.judge import Scores
 from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.studies import Mean, Measure, Study, run_study
@@ -92,3 +95,32 @@ def test_an_evaluation_of_version_5_is_read_with_the_new_keys(own_run):
     assert "rate" not in found["audit"]
     assert migrate_evaluation(found) == found
     assert json.loads((own_run.path / "evaluation.json").read_text())["version"] == 5  # the file is unchanged
+
+
+def test_a_registered_diagnostic_is_evaluated_shown_and_studied(own_run, data):
+    from keras_vae.evaluation import run_evaluation
+
+    @code_measures.register(Measure("largest_mean", "largest |μ| of test images"))
+    def largest_mean(codes):
+        return float(abs(codes.mean).max())
+
+    try:
+        found = run_evaluation.evaluate(own_run, data, overwrite=True)
+        expected = float(abs(own_run.arrays("encodings")["mean"]).max())
+        assert found["codes"]["largest_mean"] == expected
+        assert run_measures(own_run)["largest_mean"] == expected
+        assert ["largest |μ| of test images", formatting.number(expected)] in tables.evaluation(found)[-1].rows
+        replace(STUDY, measures=["largest_mean"]).check()
+        with pytest.raises(ValueError, match="'largest_mean' is taken"):
+            code_measures.register(Measure("largest_mean", "again"))
+    finally:
+        code_measures.unregister("largest_mean")
+    with pytest.raises(InputError, match="largest_mean"):
+        measures.find("largest_mean")
+
+
+def test_brackets_are_printed_as_text(capsys):
+    table = formatting.Table("E[x]", ["", "[bold]"], [["E[log q(z | x)]", "1"]])
+    terminal.print_table(Console(), table)
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in ("E[x]", "[bold]", "E[log q(z | x)]"))

@@ -4,9 +4,7 @@ The result is `evaluation.json`, whose keys are those of `keras_vae.measures`:
 
 - `units`: per latent unit, the fields of `diagnostics.UnitStatistics`, `total_var`, `active_by_variance`,
   `replacement_loss`, and the epochs `active_from` and `collapsed_at`; None above 128 units.
-- `codes`: `posterior_radius`, the median over images of the geometric mean of the posterior's standard deviations;
-  `mean_code_norm`; `principal_variance_ratio`; `gaussian_divergence` of the active units' whitened codes;
-  `knn_accuracy` and `knn_accuracy_pca`.
+- `codes`: the values of `code_measures`, by key.
 - `interpolation`: for `linear` and `spherical` paths between the codes of two test images and for the `cross_fade` of
   their pixels, the mean `largest_step` and the scores of the `midpoints`.
 - `samples`: scores by sampler, and of training images (`floor`).
@@ -27,6 +25,7 @@ from keras_vae._utils import keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
+from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.evaluation.sampler_scores import decode_draws
@@ -36,10 +35,7 @@ from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
 VERSION = 6  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
-MAX_COVARIANCE_UNITS = 128  # above which the covariance of the codes is not computed
-MAX_BINNED_UNITS = 6  # of the histogram behind the divergence from a Gaussian
 N_REPLACEMENT_IMAGES = 2000
-N_NEIGHBOURS = 10  # of the k-nearest-neighbour accuracy
 N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs of images of one label
 N_PATHS, N_PATH_POINTS = 200, 11
 N_KEPT_PATHS = 6
@@ -121,7 +117,7 @@ def _evaluate(
         "version": VERSION,
         "epochs": run.metrics["epochs"],
         "units": _units(run, vae, data, mean, log_var, seed),
-        "codes": _codes(mean, log_var, labels),
+        "codes": evaluate_codes(Codes(geometry.flat(mean), log_var, labels)),
         "interpolation": _interpolation(run, vae, data, judge, seed),
     }
     if judge is not None:
@@ -192,29 +188,6 @@ def _posterior_draws(mean: np.ndarray, log_var: np.ndarray | None, seed: int) ->
         return mean
     noise = np.random.default_rng(seed).standard_normal(mean.shape)
     return (mean + np.exp(0.5 * log_var) * noise).astype("float32")
-
-
-def _codes(mean: np.ndarray, log_var: np.ndarray | None, labels: np.ndarray | None) -> dict:
-    """Location, scale and shape of the codes, and how well neighbours predict their labels."""
-    flat = geometry.flat(mean)
-    result = {"mean_code_norm": float(np.linalg.norm(flat.mean(axis=0)))}
-    if log_var is not None:
-        result["posterior_radius"] = float(np.median(np.exp(0.5 * log_var.reshape(len(mean), -1).mean(axis=1))))
-    if labels is not None and len(flat) >= 2 * (N_NEIGHBOURS + 1):
-        result["knn_accuracy"] = diagnostics.knn_accuracy(flat, labels, N_NEIGHBOURS)
-        if flat.shape[1] > 1:
-            plane = geometry.principal_plane(flat).points
-            result["knn_accuracy_pca"] = diagnostics.knn_accuracy(plane, labels, N_NEIGHBOURS)
-    if flat.shape[1] > MAX_COVARIANCE_UNITS:
-        return result
-    variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(flat, rowvar=False, ddof=0)))
-    is_spread = variances[-1] > 0
-    result["principal_variance_ratio"] = float(max(variances[0], 0) / variances[-1]) if is_spread else 0.0
-    # Only active units: whitening would magnify the small variance of a collapsed unit's means.
-    active = flat[:, diagnostics.units(flat).active]
-    if 0 < active.shape[1] <= MAX_BINNED_UNITS and len(active) >= 2 ** (active.shape[1] + 2):
-        result["gaussian_divergence"] = diagnostics.gaussian_divergence(diagnostics.whiten(active))
-    return result
 
 
 def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> dict:

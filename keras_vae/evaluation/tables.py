@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from keras_vae._utils.formatting import Table, cell, number
+from keras_vae.evaluation import code_measures
 from keras_vae.measures import FLOOR, FLOOR_LABEL, INTERPOLATIONS, SAMPLE_SOURCES, SAMPLERS, SCORES, find
 
 # The fraction of images with Pareto k̂ > 0.5 above which the error and bias of the likelihood are not trusted.
@@ -47,10 +48,8 @@ def evaluation(found: dict) -> list[Table]:
         rows = _score_rows(found["samples"][source] for source in sources)
         tables.append(Table(f"scores of {found['judge']['images']:,} samples", ["", *sources.values()], rows))
     tables.append(_interpolation(found["interpolation"]))
-    accuracies = [key for key in ("knn_accuracy", "knn_accuracy_pca") if key in found["codes"]]
-    if accuracies:
-        rows = [[find(key).label, number(found["codes"][key])] for key in accuracies]
-        tables.append(Table("labels predicted from codes", ["", "accuracy"], rows))
+    rows = [[find(key).heading, number(found["codes"][key])] for key in code_measures.names() if key in found["codes"]]
+    tables.append(Table("codes of test images", ["", "measured"], rows))
     audit = found.get("audit") or {}
     if audit.get("likelihood"):
         tables.append(_likelihood(audit["likelihood"], audit["elbo_terms"]))

@@ -2,29 +2,20 @@
 
 from pathlib import Path
 
-from rich.table import Table as TerminalTable
-
 from keras_vae._utils.progress import ProgressReporter
+from keras_vae._utils.terminal import print_table
 from keras_vae.report import run_page, study_page
 from keras_vae.runs.files import write_json
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
-
-# Widths of a table in a log, in characters; a log has no width that a table must fit.
-FIRST_COLUMN_WIDTH, COLUMN_WIDTH = 60, 20
 
 
 def report(results: Results) -> None:
     """Prints the summary and the verdicts, makes figures and pages, and prints the paths of all files."""
     progress = ProgressReporter()
     progress.message(f"\n{study_text.description(results)}")
-    for text in (study_text.summary(results), *results.tables):
-        table = TerminalTable(*text.head, title=text.title or None, title_justify="left")
-        for row in text.rows:
-            table.add_row(*row)
-        if not progress.console.is_terminal:
-            progress.console.width = FIRST_COLUMN_WIDTH + COLUMN_WIDTH * (len(text.head) - 1)
-        progress.console.print(table)
+    for table in (study_text.summary(results), *results.tables):
+        print_table(progress.console, table)
     for claim in map(study_text.claim_text, results.verdicts):
         progress.message(f"{claim.verdict:>14}   {claim.claim}")
         progress.message(f"{'':17}{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}")

@@ -1,0 +1,128 @@
+"""Measures of the codes of a run: a registry of functions, each evaluated for every run and shown by its label."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_vae import diagnostics, geometry, measures
+from keras_vae.measures import Measure
+
+N_NEIGHBOURS = 10  # of the k-nearest-neighbour accuracy
+MAX_COVARIANCE_UNITS = 128
+MAX_BINNED_UNITS = 6  # of the histogram behind the divergence from a Gaussian
+
+
+class Codes(NamedTuple):
+    """Encodings of test images.
+
+    Attributes:
+        mean: means, `(n, units)`.
+        log_var: log variances, of the mean's shape or one that broadcasts to it; None without a density.
+        labels: `(n,)`, or None.
+    """
+
+    mean: np.ndarray
+    log_var: np.ndarray | None
+    labels: np.ndarray | None
+
+
+_FUNCTIONS: dict[str, Callable[[Codes], float | None]] = {}
+
+
+def register(measure: Measure) -> Callable:
+    """Decorator that registers a function of `Codes` as the given measure of every run.
+
+    The function returns a number, or None where it doesn't apply. The value stands in `evaluation.json` under the
+    measure's key, in the tables of the terminal and the page under its label, and can be used in studies.
+
+    Raises:
+        ValueError: if the key is taken.
+
+    Example:
+        >>> from keras_vae.evaluation.code_measures import register
+        >>> from keras_vae.measures import Measure
+        >>> @register(Measure("largest_mean", "largest |μ|"))
+        ... def largest_mean(codes):
+        ...     return float(abs(codes.mean).max())
+    """
+    measures.add(measure)
+
+    def decorate(function: Callable[[Codes], float | None]) -> Callable[[Codes], float | None]:
+        _FUNCTIONS[measure.key] = function
+        return function
+
+    return decorate
+
+
+def unregister(key: str) -> None:
+    """Removes a registered measure."""
+    del _FUNCTIONS[key]
+    measures.remove(key)
+
+
+def names() -> tuple[str, ...]:
+    """The keys of all registered measures, in the order of tables."""
+    return tuple(_FUNCTIONS)
+
+
+def evaluate_codes(codes: Codes) -> dict[str, float]:
+    """The values of all registered measures that apply, by key."""
+    values = {key: function(codes) for key, function in _FUNCTIONS.items()}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+@register(Measure("posterior_radius", "posterior radius, median"))
+def posterior_radius(codes: Codes) -> float | None:
+    """The median over images of the geometric mean of the posterior's standard deviations; None without a density."""
+    if codes.log_var is None:
+        return None
+    return float(np.median(np.exp(0.5 * codes.log_var.reshape(len(codes.mean), -1).mean(axis=1))))
+
+
+@register(Measure("mean_code_norm", "distance of the mean code from the origin"))
+def mean_code_norm(codes: Codes) -> float:
+    """‖mean of the codes‖."""
+    return float(np.linalg.norm(codes.mean.mean(axis=0)))
+
+
+@register(Measure("principal_variance_ratio", "smallest over largest principal variance of codes"))
+def principal_variance_ratio(codes: Codes) -> float | None:
+    """The smallest over the largest eigenvalue of the codes' covariance; None for very many units."""
+    if codes.mean.shape[1] > MAX_COVARIANCE_UNITS:
+        return None
+    variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(codes.mean, rowvar=False, ddof=0)))
+    return float(max(variances[0], 0) / variances[-1]) if variances[-1] > 0 else 0.0
+
+
+@register(Measure("gaussian_divergence", "divergence of whitened codes from a Gaussian", measures.NATS))
+def gaussian_divergence(codes: Codes) -> float | None:
+    """`diagnostics.gaussian_divergence` of the active units' whitened codes; None for more than 6 of them."""
+    if codes.mean.shape[1] > MAX_COVARIANCE_UNITS:
+        return None
+    # Only active units: whitening would magnify the small variance of a collapsed unit's means.
+    active = codes.mean[:, diagnostics.units(codes.mean).active]
+    if not 0 < active.shape[1] <= MAX_BINNED_UNITS or len(active) < 2 ** (active.shape[1] + 2):
+        return None
+    return diagnostics.gaussian_divergence(diagnostics.whiten(active))
+
+
+@register(Measure("knn_accuracy", "k-nearest-neighbour accuracy of codes", better="higher"))
+def knn_accuracy(codes: Codes) -> float | None:
+    """`diagnostics.knn_accuracy` of the codes; None without labels."""
+    return _knn_accuracy(codes.mean, codes.labels)
+
+
+@register(Measure("knn_accuracy_pca", "k-nearest-neighbour accuracy on two principal components", better="higher"))
+def knn_accuracy_pca(codes: Codes) -> float | None:
+    """`diagnostics.knn_accuracy` of the codes on their two principal components; None without labels."""
+    if codes.labels is None or codes.mean.shape[1] < 2:
+        return None
+    return _knn_accuracy(geometry.principal_plane(codes.mean).points, codes.labels)
+
+
+def _knn_accuracy(points: np.ndarray, labels: np.ndarray | None) -> float | None:
+    """None without labels, and for too few points to have that many neighbours in each fold."""
+    if labels is None or len(points) < 2 * (N_NEIGHBOURS + 1):
+        return None
+    return diagnostics.knn_accuracy(points, labels, N_NEIGHBOURS)
