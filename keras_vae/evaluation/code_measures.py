@@ -40,11 +40,12 @@ def register(measure: Measure) -> Callable:
         ValueError: if the key is taken.
 
     Example:
-        >>> from keras_vae.evaluation.code_measures import register
+        >>> from keras_vae.evaluation.code_measures import register, unregister
         >>> from keras_vae.measures import Measure
         >>> @register(Measure("largest_mean", "largest |μ|"))
         ... def largest_mean(codes):
         ...     return float(abs(codes.mean).max())
+        >>> unregister("largest_mean")
     """
     measures.add(measure)
 
