@@ -75,6 +75,7 @@ _TRAINING = (
     Measure("reconstruction", "reconstruction", NATS_PER_IMAGE, "lower"),
     Measure("kl", "KL", NATS_PER_IMAGE),
     Measure("penalty", "penalty", NATS_PER_IMAGE),
+    Measure("elbo", "ELBO", NATS_PER_IMAGE, "higher"),
     Measure("parameters", "parameters"),
     Measure("largest_loss_rise", "largest rise of the loss between epochs", NATS_PER_IMAGE, "lower"),
     Measure("late_loss_fall", "fall of the loss over the last 5 epochs", NATS_PER_IMAGE),

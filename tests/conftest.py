@@ -104,3 +104,23 @@ def browser(chromium):
     for log in ("browser", "performance"):
         chromium.get_log(log)
     return chromium
+
+
+@pytest.fixture
+def registries_restored(monkeypatch):
+    """Removes what a test registers: data sets, kinds of posterior and likelihood, figures, measures."""
+    from keras_vae import likelihoods, measures, posteriors
+    from keras_vae.data import registry
+    from keras_vae.evaluation import code_measures
+    from keras_vae.plots import run_figures
+
+    for module, name in (
+        (registry, "_SETS"),
+        (registry, "_FORMATS"),
+        (posteriors._REGISTRY, "_classes"),
+        (likelihoods._REGISTRY, "_classes"),
+        (code_measures, "_FUNCTIONS"),
+        (measures, "MEASURES"),
+        (run_figures, "FIGURES"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name).copy())

@@ -1,6 +1,5 @@
 """README and docs: links resolve, commands exist, Python blocks compile and run at toy size."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -101,6 +100,7 @@ def test_python_blocks_compile(page):
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if RUNNABLE.match("".join(blocks(page, "python")[:1]))], ids=identifier
 )
+@pytest.mark.usefixtures("registries_restored")
 def test_python_blocks_run_at_toy_size(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # of the classifier that scores samples
@@ -113,7 +113,6 @@ def test_python_blocks_run_at_toy_size(page, tmp_path, monkeypatch):
         assert video.stat().st_size > 10_000
 
 
-@pytest.mark.skipif(importlib.util.find_spec("keras_vae.posteriors") is None, reason="there are no registries")
 def test_registrations_of_the_architecture_page_work():
     checks = """
 import keras_vae as kv
@@ -123,6 +122,8 @@ vae.compile("adam")
 assert vae.fit(kv.load("noise").x_train, verbose=0).history["penalty"][0] >= 1
 from keras_vae.plots.run_figures import FIGURES
 assert "stds" in FIGURES
+from keras_vae.evaluation import code_measures
+assert "max_abs_mean" in code_measures.names()
 """
     # In a process of its own: registrations are global.
     program = "\n".join([*blocks(ROOT / "docs" / "architecture.md", "python"), checks])

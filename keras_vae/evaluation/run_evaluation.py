@@ -69,6 +69,18 @@ def evaluate(
 
     Raises:
         InputError: if the run isn't finished, its data has changed, or `samples` is below 2.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), "uint8")
+        >>> folder = tempfile.mkdtemp()
+        >>> np.savez(f"{folder}/noise.npz", x_train=x[:30], x_test=x[30:])
+        >>> config = kv.Config("64-16-2", dataset=f"{folder}/noise.npz", epochs=1, batch_size=10)
+        >>> run = kv.train(config, f"{folder}/run", quiet=True)
+        >>> sorted(kv.evaluate(run))
+        ['codes', 'epochs', 'interpolation', 'units', 'version']
     """
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
