@@ -181,7 +181,7 @@ def test_memory_does_not_grow_with_the_number_of_frames():
         ({"limit": -1}, "limit: expected half the side"),
         ({"fps": 0}, "fps: expected at least 1"),
         ({"path": "t.avi"}, r"ends in \.mp4"),
-        ({"epochs": (50, 60)}, "expected a part of what was recorded"),
+        ({"epochs": (50, 60)}, "expected a range that overlaps the recorded epochs"),
         ({"units": (0, 5)}, "expected some of the recorded units"),
     ],
 )
