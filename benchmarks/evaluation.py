@@ -35,7 +35,7 @@ def timed(function: Callable, *arguments) -> Callable[[], float]:
 
 
 def decoder_products(n_points: int, chunk: int) -> Callable[[], float]:
-    """Seconds of the matrix products that decode `n_points` latent points, `chunk` at a time."""
+    """A function that returns the seconds of the matrix products that decode latent points, `chunk` at a time."""
     first, second = tf.random.normal((N_UNITS, N_HIDDEN)), tf.random.normal((N_HIDDEN, 784))
     z = tf.random.normal((chunk, N_UNITS))
 
@@ -54,8 +54,10 @@ def decoder_products(n_points: int, chunk: int) -> Callable[[], float]:
 
 
 def mixture_products(n_draws: int) -> Callable[[], float]:
-    """Seconds of the matrix products in the log densities of all draws under all posteriors: of z and z² with a matrix
-    each."""
+    """A function that returns the seconds of the matrix products in the densities of draws under all posteriors.
+
+    There are two products per chunk of draws: of z and of z², with one matrix each.
+    """
     z = np.random.default_rng(0).standard_normal((n_draws, N_UNITS))
     means = np.random.default_rng(1).standard_normal((N_UNITS, N_ENCODINGS))
     out = np.empty((DRAWS_CHUNK, N_ENCODINGS))

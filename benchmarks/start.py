@@ -33,7 +33,7 @@ def import_after_keras() -> float:
 
 
 def first_line() -> float:
-    """Seconds until a recipe prints its first line; the recipe is then ended."""
+    """Seconds until a recipe prints its first line; the recipe is then terminated."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = [sys.executable, HERE.parent / "recipes" / "collapse.py", "--quick", "--out", folder]
         began = time.perf_counter()

@@ -52,7 +52,7 @@ def alternate(sides: Mapping[str, Callable[[], float]], rounds: int = N_ROUNDS) 
 
 
 def quotient(first: Sequence[float], second: Sequence[float]) -> float:
-    """Median of the quotients of pairs, which doesn't change if both sides of a pair become slower alike."""
+    """Median of the quotients of pairs, which doesn't change if both sides of a pair slow down by the same factor."""
     return statistics.median(a / b for a, b in zip(first, second, strict=True))
 
 

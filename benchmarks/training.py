@@ -67,7 +67,7 @@ def stock(architecture: str, x: np.ndarray, **compile_options) -> Callable[[], f
 
 
 def products(x: np.ndarray) -> Callable[[], float]:
-    """Epochs of the matrix products of 784-256-2 alone, forwards and backwards, as one program: five of its layers and
+    """Epochs of the matrix products of 784-256-2 alone, forward and backward, as one program: five of its layers and
     nine of their gradients (the image needs none), without optimizer, cross-entropy and activations."""
     import tensorflow as tf
 

@@ -22,7 +22,7 @@ class Measure:
         key: its name in JSON files, recipes and code.
         label: its name in tables, figures and pages.
         unit: of its values; empty for counts, ratios and fractions.
-        better: `higher` or `lower`, whichever values are better; None where neither is.
+        better: which values are better, `higher` or `lower`; None where neither is.
 
     Example:
         >>> import keras_vae as kv
@@ -53,7 +53,7 @@ SAMPLERS = {
     "aggregate_posterior": "aggregate posterior",
     "neighbourhood": "N(μ(x), ¼ I)",
 }
-# The Gaussian of every evaluation is matched to test codes, that of the audit to training codes.
+# An evaluation matches a Gaussian to test codes, the audit to training codes.
 MOMENT_MATCHED_TEST = "moment_matched_test"
 SAMPLE_SOURCES = {"prior": SAMPLERS["prior"], MOMENT_MATCHED_TEST: "Gaussian matched to test codes"}
 FLOOR = "floor"  # training images in place of generated ones; their scores are those of perfect samples
@@ -113,7 +113,7 @@ _AUDIT = (
     Measure("nearest_is_source", "fraction of samples nearest to the image of their component"),
 )
 
-# Soap bubbles: Gaussians around the codes of images, by what their covariance is.
+# Soap bubbles: Gaussians around the codes of images, by their covariance.
 BUBBLE_KINDS = {"identity": "N(μ, I)", "posterior": "N(μ, σ²)"}
 BUBBLE_SOURCES = {**BUBBLE_KINDS, "reconstruction": "μ", "prior": "N(0, I)"}
 _DECODED = (
@@ -175,6 +175,9 @@ MEASURES = {m.key: m for m in (*_TRAINING, *_UNITS, *_on_images(), *_AUDIT, *_BU
 def add(measure: Measure) -> None:
     """Adds a measure to the vocabulary.
 
+    Args:
+        measure: a measure whose key is new.
+
     Raises:
         ValueError: if the key is taken.
     """
@@ -184,7 +187,11 @@ def add(measure: Measure) -> None:
 
 
 def remove(key: str) -> None:
-    """Removes a measure from the vocabulary."""
+    """Removes a measure from the vocabulary.
+
+    Raises:
+        KeyError: for an unknown key.
+    """
     del MEASURES[key]
 
 

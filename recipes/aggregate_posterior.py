@@ -2,9 +2,9 @@
 
 Source: a question on variational autoencoders whose author doubts that samples from N(0, I) represent the training
 set, and answers it: the encoder needs to be expressive enough, and more latent units bring q(z) closer to N(0, I).
-A comment says that the mixture of posteriors is "bigger" than N(0, I). Two hidden layers of 500 and two units are its
-example, a third layer of the encoder its first remedy. It states neither optimizer nor epochs; here they are Adam,
-1e-3, batches of 128, 20 epochs.
+A comment says that the mixture of posteriors is "bigger" than N(0, I). The example of the source has two hidden layers
+of 500 and two units; its first remedy is a third layer of the encoder. It states neither optimizer nor epochs; here
+they are Adam, 1e-3, batches of 128, 20 epochs.
 
     python recipes/aggregate_posterior.py
 """

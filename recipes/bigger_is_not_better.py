@@ -2,9 +2,9 @@
 
 Source: S. K. Azmoodeh, "Why Bigger is Not Better: The Asymptotic Behavior of VAE Latent Space". Two hidden layers of
 256, a vector mean and one variance per image, d = 2, 20, 200 and 800, 100 epochs, batches of 256, learning rate 1e-4;
-it names neither optimizer nor activation, here Adam and ReLU. Added are the posterior of its theorem (iid: one mean and
-one variance for all units), the diagonal posterior, and samples from the aggregate posterior, to separate the effects
-of dimension, family of posteriors, and prior.
+it names neither optimizer nor activation; here they are Adam and ReLU. Added are the posterior of its theorem (iid:
+one mean and one variance for all units), the diagonal posterior, and samples from the aggregate posterior, to separate
+the effects of dimension, family of posteriors, and prior.
 
     python recipes/bigger_is_not_better.py
 """

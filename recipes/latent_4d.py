@@ -2,7 +2,8 @@
 
 Source: a study of dense VAEs on MNIST, which finds the training of 784-256-32-8-4 "much more aleatory than in the
 previous cases", its units collapsed "not infrequently", and 784-256-32-4 "more stable". It states neither optimizer
-nor epochs; here they are Adam, 1e-3, batches of 128, 50 epochs. "Aleatory" is about spread, which needs ten seeds.
+nor epochs; here they are Adam, 1e-3, batches of 128, 50 epochs. "Aleatory" concerns the spread over
+seeds; its estimate needs ten of them.
 
     python recipes/latent_4d.py
 """

@@ -1,8 +1,8 @@
 """White tiles on black: how well the codes predict the factors that generated the images.
 
 Source: a study of dense VAEs on MNIST ends by announcing "a slightly more complex generative task", which it doesn't
-show. Here it is one square tile of random position and size; both are regressed on the codes. (Figures show grey
-images as ink on paper, so tiles are black there.) The source makes no claims about it. Adam, 1e-3, batches of 128, 50
+show. Here it is one square tile of random position and size; both are regressed on the codes. (Figures draw grey
+images inverted, so tiles are black there.) The source makes no claims about it. Adam, 1e-3, batches of 128, 50
 epochs.
 
     python recipes/tiles.py

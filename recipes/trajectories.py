@@ -1,8 +1,8 @@
 """Trajectories of test digits in a latent plane while a VAE trains on MNIST, each with the circle of its posterior.
 
-Source: a study of dense VAEs on MNIST (784-256-2), its two opening videos: ten digits, one of each kind, during
-the first five epochs; then six of each kind from the beginning of the second to the end of the tenth epoch, drawn
-closer. It states no optimizer; here it is Adam, 1e-3, batches of 128.
+Source: a study of dense VAEs on MNIST (784-256-2), its two opening videos: ten digits, one of each class, during
+the first five epochs; then six of each class from the beginning of the second to the end of the tenth epoch, at a
+larger scale. It states no optimizer; here it is Adam, 1e-3, batches of 128.
 
     python recipes/trajectories.py --dataset mnist
 """
@@ -28,7 +28,7 @@ Claims of the source, and this run:
 def main(
     dataset: DatasetOption = "mnist",
     epochs: Annotated[int, typer.Option(help="At least 10 for both of the source's videos.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/trajectories"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:

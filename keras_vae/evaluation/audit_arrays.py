@@ -1,4 +1,4 @@
-"""Arrays of the audit that figures need: marginal densities, radii, the density of two units."""
+"""Arrays that the figures of an audit need: marginal densities, radii, the density of two units."""
 
 import math
 

@@ -39,9 +39,10 @@ def describe_codes(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, 
 
     Returns:
         Numbers and arrays. The numbers: `codes` with the root mean square of μ, quantiles of |μ| and σ over units and
-        images, the fraction of σ between 0.9 and 1.1, ‖μ‖ and the KL; `radii` with mean and standard deviation of ‖z‖
-        under the prior, one posterior and the aggregate posterior, and the fraction of the prior's draws within two
-        thicknesses (2/√2) of a bubble's shell; `overlap.one`, quartiles of the exact overlap of N(μ, I) and N(0, I).
+        images, the fraction of σ between 0.9 and 1.1, the median ‖μ‖ and the mean KL in nats; `radii` with mean
+        and standard deviation of ‖z‖ under the prior, one posterior and the aggregate posterior, and the fraction of
+        the prior's draws within two thicknesses (2/√2) of a bubble's shell; `overlap.one`, quartiles of the exact
+        overlap of N(μ, I) and N(0, I).
     """
     d = math.prod(vae.latent_shape)
     prior = rng.standard_normal((n_points(vae), d), dtype="float32")

@@ -20,6 +20,12 @@ def decode_bubbles(
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """Scores of images decoded from N(μ, I), from posteriors, from μ, and from the prior.
 
+    Args:
+        vae: a `VAE` whose posterior has a density.
+        data: the labelled data set.
+        judge: the classifier that scores images.
+        rng: source of all draws.
+
     Returns:
         Numbers and arrays. The numbers, by source of z: the judge's scores; `accuracy`, the fraction of decoded images
         that have the class of the encoded image; `distance` to the encoded image (root mean square over images and

@@ -15,12 +15,18 @@ MIXTURE_SIZES = (1, 10, 100, 1000, 10_000, 100_000)  # numbers of training image
 def overlaps_with_prior(vae, data: datasets.Dataset, rng: np.random.Generator) -> tuple[dict, dict[str, np.ndarray]]:
     """Overlap of N(0, I) with mixtures of bubbles, for either kind of bubble.
 
+    Args:
+        vae: a `VAE` whose posterior has a density.
+        data: training images, which are the components of the mixtures, and at least two test images.
+        rng: source of all draws.
+
     Returns:
         Numbers and arrays. The numbers, by kind: `mixture`, the overlap with the mixture over training images, by
         their number, and bounds on the overlap with the population. `low` is the overlap with the mixture over half of
-        the test images: the overlap is concave in q, so that of a mixture over random images is on average no larger
-        than that of the population. `high` is the bound that a test gives whose statistic is the density ratio of the
-        training mixture, evaluated on the prior and on bubbles of the other half. The arrays: the overlaps by size.
+        the test images: since the overlap is concave in q, the mixture over random images overlaps on average no more
+        than the population does. `high` is the bound from a test whose statistic is the density ratio of the training
+        mixture to the prior, evaluated on draws from the prior and from bubbles of the other half. The arrays: the
+        overlaps by size.
     """
     points = n_points(vae)
     x = data.x_train[rng.permutation(len(data.x_train))]

@@ -1,4 +1,4 @@
-"""Soap bubbles: overlap of the Gaussians around the codes with the prior, and the images that they decode to.
+"""Soap bubbles: overlap of the Gaussians around the codes with the prior, and the images decoded from them.
 
 In many dimensions a Gaussian N(μ, I) has its mass near a sphere of radius √d around μ, a bubble. Whether bubbles
 overlap depends on which Gaussians are compared and on the definition of overlap. Several measures are therefore

@@ -1,4 +1,4 @@
-"""Measures of the codes of a run: a registry of functions, each evaluated for every run and shown by its label."""
+"""Measures of the codes of a run: a registry of functions, each evaluated for every run and shown under its label."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -33,8 +33,8 @@ _FUNCTIONS: dict[str, Callable[[Codes], float | None]] = {}
 def register(measure: Measure) -> Callable:
     """Decorator that registers a function of `Codes` as the given measure of every run.
 
-    The function returns a number, or None where it doesn't apply. The value stands in `evaluation.json` under the
-    measure's key, in the tables of the terminal and the page under its label, and can be used in studies.
+    The function returns a number, or None where it doesn't apply. The value is stored in `evaluation.json` under the
+    measure's key, is shown in the tables of the terminal and the page under its label, and can be used in studies.
 
     Raises:
         ValueError: if the key is taken.
@@ -57,7 +57,11 @@ def register(measure: Measure) -> Callable:
 
 
 def unregister(key: str) -> None:
-    """Removes a registered measure."""
+    """Removes a registered measure.
+
+    Raises:
+        KeyError: for an unknown key.
+    """
     del _FUNCTIONS[key]
     measures.remove(key)
 
@@ -83,7 +87,7 @@ def posterior_radius(codes: Codes) -> float | None:
 
 @register(Measure("mean_code_norm", "distance of the mean code from the origin"))
 def mean_code_norm(codes: Codes) -> float:
-    """‖mean of the codes‖."""
+    """The Euclidean norm of the mean of the codes."""
     return float(np.linalg.norm(codes.mean.mean(axis=0)))
 
 
@@ -123,7 +127,7 @@ def knn_accuracy_pca(codes: Codes) -> float | None:
 
 
 def _knn_accuracy(points: np.ndarray, labels: np.ndarray | None) -> float | None:
-    """None without labels, and for too few points to have that many neighbours in each fold."""
+    """The accuracy; None without labels, and for too few points to have `N_NEIGHBOURS` neighbours in each fold."""
     if labels is None or len(points) < 2 * (N_NEIGHBOURS + 1):
         return None
     return diagnostics.knn_accuracy(points, labels, N_NEIGHBOURS)

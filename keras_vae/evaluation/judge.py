@@ -55,7 +55,7 @@ class Judge:
         accuracy: fraction of the test set that the classifier labels correctly.
         labels: of the test images, `(n,)` int64.
         n: number of images that `score` expects.
-        identity: what scores depend on beside the images; scores of different judges can't be compared.
+        identity: what scores depend on besides the images; scores of different judges can't be compared.
 
     Raises:
         InputError: if the data has no labels.
@@ -72,7 +72,7 @@ class Judge:
 
     @property
     def identity(self) -> dict:
-        """What scores depend on beside the images; scores of different judges can't be compared."""
+        """What scores depend on besides the images; scores of different judges can't be compared."""
         return {"version": VERSION, "epochs": self._epochs, "images": self.n, "digest": self._data.digest}
 
     @cached_property

@@ -38,7 +38,16 @@ def log_likelihood(vae, x: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.
 def likelihood_and_elbo_terms(vae, data: datasets.Dataset, seed: int, samples: int) -> tuple[dict, dict]:
     """Importance-weighted log p(x) of some test images, and −ELBO of the same images in three terms.
 
-    Grey images are binarised for a Bernoulli likelihood, which has a density on 0 and 1 only.
+    Grey images are binarised for a Bernoulli likelihood, which is defined on 0 and 1 only.
+
+    Args:
+        vae: a `VAE` whose posterior has a density.
+        data: its data set.
+        seed: of the importance samples.
+        samples: importance samples per image, at least 2.
+
+    Returns:
+        `likelihood` and `elbo_terms` of the audit in `evaluation.json`, in nats per image.
     """
     n_units = math.prod(vae.latent_shape)
     x, description, is_binary = _images(vae, data, n_units, samples)

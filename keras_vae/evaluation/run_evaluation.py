@@ -1,6 +1,6 @@
 """Evaluates a finished run: latent units, the shape of the codes, interpolation, samples, and optionally the audit.
 
-The result is `evaluation.json`, whose keys are those of `keras_vae.measures`:
+The result is `evaluation.json`, which names quantities by their keys in `keras_vae.measures`:
 
 - `units`: per latent unit, the fields of `diagnostics.UnitStatistics`, `total_var`, `active_by_variance`,
   `replacement_loss`, and the epochs `active_from` and `collapsed_at`; None above 128 units.
@@ -36,11 +36,11 @@ from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 VERSION = 6  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
 N_REPLACEMENT_IMAGES = 2000
-N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs of images of one label
+N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs whose images have the same label
 N_PATHS, N_PATH_POINTS = 200, 11
 N_KEPT_PATHS = 6
 MAX_PATH_BYTES = 64e6  # latent points of interpolation paths that are decoded at a time
-MAX_TEST_MEANS_BYTES = 128e6  # means of test images that are held at a time, and as much again of log variances
+MAX_TEST_MEANS_BYTES = 128e6  # means of test images in memory; their log variances take as much again
 
 
 def evaluate(

@@ -41,7 +41,7 @@ def units(rows: Sequence[dict], title: str = "latent units, by decreasing varian
 
 
 def evaluation(found: dict) -> list[Table]:
-    """Tables of samples, interpolation, labels and the audit, of the content of `evaluation.json`."""
+    """Tables of samples, interpolation, codes and the audit, from the content of `evaluation.json`."""
     tables = []
     if "samples" in found:
         sources = {**SAMPLE_SOURCES, FLOOR: FLOOR_LABEL}

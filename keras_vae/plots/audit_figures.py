@@ -127,7 +127,7 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
 
     Args:
         ax: to draw on.
-        likelihood: of an audit.
+        likelihood: `likelihood` of an audit.
 
     Example:
         >>> found = {"curve": {"1": -100.0, "10": -98.0}, "unreliable": 0.1, "images": 500}
@@ -166,7 +166,7 @@ def samplers(run: Run, title: str) -> Figure:
 
 @visuals.style()
 def densities(runs: Runs) -> Figure:
-    """Of each run of two units: codes in the plane, and the densities q(z) and N(0, I) on one scale."""
+    """For each run with two units: codes in the plane, and the densities q(z) and N(0, I) on one scale."""
     figure = Figure(figsize=(14, 4.7 * len(runs)), layout="constrained")
     for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
         encodings, arrays = run.arrays("encodings"), run.arrays("audit")
@@ -238,7 +238,7 @@ def typical_densities(runs: Runs) -> Figure:
 
 @visuals.style()
 def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], quantities: Mapping[str, str]) -> Figure:
-    """A panel a quantity: its values over the number of latent units, a line a series, a dot a seed.
+    """One panel per quantity: its values over the number of latent units, one line per series, one dot per seed.
 
     Args:
         series: the values of the seeds by series, number of units, and quantity.

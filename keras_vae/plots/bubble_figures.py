@@ -37,8 +37,8 @@ def to_scale(runs: Runs) -> Figure:
 
     The upper row is a cut through the centres: a ring of radius √d and twice the shell's standard deviation around
     the origin (the prior), and around the codes of some images, at their true distances from the origin. Their
-    directions are spread evenly, since those of many dimensions don't fit into a plane. The lower row magnifies where
-    the mass of both lies: the coordinate along μ, and the distance from that axis.
+    directions are spread evenly, since those of many dimensions don't fit into a plane. The lower row magnifies the
+    region that holds the mass of both: the coordinate along μ, and the distance from that axis.
     """
     figure = Figure(figsize=(3.3 * len(runs), 5.0), layout="constrained")
     axes = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.1, 1))
@@ -70,7 +70,7 @@ def rings(ax: Axes, d: int, norms: np.ndarray) -> list[Circle]:
     Args:
         ax: to draw on.
         d: number of latent units.
-        norms: `(n,)` distances of the codes from the origin, rising.
+        norms: `(n,)` distances of the codes from the origin, in increasing order.
 
     Returns:
         The circles of radius √d, the prior's last.
@@ -91,7 +91,7 @@ def rings(ax: Axes, d: int, norms: np.ndarray) -> list[Circle]:
 
 
 def _ring(ax: Axes, center: np.ndarray, radius: float, color: str, alpha: float) -> Circle:
-    """A shell as a band of two standard deviations, with a hairline that shows bands that are too thin."""
+    """A shell as a band of two standard deviations, with a hairline, since a band may be too thin to see."""
     angle = np.linspace(0, 2 * np.pi, 400)
     outer, inner = radius + SHELL_STD, max(radius - SHELL_STD, 0)
     circle = np.column_stack([np.cos(angle), np.sin(angle)])
@@ -142,12 +142,12 @@ def overlaps(runs: Runs) -> Figure:
 
 
 def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
-    """Overlap with the prior of one bubble, of all training bubbles, and of the population, over the latent units.
+    """Overlap with the prior of one bubble, of all training bubbles, and of the population, by latent units.
 
     Args:
         ax: to draw on.
-        found: `bubbles.json` of each run. Of several runs with equally many units the first is part of the line, the
-            others are squares.
+        found: `bubbles.json` of each run. Of several runs with the same number of units, the first belongs to the
+            line, and the others are drawn as squares.
 
     Returns:
         The lines of the mixtures, in the order of `BUBBLE_KINDS`.
@@ -206,7 +206,7 @@ def _mixture(ax: Axes, kind: str, d: np.ndarray, results: Sequence[dict], square
 
 
 def _largest_mixture(found: dict, kind: str) -> dict:
-    """The estimate for the mixture of most bubbles."""
+    """The estimate for the mixture with the most bubbles."""
     return list(found["overlap"][kind]["mixture"].values())[-1]
 
 
@@ -219,7 +219,7 @@ def _error_bars(estimates: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
 
 @visuals.style()
 def codes(runs: Runs) -> Figure:
-    """Distributions of the means and standard deviations of all posteriors, a line a run."""
+    """Distributions of the means and standard deviations of all posteriors, one line per run."""
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     names = {"mean": "posterior mean μ", "std": "posterior standard deviation σ"}
     for ax, (quantity, xlabel) in zip(figure.subplots(1, 2), names.items(), strict=True):
@@ -273,7 +273,7 @@ IMAGE_ROWS = {  # name of the row: array in `bubbles.npz`
 
 @visuals.style()
 def images(runs: Runs) -> Figure:
-    """Images decoded from around the code of each test image, and from the prior, a column a run."""
+    """Images decoded from points around the code of each test image, and from the prior, one column per run."""
     figure = Figure(figsize=(5.4 * len(runs) + 1.2, 4.4), layout="constrained")
     parts = layout.parts(figure, columns=len(runs))
     for part, (name, run) in zip(parts, runs.items(), strict=True):

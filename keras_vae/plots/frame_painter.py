@@ -28,8 +28,8 @@ ELAPSED_RGB = (107, 116, 128)
 class Painter:
     """Draws the frames of a trajectory video.
 
-    The background is rendered once. Each frame restores it and draws the moving collections, and the thumbnails at
-    subpixel positions.
+    The background is rendered once. Each frame restores it and draws the moving collections and, at subpixel
+    positions, the thumbnails.
 
     Args:
         trajectory: of two or three units, as returned by `select`.
@@ -158,7 +158,7 @@ class Painter:
         return self._pixels
 
     def _view(self, i: int) -> np.ndarray:
-        """Matrix `(units, units)` that maps latent points to right, up and, of three units, towards the viewer."""
+        """Matrix `(units, units)` that maps latent points to right, up and, for three units, towards the viewer."""
         if not self.is_3d:
             return np.eye(2)
         return geometry.view_from(space_3d.AZIMUTH + ROTATION_DEGREES_PER_SECOND * i / self.fps, space_3d.ELEVATION)

@@ -137,7 +137,19 @@ def trajectory_video(
     ellipses: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Makes `videos/NAME.mp4` of the recorded images, in the plane of the two units whose means vary most."""
+    """Makes `videos/NAME.mp4` of the recorded images, in the plane of the two units whose means vary most.
+
+    Args:
+        run: a finished run with a recorded trajectory of two units or more.
+        name: file stem.
+        epochs: first and last epoch; default all, thinned to 20 seconds.
+        one_per_label: one image of each label.
+        ellipses: 1σ ellipses in place of circles.
+        quiet: no progress bar.
+
+    Returns:
+        The path of the video.
+    """
     from keras_vae.plots import video
 
     trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
@@ -204,7 +216,7 @@ def losses(run: Run) -> Figure:
 
 
 def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
-    """Fits the view to the later epochs, and states the first value, where it dwarfs them in a long training."""
+    """Fits the view to the later epochs, and states the first value, if it is far above them in a long training."""
     values = np.concatenate([line[1:] for line in lines])
     first = max(line[0] for line in lines)
     if len(lines[0]) < 8 or first < values.max() + 0.5 * np.ptp(values):
@@ -377,7 +389,7 @@ def _has_trajectory_plane(run: Run) -> bool:
 
 
 def _one_per_label(trajectory: Trajectory) -> Trajectory:
-    """One point a label; the first ten points where there are no labels."""
+    """One point per label; the first ten points where there are no labels."""
     return trajectory.points(slice(10)) if trajectory.labels is None else trajectory.one_per_label()
 
 
@@ -387,7 +399,7 @@ def _plane(run: Run) -> tuple[int, ...]:
 
 
 def _recorded_plane(run: Run) -> tuple[int, ...]:
-    """The two recorded units whose means vary most; of very many units not all are recorded."""
+    """The two recorded units whose means vary most; with very many units, not all are recorded."""
     recorded = run.trajectory.units
     if recorded is None:
         return _plane(run)

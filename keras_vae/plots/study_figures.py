@@ -46,7 +46,7 @@ def save_all(folder: Path, figures: Mapping[str, tuple[Figure, str]]) -> dict[Pa
 
 @visuals.style()
 def comparison(runs: Runs) -> Figure:
-    """A row a run: codes in a plane, samples from the prior, samples from a Gaussian fitted to the codes."""
+    """One row per run: codes in a plane, samples from the prior, samples from a Gaussian fitted to the codes."""
     figure = Figure(figsize=(13, 4.6 * len(runs)), layout="constrained")
     rows = figure.subplots(len(runs), 3, gridspec_kw={"width_ratios": (1.13, 1, 1)}, squeeze=False)
     sources = {"images": "N(0, I)", "moment_matched": "a Gaussian fitted to the codes"}
@@ -63,7 +63,7 @@ def comparison(runs: Runs) -> Figure:
 
 @visuals.style()
 def dynamics(runs: Runs) -> Figure:
-    """Loss, reconstruction and KL over epochs: a panel a quantity, a line a run; dashed on test images."""
+    """Loss, reconstruction and KL over epochs: one panel per quantity, one line per run; dashed on test images."""
     figure, axes = layout.panels(3, 3, (13 / 3, 4))
     for ax, (key, title) in zip(
         axes, {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}.items(), strict=True
@@ -96,7 +96,7 @@ def planes(runs: Runs) -> Figure:
 
 @visuals.style()
 def interpolations(runs: Runs, pairs: int = 3) -> Figure:
-    """Interpolation paths between the same pairs of test images, a column a run."""
+    """Interpolation paths between the same pairs of test images, one column per run."""
     figure = Figure(figsize=(6.6 * len(runs), 1.55 * pairs + 0.4), layout="constrained")
     for (name, run), part in zip(runs.items(), layout.parts(figure, columns=len(runs)), strict=True):
         layout.heading(part, name)
@@ -170,7 +170,7 @@ def slices(runs: Runs) -> Figure:
 
 @visuals.style()
 def blocks(runs: Runs) -> Figure:
-    """3⁴ = 81 images of four units: two units select the block, two the place within it."""
+    """3⁴ = 81 images decoded on a grid in four units: two units select the block, two the position within it."""
     spaced = ConstrainedLayoutEngine(w_pad=0.15)  # between the axis names of neighbours
     figure = Figure(figsize=(6.9 * len(runs), 6.9), layout=spaced)
     for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
@@ -222,7 +222,7 @@ def _centers(size: int, gap: int, side: int) -> list[float]:
 
 @visuals.style()
 def samples(runs: Runs) -> Figure:
-    """A hundred images a run, decoded from draws of the prior."""
+    """A hundred images per run, decoded from draws of the prior."""
     figure, axes = layout.panels(len(runs), 2, (6, 6.25))
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         visuals.image_grid(ax, run.arrays("samples")["images"], 10, gap=2)
@@ -258,14 +258,14 @@ def collapse(name: str, run: Run) -> Figure:
 def unit_bars(
     ax: Axes, values: np.ndarray, active: np.ndarray, threshold: float | None, logarithmic: bool = False
 ) -> BarContainer:
-    """A horizontal bar a unit: filled where the unit is active, hollow where it is collapsed.
+    """One horizontal bar per unit: filled where the unit is active, hollow where it is collapsed.
 
     Args:
         ax: to draw on.
         values: `(units,)`.
         active: `(units,)` bool.
         threshold: marked with a dashed line, unless None.
-        logarithmic: scale of the values.
+        logarithmic: whether the scale of the values is logarithmic.
 
     Returns:
         The matplotlib container of the bars.
@@ -302,7 +302,7 @@ def timelines(runs: Runs) -> Figure:
 
 @visuals.style()
 def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Figure:
-    """The test loss over epochs of trainings that differ in the seed, a panel a configuration, on one scale.
+    """The test loss over epochs of trainings that differ in the seed, one panel per configuration, on one scale.
 
     Args:
         histories: `Run.history` of each seed, by the name of the configuration.
@@ -335,7 +335,7 @@ def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Figure:
 
 @visuals.style()
 def factors(runs: Runs, values: np.ndarray, names: Sequence[str]) -> Figure:
-    """A row a run: its codes in the two units that vary most, coloured by each factor in turn.
+    """One row per run: its codes in the two units that vary most, coloured by each factor in turn.
 
     Args:
         runs: by the name that the figure shows.

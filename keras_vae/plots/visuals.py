@@ -1,4 +1,4 @@
-"""Drawers: each takes arrays and the `Axes` to draw on, and returns the artists; none saves."""
+"""Functions that draw arrays on given `Axes` and return the artists; none saves a figure."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,8 +42,8 @@ def label_colors(labels: np.ndarray | None, n: int) -> np.ndarray:
     """The palette's colour of each label.
 
     Args:
-        labels: `(n,)` integers, or None where there are no labels; they take the palette's colours in turn, and
-            begin again after the last.
+        labels: `(n,)` integers, which take the palette's colours in turn, starting again after the last; None where
+            there are no labels.
         n: number of points.
 
     Returns:
@@ -300,7 +300,7 @@ def image_grid(ax: Axes, images: np.ndarray, columns: int, gap: int = 1) -> Axes
 
 
 def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """One array of all images, row by row, with background between them and in the missing places at the end.
+    """One array of all images, row by row, with background between them and in empty places at the end.
 
     Args:
         images: `(n, height, width[, channels])`.

@@ -9,7 +9,7 @@ BOUNDED = {  # key of `audit["encodings"]` → what its two ends bound
 
 
 def sentences(audit: dict) -> list[str]:
-    """What an audit found about the aggregate posterior and about samples.
+    """The results of an audit on the aggregate posterior and on samples, one paragraph each.
 
     Args:
         audit: `audit` of `evaluation.json`; parts of it may be missing.
@@ -39,7 +39,7 @@ def _aggregate_posterior(encodings: dict) -> str:
 
 
 def _crossed_bounds(encodings: dict) -> list[str]:
-    """A sentence on each pair of ends of which the lower one exceeds the upper one."""
+    """A sentence for each interval whose lower end exceeds its upper end."""
     ends = {key: encodings.get(key) for key in BOUNDED}
     ends["divergence"] = encodings["divergence"]["interval"]
     return [

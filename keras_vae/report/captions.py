@@ -21,8 +21,8 @@ RUN_CAPTIONS = {
     "units": "Latent units during training: their KL or, without a KL, the variance of their means.",
     "interpolation": "Interpolation paths between pairs of test images: linear, spherical, and a cross-fade of pixels.",
     "reconstructions": "Test images and, below each, its reconstruction.",
-    "first-epochs": "One test image per label in the latent plane, at three times of the first epochs.",
-    "six-of-each": "Six test images per label in the latent plane, at three times of the training.",
+    "first-epochs": "One test image per label in the latent plane, at three times during the first epochs.",
+    "six-of-each": "Six test images per label in the latent plane, at three times during the training.",
     "aggregate": "Aggregate posterior q(z) and prior: marginals, distances from the origin, decomposition of the KL, "
     "estimates of log p(x).",
     "samplers": "Generated images by the distribution of z, and training images for comparison.",
@@ -86,4 +86,5 @@ def describe(stem: str, descriptions: Mapping[str, str]) -> str:
 
 
 def from_stem(stem: str) -> str:
+    """A file stem as words."""
     return stem.replace("-", " ")

@@ -16,8 +16,8 @@ from keras_vae.runs.files import complete
 
 MAX_EMBEDDED_VIDEO_BYTES = 3e6  # of all videos of a page together; the others stay files beside it
 IMAGE_QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # (width in pixels, WebP quality), finest first
-MIN_WIDE_ASPECT_RATIO = 1.3  # width over height above which a figure may get a row of its own
-MIN_WIDE_PIXELS = 1550  # width above which it does
+MIN_WIDE_ASPECT_RATIO = 1.3  # width over height above which a large figure gets a row of its own
+MIN_WIDE_PIXELS = 1550  # width above which a figure is large
 SPRITE_COLUMNS = 40
 MAX_WEBP_SIDE = 16_383  # pixels, a limit of the format
 
@@ -95,7 +95,7 @@ def _data_uri(picture: Image.Image, **options) -> str:
 def pictures(figures: Sequence[Figure], max_bytes: float) -> list[Picture]:
     """Embeds figures at the highest of `IMAGE_QUALITIES` at which all of them fit into `max_bytes`.
 
-    At the lowest quality they are embedded whatever their size.
+    If none of them suffices, the lowest quality is used.
     """
     embedded = []
     for width, quality in IMAGE_QUALITIES:

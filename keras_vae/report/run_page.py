@@ -71,7 +71,7 @@ def write(run: Run | str | Path) -> Path:
 
 
 def _lead(run: Run) -> str:
-    """What was trained on what, as one sentence."""
+    """The model, its data and its settings, as one sentence."""
     described, metrics = run.config, run.metrics
     config, data = described["config"], described["dataset"]
     model = (

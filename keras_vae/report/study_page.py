@@ -72,7 +72,7 @@ def read(folder: Path) -> dict:
 
 
 def _lead(content: dict) -> str:
-    """What was trained, on what, how often."""
+    """The configurations, seeds, epochs and data of a study, in sentences."""
     dataset = content["dataset"]
     sentences = [
         f"{formatting.count(len(content['configs']), 'configuration')}, {formatting.count(content['seeds'], 'seed')} "

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 34  # margins
 MAX_POINTS_PER_CURVE = 400
-MIN_EPOCHS_TO_CUT = 8  # from which a first epoch far above the others is left out of the view
+MIN_EPOCHS_TO_CUT = 8  # of a training whose first epoch is left out of the view if far above the others
 
 
 class Curve(NamedTuple):
@@ -56,7 +56,7 @@ def curves(epochs: np.ndarray, lines: Sequence[Curve], alt: str) -> Markup:
         parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">')
         parts.append(f"{tick:g}</text>")
     parts.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">epoch</text>')
-    margin = 2 * (high - low)  # beyond the view, so that a curve leaves it at the right angle
+    margin = 2 * (high - low)  # beyond the view, so that a curve leaves it with the correct slope
     for line in lines:
         style = f"series-{line.series} dashed" if line.is_test else f"series-{line.series}"
         for piece in _pieces(epochs, np.clip(line.values, low - margin, high + margin)):

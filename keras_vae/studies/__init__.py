@@ -1,4 +1,4 @@
-"""Studies: many configurations and seeds, and the claims that they test."""
+"""Studies: configurations trained with several seeds, and claims that are tested on the results."""
 
 from keras_vae._utils.formatting import Table, number
 from keras_vae.measures import Measure

@@ -42,7 +42,14 @@ UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 def verdict(interval: Interval, region: tuple[float, float]) -> str:
-    """The verdict on a claim that is true in a region (low, high).
+    """The verdict on a claim that is true in a region.
+
+    Args:
+        interval: the estimate with its interval; NaN at an end makes the verdict undecided.
+        region: (low, high), both included.
+
+    Returns:
+        `holds`, `does not hold` or `undecided`.
 
     Example:
         >>> from keras_vae.studies.claims import Interval, verdict
@@ -88,7 +95,7 @@ class Claim:
         words: the claim in the source's words.
         measure: the key of a measure, see `keras_vae.measures`.
         region: (low, high) in which the claim is true; infinite where there is no bound.
-        published: the source's own value of the estimate, if it prints one.
+        published: the source's own value of the estimate, if it states one.
     """
 
     words: str

@@ -42,11 +42,14 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
 
     Args:
         study: the study.
-        dataset: a name or path that `load` knows.
+        dataset: a name or path that `load` accepts.
         epochs: of the configurations that don't define their own.
         seeds: number of seeds.
         out: folder of runs and results.
         quick: toy size: a small judge and few importance samples; all verdicts are `undecided`.
+
+    Returns:
+        The results.
 
     Raises:
         InputError: before anything is trained, if an argument, a measure or the folder is not usable.
@@ -85,7 +88,7 @@ def _configurations(study: Study, dataset: str, epochs: int, seeds: int) -> dict
 
 
 def _scaled(study: Study, arguments: Mapping[str, Any], epochs: int) -> int:
-    """Epochs of a configuration: one with three times the default has three times `epochs`."""
+    """Epochs of a configuration; its own number is scaled by the ratio of `epochs` to the study's default."""
     return max(1, round(arguments["epochs"] * epochs / study.epochs)) if "epochs" in arguments else epochs
 
 
@@ -141,7 +144,7 @@ def _train_and_measure(
         for key in row:
             study.find(key)
     keras_import.import_keras().backend.clear_session()
-    gc.collect()  # models contain reference cycles; (TensorFlow keeps their compiled steps, about 50 MB each)
+    gc.collect()  # models contain reference cycles (TensorFlow keeps their compiled steps, about 50 MB each)
     return row
 
 
