@@ -112,7 +112,7 @@ def test_a_registered_diagnostic_is_evaluated_shown_and_studied(own_run, data):
         assert ["largest |μ| of test images", formatting.number(expected)] in tables.evaluation(found)[-1].rows
         replace(STUDY, measures=["largest_mean"]).check()
         with pytest.raises(ValueError, match="'largest_mean' is taken"):
-            code_measures.register(Measure("largest_mean", "again"))
+            code_measures.register(Measure("largest_mean", "again"))(largest_mean)
     finally:
         code_measures.unregister("largest_mean")
     with pytest.raises(InputError, match="largest_mean"):

@@ -88,7 +88,7 @@ def test_the_page_of_an_audited_run(toy_run, data, judge, tmp_path):
     low, high = found["encodings"]["divergence"]["interval"]
     assert f"{formatting.number(low)} … {formatting.number(high)} nats" in text
     assert formatting.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
-    assert "lost when replaced, nats" in text
+    assert "loss when replaced, nats" in text
 
 
 @pytest.mark.parametrize("posterior", ["none", "isotropic", "autoencoder"])

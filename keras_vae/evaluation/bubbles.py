@@ -51,7 +51,9 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
     run.require_finished()
     run.check_data(data)
     if len(data.x_test) < 2:
-        raise InputError("bubbles: expected at least two test images, one for either bound; received one.")
+        raise InputError(
+            f"bubbles: expected at least two test images, one for either bound; received {len(data.x_test)}."
+        )
     if path.is_file():
         found = run.bubbles
         same_judge = judge is None or found.get("judge") == judge.identity

@@ -47,9 +47,9 @@ def register(measure: Measure) -> Callable:
         ...     return float(abs(codes.mean).max())
         >>> unregister("largest_mean")
     """
-    measures.add(measure)
 
     def decorate(function: Callable[[Codes], float | None]) -> Callable[[Codes], float | None]:
+        measures.add(measure)
         _FUNCTIONS[measure.key] = function
         return function
 

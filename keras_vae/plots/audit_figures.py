@@ -102,7 +102,7 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
     """
     low, high = divergence["interval"]
     total, max_information = divergence["mean_kl"], math.log(divergence["images"])
-    high = min(high, total)
+    high = max(low, min(high, total))  # the bounds may cross, by their Monte-Carlo errors
     pieces = (
         (0, low, palette.AGGREGATE_POSTERIOR, "", "KL(q(z) ‖ p), at least"),
         (low, high - low, "white", "////", "either"),
