@@ -91,7 +91,7 @@ class Posterior:
     class FreeBits(posteriors.Diagonal):
         name = "free-bits"
         description = "a diagonal Gaussian; a KL below 1 nat per image is not penalised"
-        divergence_name = "penalty"  # no longer a KL
+        divergence_name = "penalty"  # not a KL, so that no elbo is reported
 
         def divergence(self, mean, log_var=None):
             return ops.maximum(super().divergence(mean, log_var), 1.0)

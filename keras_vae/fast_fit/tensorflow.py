@@ -217,7 +217,7 @@ def _program(model: keras.Model):
 
         def run_step(i):
             rows = tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size])
-            # gathered: for a slice XLA would compile the program anew for every value of `first`
+            # gathered: for a slice XLA would compile the program again for every value of `first`
             step(rows, tf.gather(noise[0], i - first) if noise else None)
             return [i + 1]
 

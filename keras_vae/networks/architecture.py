@@ -76,7 +76,7 @@ class Architecture:
         """Checks that the architecture fits the image and can be trained in the machine's memory.
 
         Raises:
-            InputError: if it does not fit either.
+            InputError: if it does not fit the image or the memory.
         """
         image_shape = tuple(image_shape)
         if self.kind == "dense":

@@ -50,7 +50,7 @@ def load(folder: Path) -> tuple[dict[str, np.ndarray], dict] | None:
         parts = [read_npz(folder / name) for name in (state["arrays"], *state.get("growth", []))]
     except NPZ_ERRORS as error:
         raise InputError(
-            f"resume: expected a readable checkpoint in {folder}; it is damaged; set overwrite=True to train anew."
+            f"resume: expected a readable checkpoint in {folder}; it is damaged; set overwrite=True to train again."
         ) from error
     arrays, additions = parts[0], parts[1:]
     if additions:
@@ -69,5 +69,5 @@ def _read_state(folder: Path) -> dict:
     except (OSError, json.JSONDecodeError) as error:
         raise InputError(
             f"resume: expected a readable {STATE} in {folder}; it is damaged ({error}); set overwrite=True to train "
-            "anew."
+            "again."
         ) from error
