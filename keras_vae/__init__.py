@@ -1,4 +1,4 @@
-"""Train variational autoencoders, watch their latent space form, and measure what it became.
+"""Keras 3 package that trains variational autoencoders, records and draws their latent space, and measures it.
 
 Names are imported when they are first used, so that `import keras_vae` loads no backend. The package's classes are
 registered with Keras whenever Keras is imported, before or after, and `keras.models.load_model` finds them.

@@ -1,4 +1,4 @@
-"""Binary cross-entropy with logits and its derivatives, from one exponential."""
+"""Binary cross-entropy with logits; value and derivatives share one exponential."""
 
 from keras import ops
 
@@ -7,9 +7,9 @@ from keras import ops
 def cross_entropy(x, logits):
     """−x log λ − (1 − x) log(1 − λ) with λ = sigmoid(ℓ): log(1 + e^ℓ) − x ℓ; its derivative by ℓ is λ − x.
 
-    Both come from the same e^−|ℓ|. Compiled by XLA, `ops.softplus` and its derivative take twice as long, which is a
-    tenth of a dense model's whole step; and however XLA fuses it, λ − x rounds the same way. The logarithm's error is
-    float32's resolution at 1, 6e-8 nats a pixel, so the slower log1p would gain nothing in a sum over pixels.
+    Both come from the same e^−|ℓ|. Compiled by XLA, `ops.softplus` and its derivative take twice as long, a difference
+    of a tenth of a dense model's whole step; and λ − x rounds the same way however XLA fuses it. The logarithm's error
+    is float32's resolution at 1, 6e-8 nats a pixel, so the slower log1p would gain nothing in a sum over pixels.
     """
     e = ops.exp(-ops.abs(logits))
 

@@ -66,9 +66,9 @@ def _already_imported(fullname: str):
 
 
 def register() -> None:
-    """Registers the classes now if Keras is imported, otherwise when it is."""
+    """Registers the classes now if Keras is imported, otherwise as soon as it is imported."""
     if "keras" not in sys.modules:
         sys.meta_path.insert(0, _RegisterAfterKeras())
-    # Keras may be partially imported if it is the importer of this package; its classes do not exist yet.
+    # If Keras itself imports this package, Keras is only partially imported and its classes do not exist yet.
     elif hasattr(sys.modules["keras"], "Model"):
         importlib.import_module("keras_vae.models")

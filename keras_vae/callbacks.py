@@ -1,4 +1,4 @@
-"""Callbacks for any Keras training: record encodings, measure latent units, raise β."""
+"""Callbacks for the training of Keras models: recording of encodings, statistics of latent units, warm-up of β."""
 
 import warnings
 
@@ -16,14 +16,14 @@ MAX_RECORDING_BYTES = 10**9
 
 
 class _EncodingObserver(keras.callbacks.Callback):
-    """Evaluates the encodings of fixed images after every so many training steps: a `fast_fit.observers.StepObserver`.
+    """Base class of callbacks that encode fixed images every n training steps: a `fast_fit.observers.StepObserver`.
 
     Subclasses define `_keep`. The untrained state is the first frame, the state at the end of training the last. On
     Keras' own step with `steps_per_execution` above 1 a frame is recorded at the end of the execution that reaches the
     step, and carries the step that it shows. A second `fit` continues where the first ended.
 
     Args:
-        x: the images, `(n, …)`.
+        x: the images to encode, `(n, …)`.
         every: optimizer steps between frames; None for one at the end of every epoch.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
     """
@@ -46,7 +46,7 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._in_epoch = False
 
     def _keep(self, mean: np.ndarray, log_var: np.ndarray | None) -> None:
-        """Keeps a frame: means `(n, units)` and log variances `(n, units)`, `(n, 1)` or None."""
+        """Stores a frame: means `(n, units)` and log variances `(n, units)`, `(n, 1)` or None."""
         raise NotImplementedError
 
     def _continue_from(self, steps: np.ndarray, epochs: np.ndarray, step: int, epoch: float) -> None:
@@ -82,11 +82,11 @@ class _EncodingObserver(keras.callbacks.Callback):
             self._iterations = int(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch, logs=None):
-        # Keras numbers an epoch's last, shorter execution as if it had been a whole one.
+        # Keras numbers an epoch's last, shorter execution as if it were a full one.
         self._reach(min(batch + 1, self._length or batch + 1))
 
     def observes(self, model: keras.Model) -> bool:
-        """Whether it observes, after every so many steps, the encoder of the model in training itself."""
+        """Whether this callback observes the encoder of the model in training, every n steps."""
         return self.every is not None and self._encoder in (None, getattr(model, "encoder", None))
 
     def due_between(self, first: int, last: int) -> list[int]:
@@ -100,16 +100,16 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._reach(step, mean, log_var)
 
     def _reach(self, done: int, *encoding: np.ndarray | None) -> None:
-        """After `done` steps of this epoch: keeps a frame if one is due."""
+        """Records a frame after `done` steps of this epoch, if one is due."""
         self._step = self._epoch_start + done
         if self._step >= self._next:
             self._record(self._fractional_epoch(done, self._length), *encoding)
             self._next = self._following(self._step)
 
     def on_epoch_end(self, epoch, logs=None):
-        if not self._length:  # the length of such an epoch is known only at its end
+        if not self._length:  # of unknown length: it is known only at the epoch's end
             length = self._step - self._epoch_start
-            if steps_per_execution(self.model) > 1:  # the last one may have been shorter
+            if steps_per_execution(self.model) > 1:  # the last execution may have been shorter
                 length = int(self.model.optimizer.iterations) - self._iterations
             self._step = self._epoch_start + length
             for i in range(self._first_open_frame, len(self._epochs)):
@@ -121,7 +121,7 @@ class _EncodingObserver(keras.callbacks.Callback):
             self._record_end()
 
     def on_train_end(self, logs=None):
-        self._record_end()  # of a training that was stopped early
+        self._record_end()  # if training was stopped early
 
     def _record_end(self) -> None:
         if self._step > self._steps[-1]:
@@ -227,7 +227,7 @@ class LatentRecorder(_EncodingObserver):
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
-        if self._is_first_epoch:  # the number of frames to come is known from here on
+        if self._is_first_epoch:  # the number of frames is known only now
             frames = (self.params.get("epochs", 0) - epoch) * (self._length or 0) // self.every
             self._check_size(len(self._means) + frames)
         self._is_first_epoch = False
@@ -241,12 +241,12 @@ class LatentRecorder(_EncodingObserver):
             )
         self._means.append(mean[:, chosen].astype("float32"))
         if log_var is not None:
-            # The one variance of an isotropic posterior is that of every unit.
+            # An isotropic posterior has one variance for all units.
             self._log_vars.append(np.broadcast_to(log_var, mean.shape)[:, chosen].astype("float32"))
         self._check_size(len(self._means))
 
     def _check_size(self, frames: int) -> None:
-        """Checked before the first step if the number of steps is known, and at every frame, since it may not be."""
+        """Refuses too large a recording: before the first step if the number of steps is known, and at every frame."""
         points, units = self._means[0].shape
         size = frames * points * units * 2 * 4
         if size > MAX_RECORDING_BYTES:
@@ -258,7 +258,7 @@ class LatentRecorder(_EncodingObserver):
 
 
 class UnitMonitor(_EncodingObserver):
-    """Measures every latent unit while a model trains: its KL, and the steps at which it is active or collapsed.
+    """Records statistics of every latent unit while a model trains: its KL, and whether it is active or collapsed.
 
     Args:
         x: the images to measure on, `(n, …)`; a few thousand are enough.
@@ -318,9 +318,9 @@ class UnitMonitor(_EncodingObserver):
 class BetaWarmup(keras.callbacks.Callback):
     """Raises β from 0 to its final value over the first epochs of a model's training.
 
-    β(t) = β · ramp(t / steps), the ramp linear or half a cosine (Bowman et al. 2016; Sønderby et al. 2016).
-    It is computed in the graph from the model's own count of training steps (see `layers.BetaSchedule`), so it
-    rises within an execution of many steps and in a compiled step, and does not restart in a second `fit` or after
+    β(t) = β · ramp(t / steps), where the ramp is linear or half a cosine period (Bowman et al. 2016; Sønderby et al.
+    2016). β is computed in the graph from the model's own count of training steps (see `layers.BetaSchedule`), so it
+    changes at every step, also in compiled calls of many steps, and does not restart in a second `fit` or after
     loading.
 
     Works on a `VAE` and on any model with `KLDivergence` layers.
@@ -331,7 +331,8 @@ class BetaWarmup(keras.callbacks.Callback):
         steps: length of the ramp in training steps, instead of `epochs`.
 
     Raises:
-        InputError: if the length is not above 0 or not known, the shape is unknown, or the model has no β.
+        InputError: unless exactly one of `epochs` and `steps` is given and above 0; if the shape is unknown; or, when
+            training begins, if the model has no β or the length of an epoch is not known.
 
     Example:
 

@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ARCHITECTURE = "As 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
+ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
 
 
 def _print_version(requested: bool) -> None:
@@ -34,23 +34,23 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Train a variational autoencoder, watch its latent space form, and measure what it became."""
+    """Train variational autoencoders, record and draw their latent space, and measure it."""
 
 
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
-    model: Annotated[str | None, typer.Option(help="dense, conv or spatial.")] = None,
+    model: Annotated[str | None, typer.Option(help="Kind of architecture: dense, conv or spatial.")] = None,
     architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
     dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 50,
     posterior: Annotated[str, typer.Option(help=f"{listed(posteriors.names())}.")] = "diagonal",
     likelihood: Annotated[str, typer.Option(help=f"{listed(likelihoods.names())}.")] = "bernoulli",
     beta: Annotated[float, typer.Option(help="Weight of the KL.")] = 1.0,
-    warmup: Annotated[float, typer.Option(help="Epochs in which beta rises from 0.")] = 0.0,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
+    warmup: Annotated[float, typer.Option(help="Epochs over which beta rises from 0.")] = 0.0,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 1e-3,
     batch_size: Annotated[int, typer.Option(help="Images per step.")] = 128,
-    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
@@ -81,10 +81,10 @@ def train(
 
 
 def choose_architecture(model: str | None, architecture: str | None) -> str:
-    """The requested architecture: as text, or the default of a kind.
+    """The requested architecture as text, or the default architecture of a kind.
 
     Args:
-        model: `dense`, `conv` or `spatial`; None for any.
+        model: kind of architecture, `dense`, `conv` or `spatial`; None for any kind.
         architecture: as text; None for the default of that kind.
 
     Raises:
@@ -109,8 +109,10 @@ def _on_or_off(text: str) -> bool | str:
 @app.command()
 def draw(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    epochs: Annotated[str | None, typer.Option(help="Part of the training in the video, as 0:5.")] = None,
-    ellipses: Annotated[bool, typer.Option("--ellipses", help="Draw a variance per unit, not their mean.")] = False,
+    epochs: Annotated[str | None, typer.Option(help="First and last epoch of the video, as 0:5.")] = None,
+    ellipses: Annotated[
+        bool, typer.Option("--ellipses", help="Draw ellipses with each unit's variance, not circles.")
+    ] = False,
     gif: Annotated[bool, typer.Option("--gif", help="Also write the video as a GIF.")] = False,
     video: Annotated[bool, typer.Option(help="Write the video.")] = True,
 ) -> None:
@@ -127,15 +129,15 @@ def draw(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or a .keras file that holds a VAE.")],
-    dataset: Annotated[str | None, typer.Option(help="With a .keras file: its images.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="With a .keras file: the images it was trained on.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="With a .keras file: run folder to write; default runs/NAME.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again, replacing earlier results.")] = False,
     audit: Annotated[bool, typer.Option(help="Also compare q(z) with the prior, estimate likelihoods.")] = True,
     samples: Annotated[int, typer.Option(help="Importance samples per image of the likelihood.")] = 1000,
 ) -> None:
-    """Audit a trained model: its latent units, its samples, and whether its latent space can be trusted."""
+    """Measure a trained model: latent units, samples, aggregate posterior and likelihood."""
     from keras_vae._utils.progress import ProgressReporter
     from keras_vae.data import load
     from keras_vae.evaluation import run_evaluation
@@ -162,7 +164,7 @@ def evaluate(
 
 
 def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool):
-    """Run folder of a model that was trained elsewhere, with its figures, and its data."""
+    """Makes a run folder of a model that was trained elsewhere, draws its figures, and returns run and data."""
     from keras_vae.data import load
     from keras_vae.plots import run_figures
     from keras_vae.runs.adoption import adopt

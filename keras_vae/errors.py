@@ -1,4 +1,4 @@
-"""Exceptions with a message of one sentence for the user."""
+"""Exceptions of the package; their messages are one sentence for the user."""
 
 
 class InputError(ValueError):

@@ -1,17 +1,17 @@
-"""Geometry of latent points: grids, interpolation paths, projections and the limits of views."""
+"""Geometry of latent points: grids, interpolation paths, projections, and limits of views."""
 
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
-VIEW_MARGIN = 1.06  # side of a view, relative to the extent of what it shows
-MIN_ARC_SINE = 1e-6  # of the angle between two points, below which their arc is replaced by a line
-MAX_EXACT_PCA_UNITS = 500  # of more units, PCA uses a randomised solver
+VIEW_MARGIN = 1.06  # side of a view, relative to the extent of the points in it
+MIN_ARC_SINE = 1e-6  # sine of the angle between two points below which a line replaces their arc
+MAX_EXACT_PCA_UNITS = 500  # for more units, PCA uses a randomised solver
 
 
 def flat(codes: np.ndarray) -> np.ndarray:
-    """Codes of any shape `(n, units…)` as `(n, all units)`, without a copy.
+    """Codes of any shape `(n, units…)` as `(n, all units)`, without a copy where the memory layout allows it.
 
     Example:
         >>> flat(np.zeros((3, 2, 2, 5))).shape
@@ -33,7 +33,7 @@ def prior_quantiles(n: int) -> np.ndarray:
 def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarray:
     """Latent points at the prior's quantiles in some units (usually one to four), the others as in `center`.
 
-    Points are in reading order: within a row the first unit ascends; from row to row, top to bottom, the second one
+    Points are in reading order: within a row the first unit ascends; from row to row, top to bottom, the second unit
     descends. A third unit descends from slice to slice (of n × n points), the highest first. Of four units, the third
     ascends within a row of blocks and the fourth descends from one row of blocks to the next.
 
@@ -97,9 +97,9 @@ def linear_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
 def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
     """`n` points on the arc between latent points, both ends included (Shoemake 1985).
 
-    The angle at the origin increases evenly, so the path keeps the radius of its ends, while a straight line leaves
-    the shell that holds the prior's mass. Where the ends have the same or opposite directions, or one is the origin,
-    the arc is undefined and the straight line is returned.
+    The angle at the origin increases evenly, so between ends of equal radius the path keeps that radius, while a
+    straight line leaves the shell that holds most of the prior's mass. Where the ends have the same or opposite
+    directions, or one is the origin, the arc is undefined and the straight line is returned.
 
     Args:
         first, last: the ends, `(pairs, units…)`.
@@ -201,7 +201,7 @@ def scatter_limit(mean: np.ndarray, share: float = 0.998) -> float:
 
     Args:
         mean: `(n, 2)` points.
-        share: of the points, in (0, 1].
+        share: share of the points that the view contains, in (0, 1].
 
     Example:
         >>> scatter_limit(np.array([[0.0, -2.0], [1.0, 2.0]]))
@@ -213,14 +213,14 @@ def scatter_limit(mean: np.ndarray, share: float = 0.998) -> float:
 def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: float = 0.85) -> float:
     """Half the side of a square view around the origin that shows *all* points in a share of the frames.
 
-    In the first steps of a training, points move far from the origin; a view that contained those frames too would
-    show the others small. Points of three units count by their distance from the origin, which holds for every
-    direction of view.
+    In the first steps of training, points move far from the origin; a view that contained those frames too would
+    show all others at a small scale. For three units the distance from the origin is used, which bounds the view
+    from every direction.
 
     Args:
         mean: `(frames, points, units)` of two or three units.
         std: standard deviations of that shape, or None.
-        share: of the frames, in (0, 1].
+        share: share of the frames that the view contains, in (0, 1].
 
     Example:
         >>> mean = np.zeros((100, 1, 2))

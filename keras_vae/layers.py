@@ -39,7 +39,7 @@ def kl_per_unit(mean, log_var):
 
 
 def random_seed() -> int:
-    """A seed at random, for an argument `seed=None`."""
+    """A randomly chosen seed, for `seed=None`."""
     return secrets.randbelow(2**31)
 
 
@@ -77,7 +77,7 @@ class GaussianSampling(keras.layers.Layer):
     saved with the layer's weights.
 
     Args:
-        seed: integer from which both streams of noise start; `None` chooses one at random.
+        seed: integer from which both streams of noise are derived; `None` chooses one at random.
         **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
@@ -89,7 +89,7 @@ class GaussianSampling(keras.layers.Layer):
         z, of the shape of `mean`.
 
     Raises:
-        InputError: if the inputs are no pair of fitting shapes.
+        InputError: if the inputs are not a pair of tensors with compatible shapes.
 
     Example:
 
@@ -103,10 +103,10 @@ class GaussianSampling(keras.layers.Layer):
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
-        # A seed chosen at random is saved as well, so that a loaded layer repeats the noise.
+        # A randomly chosen seed is saved as well, so that a loaded layer repeats the noise.
         self.seed = random_seed() if seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(self.seed)
-        # Another stream than that of training, derived from the same seed.
+        # A stream separate from that of training, derived from the same seed.
         self._evaluation_seed = (self.seed + 0x5EED) % 2**31
         self.evaluation_seed_generator = keras.random.SeedGenerator(self._evaluation_seed)
         self.supports_masking = True
@@ -119,22 +119,22 @@ class GaussianSampling(keras.layers.Layer):
     def call(self, inputs, training=None):
         mean, log_var = inputs
         if training and self._given_noise is not None:
-            noise, self._given_noise = self._given_noise, None  # a second call in the same step draws its own
+            noise, self._given_noise = self._given_noise, None  # a second call in the same step draws new noise
         else:
             noise = self.draw_noise(ops.shape(mean), training)
         return mean + ops.exp(0.5 * log_var) * noise
 
     def draw_noise(self, shape: tuple, training: bool | None = True):
-        """Draws ε ~ N(0, I) of a shape, as the next call on means of this shape does."""
+        """Draws ε ~ N(0, I) of the given shape: the noise that the next call on means of this shape would use."""
         generator = self.seed_generator if training else self.evaluation_seed_generator
         return keras.random.normal(shape, dtype=self.compute_dtype, seed=generator)
 
     @contextlib.contextmanager
     def use_noise(self, noise):
-        """Context in which the first call with `training=True` uses this noise, drawn before by `draw_noise`.
+        """Context in which the first call with `training=True` uses this noise, drawn beforehand by `draw_noise`.
 
         Args:
-            noise: of the shape of the call's mean.
+            noise: tensor of the shape of the call's mean.
         """
         self._given_noise = noise
         try:
@@ -143,7 +143,7 @@ class GaussianSampling(keras.layers.Layer):
             self._given_noise = None
 
     def reset_evaluation_noise(self) -> None:
-        """Resets the noise used outside training to its start, so that an evaluation repeats."""
+        """Restarts the noise used outside training, so that an evaluation is repeatable."""
         state = self.evaluation_seed_generator.state
         state.assign(ops.cast(ops.array([self._evaluation_seed, 0]), state.dtype))
 
@@ -174,7 +174,7 @@ class GaussianSampling(keras.layers.Layer):
 class BetaSchedule(keras.layers.Layer):
     """The weight β of the KL term as a function of the training step, computed inside the graph.
 
-    β(t) = `beta` · ramp(t / warmup_steps), where the ramp rises from 0 to 1, linearly or as half a cosine, and
+    β(t) = `beta` · ramp(t / warmup_steps), where the ramp rises from 0 to 1, linearly or as half a cosine period, and
     t counts the calls with `training=True`. `beta.assign(…)` and `warm_up(…)` take effect in
     a compiled training step. (The layer counts steps itself because on JAX the optimizer's count cannot be read where
     a loss is computed.)
@@ -223,7 +223,7 @@ class BetaSchedule(keras.layers.Layer):
         """Raises β from 0 to its final value over the first `steps` training steps of the model.
 
         Args:
-            steps: length of the ramp; steps already taken count.
+            steps: length of the ramp in training steps, counted from the model's first step; 0 for no ramp.
             shape: `"linear"` or `"cosine"`.
 
         Raises:
@@ -259,7 +259,7 @@ class KLDivergence(keras.layers.Layer):
     z = GaussianSampling()([mean, log_var])
     ```
 
-    A `log_var` of one unit counts for every unit (n units, one variance). Masked steps add nothing. `beta` is a
+    A `log_var` of one unit applies to every unit (n units, one variance). Masked time steps add nothing. `beta` is a
     variable: `layer.beta.assign(0.5)` takes effect in a compiled training step, and the callback `BetaWarmup` finds
     the layer.
 
@@ -270,13 +270,14 @@ class KLDivergence(keras.layers.Layer):
     Call arguments:
         inputs: `[mean, log_var]`; `mean` of any shape `(batch, …)`, `log_var` of the same shape or one that broadcasts
             to it.
-        mask: of the steps of a sequence, as Keras passes it on.
+        mask: mask of the time steps of a sequence, `(batch, steps)`, as Keras passes it on.
 
     Returns:
         `[mean, log_var]`, unchanged.
 
     Raises:
-        InputError: if `beta` is negative, NaN or infinite, or the inputs are no pair of fitting shapes.
+        InputError: if `beta` is negative, NaN or infinite, or the inputs are not a pair of tensors with
+            compatible shapes.
 
     Example:
 

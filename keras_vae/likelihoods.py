@@ -40,10 +40,10 @@ class Likelihood:
         description: a phrase for help texts and pages.
         applies_sigmoid: whether the decoder's output passes through a sigmoid here, so that the decoder must not end
             with one.
-        needs_binary_data: whether log p(x | z) is a log-probability only of binary images, so that an estimate of
-            log p(x) binarises grey ones.
+        needs_binary_data: whether log p(x | z) is a log-probability for binary images only; estimates of log p(x) then
+            binarise grey images.
         browser_output: how a page's script computes `mean` from logits: `"sigmoid"`, `"linear"` or
-            `"continuous-bernoulli"`; None if it cannot. A subclass that overrides `mean` must state it anew.
+            `"continuous-bernoulli"`; None if it cannot. A subclass that overrides `mean` must set it again.
 
     Example:
 
@@ -67,7 +67,7 @@ class Likelihood:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        # An inherited output would be that of another mean.
+        # An inherited `browser_output` would belong to the mean of the base class.
         if "mean" in vars(cls) and "browser_output" not in vars(cls):
             cls.browser_output = None
 
@@ -76,7 +76,7 @@ class Likelihood:
 
         Args:
             x: images `(batch, …)`, values in [0, 1].
-            logits: the decoder's output, of the same shape, or of as many numbers in another.
+            logits: the decoder's output, of the same shape or of another shape with as many numbers.
 
         Returns:
             A float32 tensor `(batch,)`.
@@ -119,8 +119,8 @@ def register(cls: type[Likelihood]) -> type[Likelihood]:
     """Class decorator that registers a `Likelihood` under its `name`.
 
     Raises:
-        TypeError: if it is no subclass of `Likelihood` or has no name of its own.
-        ValueError: if the name belongs to another class.
+        TypeError: if `cls` is not a subclass of `Likelihood` or does not define a `name`.
+        ValueError: if the name is registered for another class.
     """
     return _REGISTRY.register(cls)
 
@@ -162,7 +162,7 @@ class Bernoulli(Likelihood):
     """Cross-entropy of pixels in [0, 1] with λ = sigmoid(logits): −x log λ − (1 − x) log(1 − λ).
 
     For grey pixels this is a bound on the expected cost of random binarisation, not a normalised density
-    (Loaiza-Ganem & Cunningham 2019); `ContinuousBernoulli` is.
+    (Loaiza-Ganem & Cunningham 2019); `ContinuousBernoulli` is one.
 
     Example:
 
@@ -223,7 +223,7 @@ class ContinuousBernoulli(Likelihood):
     applies_sigmoid = True
     browser_output = "continuous-bernoulli"
 
-    # Below this |ℓ| the first term that the series omits is under 1e-9.
+    # For |ℓ| below this value the first omitted term of the series is under 1e-9.
     SERIES_BELOW = 0.1
 
     def _split(self, logits):
@@ -252,10 +252,10 @@ class Gaussian(Likelihood):
     −log p = ½ ((x − mean) / std)² + log std + ½ log 2π.
 
     Args:
-        std: standard deviation of the noise, in units of a pixel's range [0, 1], above 0.
+        std: standard deviation of the noise, finite and above 0; pixels lie in [0, 1].
 
     Raises:
-        InputError: if `std` is not above 0.
+        InputError: if `std` is not a finite number above 0.
 
     Example:
 
@@ -289,7 +289,7 @@ BUILT_IN = _REGISTRY.classes()  # registered with Keras by `keras_vae.models`, s
 
 
 def _in_one_shape(x, logits):
-    """Both in float32 and in the shape of `x`; with unequal shapes they would be broadcast."""
+    """Casts both to float32 and reshapes `logits` to the shape of `x`; unequal shapes would be broadcast."""
     x, logits = ops.cast(x, "float32"), ops.cast(logits, "float32")
     if x.shape[1:] != logits.shape[1:]:
         logits = ops.reshape(logits, (-1, *x.shape[1:]))

@@ -23,9 +23,9 @@ class Encoding(NamedTuple):
     """Parameters of q(z | x) for a batch of images.
 
     Attributes:
-        mean: `(n, units…)`.
-        log_var: of the mean's shape, or `(n, 1)` if one variance counts for all units; None for a posterior without
-            density.
+        mean: posterior means `(n, units…)`.
+        log_var: log variances of the mean's shape, or `(n, 1)` if one variance applies to all units; None for a
+            posterior without a density.
 
     Example:
 
@@ -42,7 +42,7 @@ class Encoding(NamedTuple):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class VAE(OrderedFitModel):
-    """Variational autoencoder with an encoder and a decoder of your own (Kingma & Welling 2014).
+    """Variational autoencoder with any encoder and decoder (Kingma & Welling 2014).
 
     The loss is `reconstruction + beta · kl`, in nats per image: sums over pixels and latent units, means over
     the batch (weighted ones where sample weights are given). The metric `elbo` is −(reconstruction + kl), always at
@@ -55,25 +55,25 @@ class VAE(OrderedFitModel):
         decoder: Keras model from z to logits of the image's shape. A final sigmoid belongs to the likelihood: leave it
             out.
         posterior: the name of a variational family or a `posteriors.Posterior`. `diagonal`: a variance for every unit.
-            `isotropic`: one variance for all units of an image. `iid`: an isotropic one whose encoder repeats one mean
-            for every unit. `none`: no sampling, with the quadratic penalty ½‖mean‖². `autoencoder`: neither. The last
-            two have no density: they report a `penalty`, or nothing, in place of `kl` and `elbo`.
+            `isotropic`: one variance for all units of an image. `iid`: `isotropic` with an encoder that repeats one
+            mean for every unit. `none`: no sampling, with the quadratic penalty ½‖mean‖². `autoencoder`: neither. The
+            last two have no density: they report a `penalty`, or nothing, in place of `kl` and `elbo`.
         likelihood: `bernoulli` (default), `continuous-bernoulli`, `gaussian`, or a `Likelihood`.
         beta: weight of the KL or penalty, finite and at least 0; `BetaWarmup` raises it from 0.
         seed: integer from which the sampling noise and the order of the images derive; `None` chooses one at random.
-        name: of the model.
+        name: name of the model.
         dtype: dtype policy, as of any Keras layer; by default the global one.
 
     Attributes:
-        encoder, decoder: the two models.
+        encoder, decoder: the two Keras models.
         posterior: a `posteriors.Posterior`; its `name` is the identifier.
         likelihood: a `Likelihood`.
         has_density: whether q(z | x) has a density.
-        image_shape, latent_shape: of one image and its code.
+        image_shape, latent_shape: shapes of one image and of its code.
         epochs_seen: variable that counts the epochs trained.
 
     Raises:
-        InputError: if encoder, decoder, posterior and likelihood do not fit each other, or an argument is out of range.
+        InputError: if encoder, decoder, posterior and likelihood are incompatible, or an argument is out of range.
 
     Example:
 
@@ -147,14 +147,14 @@ class VAE(OrderedFitModel):
     # -- training, by Keras' own steps ---------------------------------------------------------------------
 
     def compile(self, optimizer="adam", loss=None, jit_compile="auto", **kwargs) -> None:
-        """Keras' `compile` without `loss`: the loss is that of likelihood and posterior.
+        """Keras' `compile` without `loss`: likelihood and posterior define the loss.
 
         Args:
             optimizer: as in Keras.
-            loss: not to be given.
+            loss: must be None.
             jit_compile: `"auto"` compiles many steps into one call where that is faster, True wherever it is possible,
                 False never.
-            **kwargs: of Keras' `compile`.
+            **kwargs: other arguments of Keras' `compile`.
 
         Raises:
             InputError: if a `loss` is given.
@@ -171,11 +171,11 @@ class VAE(OrderedFitModel):
         self.optimizer.build(self.trainable_variables)
 
     def divergence(self, mean, log_var=None):
-        """The penalty of every image that β multiplies: KL(q(z | x) ‖ N(0, I)), or that of a posterior without density.
+        """The penalty of each image, before it is multiplied by β: `posterior.divergence`.
 
         Args:
             mean: `(batch, units…)`.
-            log_var: of the mean's shape, or one that broadcasts to it.
+            log_var: log variances of the mean's shape, or of one that broadcasts to it.
 
         Returns:
             A float32 tensor `(batch,)`, nats.
@@ -197,7 +197,7 @@ class VAE(OrderedFitModel):
             loss = loss + beta * _weighted_mean(divergence, weight)
             self._divergence_mean.update_state(divergence, sample_weight=weight)
             self._beta_mean.update_state(beta)
-        for extra in self.losses:  # such as weight decay in the user's own layers
+        for extra in self.losses:  # such as regularisation losses of the user's layers
             loss = loss + ops.sum(ops.cast(extra, "float32"))
         total_weight = ops.shape(nll)[0] if weight is None else ops.sum(weight)
         self._loss_mean.update_state(loss, sample_weight=total_weight)
@@ -206,7 +206,7 @@ class VAE(OrderedFitModel):
     def get_metrics_result(self) -> dict:
         """Means since the last reset: loss, reconstruction, kl (or penalty), beta, elbo."""
         results = super().get_metrics_result()
-        # Keras weighs the batches' losses by their sizes; with sample weights that is not their mean.
+        # Keras weights the losses of batches by batch size; with sample weights that is not the weighted mean.
         results["loss"] = results.pop("weighted_loss")
         if self._reports_elbo:
             results["elbo"] = -(results["reconstruction"] + results["kl"])
@@ -223,12 +223,12 @@ class VAE(OrderedFitModel):
         return self.posterior.divergence_name == "kl"
 
     def evaluate(self, *args, **kwargs):
-        """Keras' `evaluate`, with the same noise every time: it repeats, and does not change that of training."""
+        """Keras' `evaluate`, with the same noise in every call, separate from the noise of training."""
         self._reset_evaluation_noise()
         return super().evaluate(*args, **kwargs)
 
     def predict(self, *args, **kwargs):
-        """Keras' `predict`, with the same noise every time."""
+        """Keras' `predict`, with the same noise in every call."""
         self._reset_evaluation_noise()
         return super().predict(*args, **kwargs)
 
@@ -243,10 +243,10 @@ class VAE(OrderedFitModel):
 
         Args:
             x: images `(n, …)`, values in [0, 1].
-            batch_size: images at a time.
+            batch_size: images encoded at a time.
 
         Returns:
-            An `Encoding` of arrays `(n, units…)`.
+            An `Encoding`: mean `(n, units…)` and log_var, of that shape or `(n, 1)`; None without a density.
 
         Raises:
             InputError: if there is no image.
@@ -259,11 +259,11 @@ class VAE(OrderedFitModel):
         return Encoding(_concatenated(means), None if log_vars[0] is None else _concatenated(log_vars))
 
     def decode(self, z, batch_size: int = 1024) -> np.ndarray:
-        """The expected images of latent points: pixels, not logits.
+        """The expected images E[x | z] of latent points: pixels, not logits.
 
         Args:
             z: latent points `(n, units…)`.
-            batch_size: points at a time.
+            batch_size: points decoded at a time.
 
         Returns:
             Images `(n, …)`.
@@ -298,23 +298,29 @@ class VAE(OrderedFitModel):
 
         Args:
             x: images `(n, …)`, values in [0, 1].
-            batch_size: images at a time.
+            batch_size: images encoded at a time.
 
         Returns:
             Images `(n, …)`.
+
+        Raises:
+            InputError: if there is no image.
         """
-        # batch by batch: the codes of all images may take more memory than the images
+        # Batch by batch: the codes of all images may take more memory than the images.
         return np.concatenate([self.decode(self.encode(batch).mean) for batch in _batches(x, batch_size)])
 
     def generate(self, n: int, seed: int | None = None) -> np.ndarray:
         """Images decoded from samples of the prior N(0, I).
 
         Args:
-            n: number of images.
-            seed: integer; the same seed gives the same images.
+            n: number of images, at least 1.
+            seed: integer; the same seed gives the same images. None draws new ones in every call.
 
         Returns:
             Images `(n, …)`.
+
+        Raises:
+            InputError: if `n` is 0.
         """
         rng = np.random.default_rng(seed)
         return self.decode(rng.standard_normal((n, *self.latent_shape), dtype="float32"))
@@ -362,7 +368,7 @@ def _check_decoder(
 
 
 def _batches(array, size: int) -> list[np.ndarray]:
-    """The array in batches of `size`; a plain call on each avoids `predict`'s tracing for every new shape."""
+    """The array in batches of `size`. (Calling the model on each avoids `predict`, which retraces for new shapes.)"""
     array = np.asarray(array)
     if not len(array):
         raise InputError("expected at least one image or latent point; received none.")
@@ -374,7 +380,7 @@ def _concatenated(batches: Sequence) -> np.ndarray:
 
 
 def _like_encoder_input(x, image_shape: tuple):
-    """Images in the shape of the encoder's input: Keras adds or drops a channel axis of 1."""
+    """Images in the shape of the encoder's input: Keras may have added or removed a channel axis of length 1."""
     if math.prod(x.shape[1:]) != math.prod(image_shape):
         raise InputError(f"x: expected images of shape {image_shape}; received {tuple(x.shape[1:])}.")
     return ops.reshape(x, (-1, *image_shape))

@@ -25,12 +25,15 @@ class EncoderOutputs(NamedTuple):
 
 
 def parse_encoder_outputs(outputs: Any, posterior: "Posterior | None" = None) -> EncoderOutputs:
-    """Mean and log variance from whatever an encoder returns.
+    """Mean and log variance from the outputs of an encoder, in any of the accepted forms.
 
     Args:
-        outputs: a tensor (the mean), a sequence `[mean, log_var]`, or a dictionary with these keys. What follows in a
-            sequence (many published encoders return a sample of z third) is ignored.
-        posterior: the family that the outputs must fit; default: none is checked.
+        outputs: a tensor (the mean), a sequence `[mean, log_var]`, or a dictionary with these keys. Further
+            elements of a sequence (many published encoders return a sample of z third) are ignored without `posterior`.
+        posterior: the family whose number of outputs and shape of log_var are required; None checks nothing.
+
+    Returns:
+        `EncoderOutputs(mean, log_var)`.
 
     Raises:
         InputError: if the number of outputs or the shape of log_var does not fit `posterior`.
@@ -87,8 +90,8 @@ class Posterior:
     @posteriors.register
     class FreeBits(posteriors.Diagonal):
         name = "free-bits"
-        description = "a KL of at least 1 nat per image"
-        divergence_name = "penalty"  # no longer a KL
+        description = "a diagonal Gaussian; a KL below 1 nat per image is not penalised"
+        divergence_name = "penalty"  # not a KL, so that no elbo is reported
 
         def divergence(self, mean, log_var=None):
             return ops.maximum(super().divergence(mean, log_var), 1.0)
@@ -140,11 +143,11 @@ class Posterior:
         return tuple(latent_shape) if self.has_density else None
 
     def divergence(self, mean, log_var=None):
-        """The penalty of every image that β multiplies: KL(q(z | x) ‖ N(0, I)), a sum over units.
+        """The penalty of each image, before it is multiplied by β: KL(q(z | x) ‖ N(0, I)), a sum over units.
 
         Args:
             mean: `(batch, units…)`.
-            log_var: of the mean's shape, or one that broadcasts to it.
+            log_var: log variances of the mean's shape, or of one that broadcasts to it.
 
         Returns:
             A float32 tensor `(batch,)`, nats.
@@ -158,7 +161,7 @@ class Posterior:
         return [heads.per_unit(name) for name in self.encoder_outputs]
 
     def get_config(self) -> dict:
-        """The constructor's arguments; a family that has any is saved as a Keras object, any other by its name."""
+        """The constructor's arguments; a family that has any is saved as a Keras object, the others by name."""
         return {}
 
     @classmethod
@@ -177,8 +180,8 @@ def register(cls: type[Posterior]) -> type[Posterior]:
     """Class decorator that registers a `Posterior` under its `name`.
 
     Raises:
-        TypeError: if it is no subclass of `Posterior` or has no name of its own.
-        ValueError: if the name belongs to another class.
+        TypeError: if `cls` is not a subclass of `Posterior` or does not define a `name`.
+        ValueError: if the name is registered for another class.
     """
     return _REGISTRY.register(cls)
 

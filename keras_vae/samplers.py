@@ -6,7 +6,7 @@ from keras_vae.diagnostics import fit_mixture
 from keras_vae.errors import InputError
 
 MAX_FITTED_CODES = 10_000
-MIN_UNITS_WITHOUT_COVARIANCE = 512  # from this number on, no matrix of units × units is computed
+MIN_UNITS_WITHOUT_COVARIANCE = 512  # from this number of units on, no matrix of units × units is computed
 Seed = int | np.random.Generator | None  # a generator continues from its state
 
 
@@ -15,8 +15,8 @@ def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray
 
     Args:
         n: number of draws.
-        shape: of the units.
-        seed: of the draws.
+        shape: shape of the units, or their number.
+        seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
@@ -34,13 +34,13 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
     """`n` draws from the Gaussian that has the mean and the covariance of the aggregate posterior q(z).
 
     Cov[z] = Cov[μ] + diag E[σ²]. Use it for models that were trained without sampling, whose latent space has an
-    arbitrary scale: samples of N(0, I) would measure that scale and not the shape of the space.
+    arbitrary scale: samples of N(0, I) would reflect that scale and not the shape of the space.
 
     Args:
         n: number of draws.
         mean: posterior means `(images, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
@@ -82,7 +82,7 @@ def _draw_by_covariance(n: int, codes: np.ndarray, mean_var: np.ndarray | None, 
 def _draw_by_weighted_sums(
     n: int, codes: np.ndarray, mean_var: np.ndarray | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Sums of the codes' deviations with random weights, which have their covariance without a matrix of it."""
+    """Randomly weighted sums of the codes' deviations: they have the codes' covariance, which is never computed."""
     center = codes.mean(axis=0)
     drawn = rng.standard_normal((n, len(codes)), dtype="float32") @ (codes - center).astype("float32")
     drawn /= np.sqrt(np.float32(len(codes)))
@@ -93,13 +93,13 @@ def _draw_by_weighted_sums(
 
 
 def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None) -> np.ndarray:
-    """`n` draws from q(z), the mixture of the images' posteriors; codes of random images without a density.
+    """`n` draws from q(z), the mixture of the images' posteriors; without a density, codes of random images.
 
     Args:
         n: number of draws.
         mean: posterior means `(images, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
@@ -125,15 +125,15 @@ def gaussian_mixture(
 ) -> np.ndarray:
     """`n` draws from a Gaussian mixture fitted to one draw from each image's posterior.
 
-    A compromise between `moment_matched` and `aggregate_posterior`: it follows shapes that one Gaussian does not have,
-    and does not reproduce the codes of single images.
+    A compromise between `moment_matched` and `aggregate_posterior`: it represents shapes that one Gaussian cannot,
+    and does not reproduce the codes of individual images.
 
     Args:
         n: number of draws.
         mean: posterior means `(images, units…)` of at least two images.
         log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
         components: maximum number of components (see `diagnostics.fit_mixture`).
-        seed: of the draws and the fit.
+        seed: seed of the draws and the fit.
 
     Returns:
         `(n, units…)` float32.
@@ -167,7 +167,7 @@ def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = 
         mean: codes `(n, units…)`.
         std: standard deviation of every unit, or an array that broadcasts to the codes' shape, such as that of the
             posterior.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
@@ -183,7 +183,7 @@ def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = 
 
 
 def _flat(array: np.ndarray) -> np.ndarray:
-    """Codes as `(images, units)`: float64 for few units, in their own precision for many, to save memory."""
+    """Codes as `(images, units)`: float64 for few units; for many, in the given precision to save memory."""
     array = np.asarray(array)
     if array.ndim < 2 or not len(array):
         raise InputError(f"mean: expected codes (images, units…) of at least one image; received {array.shape}.")

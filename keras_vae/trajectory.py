@@ -1,4 +1,4 @@
-"""Recorded trajectories: the posteriors of a few images at each recorded step of a training."""
+"""Recorded trajectories: the posteriors of fixed images at each recorded training step."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +13,11 @@ EPOCH_TOLERANCE = 1e-9  # rounding of sums of fractions of an epoch; single frac
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Posterior means and log variances of fixed images (the points) during a training.
+    """Posterior means and log variances of fixed images (the points) during training.
 
     Args:
         steps: `(frames,)` int64, optimizer steps completed when the frame was recorded; 0 is the untrained model.
-        epochs: `(frames,)` float64, the same in epochs: 0.5 is the middle of the first.
+        epochs: `(frames,)` float64, the same in epochs: 0.5 is the middle of the first epoch.
         mean: `(frames, points, units)` float32.
         log_var: `(frames, points, units)` float32, or None for a posterior without a density.
         labels: `(points,)` integers, or None.
@@ -150,11 +150,11 @@ class Trajectory:
 
     def save(self, path: str | Path) -> None:
         """Writes a compressed `.npz` file."""
-        arrays: dict[str, Any] = self.arrays()  # Any: by numpy's types a name could be that of an option
+        arrays: dict[str, Any] = self.arrays()  # Any: for numpy's type hints a name could be that of an option
         np.savez_compressed(path, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Trajectory":
-        """Reads a file that `save` has written."""
+        """Reads a file written by `save`."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(**{name: arrays[name] for name in arrays.files})

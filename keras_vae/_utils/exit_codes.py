@@ -31,7 +31,7 @@ def as_options(message: str) -> str:
 
 
 def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
-    """Calls a program. An `InputError` ends it with one line on stderr and exit code 2, `TrainingDiverged` with 1."""
+    """Calls a program; an `InputError` is printed as one line and exits with code 2, `TrainingDiverged` with code 1."""
     try:
         program(*args)
     except (InputError, TrainingDiverged) as error:

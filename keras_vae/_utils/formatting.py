@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-ABSENT = "–"  # stands for a value that was not measured
+ABSENT = "–"  # text for a value that was not measured
 
 
 class Table(NamedTuple):
     """A table of text.
 
     Attributes:
-        title: its heading.
-        head: the names of the columns.
-        rows: the cells, row by row.
+        title: heading of the table.
+        head: names of the columns.
+        rows: cells, row by row.
     """
 
     title: str

@@ -1,6 +1,6 @@
 """`keras.ops`, imported on first use.
 
-For modules whose names and descriptions are read by the command line and by `Config`, which must start without Keras.
+For the registries that the command line and `Config` read: these must start without importing Keras.
 """
 
 import importlib

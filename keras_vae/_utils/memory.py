@@ -4,7 +4,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-MAX_CODES_BYTES = 64e6  # latent codes that are computed at a time, unless a caller sets another bound
+MAX_CODES_BYTES = 64e6  # latent codes that are computed at a time, unless the caller passes another bound
 
 
 def images_that_fit(n_units: int, max_images: int, max_bytes: float = MAX_CODES_BYTES) -> int:

@@ -29,7 +29,7 @@ class ProgressReporter:
         self.console.print(text, markup=False)
 
     def log(self, text: str) -> None:
-        """Prints a line unless the console is a terminal, which has the bar."""
+        """Prints a line unless the console is a terminal, where the bar shows progress."""
         if not self.console.is_terminal:
             self.message(text)
 
@@ -101,7 +101,7 @@ class MultiPartProgress(ProgressReporter):
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Names the part that begins. A part that reports no work was complete before; its time is not counted."""
+        """Context of one part. A part that reports no work was complete already; its time is not counted."""
         self._title, self._total = f"{self._parts_done + 1}/{self.n_parts} {name}", 0
         super().advance(self._parts_done, self._title)
         began = time.monotonic()
@@ -118,7 +118,7 @@ class MultiPartProgress(ProgressReporter):
         super().advance(self._parts_done, self._title)
 
     def message(self, text: str) -> None:
-        """Prints a line, before the first part only: within a part the bar shows the progress."""
+        """Prints a line, but only before the first part: afterwards the bar shows progress."""
         if not self._title:
             super().message(text)
 

@@ -1,4 +1,4 @@
-"""Named streams of random numbers: one seed serves several purposes, each with draws of its own."""
+"""Named random streams: separate generators for several purposes, derived from one seed."""
 
 import enum
 
@@ -8,13 +8,13 @@ _DIAGNOSTICS_KEY = 0xA0D17
 
 
 class Stream(enum.Enum):
-    """What random numbers are drawn for.
+    """The purposes for which random numbers are drawn.
 
     The value is a domain and a key, which `stream` mixes with the seed. Keys determine the results of finished runs and
     must not change. Two names with one value share their draws.
 
-    The order of epoch e has the key e, which is also the key of another purpose for e from 1 to 10. These draws have
-    different ranges and never enter one result.
+    The order of epoch e has the key e, which for some e up to 10 is also the key of another purpose. These draws have
+    different ranges and are never combined in one result.
     """
 
     # Purposes within a run.
@@ -44,8 +44,8 @@ def stream(seed: int, purpose: Stream, index: int = 0) -> np.random.Generator:
 
     Args:
         seed: a non-negative integer.
-        purpose: what the numbers are drawn for.
-        index: of an epoch or an image, where each has a stream of its own; 0 or more.
+        purpose: the purpose of the draws.
+        index: number of the epoch or image, where each has a separate stream; 0 or more.
 
     Example:
         >>> stream(7, Stream.PROBE_IMAGES).integers(0, 100, 3).tolist()

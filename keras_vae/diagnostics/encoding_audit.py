@@ -1,4 +1,4 @@
-"""Comparison of the aggregate posterior of given encodings with the prior N(0, I), by all measures at once."""
+"""Audit of encodings: their aggregate posterior compared with the prior N(0, I), by all measures at once."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from keras_vae.diagnostics.two_sample_test import MIN_IMAGES, TwoSampleTest, cla
 from keras_vae.diagnostics.unit_marginals import Marginals, marginals
 from keras_vae.diagnostics.unit_statistics import UnitStatistics, units
 
-MAX_CODE_NUMBERS = 2**24  # images × units that are measured
+MAX_CODE_NUMBERS = 2**24  # images × units; of more, a subset of the images is measured
 NOT_AVAILABLE = "not available"
 
 
@@ -57,9 +57,9 @@ class Audit:
     def total_correlation(self) -> tuple[float, float]:
         """Bounds on KL(q(z) ‖ Π q(z_u)) (Chen et al. 2018, equation 2), nats.
 
-        The bounds on KL(q(z) ‖ p) less the sum of the units' own KL. That sum is of the mixture over the given images,
-        and so is the upper bound; for few images it can lie below the population's value. NaN where the KL of a unit is
-        not available.
+        The bounds on KL(q(z) ‖ p) minus the sum of the units' marginal KL. That sum refers to the mixture over the
+        given images, so for few images the upper bound can lie below the population's value. NaN where the KL of a
+        unit is not available.
         """
         low, high = self.divergence.interval
         of_units = float(self.marginals.kl.sum())
@@ -94,7 +94,10 @@ def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Audit:
     Args:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it (one variance per image).
-        seed: of all draws and subsets.
+        seed: seed of all draws and subsets.
+
+    Returns:
+        An `Audit`; `print` shows it as text.
 
     Raises:
         InputError: unless they are finite encodings of at least two images.

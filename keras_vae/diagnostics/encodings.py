@@ -11,7 +11,7 @@ def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64"
     Args:
         mean: posterior means `(n, units…)` of n ≥ 2 images.
         log_var: log variances of that shape, or one that broadcasts to it (one variance per image).
-        dtype: of the returned arrays.
+        dtype: dtype of the returned arrays.
 
     Returns:
         Means and log variances, each `(n, units)`.

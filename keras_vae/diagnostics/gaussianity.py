@@ -7,7 +7,7 @@ import numpy as np
 from keras_vae.errors import InputError
 
 CODES_PER_CELL = 25
-MIN_RELATIVE_VARIANCE = 1e-12  # of the largest, below which a direction has no variance
+MIN_RELATIVE_VARIANCE = 1e-12  # share of the largest variance, below which a direction counts as constant
 
 
 def whiten(codes: np.ndarray) -> np.ndarray:
@@ -17,7 +17,7 @@ def whiten(codes: np.ndarray) -> np.ndarray:
         codes: `(n, units)` with n above the number of units.
 
     Returns:
-        `(n, directions)`; directions without variance are left out.
+        `(n, directions)`; directions without variance are omitted.
 
     Raises:
         InputError: if there are not more codes than units.
@@ -40,7 +40,7 @@ def whiten(codes: np.ndarray) -> np.ndarray:
 
 
 def gaussian_divergence(codes: np.ndarray) -> float:
-    """KL(codes ‖ N(0, I)) in nats, over cells of equal mass under N(0, I).
+    """KL(codes ‖ N(0, I)) in nats, from the counts of codes in cells of equal mass under N(0, I).
 
     Σ p̂ ln(p̂ K) over the K = k^units cells between the quantiles of each unit, less (K − 1) / 2n, its expectation
     where the codes are Gaussian (Miller 1955). 0 for codes that fill the cells evenly, up to noise, ln K for codes
@@ -48,7 +48,7 @@ def gaussian_divergence(codes: np.ndarray) -> float:
     few cells in many units only coarse deviations are detected.
 
     Args:
-        codes: `(n, units)`; where their scale has no meaning, apply `whiten` first.
+        codes: `(n, units)`; where their scale is arbitrary, apply `whiten` first.
 
     Raises:
         InputError: for more units than can be divided into two cells each.

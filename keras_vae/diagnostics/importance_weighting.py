@@ -11,7 +11,7 @@ from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings
 from keras_vae.errors import InputError
 
-UNRELIABLE_PARETO_K = 0.7  # above, the mean of the weights converges too slowly to be used (Vehtari et al. 2024)
+UNRELIABLE_PARETO_K = 0.7  # above it, the mean of the weights converges too slowly to be usable (Vehtari et al. 2024)
 INFINITE_VARIANCE_PARETO_K = 0.5
 MIN_PARETO_SAMPLES = 25  # per image
 EQUAL_WEIGHTS_RANGE = 1e-9  # nats between the largest and the smallest log weight
@@ -21,9 +21,10 @@ class Evidence(NamedTuple):
     """log p̂_K(x) of n images, nats per image.
 
     Attributes:
-        value: mean over images of log p̂_K: below log p(x) on average, the closer the larger K (Burda et al. 2016).
+        value: mean over images of log p̂_K: on average below log p(x), and closer to it for larger K (Burda et al.
+            2016).
         error: Monte-Carlo standard error of `value` as an estimate of E log p̂_K, not of log p(x).
-        bias: estimate of E log p̂_K − log p(x), −Var(w) / (2K w̄²), mean over images (delta method): accurate while
+        bias: estimate of E log p̂_K − log p(x), −Var(w) / (2K w̄²), mean over images (delta method): accurate if it is
             small.
         image_error: standard error over images: how much `value` varies with the choice of images.
         samples: K.
@@ -67,11 +68,12 @@ def importance_log_weights(
     The draws depend on the seed and the image alone, not on `batch_size`.
 
     Args:
-        log_likelihood: from indices of images `(m,)` and points `(m, units…)` to log p(x | z), nats, `(m,)`.
+        log_likelihood: function of indices of images `(m,)` and points `(m, units…)` that returns log p(x | z) in nats,
+            `(m,)`.
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
-        samples: K, at least 1.
-        seed: of the draws.
+        samples: number of draws K per image, at least 1.
+        seed: seed of the draws.
         batch_size: pairs of image and point that are computed at once.
 
     Returns:
@@ -176,7 +178,7 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
         return np.full(len(log_weights), np.nan)
     from arviz_stats.base import array_stats
 
-    # Equal weights, those of an exact posterior, have no tail to fit.
+    # Equal weights, as of an exact posterior, have no tail to fit.
     equal = np.ptp(log_weights, axis=1) < EQUAL_WEIGHTS_RANGE
     k = np.full(len(log_weights), -np.inf)
     if not equal.all():

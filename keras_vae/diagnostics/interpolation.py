@@ -9,7 +9,7 @@ def largest_step(images: np.ndarray) -> np.ndarray:
     """The largest step along a path of images, relative to its mean step.
 
     A step is the Euclidean distance in pixels between neighbours on the path: 1 if all steps are equal, `points − 1`
-    for a single jump. Even steps are no proof of a good interpolation: a cross-fade of two images has them as well.
+    for a single jump. Even steps do not prove a good interpolation: a cross-fade of two images has them as well.
 
     Args:
         images: `(points, paths, …)`, at least three points.

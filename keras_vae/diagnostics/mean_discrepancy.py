@@ -9,8 +9,8 @@ from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings
 
 MAX_PAIRED_IMAGES = 2000
-MAX_PAIR_NUMBERS = 2**28  # images × images × units; of more units fewer images are paired
-MAX_TILE_NUMBERS = 2**16  # images × images × units that are computed at once: fits the cache of a core
+MAX_PAIR_NUMBERS = 2**28  # images × images × units; with many units fewer images are paired
+MAX_TILE_NUMBERS = 2**16  # images × images × units that are computed at once: fits a core's cache
 
 
 class Discrepancy(NamedTuple):
@@ -42,7 +42,7 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
     Args:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
-        seed: of the choice of 2,000 images where there are more (fewer of more than 64 units).
+        seed: seed of the subset, where there are more than 2,000 images (or, for more than 64 units, fewer).
 
     Raises:
         InputError: unless they are finite encodings of at least two images.

@@ -1,4 +1,4 @@
-"""Exact log densities of mixtures of many diagonal Gaussians, such as the aggregate posterior, as matrix products."""
+"""Exact log densities of mixtures of many diagonal Gaussians, such as the aggregate posterior, by matrix products."""
 
 import math
 
@@ -15,9 +15,9 @@ class Gaussians:
     one product of (z, 1, z²) with a matrix that has one row per component; where all variances are 1, of (z, 1).
 
     Args:
-        mean: `(components, units…)`.
-        log_var: of that shape, or one that broadcasts to it; None for N(mean, I).
-        dtype: of the product; float32 halves its cost and has an error of about 10⁻⁷ of its largest term.
+        mean: means of the components, `(components, units…)`.
+        log_var: log variances of that shape, or one that broadcasts to it; None for N(mean, I).
+        dtype: dtype of the product; float32 halves its cost, with an error of about 10⁻⁷ of the largest term.
 
     Example:
         >>> import numpy as np
@@ -61,7 +61,7 @@ class Gaussians:
         return self.log_ratio_of(powers(z, self._factors.dtype))
 
     def log_ratio_of(self, prepared: np.ndarray) -> np.ndarray:
-        """As `log_ratio`, for points that `powers` has prepared: once for any number of components."""
+        """As `log_ratio`, for points prepared by `powers`, which can be reused for other components."""
         units = prepared.shape[1] // 2
         if units != self.units:
             raise InputError(f"mean: expected {units} units, as the points have; received {self.units}.")

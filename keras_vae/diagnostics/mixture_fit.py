@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 MAX_FULL_COVARIANCE_UNITS = 64
-POINTS_PER_PARAMETER_ROW = 4  # points per unit and component that a full covariance needs
+POINTS_PER_PARAMETER_ROW = 4  # minimum number of points per unit and component for a full covariance
 POINTS_PER_COMPONENT = 10
 
 
@@ -19,7 +19,7 @@ def fit_mixture(points: np.ndarray, components: int, seed: int) -> "GaussianMixt
     Args:
         points: `(n, units)`, at least two points.
         components: maximum number of components; fewer are fitted to few points.
-        seed: of the initialisation.
+        seed: seed of the initialisation.
 
     Returns:
         The mixture, with diagonal covariances for more than 64 units or fewer than 4 points per unit.

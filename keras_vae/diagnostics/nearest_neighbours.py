@@ -10,21 +10,21 @@ HELD_OUT_SHARE = 0.5
 def knn_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int | None = 0) -> float:
     """k-nearest-neighbour accuracy: share of held-out codes that a majority vote of neighbours classifies correctly.
 
-    It measures how well labels that the training did not use are separated: 1 if every label has a region of its own,
-    the share of the most frequent label if codes carry no information about it. Unlike a silhouette it assumes no shape
-    of the regions.
+    It measures how well the codes separate labels that were not used in training: 1 if every label has a separate
+    region, about the share of the most frequent label if codes carry no information about labels. Unlike the
+    silhouette score it assumes no shape of the regions.
 
     Args:
         codes: `(n, units…)`.
         labels: `(n,)`.
-        k: neighbours that vote.
-        seed: of the split into halves.
+        k: number of neighbours that vote.
+        seed: seed of the split into halves.
 
     Returns:
         A share in [0, 1].
 
     Raises:
-        InputError: for fewer than 2 (k + 1) codes, or labels of another number.
+        InputError: for fewer than 2 (k + 1) codes, or a different number of labels.
 
     Example:
         >>> import numpy as np
@@ -54,7 +54,7 @@ def nearest(images: np.ndarray, references: np.ndarray, batch_size: int = 500) -
     Args:
         images: `(n, …)`.
         references: `(m, …)`.
-        batch_size: images that are compared with all references at once.
+        batch_size: number of images that are compared with all references at once.
 
     Returns:
         `(n,)` integers.

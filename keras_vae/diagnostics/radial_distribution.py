@@ -10,20 +10,21 @@ from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws
 
 TYPICAL_SHARE = 0.95  # central share of the prior's radii
-TAIL_PROBABILITY = 1e-6  # left out at either end of a drawn density
+TAIL_PROBABILITY = 1e-6  # omitted at either end of a drawn density
 
 
 class Radii(NamedTuple):
     """‖z‖ of samples of q(z), compared with χ_d.
 
     Attributes:
-        mean, std: of ‖z‖ under q(z).
-        prior_mean, prior_std: under N(0, I), exactly.
+        mean, std: mean and standard deviation of ‖z‖ under q(z).
+        prior_mean, prior_std: the same under N(0, I), exactly.
         kolmogorov_smirnov: maximum difference of the two distribution functions.
         typical: share of the samples within the central 95 % of the prior's ‖z‖: 0.95 if q(z) is the prior.
-        inside, outside: shares nearer to the origin and farther from it.
+        inside, outside: shares of samples nearer to the origin and farther from it than that range.
         deviation: mean of −log p(z)/d − h, the prior's negative log density per unit less its entropy h:
-            (‖z‖²/d − 1)/2, nats. For samples of the prior it is 0, with a standard deviation of 1/√(2d).
+            (‖z‖²/d − 1)/2, nats. Its expectation under the prior is 0; one sample's standard
+            deviation is 1/√(2d).
 
     Example:
         >>> import numpy as np
@@ -54,7 +55,7 @@ def radii(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Radii:
     Args:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Raises:
         InputError: unless they are finite encodings of at least two images.

@@ -16,13 +16,13 @@ def held_out_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -> np.nd
     """R² of each factor, predicted by k-nearest-neighbour regression on a held-out half of the images.
 
     The prediction is the mean over the ten nearest codes of the other half, weighted by 1 / distance. It assumes no
-    shape of the relation, so codes on a curve score as well as codes on a line. 1 is a perfect prediction, 0 that of
-    the mean; codes that carry no information score slightly below 0.
+    form of the relation, so codes on a curve score as well as codes on a line. 1 is a perfect prediction, 0 is as good
+    as predicting the mean; codes that carry no information score slightly below 0.
 
     Args:
         inputs: codes or any other features, `(n, …)`.
         factors: `(n, factors)`.
-        seed: of the split into halves.
+        seed: seed of the split into halves.
 
     Returns:
         `(factors,)`.
@@ -48,7 +48,7 @@ def held_out_linear_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -
     Args:
         inputs: codes or any other features, `(n, …)`.
         factors: `(n, factors)`.
-        seed: of the split into halves.
+        seed: seed of the split into halves.
 
     Returns:
         `(factors,)`.

@@ -12,8 +12,8 @@ from scipy import special
 
 from keras_vae.errors import InputError
 
-MAX_ROWS = 1000  # of a matrix of distances that is computed at once
-ROUNDING_TOLERANCE = 1e-6  # relative, of squared distances
+MAX_ROWS = 1000  # rows of a matrix of distances that are computed at once
+ROUNDING_TOLERANCE = 1e-6  # relative tolerance of squared distances
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -72,7 +72,7 @@ def precision_recall(
 
     Args:
         real, generated: features `(n, features)`, equal numbers.
-        k: the neighbour, the image itself not counted.
+        k: which nearest neighbour, not counting the image itself.
         real_radii: `neighbour_distances(real, k)`, if already computed.
 
     Raises:
@@ -108,7 +108,7 @@ def neighbour_distances(features: np.ndarray, k: int = 3) -> np.ndarray:
 
     Args:
         features: `(n, features)` with n above k.
-        k: the neighbour.
+        k: which nearest neighbour, at least 1.
 
     Returns:
         `(n,)` float64.
@@ -141,7 +141,7 @@ def confidence(probabilities: np.ndarray) -> float:
     """Mean probability of the most probable class: 1 for unambiguous images.
 
     Args:
-        probabilities: `(n, classes)`.
+        probabilities: predicted class probabilities, `(n, classes)`.
 
     Example:
         >>> import numpy as np
@@ -156,7 +156,7 @@ def entropy(probabilities: np.ndarray) -> float:
     """Mean entropy of the predicted class, nats: 0 for unambiguous images, ln(classes) at most.
 
     Args:
-        probabilities: `(n, classes)`.
+        probabilities: predicted class probabilities, `(n, classes)`.
 
     Example:
         >>> import numpy as np
@@ -171,8 +171,9 @@ def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """1 − the total variation between the classes of generated images and those of real ones.
 
     Args:
-        probabilities: of generated images, `(n, classes)`; each image counts for its most probable class.
-        labels: of real images, `(m,)` integers below the number of classes.
+        probabilities: class probabilities of generated images, `(n, classes)`; each image counts as its most probable
+            class.
+        labels: labels of real images, `(m,)` integers below the number of classes.
 
     Returns:
         1 where all classes are as frequent as in the data, 0 where no class of the data occurs.

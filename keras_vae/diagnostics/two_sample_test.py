@@ -22,7 +22,7 @@ class TwoSampleTest(NamedTuple):
     Attributes:
         auc: probability that a sample of q(z) has a higher score than one of the prior: ½ where the classifier finds no
             difference, 1 where it separates the two. An AUC of ½ does not prove that there is no difference.
-        error: its standard error over images, draws from the prior and the training sets of the classifiers.
+        error: standard error of `auc` over images, draws from the prior, and training sets of the classifiers.
         images: number of images whose posteriors were sampled.
 
     Example:
@@ -49,7 +49,7 @@ def classifier_two_sample_test(mean: np.ndarray, log_var: np.ndarray, seed: int 
     Args:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
-        seed: of draws, folds and trees.
+        seed: seed of draws, folds and trees.
 
     Raises:
         InputError: unless they are finite encodings of at least 20 images.

@@ -6,12 +6,13 @@ densities ever closer to those of "typical sequences", and concludes that a deco
 
     −log q(z)/n − h = (χ²ₙ/n − 1)/2,
 
-where h is the entropy per unit: an identity, the same for every model, image and posterior. So its Figure 3 shows the
-χ² distribution. The theorem does not say that samples get closer to each other (their distance is √(2n) σ), that a
-decoder receives only a density (it receives z), that densities converge where σ² ≤ 1/(2πe) (there they grow without
-bound), or that f/f_typical tends to 1 (its logarithm, −(χ²ₙ − n)/2, has a standard deviation of √(n/2)). Lemma 2 (ii)
-holds from some n on, which depends on ε. The paper's equation (3) also differs from its source: the ELBO is
-log p(x) − KL(q(z | x) ‖ p(z | x)); the paper has −KL(q(z | x) ‖ p(z)), and an expectation over q(z).
+where h is the entropy per unit: an identity, the same for every model, image and posterior. The paper's Figure 3
+therefore shows the χ² distribution. The theorem does not say that samples get closer to each other (their distance is
+√(2n) σ), that a decoder receives only a density (it receives z), that densities converge where σ² ≤ 1/(2πe) (there they
+grow without bound), or that f/f_typical tends to 1 (its logarithm, −(χ²ₙ − n)/2, has a standard deviation of √(n/2)).
+Lemma 2 (ii) holds only for n above some number that depends on ε. The paper's equation (3) also differs from its
+source: the ELBO is log p(x) − KL(q(z | x) ‖ p(z | x)); the paper has −KL(q(z | x) ‖ p(z)), and an expectation over
+q(z).
 """
 
 import bisect
@@ -29,7 +30,7 @@ class Typicality(NamedTuple):
     """Samples of N(μ, σ²I) in n dimensions against a typical sequence, by Monte-Carlo; each an array over n.
 
     Attributes:
-        units: n.
+        units: numbers of units n.
         deviation: mean |−log f(z)/n − h|, nats per unit: the left side of Definition 1.
         deviation_error: its standard error.
         exact_deviation: the same in closed form.
@@ -73,7 +74,7 @@ def typicality(
         units: numbers of units n.
         epsilon: ε of Definition 1, in nats per unit (the paper mixes bases: 2^(−nh) with natural logarithms).
         draws: pairs of samples from N(μ, σ²I) for each n.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Example:
         >>> from keras_vae import diagnostics
@@ -119,7 +120,7 @@ def expected_deviation(units: int) -> float:
     """E |χ²ₙ/n − 1| / 2 = k^k e^(−k) / Γ(k + 1) with k = n/2: about 1/√(πn).
 
     Args:
-        units: n.
+        units: number of units n.
 
     Example:
         >>> from keras_vae import diagnostics
@@ -134,7 +135,7 @@ def typical_probability(units: int, epsilon: float) -> float:
     """P(|χ²ₙ/n − 1| / 2 < ε): the probability of the ε-typical set of length n.
 
     Args:
-        units: n.
+        units: number of units n.
         epsilon: ε, nats per unit.
 
     Example:
@@ -147,11 +148,11 @@ def typical_probability(units: int, epsilon: float) -> float:
 
 
 def min_typical_units(epsilon: float, max_units: int = 100_000) -> int | None:
-    """The smallest n from which on P(ε-typical) stays above 1 − ε: Lemma 2 (ii) makes no statement for smaller n.
+    """The smallest n from which P(ε-typical) stays above 1 − ε; Lemma 2 (ii) makes no statement about smaller n.
 
     Args:
         epsilon: ε, nats per unit.
-        max_units: where the search ends.
+        max_units: largest n that is searched.
 
     Returns:
         n, or None if it is above the largest power of two within `max_units`.

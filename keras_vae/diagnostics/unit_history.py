@@ -1,4 +1,4 @@
-"""Statistics of latent units over the course of a training."""
+"""Statistics of latent units over the course of training, and the periods in which units are active."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,10 +15,10 @@ class ActivePeriods(NamedTuple):
     """When each unit became active and when it collapsed, in epochs; each `(units,)` float64.
 
     Attributes:
-        active_from: the first measurement of the first period in which the unit was active for a whole epoch or more;
-            NaN if there was none.
-        collapsed_at: the first measurement after the last such period, if a whole epoch or more follows it; NaN for a
-            unit that is active at the end or never was.
+        active_from: epoch of the first measurement in the first period in which the unit was active for a whole epoch
+            or more; NaN if there was none.
+        collapsed_at: epoch of the first measurement after the last such period, if a whole epoch or more follows it;
+            NaN for a unit that is active at the end or never was.
 
     Example:
         >>> import numpy as np
@@ -70,8 +70,8 @@ class UnitHistory:
     def active_periods(self) -> ActivePeriods:
         """When each unit became active and when it collapsed.
 
-        Only periods of a whole epoch or more count. Shorter ones are the noise of the first steps; so is the untrained
-        encoder's activity, whose random weights make its means vary too.
+        Only periods of a whole epoch or more count: shorter ones are noise of the first steps. The untrained model is
+        left out, since its random weights make the means vary as well.
         """
         trained = self.epochs > 0
         times = [self._active_period(unit, self.epochs[trained]) for unit in self.active[trained].T]

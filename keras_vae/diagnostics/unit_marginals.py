@@ -1,4 +1,4 @@
-"""Marginals of the aggregate posterior, unit by unit, as exact one-dimensional mixtures, compared with N(0, 1)."""
+"""Marginals of the aggregate posterior for each unit, as exact one-dimensional mixtures, compared with N(0, 1)."""
 
 import math
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from scipy import integrate, stats
 from keras_vae.diagnostics.encodings import flat_encodings
 
 SUPPORT_STDS = 8.0  # standard deviations to either side of its mean within which a component is evaluated
-STEPS_PER_STD = 4  # of the grid, in the smallest standard deviation
-OCTAVES_FINER = 2  # wider components have 2² times as many steps: 16 in their standard deviation
-MIDPOINT_WEIGHTS = np.array([-5, 49, -245, 1225, 1225, -245, 49, -5]) / 2048  # of the nearest eight grid points
+STEPS_PER_STD = 4  # grid steps in the smallest standard deviation
+OCTAVES_FINER = 2  # wider components have 2² times as many steps: 16 in a standard deviation
+MIDPOINT_WEIGHTS = np.array([-5, 49, -245, 1225, 1225, -245, 49, -5]) / 2048  # of the eight nearest grid points
 MAX_GRID_POINTS = 2**19  # where a finer grid would be necessary, the result is NaN
 MAX_CHUNK_DENSITIES = 2**22  # densities that are computed at once
 
@@ -26,7 +26,7 @@ class Marginals(NamedTuple):
         kl: KL(q(z_u) ‖ N(0, 1)), nats.
         wasserstein: the Wasserstein-1 distance, ∫ |F − Φ|.
         kolmogorov_smirnov: max |F − Φ|. It has no p-value: the mixture is known, and images are not a sample of it.
-        mean, variance: of z_u.
+        mean, variance: mean and variance of z_u.
         kurtosis: excess kurtosis of z_u (of z, not of the means): 0 for a Gaussian.
 
     Example:
@@ -46,7 +46,7 @@ class Marginals(NamedTuple):
 
 
 def marginals(mean: np.ndarray, log_var: np.ndarray) -> Marginals:
-    """Compares every unit's marginal with N(0, 1), by quadrature on a grid of a quarter of the smallest σ.
+    """Compares every unit's marginal with N(0, 1), by quadrature on a grid with steps of a quarter of the smallest σ.
 
     Args:
         mean: posterior means `(n, units…)`.
@@ -69,10 +69,10 @@ def marginals(mean: np.ndarray, log_var: np.ndarray) -> Marginals:
 
 
 def marginal_density(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The density of a mixture of N(mean, std²) on an even grid that resolves it and covers it and N(0, 1).
+    """The density of a mixture of N(mean, std²) on an even grid that resolves it and covers both it and N(0, 1).
 
     Args:
-        mean, std: of the components, `(n,)`.
+        mean, std: means and standard deviations of the components, `(n,)` each.
 
     Returns:
         The grid and the density there, each `(points,)`; both empty where the grid would be too fine.

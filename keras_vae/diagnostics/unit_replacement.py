@@ -12,10 +12,10 @@ def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, see
     duplicates another has a small increase while the other is intact, whatever its KL.
 
     Args:
-        nll: from latent points `(n, units…)` to the negative log-likelihood of the n images, each decoded from
-            its own point: `(n,)`, nats.
+        nll: function of latent points `(n, units…)` that returns the negative log-likelihood of each of the n images,
+            decoded from its own point: `(n,)`, nats.
         z: a draw from each image's posterior (the code itself without a density), `(n, units…)`.
-        seed: of the draws from the prior.
+        seed: seed of the draws from the prior.
 
     Returns:
         `(units…)` float64.

@@ -44,15 +44,15 @@ class UnitStatistics(NamedTuple):
 
         Multiplying a unit by a, and dividing by it again in the decoder, leaves the reconstruction unchanged and makes
         the unit's KL ½ (a² (E[σ²] + E[μ²]) − 1 − ln a² − E[ln σ²]), which is minimal where a² (E[σ²] + E[μ²]) = 1. So
-        in a converged model every unit whose codes are centred has the sum 1, a collapsed one (1 + 0) like an active
-        one (0.01 + 0.99). The sum 1 is stationarity under rescaling; it does not prove that q(z) is the prior: two
+        in a converged model the sum is 1 for every unit whose codes are centred, collapsed (1 + 0) or active
+        (0.01 + 0.99). The sum 1 is stationarity under rescaling; it does not prove that q(z) is the prior: two
         clusters at ±1 have it as well. For a posterior without a density it is `var_mean`.
         """
         return self.var_mean if self.mean_var is None else self.var_mean + self.mean_var
 
     @property
     def active_by_variance(self) -> np.ndarray:
-        """Whether `mean_var` is below 0.8, the posterior narrower than the prior; `active` without a density."""
+        """Whether `mean_var` is below 0.8: a posterior narrower than the prior; without a density, `active`."""
         return self.active if self.mean_var is None else self.mean_var < COLLAPSED_MEAN_VAR
 
 
@@ -112,7 +112,7 @@ def units_from_batches(batches: Iterable[tuple[np.ndarray, np.ndarray | None]]) 
 
 
 def classify_units(kl: np.ndarray | None, var_mean: np.ndarray, mean_var: np.ndarray | None) -> UnitStatistics:
-    """Adds to these statistics which units are active and which are collapsed."""
+    """Classifies units as active or collapsed, and returns these statistics with the result."""
     active = var_mean > ACTIVE_VAR_MEAN
     collapsed = ~active if mean_var is None else ~active & (mean_var > COLLAPSED_MEAN_VAR)
     return UnitStatistics(kl, var_mean, mean_var, active, collapsed)

@@ -1,4 +1,4 @@
-"""Batches of arrays in an order that depends on a seed and the number of the epoch alone."""
+"""Batches of arrays in an order that depends only on a seed and the epoch's number."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def order_of_epoch(seed: int, epoch: int, n: int) -> np.ndarray:
-    """The order of n images in an epoch, counted from the model's first: a permutation `(n,)`.
+    """The order of n images in an epoch: a permutation `(n,)`. Epochs are counted from the model's first, 0.
 
     Example:
 
@@ -27,7 +27,7 @@ class EpochOrder(keras.callbacks.Callback):
 
     Args:
         set_order: called with the order, before Keras requests the epoch's first batch.
-        seed: of all orders.
+        seed: seed of all orders.
         n: number of images.
         epochs_seen: a variable of the model, saved with it, that counts the epochs begun.
     """

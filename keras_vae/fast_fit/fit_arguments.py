@@ -1,4 +1,4 @@
-"""The arguments of Keras' `fit` and `evaluate`: binding, targets for sample weights, and the arrays to train on."""
+"""Arguments of Keras' `fit` and `evaluate`: binding to names, targets for sample weights, arrays to train on."""
 
 import inspect
 import math
@@ -23,7 +23,7 @@ def bind(method: Callable, args: tuple, kwargs: dict) -> dict[str, Any]:
 
 
 def add_missing_targets(arguments: dict) -> None:
-    """Adds a target, which is ignored, where there are sample weights: without one Keras drops the weights silently.
+    """Adds a target, which is ignored, to sample weights: without a target Keras silently drops the weights.
 
     Raises:
         InputError: if a sample weight is a single number.
@@ -55,14 +55,14 @@ def take_arrays(arguments: dict) -> tuple[np.ndarray, ...]:
     """Removes the arrays to train on from the arguments, after the same validation split that Keras would make.
 
     Returns:
-        x; x and y; or x, y and sample_weight. Without weights of images or classes, y is left out.
+        (x,), (x, y) or (x, y, sample_weight), each `(n, …)`; y is omitted without weights of images or classes.
 
     Raises:
         InputError: if there is no image, the lengths differ, or the split leaves no image on one side.
     """
     x, y, weight = (arguments.pop(key) for key in ("x", "y", "sample_weight"))
     if arguments["class_weight"] is None:
-        y = None if weight is None else np.zeros(len(x), "float32")  # ignored, and need not be an array
+        y = None if weight is None else np.zeros(len(x), "float32")  # targets are ignored, and need not be an array
     arrays = tuple(_to_numpy(array) for array in (x, y, weight) if array is not None)
     n = len(arrays[0])
     if not n:
@@ -87,7 +87,7 @@ def _to_numpy(array) -> np.ndarray:
 
 
 def take_batch_size(arguments: dict) -> int:
-    """Removes the batch size from the arguments; validation keeps it.
+    """Removes the batch size from the arguments and returns it; it remains the default for validation.
 
     Raises:
         InputError: if it is below 1.
@@ -101,7 +101,7 @@ def take_batch_size(arguments: dict) -> int:
 
 
 def take_callbacks(arguments: dict) -> list[keras.callbacks.Callback]:
-    """Removes the callbacks from the arguments: a list, whether there was one, several, a `CallbackList` or none."""
+    """Removes the callbacks (one, several, a `CallbackList` or None) from the arguments; returns them as a list."""
     callbacks = arguments.pop("callbacks")
     callbacks = getattr(callbacks, "callbacks", callbacks)  # of a CallbackList
     if callbacks is None:

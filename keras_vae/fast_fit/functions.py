@@ -1,4 +1,4 @@
-"""Functions of parts of a model, compiled or traced once where the backend gains from it."""
+"""Functions that call parts of a model, compiled or traced once where that makes them faster."""
 
 from collections.abc import Callable
 
@@ -32,9 +32,9 @@ def encoder_of_images(encoder: keras.Model, x: np.ndarray) -> Callable[[keras.Mo
 
 
 def compiled(function: Callable, model: keras.Model) -> Callable:
-    """A function of tensors that uses parts of a model, compiled if that makes many calls of equal shapes faster.
+    """A function of tensors that uses parts of a model, compiled if that makes repeated calls of one shape faster.
 
-    That is on TensorFlow, where an eager call writes every layer's result to memory.
+    It does on TensorFlow, where an eager call writes every layer's result to memory.
     """
     if keras.backend.backend() != "tensorflow":
         return function

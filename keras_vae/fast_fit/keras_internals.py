@@ -1,6 +1,6 @@
-"""Guarded uses of what Keras does not document: where one is missing, Keras' own training step is used.
+"""Guarded uses of undocumented parts of Keras: where one is missing, Keras' own training step is used.
 
-No other module of the package depends on the way Keras' `fit` works inside.
+No other module of the package depends on the implementation of Keras' `fit`.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-# Each is looked up at its use, by these names, and may be missing.
+# Each is looked up by name where it is used, and may be missing.
 MODEL_INTERNALS = (
     "_flatten_layers",
     "distribute_strategy",
@@ -40,7 +40,7 @@ def function_internal(path: str) -> Callable | None:
 
 
 def has_internals(model: keras.Model) -> bool:
-    """Whether all internals that a compiled epoch needs are there."""
+    """Whether all internals that a compiled epoch needs exist."""
     return all(model_internal(model, name)[0] for name in MODEL_INTERNALS) and bool(function_internal(SUPPORTS_JIT))
 
 
@@ -63,7 +63,7 @@ def steps_per_execution(model: keras.Model) -> int:
 
 
 def synchronize_weights(model: keras.Model) -> None:
-    """Writes the state of a running training into the model: on JAX the weights are held outside it meanwhile."""
+    """Writes the current training state into the model: during training JAX holds the weights outside the model."""
     found, synchronize = model_internal(model, "jax_state_sync")
     if found:
         synchronize()
@@ -72,7 +72,7 @@ def synchronize_weights(model: keras.Model) -> None:
 class ProgramCache:
     """Holds a model's compiled steps from one `fit` to the next.
 
-    An object of its own, since Keras would track a function assigned to the model as a part to be saved.
+    A separate object, since Keras would track a function assigned to the model as a part to be saved.
     """
 
     def __init__(self):

@@ -10,7 +10,7 @@ import numpy as np
 class StepObserver(Protocol):
     """A callback that receives encodings of fixed images after certain training steps.
 
-    A compiled call of many steps evaluates the encoder between them, so that the observer needs no call of its own.
+    A compiled call of many steps evaluates the encoder between steps, so that it need not end for the observer.
 
     Attributes:
         x: the images, `(n, …)`.
@@ -21,7 +21,7 @@ class StepObserver(Protocol):
     every: int | None
 
     def observes(self, model: keras.Model) -> bool:
-        """Whether it observes, after every so many steps, the encoder of the model in training itself."""
+        """Whether this callback observes the encoder of the model in training, every n steps."""
 
     def due_between(self, first: int, last: int) -> list[int]:
         """Steps of this epoch, after `first` and before `last`, at which an observation is due."""

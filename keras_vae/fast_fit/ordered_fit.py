@@ -11,7 +11,7 @@ from keras_vae.fast_fit.policy import compiled_epoch
 
 
 class OrderedFitModel(keras.Model):
-    """Keras model that trains on arrays in an order given by its seed and the number of the epoch.
+    """Keras model that trains on arrays in an order determined by its seed and the epoch's number.
 
     For models whose loss ignores targets. Subclasses define `seed`, an integer, and `epochs_seen`, an integer variable
     that is saved with the model.
@@ -32,12 +32,12 @@ class OrderedFitModel(keras.Model):
             optimizer: as in Keras.
             jit_compile: `"auto"` compiles many steps into one call where that is faster, True wherever it is possible,
                 False never.
-            **kwargs: of Keras' `compile`.
+            **kwargs: other arguments of Keras' `compile`.
         """
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self._has_compiled_metrics = bool(kwargs.get("metrics") or kwargs.get("weighted_metrics"))
         self._requested_jit_compile, self._requested_steps = jit_compile, self.steps_per_execution
-        # Compiled steps contain the optimizer and the choice of trainable variables.
+        # Compiled steps contain the optimizer and the trainable variables, so they are discarded here.
         self._program_cache = keras_internals.ProgramCache()
 
     def get_compile_config(self) -> dict | None:
@@ -49,17 +49,17 @@ class OrderedFitModel(keras.Model):
         if self._compiled_epoch is None:
             return super().make_train_function(force)
         self.train_function = self._compiled_epoch
-        # Keras has made its iterator over the epoch by now; validation batches are counted as requested.
+        # Keras' iterator over the epoch exists by now; for validation the requested number of steps applies.
         self.steps_per_execution = self._requested_steps
         return self.train_function
 
     def fit(self, *args, **kwargs) -> keras.callbacks.History:
-        """Keras' `fit`, with an order of images that repeats.
+        """Keras' `fit`, with a reproducible order of images.
 
         The order of an array's images is a function of the model's seed and of the number of epochs trained so far. A
-        second `fit`, or one after loading, continues with new orders. Data that is no array, an array with
-        `steps_per_epoch`, and any data of a model that was compiled with metrics (which compare targets) is trained on
-        in Keras' order.
+        second `fit`, or one after loading, continues with new orders. Keras' order is used
+        for data that is not an array, for an array with `steps_per_epoch`, and for a model that was compiled with
+        metrics (which compare targets).
         """
         arguments = fit_arguments.bind(super().fit, args, kwargs)
         fit_arguments.add_missing_targets(arguments)
@@ -89,7 +89,7 @@ class OrderedFitModel(keras.Model):
             try:
                 return super().fit(x=epoch.placeholder_batches(), callbacks=[check, order, *callbacks], **arguments)
             finally:
-                self._compiled_epoch = None  # the data need not stay in memory
+                self._compiled_epoch = None  # releases the data
 
     def _epoch_order(self, set_order, n: int) -> EpochOrder:
         return EpochOrder(set_order, self.seed, n, self.epochs_seen)

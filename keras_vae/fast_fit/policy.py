@@ -1,7 +1,7 @@
-"""When many training steps are compiled into one call: model, data and backend decide.
+"""Decides by model, data and backend whether many training steps are compiled into one call.
 
-`fit` remains Keras'. What is replaced is the train function that it calls between a batch's callbacks, and that one
-runs the model's own `train_step`. Otherwise Keras' own train function is used.
+`fit` remains Keras' own. Only the train function that it calls between a batch's callbacks is replaced, and the
+replacement runs the model's own `train_step`. In all other cases Keras' train function is used.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.steps_per_call import choose_steps_per_call, observer_within_calls
 
-MAX_DATA_BYTES = 4 * 10**9  # training data that stay on the device
+MAX_DATA_BYTES = 4 * 10**9  # training data kept on the device
 MIN_STEPS_PER_EPOCH = 100  # compiling takes seconds, more than shorter epochs gain
 
 
@@ -21,10 +21,10 @@ def can_compile_epoch(
 ) -> bool:
     """Whether a compiled model is trained on these arrays with many steps per call.
 
-    Only on TensorFlow, compiled by XLA. Keras' own step is used for eager models, distribution strategies, models
-    with a `train_step` of their own or with layers that XLA cannot compile, data too large for the device, where an
-    internal of Keras is missing and, unless `jit_compile=True` was requested, for epochs of fewer than 100 steps and
-    models that XLA makes slower.
+    This is done on TensorFlow only, compiled by XLA. Keras' own step is used for eager models, distribution strategies,
+    models with a `train_step` of their own or with layers that XLA cannot compile, data of more than 4 GB, and where
+    an internal of Keras is missing; unless `jit_compile=True` was requested, also for epochs of fewer than 100 steps
+    and for models that XLA makes slower.
 
     Args:
         model: a compiled model.
@@ -34,7 +34,7 @@ def can_compile_epoch(
     """
     if keras.backend.backend() != "tensorflow" or model.run_eagerly or jit_compile is False:
         return False
-    if type(model).train_step is not keras.Model.train_step:  # whose logs may hold more than the metrics
+    if type(model).train_step is not keras.Model.train_step:  # its logs may hold more than the metrics
         return False
     if sum(array.nbytes for array in arrays) > MAX_DATA_BYTES or not keras_internals.has_internals(model):
         return False
@@ -59,7 +59,7 @@ def compiled_epoch(
     Args:
         model, arrays, batch_size, jit_compile: see `can_compile_epoch`.
         steps_per_execution: the argument of `compile`.
-        callbacks: those of `fit`.
+        callbacks: the callbacks of `fit`.
     """
     if not can_compile_epoch(model, arrays, batch_size, jit_compile):
         return None

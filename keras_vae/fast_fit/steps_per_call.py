@@ -1,4 +1,4 @@
-"""How many training steps run between two calls of the callbacks, and which observer is evaluated in between."""
+"""Choice of the number of training steps per call, and of the observer that is evaluated within a call."""
 
 import math
 from collections.abc import Iterable
@@ -15,9 +15,10 @@ _CALLS_WITHIN_AN_EPOCH = ("on_train_batch_begin", "on_train_batch_end", "on_batc
 def choose_steps_per_call(requested: int, callbacks: Iterable[keras.callbacks.Callback]) -> int:
     """The number of steps between two calls of the callbacks.
 
-    The requested number (`compile(steps_per_execution=…)`) if above 1. Otherwise up to 50 if no callback acts within an
-    epoch; one that does is called at every step, unless its attribute `steps_between_calls` states that every nth is
-    enough (0: any number of steps). The result is a divisor of that n, so 1 for a prime above 50.
+    The requested number (`compile(steps_per_execution=…)`) if above 1. Otherwise 50 if no callback acts within an
+    epoch. A callback that does is called at every step, unless its attribute `steps_between_calls` states that every
+    nth is enough (0: any number of steps); the result is then the largest common divisor up to 50, 1 for a prime n
+    above 50.
     """
     if requested > 1:
         return requested
@@ -31,7 +32,7 @@ def largest_divisor(n: int, limit: int) -> int:
 
 
 def observer_within_calls(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> StepObserver | None:
-    """The observer that is evaluated inside the compiled steps: of several the most frequent. None if there is none."""
+    """The observer evaluated inside compiled steps: the most frequent of several; None if there is none."""
     observers = [callback for callback in callbacks if isinstance(callback, StepObserver) and callback.observes(model)]
     return min(observers, key=lambda observer: observer.every or math.inf, default=None)
 
@@ -39,7 +40,7 @@ def observer_within_calls(model: keras.Model, callbacks: Iterable[keras.callback
 def _steps_between_calls(callback: keras.callbacks.Callback) -> int:
     if hasattr(callback, "steps_between_calls"):
         return callback.steps_between_calls
-    # Some of Keras' own override the methods but act in them only by option.
+    # Some of Keras' callbacks override these methods but act in them only if an option is set.
     if "epoch" in (getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)):
         return 0
     if isinstance(callback, (keras.callbacks.ProgbarLogger, keras.callbacks.TerminateOnNaN)):

@@ -1,4 +1,4 @@
-"""TensorFlow: epochs compiled by XLA, ordered data sets, and traced functions."""
+"""TensorFlow backend of `fast_fit`: epochs compiled by XLA, ordered data sets, and traced functions."""
 
 import contextlib
 import math
@@ -14,8 +14,8 @@ from keras_vae.fast_fit.steps_per_call import largest_divisor
 from keras_vae.layers import GaussianSampling
 from keras_vae.posteriors import parse_encoder_outputs
 
-MAX_NOISE_IN_STEP = 8  # numbers per image that are drawn within a compiled step on a CPU
-MAX_NOISE_BYTES = 64e6  # drawn before one call
+MAX_NOISE_IN_STEP = 8  # random numbers per image that are drawn within a compiled step on a CPU
+MAX_NOISE_BYTES = 64e6  # of noise drawn before one call
 CONVOLUTIONS = tuple(
     getattr(keras.layers, f"{kind}{d}D{transposed}")
     for kind, dimensions, transposed in (
@@ -31,7 +31,7 @@ CONVOLUTIONS = tuple(
 def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
     """`(dataset, set_order)`: see `epoch_order.ordered_batches`.
 
-    Keras would pass a PyDataset to tf.data as a generator, and Python threads would wait for each other.
+    Keras would pass a PyDataset to tf.data as a Python generator, whose threads block each other.
     """
     n = len(arrays[0])
     with tf.device("CPU:0"):
@@ -55,17 +55,17 @@ def traced_encoder(encoder, x: np.ndarray):
 
 
 def compiled(function, model: keras.Model):
-    """A function of tensors that uses parts of a model, as one program; by XLA where that makes the model faster."""
+    """A function of tensors that uses parts of a model, as one program, by XLA where that is faster."""
     return tf.function(function, jit_compile=gains_from_xla(model), autograph=False)
 
 
 def traced(function, shape: tuple[int, ...]):
-    """A function of batches of points of a shape, traced once for batches of all sizes."""
+    """A function of batches `(n, *shape)`, traced once for all n."""
     return tf.function(function, input_signature=[tf.TensorSpec((None, *shape), "float32")], autograph=False)
 
 
 def on_one_device(model: keras.Model) -> bool:
-    """Whether the model was not created under a distribution strategy and none is in force."""
+    """Whether no distribution strategy is in force and the model was created under none."""
     return not tf.distribute.has_strategy() and model.distribute_strategy is tf.distribute.get_strategy()
 
 
@@ -82,16 +82,16 @@ def _on_cpu() -> bool:
 
 
 class PredrawnNoise:
-    """The noise of many steps of a model's sampling layer, drawn before a call by TensorFlow's own kernel.
+    """The noise of many steps of a model's sampling layer, drawn before a call by TensorFlow's kernel.
 
-    On a CPU that is many times faster than XLA's generator within a step. It equals the noise of the model's own step
-    where XLA does not compile that; XLA has another generator.
+    On a CPU that is many times faster than XLA's generator within a step. The noise equals that of a step that XLA
+    does not compile; XLA has a different generator.
 
     Args:
         layer: the sampling layer.
-        steps_per_call: steps for which it is drawn.
+        steps_per_call: maximum number of steps for which noise is drawn at once.
         batch_size: images per step.
-        remainder: images of an epoch's last, smaller batch.
+        remainder: number of images in an epoch's last, smaller batch; 0 if there is none.
     """
 
     def __init__(self, layer: GaussianSampling, steps_per_call: int, batch_size: int, remainder: int):
@@ -130,7 +130,7 @@ class CompiledEpoch:
 
     Args:
         model: a compiled model with its optimizer built.
-        arrays: what `train_step` unpacks, `(n, …)` each.
+        arrays: the arrays that `train_step` unpacks, `(n, …)` each.
         batch_size: images per step; the last batch of an epoch may be smaller.
         steps_per_call: steps per call; with predrawn noise a divisor of it may be used instead.
         observer: receives encodings within a call; None for none. See `steps_per_call.observer_within_calls`.
@@ -151,7 +151,7 @@ class CompiledEpoch:
         self._noise = None
         if is_noise_predrawn(model):
             limit = max(1, int(MAX_NOISE_BYTES / (4 * batch_size * _noise_per_image(model))))
-            # a divisor, since callbacks rely on being called every so many steps
+            # a divisor, since callbacks rely on being called every `steps_per_call` steps
             self.steps_per_call = largest_divisor(steps_per_call, limit)
             self._noise = PredrawnNoise(model.sampling, self.steps_per_call, batch_size, remainder)
         self._observed = None if observer is None else tf.convert_to_tensor(observer.x)
@@ -183,7 +183,7 @@ class CompiledEpoch:
         arguments = (
             self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size, noise, self._observed
         )  # fmt: skip
-        if self._steps is None:  # concrete, like the encoder above
+        if self._steps is None:  # concrete, as in `traced_encoder`
             self._steps = program(self._model).get_concrete_function(*arguments)
         metrics, frames = self._steps(*arguments)
         if self.observer is not None and due:
@@ -217,7 +217,7 @@ def _program(model: keras.Model):
 
         def run_step(i):
             rows = tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size])
-            # gathered: for a slice XLA would compile the program anew for every value of `first`
+            # gathered: for a slice XLA would compile the program again for every value of `first`
             step(rows, tf.gather(noise[0], i - first) if noise else None)
             return [i + 1]
 
@@ -240,7 +240,7 @@ def _program(model: keras.Model):
             i, _, frames = tf.while_loop(
                 lambda i, j, frames: i < tf.minimum(last, whole), run_until_pause, [first, 0, frames]
             )
-        if remainder:  # a loop of one round or none: XLA would copy all weights for a condition
+        if remainder:  # a loop of at most one round: for a conditional XLA would copy all weights
             tf.while_loop(lambda i: i < last, run_smaller_step, [i])
         return model.get_metrics_result(), frames
 

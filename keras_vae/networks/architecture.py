@@ -22,12 +22,12 @@ DEFAULTS = {"dense": "784-256-2", "conv": "c32-c64-256-2", "spatial": "c32-c64-8
 
 @dataclass(frozen=True)
 class Architecture:
-    """An encoder, and a decoder that mirrors it.
+    """Layer sizes of an encoder and its decoder.
 
     Attributes:
-        pixels: number of pixels of the image, of a dense architecture only.
-        filters: of the convolutions.
-        hidden: sizes of the dense layers between them and the latent space.
+        pixels: number of pixels of the image for a dense architecture, else None.
+        filters: numbers of filters of the convolutions.
+        hidden: sizes of the encoder's dense layers before the latent space.
         latent_shape: `(units,)`, or `(height, width, channels)`.
         decoder: sizes of the decoder's dense layers, from the latent space on; None for `hidden` reversed.
     """
@@ -69,14 +69,14 @@ class Architecture:
         return height, width
 
     def padded(self, image_shape: Sequence[int]) -> tuple[int, int]:
-        """Height and width of the padded image: the smallest that halve evenly, or those that a latent map requires."""
+        """Height and width of the padded image: the smallest that halve evenly, or those required by a latent map."""
         return tuple(side * STRIDE ** len(self.filters) for side in self.smallest_map(image_shape))
 
     def check(self, image_shape: Sequence[int]) -> None:
         """Checks that the architecture fits the image and can be trained in the machine's memory.
 
         Raises:
-            InputError: if it does not.
+            InputError: if it does not fit the image or the memory.
         """
         image_shape = tuple(image_shape)
         if self.kind == "dense":
@@ -131,10 +131,10 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
     """Parses an architecture string.
 
     Args:
-        architecture: `"784-256-2"`, `"c32-c64-256-16"` or `"c64-c128-8x8x1024"`; a sequence of integers is a dense one.
+        architecture: `"784-256-2"`, `"c32-c64-256-16"` or `"c64-c128-8x8x1024"`; a sequence of integers is dense.
 
     Raises:
-        InputError: if it is none of these, or a number is not a whole one above 0.
+        InputError: if it has none of these forms, or a size is not a whole number above 0.
 
     Example:
 
@@ -152,7 +152,7 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
     filters = _numbers(part[1:] for part in convolutions)
     *sizes, last = parts[len(convolutions) :] or [""]
     hidden, latent = _numbers(sizes), _numbers(last.split("x"))
-    # Convolutions are the first parts, and a map follows directly.
+    # Convolutions come first, and a latent map follows them directly.
     is_ordered = parts[: len(convolutions)] == convolutions
     if is_ordered and filters is not None and hidden is not None and latent is not None:
         if filters and (len(latent) == 1 or (len(latent) == 3 and not hidden)):
@@ -203,7 +203,7 @@ def parse_kind(architecture: str | Sequence[int] | Architecture, *kinds: str) ->
 def _numbers(texts: Iterable[str]) -> tuple[int, ...] | None:
     """The texts as whole numbers above 0; None if one of them is not such a number."""
     texts = tuple(texts)
-    # Python refuses to convert thousands of digits.
+    # Python raises an error for a number of thousands of digits.
     if not all(text.isascii() and text.isdigit() and len(text) < 16 for text in texts):
         return None
     numbers = tuple(map(int, texts))

@@ -27,15 +27,15 @@ def dense_vae(
     """Builds a VAE of dense layers.
 
     Args:
-        architecture: the layer sizes, as the literature writes them: `"784-256-32-8-2"` has 784 pixels, three hidden
+        architecture: layer sizes from the image to the latent units: `"784-256-32-8-2"` has 784 pixels, three hidden
             layers and two latent units. The decoder mirrors the encoder.
-        image_shape: shape of one image, whose size is the first number. Default: flat vectors.
+        image_shape: shape of one image, with as many pixels as the first number states. Default: flat vectors.
         posterior, likelihood, beta: see `VAE`.
         seed: integer from which initial weights, sampling noise and the order of the images derive; `None` chooses one
             at random.
-        activation: of the hidden layers.
+        activation: activation of the hidden layers.
         decoder: hidden layers of a decoder that does not mirror the encoder, from the latent units on: `"500-500"`.
-        name: of the model.
+        name: name of the model.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -71,8 +71,8 @@ def conv_vae(
     """Builds a VAE with convolutions, dense layers, and a vector as latent space.
 
     Each convolution halves the image's height and width by a stride of 2; sizes that do not halve evenly are padded
-    with zeros inside, and the logits are cropped. The decoder mirrors it by transposed convolutions. With
-    `posterior="autoencoder"` the model is its deterministic counterpart, which lacks only the head of the variances.
+    with zeros inside, and the logits are cropped. The decoder mirrors the encoder by transposed convolutions. With
+    `posterior="autoencoder"` the model is deterministic and lacks only the output layer of the variances.
 
     Args:
         architecture: `"c32-c64-256-16"`: filters of the convolutions, sizes of the dense layers, number of latent
@@ -109,7 +109,7 @@ def spatial_vae(
     activation: str = "relu",
     name: str = "spatial_vae",
 ) -> VAE:
-    """Builds a VAE of convolutions alone, whose latent space is a map of height × width × channels.
+    """Builds a fully convolutional VAE, whose latent space is a map of height × width × channels.
 
     The image is padded with zeros to the size that the convolutions reduce to the map: 28 × 28 to 32 × 32 for
     two of them and a map of 8 × 8. The logits are cropped.
@@ -179,7 +179,7 @@ def build(
 class _Layers:
     """Creates layers, each with a seed of its own: layers of equal shape must not have equal initial weights.
 
-    With `he`, those with an activation are initialised with the variances of He et al. 2015, derived for ReLU. Under
+    With `he`, layers with an activation are initialised with the variances of He et al. 2015, derived for ReLU. Under
     Keras' default (Glorot & Bengio 2010) the signal decreases with depth, and latent units with a small KL early in
     training collapse permanently: c32-c64-256-256-16 on MNIST ended with 8 of its 16 active.
     """

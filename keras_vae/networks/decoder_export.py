@@ -1,4 +1,4 @@
-"""Export of a decoder as plain data: descriptions of its layers and their weights, to be run outside of Python."""
+"""Export of a decoder as plain data: descriptions of its layers and their weights, to be run outside Python."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ MAX_FLOAT16 = float(np.finfo("float16").max)
 
 
 class NotExportable(Exception):
-    """A decoder can't be exported; the message names the reason."""
+    """Raised if a decoder can't be exported; the message names the reason."""
 
 
 class ExportedDecoder(NamedTuple):
@@ -23,7 +23,7 @@ class ExportedDecoder(NamedTuple):
     Attributes:
         layers: descriptions in order, each with its `kind` and its options; axes are in the order height, width,
             channels.
-        weights: of each layer, float16, in Keras' layout.
+        weights: arrays of each layer, float16, in Keras' layout.
         output: function from the last layer's output to pixels: `sigmoid`, `linear` or `continuous-bernoulli`.
     """
 
@@ -40,8 +40,8 @@ def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Exported
         likelihood: determines the output function.
 
     Raises:
-        NotExportable: if the likelihood, a layer or an activation is unknown, the decoder branches or has more than
-            `MAX_WEIGHTS`, or float16 can't represent one of its weights.
+        NotExportable: if the likelihood, a layer or an activation is not supported, the decoder branches or has more
+            than `MAX_WEIGHTS` weights, or float16 can't represent one of them.
     """
     if likelihood.browser_output is None:
         raise NotExportable(f"the likelihood {type(likelihood).__name__}")

@@ -1,1 +1,1 @@
-"""The run folder: training into it, checkpoints, reading and writing."""
+"""Run folders: training, checkpoints, reading and writing of their files."""

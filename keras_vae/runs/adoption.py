@@ -1,4 +1,4 @@
-"""Run folders of models that were trained elsewhere."""
+"""Creation of run folders for models that were trained elsewhere."""
 
 import hashlib
 import time
@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 
 
 def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, overwrite: bool = False) -> Run:
-    """Makes a run folder of a model that was trained elsewhere, so that it can be drawn and evaluated as any run.
+    """Creates a run folder for a model that was trained elsewhere, so that it can be drawn and evaluated like any run.
 
-    The run has neither history nor trajectory, which only a training records. A folder that already holds this model,
-    with the same data and seed, is returned unchanged.
+    The run has neither history nor trajectory, which are recorded during training only. A folder that already holds
+    this model, with the same data and seed, is returned unchanged.
 
     Args:
         model: a `.keras` file with a `VAE`.
         data: images of the model's shape.
-        folder: of the run; made if it doesn't exist.
-        seed: of generated images and of the choice of reconstructed ones.
+        folder: folder of the run; created if it doesn't exist.
+        seed: seed of generated images and of the choice of reconstructed ones.
         overwrite: replace a run in this folder.
+
+    Returns:
+        The finished run.
 
     Raises:
         InputError: if the file holds no `VAE`, the images have another shape, or the folder holds another run.
@@ -60,7 +63,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
 
 
 def _holds(run: Run, digest: str, data: Dataset, seed: int) -> bool:
-    """Whether the run is a finished one of this model file, data and seed."""
+    """Whether the run is finished and of this model file, data and seed."""
     if not run.finished:
         return False
     config = run.config
@@ -81,7 +84,9 @@ def _load(model: Path, data: Dataset) -> "VAE":
         vae = keras.models.load_model(model, compile=False)
     except (OSError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"model: expected a .keras file that Keras can load; {model} is none: {reason}") from error
+        raise InputError(
+            f"model: expected a .keras file that Keras can load; Keras can't load {model}: {reason}"
+        ) from error
     if not isinstance(vae, VAE):
         raise InputError(f"model: expected a keras_vae.VAE in {model}; received a {type(vae).__name__}.")
     if tuple(vae.image_shape) != tuple(data.image_shape):

@@ -1,4 +1,4 @@
-"""Checkpoint files: arrays under new names, then a state file that names them, so that a kill leaves a whole one."""
+"""Checkpoint files: arrays under new names, then a state file that names them, so that one is always complete."""
 
 import json
 import shutil
@@ -14,13 +14,14 @@ STATE = "state.json"
 
 
 def save(folder: Path, arrays: dict[str, np.ndarray], state: dict, growth: dict[str, np.ndarray] | None = None) -> None:
-    """Saves a checkpoint; a process killed meanwhile leaves either the previous checkpoint or this one.
+    """Saves a checkpoint; a process killed while saving leaves either the previous checkpoint or this one.
 
     Args:
-        folder: of the checkpoint.
-        arrays: replace those of the previous checkpoint.
-        state: what fits in JSON, with an `epoch` that no earlier checkpoint has.
-        growth: appended to that of the previous checkpoints along the first axis; only this part is written.
+        folder: folder of the checkpoint.
+        arrays: arrays that replace those of the previous checkpoint.
+        state: values that JSON can hold, with an `epoch` that no earlier checkpoint has.
+        growth: arrays that are appended to those of the previous checkpoints along the first axis; only the addition
+            is written.
     """
     grown = _read_state(folder).get("growth", []) if (folder / STATE).is_file() else []
     file, addition = (f"{kind}-{state['epoch']:06d}.npz" for kind in ("arrays", "growth"))
@@ -49,7 +50,7 @@ def load(folder: Path) -> tuple[dict[str, np.ndarray], dict] | None:
         parts = [read_npz(folder / name) for name in (state["arrays"], *state.get("growth", []))]
     except NPZ_ERRORS as error:
         raise InputError(
-            f"resume: expected a readable checkpoint in {folder}; it is damaged; set overwrite=True to train anew."
+            f"resume: expected a readable checkpoint in {folder}; it is damaged; set overwrite=True to train again."
         ) from error
     arrays, additions = parts[0], parts[1:]
     if additions:
@@ -68,5 +69,5 @@ def _read_state(folder: Path) -> dict:
     except (OSError, json.JSONDecodeError) as error:
         raise InputError(
             f"resume: expected a readable {STATE} in {folder}; it is damaged ({error}); set overwrite=True to train "
-            "anew."
+            "again."
         ) from error

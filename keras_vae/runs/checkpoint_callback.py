@@ -1,4 +1,4 @@
-"""Checkpoint callback; resuming is bit-exact."""
+"""Keras callback that writes checkpoints and history after every epoch; resuming is bit-exact."""
 
 import math
 import time
@@ -26,11 +26,11 @@ class CheckpointCallback(keras.callbacks.Callback):
     number of epochs, on which the order of the images depends.
 
     Args:
-        run: that the files are written to.
+        run: the run to write to.
         recorder, monitor: callbacks whose state is part of the checkpoint; list them before this one.
         progress: receives messages and the number of steps.
-        epochs: of the whole training.
-        started: `time.monotonic()` at the start of the work.
+        epochs: number of epochs of the whole training.
+        started: `time.monotonic()` at the start of the run, in seconds.
     """
 
     steps_between_calls = 0  # no bound: any number of steps may be executed at once
@@ -59,14 +59,14 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     @property
     def seconds(self) -> float:
-        """Seconds of work in this process, and in those that were killed before up to their last checkpoint."""
+        """Seconds of work in this process and, up to their last checkpoint, in earlier interrupted processes."""
         return self._seconds_before + time.monotonic() - self._started
 
     def restore(self, model: keras.Model) -> None:
         """Restores model, recorders and history from the last checkpoint, if there is one.
 
         Raises:
-            InputError: if the checkpoint is damaged or one of another model.
+            InputError: if the checkpoint is damaged or belongs to another model.
         """
         saved = checkpoint.load(self.run.checkpoint_path)
         if saved is None:
@@ -92,8 +92,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.rows.append(row)
         variables = _variables(self.model)
         arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
-        # Only new frames are written, or each epoch would write more than the one before. An epoch may have no frame;
-        # arrays of the recording as a whole (labels, images, units) are written anyway.
+        # Only new frames are written, otherwise each epoch would write more than the one before. An epoch may have no
+        # frame; the arrays that all frames share (labels, images, units) are written in any case.
         is_new = len(self.recorder) > self._n_saved
         recent = self.recorder.since(self._n_saved if is_new else -1)
         recorded = {f"trajectory/{name}": array for name, array in recent.arrays().items()}
@@ -144,7 +144,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._trained = time.perf_counter() - self._epoch_began
 
     def on_epoch_end(self, epoch, logs=None):
-        # The effect of an epoch's last step shows in the validation first.
+        # A divergence in an epoch's last step is visible only in the validation losses.
         self._stop_unless_finite(logs, (epoch + 1) * self._steps_per_epoch)
         seconds = self._trained or time.perf_counter() - self._epoch_began
         self.end_epoch({"epoch": epoch + 1, **ordered_losses(logs), "seconds": round(seconds, 4)})

@@ -1,4 +1,4 @@
-"""Configuration of a training: every hyperparameter, validated."""
+"""Configuration of a training run: every hyperparameter, validated."""
 
 from typing import Annotated, Literal
 
@@ -31,25 +31,26 @@ def _one_of(value: str, choices: tuple[str, ...]) -> str:
 
 
 class Config(BaseModel):
-    """Hyperparameters of a training; unknown ones are refused.
+    """Hyperparameters of a training run; unknown ones are refused.
 
     Attributes:
         architecture: layers of the encoder as text: `784-256-2`, `c32-c64-256-16`, `c64-c128-8x8x1024`.
         dataset: a name or path that `load` accepts.
         epochs: passes over the training images.
         batch_size: images per step; the last batch of an epoch may be smaller.
-        learning_rate: of Adam.
+        learning_rate: learning rate of Adam, above 0.
         posterior, likelihood, beta: as in `dense_vae`.
-        warmup: epochs in which beta rises linearly from 0; 0 for none.
-        seed: of the initial weights, the sampling noise, the order of the images and the choice of recorded images.
+        warmup: epochs over which beta rises linearly from 0; 0 for no warm-up.
+        seed: seed of the initial weights, the sampling noise, the order of the images and the choice of recorded
+            images; 0 or more, below 2³¹.
         record_every: optimizer steps between recorded frames of the trajectory; by default 5, or as many as keep the
             recording of many units under 256 MB.
-        record_per_label: test images of each label that are recorded.
+        record_per_label: number of test images of each label that are recorded.
         jit_compile: as in `VAE.compile`; `auto` uses XLA where it is faster.
-        decoder: dense layers of a decoder that doesn't mirror the encoder, as in `dense_vae`.
+        decoder: sizes of the dense layers of a decoder that doesn't mirror the encoder, as in `dense_vae`.
 
     Raises:
-        InputError: naming the first argument that is out of range.
+        InputError: if an argument is out of range or unknown; the message names the first.
 
     Example:
         >>> config = Config("784-256-2", dataset="mnist-5k", epochs=5)
@@ -80,7 +81,7 @@ class Config(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-            if not first["loc"]:  # of several fields together
+            if not first["loc"]:  # a check of several fields together
                 raise InputError(f"{message}.") from None
             name = ".".join(map(str, first["loc"]))
             raise InputError(f"{name}: {message}; received {first['input']!r}.") from None

@@ -1,15 +1,15 @@
 """Arrays of the latent-space explorer on a run's page: an exported decoder, test images and their encodings.
 
-`gather` computes the arrays that a run folder keeps as `arrays/explorer.npz`:
+`gather` computes the arrays that are written to `arrays/explorer.npz` of a run folder:
 
 ```
 description     JSON: `layers` and `output` of the decoder (see `decoder_export`), or in their place `obstacle`, the
                 reason why it can't be exported; `units`, those that the explorer offers, by decreasing variance of
                 their means; `latent_shape`
-weight_0_0 …    float16, the first weight of layer 0, and so on; none where there is an obstacle
+weight_0_0 …    float16, the first weight of layer 0, and so on; absent where there is an obstacle
 images          (n, height, width[, channels]) uint8, test images chosen by the seed
 mean            (n, all units) float16, of these images
-log_var         (n, offered units) float16; missing for posteriors without a density
+log_var         (n, offered units) float16; absent for posteriors without a density
 labels          (n,), where the data has them
 check_z, check_images   points and the images that the model decodes there, to check an export
 grid_images     (side², …) uint8, row by row from the upper left, for the first two offered units; grid_limit, half the
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MAX_IMAGES = 1000
 MAX_PIXELS = 800_000  # of all images together
 MAX_MEANS = 300_000  # numbers, of all images together: four images of 65,536 units
-MAX_UNITS = 32  # that the explorer offers
+MAX_UNITS = 32  # units that the explorer offers
 MAX_FRAMES = 150
 MAX_TRAJECTORY_UNITS = 16
 MAX_TRAJECTORY_MEANS = 100_000  # numbers, of all frames together
@@ -57,7 +57,7 @@ def write(run: Run, vae: "VAE", data: Dataset) -> None:
 
 
 def ensure(run: Run) -> None:
-    """Writes `arrays/explorer.npz` of a finished run that lacks it (of an earlier version), from its model.
+    """Writes `arrays/explorer.npz` of a finished run of an earlier version that lacks it, from its model.
 
     Raises:
         InputError: if its data can't be loaded or has changed.
@@ -72,14 +72,17 @@ def ensure(run: Run) -> None:
 def gather(
     vae: "VAE", data: Dataset, var_mean: np.ndarray, seed: int = 0, trajectory: Trajectory | None = None
 ) -> dict[str, np.ndarray]:
-    """Computes the arrays of `arrays/explorer.npz` (see above).
+    """Computes the arrays of `arrays/explorer.npz`.
 
     Args:
         vae: a trained model.
-        data: with the test images.
-        var_mean: variance of each unit's means over images; the units with the largest are offered.
-        seed: of the choice of images.
-        trajectory: of the training, where it was recorded.
+        data: data set with the test images.
+        var_mean: variance of each unit's means over images, `(units…)`; the units with the largest are offered.
+        seed: seed of the choice of images.
+        trajectory: recorded trajectory of the training, if there is one.
+
+    Returns:
+        The arrays by name, as listed in the module's description.
     """
     n_units = math.prod(vae.latent_shape)
     offered = _by_decreasing_variance(np.ravel(var_mean))[:MAX_UNITS]
@@ -155,10 +158,10 @@ def _grid(mean: np.ndarray, offered: list[int]) -> tuple[float, np.ndarray]:
 
 
 def _recorded(trajectory: Trajectory, offered: list[int]) -> dict[str, np.ndarray]:
-    """A trajectory with fewer frames and, of many units, fewer units."""
+    """The arrays of a trajectory, reduced to fewer frames and at most `MAX_TRAJECTORY_UNITS` units."""
     recorded = range(trajectory.mean.shape[2]) if trajectory.units is None else trajectory.units.tolist()
     units = [unit for unit in offered if unit in recorded][:MAX_TRAJECTORY_UNITS]
-    if not units:  # of very many units the recorder chose others
+    if not units:  # with very many units, none of the offered ones may have been recorded
         return {}
     points = trajectory.mean.shape[1]
     max_frames = max(2, min(MAX_FRAMES, MAX_TRAJECTORY_MEANS // (points * len(units))))
@@ -179,9 +182,9 @@ def _recorded(trajectory: Trajectory, offered: list[int]) -> dict[str, np.ndarra
 
 
 def thinned(n_frames: int, max_frames: int) -> np.ndarray:
-    """Indices of at most `max_frames` frames with both ends, evenly spaced in √frame.
+    """Indices of at most `max_frames` frames, the first and last included, evenly spaced in √frame.
 
-    Encodings change most in the first epochs, which this samples more densely.
+    Encodings change most in the first epochs, which are sampled more densely in this way.
     """
     if n_frames <= max_frames:
         return np.arange(n_frames)

@@ -1,4 +1,4 @@
-"""Atomic writing of files, and checks of the folder that they go to."""
+"""Atomic writing of files, reading of `.npz` files, and checks that a folder can be written to."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_vae.errors import InputError
 
-PARTIAL_PREFIX = ".partial-"  # of files that are being written
+PARTIAL_PREFIX = ".partial-"  # of the names of files that are being written
 # Raised by NumPy for a damaged .npz.
 NPZ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -55,10 +55,10 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_writable(path: Path) -> None:
-    """Checks that a folder can be made at `path`, or written to, and leaves nothing behind.
+    """Checks that a folder can be created at `path` or written to; leaves no files behind.
 
     Raises:
-        InputError: naming the folder that can't be written to.
+        InputError: if it can't; the message names the folder that can't be written to.
     """
     folder = path
     while not folder.exists():

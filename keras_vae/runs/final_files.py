@@ -1,4 +1,4 @@
-"""Files of a finished run: the model, the arrays that are drawn and, written last, the metrics."""
+"""Writing of a finished run's files: the model, the arrays for figures and, last, the metrics."""
 
 import math
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ from keras_vae.runs.recording import MAX_KEPT_ENCODINGS, choose_probes
 if TYPE_CHECKING:
     from keras_vae.models import VAE
 
-EVALUATION_BATCH = 1000  # images, fewer where their codes exceed `memory.MAX_CODES_BYTES`
-MAX_KEPT_MEANS_BYTES = 64e6  # and as much of log variances
-MAX_UNITS_IN_METRICS = 256  # of more units, `arrays/units.npz` alone has the statistics
+EVALUATION_BATCH = 1000  # images; fewer where their codes would exceed `memory.MAX_CODES_BYTES`
+MAX_KEPT_MEANS_BYTES = 64e6  # log variances may take as much again
+MAX_UNITS_IN_METRICS = 256  # for more units, only `arrays/units.npz` has the statistics
 N_SAMPLES = 100
 N_RECONSTRUCTIONS = 20
 MANIFOLD_SIDE = 20  # images along each of two units
@@ -39,13 +39,13 @@ def write(
     """Evaluates a model and writes it, its arrays and its metrics; deletes the checkpoint.
 
     Args:
-        run: to write to.
-        vae: compiled.
+        run: the run to write to.
+        vae: the trained, compiled model.
         data: the images that it was trained on.
-        seed: of generated images and of the choice of reconstructed ones.
-        per_label: recorded test images of each label, the first of which are reconstructed.
-        epochs: of the training; None for a model that was trained elsewhere.
-        seconds: for `metrics.json`.
+        seed: seed of generated images and of the choice of reconstructed ones.
+        per_label: number of recorded test images of each label; the first of the recorded images are reconstructed.
+        epochs: number of epochs trained; None for a model that was trained elsewhere.
+        seconds: durations by name, written to `metrics.json`.
     """
     with atomic(run.model_path) as temporary:
         vae.save(temporary)
@@ -73,7 +73,7 @@ def _evaluate(vae: "VAE", x: np.ndarray, batch: int) -> dict[str, float]:
 
 
 def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int) -> diagnostics.UnitStatistics:
-    """Writes everything that is computed from the trained model to be drawn, and returns the units' statistics."""
+    """Writes all arrays that are computed from the trained model for figures; returns the statistics of its units."""
     x = data.x_test[:MAX_KEPT_ENCODINGS]
     n_kept = memory.images_that_fit(math.prod(vae.latent_shape), len(x), MAX_KEPT_MEANS_BYTES)
     encoding = vae.encode(x[:n_kept])
@@ -90,7 +90,7 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
 
 
 def _statistics_in_chunks(vae: "VAE", x: np.ndarray) -> diagnostics.UnitStatistics:
-    """Statistics over more encodings than are held in memory at once."""
+    """Statistics over more encodings than should be in memory at once."""
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
     return diagnostics.units_from_batches(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
 

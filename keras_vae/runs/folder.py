@@ -19,7 +19,7 @@ from keras_vae.runs.files import NPZ_ERRORS, PARTIAL_PREFIX, atomic, check_writa
 from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
 
-# Everything that a run writes into its folder; `clear` deletes nothing else.
+# All files and folders that a run writes; `clear` deletes nothing else.
 CONTENTS = (
     "config.json", "history.csv", "model.keras", "arrays", "checkpoint", "metrics.json", "evaluation.json",
     "bubbles.json", "study.json", "figures", "videos", "report.html",
@@ -33,13 +33,13 @@ class Run:
     config.json     hyperparameters, data set and digest, versions, threads
     history.csv     a row per epoch
     model.keras     the trained model
-    arrays/*.npz    arrays that are drawn
+    arrays/*.npz    arrays for figures and videos
     checkpoint/     during training only
     metrics.json    written last: its presence means that training finished
     evaluation.json the audit of the trained model
-    bubbles.json    distances of its posteriors from the prior, where requested
+    bubbles.json    distances of the posteriors from the prior, where requested
     figures/, videos/
-    report.html     the page that shows all of it
+    report.html     HTML page of the run
     ```
 
     Args:
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def config(self) -> dict:
-        """Content of config.json: `config`, the hyperparameters; `dataset`, `backend`, `versions` and more."""
+        """Content of config.json: the hyperparameters in `config`; also `dataset`, `backend`, `versions` and more."""
         return self._json("config.json")
 
     @property
@@ -100,7 +100,7 @@ class Run:
             )
 
     def check_data(self, data: Dataset) -> None:
-        """Checks, by the digest, that a data set is the one of this run.
+        """Checks by its digest that a data set is the one that this run was trained on.
 
         Raises:
             InputError: if its arrays differ from those that the run was trained on.
@@ -140,7 +140,11 @@ class Run:
 
     @property
     def history(self) -> dict[str, np.ndarray]:
-        """Columns of history.csv, each of shape `(epochs,)`."""
+        """Columns of history.csv, each of shape `(epochs,)`; losses are in nats per image.
+
+        Raises:
+            InputError: if there is no history.csv.
+        """
         try:
             with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
@@ -191,15 +195,15 @@ class Run:
     # -- writing -------------------------------------------------------------------------------------------
 
     def check_usable(self, overwrite: bool = False, resume: bool = False) -> None:
-        """Checks that a training may write into the folder, and leaves nothing behind.
+        """Checks that a training run may write into the folder; leaves no files behind.
 
         Args:
             overwrite: accept a folder that holds a run.
             resume: accept a folder that holds a run.
 
         Raises:
-            InputError: if it is not a folder, can't be written to, holds anything that is not a run's, or holds a run
-                and neither `overwrite` nor `resume` is set.
+            InputError: if the path is not a folder, can't be written to, holds a file that is not part of a run, or
+                holds a run and neither `overwrite` nor `resume` is set.
         """
         present = self._entries()
         foreign = sorted(present - set(CONTENTS))
@@ -221,11 +225,11 @@ class Run:
         """Names of the files and folders in the run folder, without incomplete ones; none if it doesn't exist.
 
         Raises:
-            InputError: if the path is not one of a readable folder.
+            InputError: if the path is not that of a readable folder.
         """
         try:
             is_file = self.path.exists() and not self.path.is_dir()
-        except OSError as error:  # a name too long, a loop of links
+        except OSError as error:  # the name is too long, or links form a loop
             raise InputError(
                 f"folder: expected the path of a folder; received {self.path} ({error.strerror})."
             ) from error
@@ -239,7 +243,7 @@ class Run:
             raise InputError(f"folder: expected a readable folder at {self.path}; {error.strerror}.") from error
 
     def is_run(self) -> bool:
-        """Whether config.json has the keys of a run's: other programs write files of that name too."""
+        """Whether config.json has the keys of a run: other programs write files of that name too."""
         try:
             return {"config", "dataset", "backend"} <= set(self.config)
         except (InputError, TypeError):
@@ -247,7 +251,7 @@ class Run:
 
     def clear(self) -> None:
         """Deletes the files that a run writes, and nothing else."""
-        # metrics.json marks a finished run and config.json a run: a kill in between leaves an unfinished run.
+        # metrics.json marks a finished run, config.json any run: a process killed in between leaves an unfinished run.
         rest = [name for name in CONTENTS if name not in ("metrics.json", "config.json")]
         for name in ("metrics.json", *rest, "config.json"):
             entry = self.path / name
@@ -296,5 +300,5 @@ class Run:
     def write_arrays(self, name: str, **arrays: np.ndarray) -> None:
         """Writes `arrays/NAME.npz`, compressed and atomically."""
         with atomic(self._array_path(name)) as temporary, open(temporary, "wb") as file:
-            named: dict[str, Any] = arrays  # Any: by numpy's types a name could be that of an option
+            named: dict[str, Any] = arrays  # Any: for numpy's type hints a name could be that of an option
             np.savez_compressed(file, **named)

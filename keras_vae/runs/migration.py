@@ -1,4 +1,4 @@
-"""Reads the `evaluation.json` of earlier versions: renames its keys to today's. Values are unchanged."""
+"""Migration of `evaluation.json` from earlier versions: keys are renamed, values unchanged."""
 
 _EVALUATION = {
     "radius": "posterior_radius",
@@ -15,7 +15,7 @@ _AUDIT = {"rate": "elbo_terms"}
 
 
 def migrate_evaluation(content: dict) -> dict:
-    """The content of an `evaluation.json` of version 5 as that of version 6; any other content as it is."""
+    """Converts the content of an `evaluation.json` from version 5 to version 6; returns any other content unchanged."""
     if content.get("version") != 5:
         return content
     migrated = content | {"version": 6, "codes": _renamed(content["codes"], _EVALUATION)}

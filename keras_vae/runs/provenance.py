@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def describe(config: Config, data: Dataset, vae: "VAE") -> dict:
-    """Content of config.json: everything that is needed to repeat the training."""
+    """Content of config.json: everything needed to repeat the training."""
     from keras_vae.fast_fit.policy import can_compile_epoch
 
     jit = bool(vae.jit_compile or can_compile_epoch(vae, (data.x_train,), config.batch_size, config.jit_compile))
@@ -51,13 +51,13 @@ def _version(package: str) -> str | None:
 
 
 def check_resumable(run: Run, config: Config, data: Dataset) -> None:
-    """Checks that a run to be resumed has the same configuration and data; `epochs` may have grown.
+    """Checks that a run to be resumed has the same configuration and data; `epochs` may be larger.
 
     Raises:
-        InputError: naming the first difference.
+        InputError: if they differ; the message names the first difference.
     """
     before = run.config
-    # Runs of an earlier version lack the fields that were added to the configuration since.
+    # Runs of earlier versions lack fields that were added to the configuration later.
     defaults = Config(config.architecture).model_dump()
     wanted, had = config.model_dump(), defaults | before["config"]
     differing = [key for key in wanted if key not in ("epochs", "dataset") and wanted[key] != had[key]]
@@ -77,7 +77,7 @@ def check_resumable(run: Run, config: Config, data: Dataset) -> None:
 
 
 def report_differences(before: dict, now: dict, progress: ProgressReporter) -> None:
-    """Reports changes since the run began: a resumed run is bit-exact only on the same machine and software."""
+    """Reports changes since the run began: a resumed run is bit-exact only with the same machine and software."""
     differing = [key for key in ("versions", "machine", "threads", "jit_compile") if before.get(key) != now[key]]
     if differing:
         progress.message(f"Since this run began, {', '.join(differing)} changed: its last digits may differ.")

@@ -1,4 +1,4 @@
-"""Which test images and units a training records, and how often."""
+"""Choice of the test images and latent units that a training run records, and of the steps between records."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from keras_vae.data import Dataset
 from keras_vae.errors import InputError
 from keras_vae.runs.config import Config
 
-MAX_KEPT_ENCODINGS = 10_000  # test images
+MAX_KEPT_ENCODINGS = 10_000  # test images whose encodings are kept
 MAX_RECORDED_UNITS = 256  # in a trajectory
 MAX_RECORDING_BYTES = 256e6  # where `record_every` is not set
 MAX_REQUESTED_RECORDING_BYTES = 1e9  # where it is
@@ -20,7 +20,7 @@ MIN_STEPS_BETWEEN_FRAMES = 5  # where `record_every` is not set
 
 
 class RecordingPlan(NamedTuple):
-    """What a training records.
+    """The images, units and steps that a training run records.
 
     Attributes:
         probes: indices of the recorded test images.
@@ -36,7 +36,7 @@ class RecordingPlan(NamedTuple):
 
 
 def plan(config: Config, data: Dataset) -> RecordingPlan:
-    """Chooses by the configuration what a training on this data records.
+    """Derives from the configuration what a training run on this data records.
 
     Raises:
         InputError: if `record_every` makes a recording of more than 1 GB.
@@ -50,7 +50,8 @@ def plan(config: Config, data: Dataset) -> RecordingPlan:
 def choose_probes(data: Dataset, seed: int, per_label: int) -> np.ndarray:
     """Indices of the recorded test images, chosen by the seed: one of each label, then another of each, and so on.
 
-    Any beginning of the list therefore holds all labels equally often. Without labels, `10 · per_label` images.
+    Any first part of the list therefore has nearly equal numbers of all labels. Without labels, `10 · per_label`
+    images.
     """
     rng = stream(seed, Stream.PROBE_IMAGES)
     order = rng.permutation(min(len(data.x_test), MAX_KEPT_ENCODINGS))
@@ -94,13 +95,14 @@ def steps_between_measurements(config: Config, n_images: int, frame_steps: int) 
     """Optimizer steps between two measurements of the units, about ten per epoch.
 
     Args:
-        config: of the training.
-        n_images: training images.
-        frame_steps: steps between two frames; the result is a multiple, so that both evaluate the encoder at the same
-            steps.
+        config: configuration of the training run.
+        n_images: number of training images.
+        frame_steps: steps between two frames; the result is a multiple of it, so that frames and measurements use the
+            same steps.
 
     Returns:
-        None for one measurement at the end of each epoch, where there are more than `MAX_MONITORED_UNITS`.
+        The number of steps; None, for one measurement at the end of each epoch, with more than `MAX_MONITORED_UNITS`
+        units.
     """
     if config.n_units > MAX_MONITORED_UNITS:
         return None

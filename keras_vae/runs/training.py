@@ -1,4 +1,4 @@
-"""Trains a VAE into a run folder, reproducibly and resumably."""
+"""Reproducible, resumable training of a VAE into a run folder."""
 
 import time
 from pathlib import Path
@@ -30,19 +30,19 @@ def train(
     progress: ProgressReporter | None = None,
     data: Dataset | None = None,
 ) -> Run:
-    """Trains a VAE into a run folder and writes every array that is drawn.
+    """Trains a VAE into a run folder and writes the arrays for figures and videos.
 
     The same configuration on the same machine with the same number of threads gives the same weights, bit for
     bit, also if the training was killed and resumed.
 
     Args:
-        config: of model, data and training.
-        folder: of the run; made if it doesn't exist.
+        config: configuration of model, data and training.
+        folder: folder of the run; created if it doesn't exist.
         overwrite: replace a run in this folder.
         resume: continue an unfinished run of this configuration (`epochs` may be larger); return a finished one.
         quiet: print nothing.
         progress: receives messages and progress, in place of a reporter that prints them.
-        data: the data set that `config.dataset` names, if it is loaded already.
+        data: the data set named by `config.dataset`, if already loaded.
 
     Returns:
         The finished run.
@@ -102,7 +102,7 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
 
 
 def _check_backend(run: Run, resume: bool) -> None:
-    """Imports Keras, which refuses an unknown backend before the folder is made, and compares a resumed run's."""
+    """Imports Keras, so that an unknown backend is an error before the folder is created, and compares backends."""
     backend = keras_import.import_keras().backend.backend()
     if resume and run.is_run() and run.config["backend"] != backend:
         raise InputError(
