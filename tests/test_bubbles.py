@@ -183,6 +183,16 @@ def test_training_curves_are_differences_of_the_history(run, toy_run):
     assert training_curves(toy_run)["late_kl_change"] == pytest.approx(kl[2] - kl[0])
 
 
+def test_training_curves_of_one_epoch_have_no_differences():
+    class OneEpoch:
+        history = {
+            name: np.array([value])
+            for name, value in (("loss", 4.0), ("reconstruction", 3.0), ("kl", 1.0), ("val_kl", 1.0))
+        }
+
+    assert training_curves(OneEpoch()) == {"first_reconstruction_fraction": 0.75}
+
+
 def test_the_size_of_chunks_is_bounded_by_their_memory():
     assert memory.images_that_fit(2, 1000) == 1000
     assert memory.images_that_fit(65_536, 1000) == 244

@@ -71,9 +71,7 @@ def evaluate(
         InputError: if the run isn't finished, its data has changed, or `samples` is below 2.
 
     Example:
-        >>> import tempfile
-        >>> import numpy as np
-        >>> import keras_vae as kv
+        >>> import tempfile, numpy as np, keras_vae as kv
         >>> x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), "uint8")
         >>> folder = tempfile.mkdtemp()
         >>> np.savez(f"{folder}/noise.npz", x_train=x[:30], x_test=x[30:])

@@ -28,7 +28,7 @@ def training_curves(run: Run) -> dict[str, float]:
         row["late_loss_fall"] = loss[before_last] - loss[-1]
     if "kl" in history:
         kl = history["val_kl"]
-        row["late_kl_change"] = kl[-1] - kl[before_last]
         if len(loss) > 1:
             row["early_kl_rise"] = kl[:N_WINDOW_EPOCHS][-1] - kl[0]
+            row["late_kl_change"] = kl[-1] - kl[before_last]
     return {name: float(value) for name, value in row.items()}
