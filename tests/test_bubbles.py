@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -184,13 +185,9 @@ def test_training_curves_are_differences_of_the_history(run, toy_run):
 
 
 def test_training_curves_of_one_epoch_have_no_differences():
-    class OneEpoch:
-        history = {
-            name: np.array([value])
-            for name, value in (("loss", 4.0), ("reconstruction", 3.0), ("kl", 1.0), ("val_kl", 1.0))
-        }
-
-    assert training_curves(OneEpoch()) == {"first_reconstruction_fraction": 0.75}
+    history = {"loss": 4.0, "reconstruction": 3.0, "kl": 1.0, "val_kl": 1.0}
+    one_epoch = SimpleNamespace(history={name: np.array([value]) for name, value in history.items()})
+    assert training_curves(one_epoch) == {"first_reconstruction_fraction": 0.75}
 
 
 def test_the_size_of_chunks_is_bounded_by_their_memory():
