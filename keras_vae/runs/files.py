@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, WriteError
 
 PARTIAL_PREFIX = ".partial-"  # of the names of files that are being written
 # Raised by NumPy for a damaged .npz.
@@ -19,17 +19,34 @@ NPZ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; the file written there is renamed to `path` if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(PARTIAL_PREFIX + path.name)
+def translated_errors(path: Path) -> Iterator[None]:
+    """Raises an `OSError` of the block as a `WriteError` of this path."""
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror or str(error), path) from error
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; the file written there is renamed to `path` if the block succeeds.
+
+    Raises:
+        WriteError: if the file can't be written; no incomplete file is left.
+    """
+    temporary = path.with_name(PARTIAL_PREFIX + path.name)
+    with translated_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)  # it could be a link, which writing would follow
+        try:
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def complete(folder: Path, pattern: str) -> list[Path]:
