@@ -1,4 +1,4 @@
-"""Batch sizes that bound memory, and the peak memory of the process."""
+"""Batch sizes that bound memory, and the memory of process and machine."""
 
 import contextlib
 import sys
@@ -38,3 +38,13 @@ def peak_gb() -> float | None:
         return None
     bytes_per_unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_per_unit / 1e9, 2)
+
+
+def available_bytes() -> int | None:
+    """Memory that a process can still allocate without swapping; None where the system doesn't report it."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        (kilobytes,) = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+        return int(kilobytes) * 1024
+    except (OSError, ValueError):
+        return None
