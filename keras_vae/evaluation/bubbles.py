@@ -59,6 +59,7 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
         same_judge = judge is None or found.get("judge") == judge.identity
         if found.get("version") == VERSION and same_judge:
             return found
+    run.check_writable()
     vae = keras_import.import_keras().models.load_model(run.model_path)
     # One generator for all parts: the draws depend on their order.
     rng = stream(config["config"]["seed"], Stream.BUBBLES)

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_vae import diagnostics
 from keras_vae._utils.keras_import import import_keras
+from keras_vae._utils.user_folders import home
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
 from keras_vae.runs.files import atomic
@@ -144,7 +145,7 @@ class Judge:
 
 def cache_folder() -> Path:
     """The folder of trained classifiers: `$XDG_CACHE_HOME/keras_vae`, by default `~/.cache/keras_vae`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_vae"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "keras_vae"
 
 
 def _classifier(data: Dataset, labels: np.ndarray, classes: int, epochs: int, cache: Path) -> Any:
