@@ -1,5 +1,6 @@
 """Command line: `keras-vae train` writes a run folder, `draw` its figures, `evaluate` its audit, `report` its page."""
 
+import errno
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from keras_vae._utils.exit_codes import exit_on_error
 from keras_vae._utils.formatting import listed
 from keras_vae._version import __version__
 from keras_vae.data import registry
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, WriteError
 
 app = typer.Typer(
     name="keras-vae",
@@ -74,8 +75,9 @@ def train(
     )
     try:
         run = train(config, out, overwrite=overwrite, resume=resume)
-    except KeyboardInterrupt:
-        print("Continue with the same command and --resume.", flush=True)
+    except (KeyboardInterrupt, WriteError) as error:
+        if getattr(error, "errno", None) != errno.ESTALE:  # else the folder was deleted
+            print("Continue with the same command and --resume.", flush=True)
         raise
     print_results(run.path)
 

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
+from keras_vae.errors import WriteError
+
 T = TypeVar("T")
 
 
@@ -94,7 +96,7 @@ class MultiPartProgress(ProgressReporter):
 
     def __exit__(self, kind, *_) -> None:
         super().stop()
-        if kind is KeyboardInterrupt:
+        if kind in (KeyboardInterrupt, WriteError):
             super().message(
                 f"Interrupted during {self._title}; finished work is kept, and the same command continues from there."
             )

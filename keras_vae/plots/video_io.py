@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import subprocess
 import tempfile
@@ -54,11 +55,11 @@ def encode_mp4(frames: Iterable[np.ndarray], n_frames: int, path: Path, fps: int
     ):
         first = next(tracked)
         with _ffmpeg([*_input_options(first, fps), *MP4_OPTIONS], temporary) as pipe:
-            pending = executor.submit(pipe.write, first.copy())
+            pending = executor.submit(pipe.write, first.copy().data)
             for frame in tracked:
                 copied = frame.copy()
                 pending.result()
-                pending = executor.submit(pipe.write, copied)
+                pending = executor.submit(pipe.write, copied.data)
             pending.result()
     return path
 
@@ -70,7 +71,7 @@ def _input_options(frame: np.ndarray, fps: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _ffmpeg(options: Sequence[str | Path], path: Path) -> Iterator[IO[bytes]]:
+def _ffmpeg(options: Sequence[str | Path], path: Path) -> Iterator[io.BufferedWriter]:
     """Runs ffmpeg; yields its standard input, and waits for its end after the block.
 
     Raises:
@@ -79,7 +80,7 @@ def _ffmpeg(options: Sequence[str | Path], path: Path) -> Iterator[IO[bytes]]:
     """
     with tempfile.TemporaryFile() as messages:
         process = _start([*options, path.absolute()], messages)  # a relative path could look like an option
-        pipe = cast(IO[bytes], process.stdin)
+        pipe = cast(io.BufferedWriter, process.stdin)
         try:
             yield pipe
             pipe.close()

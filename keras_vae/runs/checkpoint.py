@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,12 +41,16 @@ def save(
     before = _read_state(folder) if (folder / STATE).is_file() else {}
     grown, digests = before.get("growth", []), before.get("digests", {})
     file, addition = (f"{kind}-{state['epoch']:06d}.npz" for kind in ("arrays", "growth"))
-    contents = {file: arrays} if growth is None else {file: arrays, addition: growth}
+    contents: dict[str, dict[str, np.ndarray]] = {file: arrays} if growth is None else {file: arrays, addition: growth}
     for name, content in contents.items():
         write_npz(folder / name, content, compressed=False, check=check)
     grown = grown if growth is None else [*grown, addition]
     digests = digests | {name: of_arrays(content.items()) for name, content in contents.items()}
-    named = {"arrays": file, "growth": grown, "digests": {n: digests[n] for n in (file, *grown) if n in digests}}
+    named: dict[str, Any] = {
+        "arrays": file,
+        "growth": grown,
+        "digests": {n: digests[n] for n in (file, *grown) if n in digests},
+    }
     content = {**state, **named}
     write_json(folder / STATE, {**content, "digest": _digest(content)}, check)
     for old in folder.glob("*.npz"):

@@ -90,7 +90,7 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def end_epoch(self, row: dict) -> None:
         """Adds a row to the history, and writes checkpoint and history."""
-        self.rows.append(row)
+        rows = [*self.rows, row]
         variables = _variables(self.model)
         arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
         # Only new frames are written, otherwise each epoch would write more than the one before. An epoch may have no
@@ -102,15 +102,15 @@ class CheckpointCallback(keras.callbacks.Callback):
         arrays |= recorded
         arrays |= {f"units/{name}": array for name, array in self.monitor.history.arrays().items()}
         state = {
-            "epoch": self.epochs_done,
-            "steps": self.epochs_done * self._steps_per_epoch,
-            "history": self.rows,
+            "epoch": len(rows),
+            "steps": len(rows) * self._steps_per_epoch,
+            "history": rows,
             "seconds": self.seconds,
             "shapes": [list(v.shape) for v in variables],
         }
         checkpoint.save(self.run.checkpoint_path, arrays, state, growth if is_new else None, check=self.run.check_lock)
-        self._n_saved = len(self.recorder)
-        self.run.write_history(self.rows)
+        self.rows, self._n_saved = rows, len(self.recorder)  # counted only once the checkpoint is written
+        self.run.write_history(rows)
 
     def seconds_of_epochs(self) -> np.ndarray:
         """Seconds of each epoch without validation, `(epochs,)`."""

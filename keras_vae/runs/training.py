@@ -1,5 +1,6 @@
 """Reproducible, resumable training of a VAE into a run folder."""
 
+import errno
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ import numpy as np
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset, load
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, WriteError
 from keras_vae.runs import checkpoint as checkpoint_files
 from keras_vae.runs import final_files, provenance, recording
 from keras_vae.runs.config import Config
@@ -175,15 +176,24 @@ def _fit_and_evaluate(run: Run, vae: "VAE", data: Dataset, config: Config, check
         run.write_arrays("unit_history", **monitor.history.arrays())
         epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
         final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WriteError) as error:
         progress.stop()
-        progress.message(
-            f"Interrupted after epoch {checkpoint.epochs_done}; its checkpoint is kept, and a resumed training "
-            "continues from there."
-        )
+        _report_interruption(error, checkpoint.epochs_done, progress)
         raise
     finally:
         progress.stop()
+
+
+def _report_interruption(error: BaseException, epochs_done: int, progress: ProgressReporter) -> None:
+    """Reports where a resumed training will continue."""
+    if isinstance(error, WriteError) and error.errno == errno.ESTALE:  # there is no folder to resume
+        return
+    verb = "Stopped" if isinstance(error, WriteError) else "Interrupted"
+    progress.message(
+        f"{verb} after epoch {epochs_done}; its checkpoint is kept, and a resumed training continues from there."
+        if epochs_done
+        else f"{verb} in the first epoch; a resumed training begins anew."
+    )
 
 
 def _fit(vae: "VAE", data: Dataset, config: Config, callbacks: list, epochs_done: int) -> None:
