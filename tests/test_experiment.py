@@ -245,7 +245,8 @@ def test_a_process_killed_by_the_system_leaves_a_run_that_resumes(toy_config, tm
     assert same_weights(resumed, train(config, tmp_path / "whole", quiet=True))
 
 
-def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_run_that_resumes(toy_config, tmp_path, number):
     command = [
         sys.executable, "-m", "keras_vae", "train", "--architecture", "64-16-2", "--dataset", toy_config.dataset,
         "--epochs", "2000", "--batch-size", "40", "--out", str(tmp_path / "run"),
@@ -261,9 +262,9 @@ def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / "history.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert errors == "__main__: interrupted; complete files are kept.\n"
     assert "checkpoint is kept" in output
     assert "Continue with the same command and --resume." in output

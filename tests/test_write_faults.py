@@ -24,6 +24,7 @@ from keras_vae._utils.exit_codes import exit_on_error
 from keras_vae.data import keras_cache
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import judge as judges
+from keras_vae.evaluation.bubbles import measure_bubbles
 from keras_vae.plots import layout
 from keras_vae.plots.video_io import encode_mp4
 from keras_vae.report import train_command
@@ -209,7 +210,7 @@ def used_kilobytes(folder: Path) -> int:
     return sum(-(-path.stat().st_size // 4096) * 4 for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("kilobytes", [20, 60, 120])
+@pytest.mark.parametrize("kilobytes", [40, 120])
 def test_training_on_a_full_disk_stops_with_a_sentence_and_resumes(
     toy_run, toy_config, small_disk, monkeypatch, capsys, kilobytes
 ):
@@ -256,6 +257,25 @@ def test_a_folder_that_becomes_read_only_is_refused_before_work(toy_run, tmp_pat
         assert code == 2
         assert re.fullmatch(r"keras-vae: out: .*refuses \(Read-only file system\); choose another --out\.\n", errors)
     assert names(run) == names(toy_run.path)
+
+
+def test_bubbles_on_a_full_disk_are_one_sentence(toy_run, data, small_disk):
+    run = Run(shutil.copytree(toy_run.path, small_disk(used_kilobytes(toy_run.path) + 8) / "run"))
+    with pytest.raises(WriteError, match=r"bubbles\.(npz|json): .*; No space left on device; free some space"):
+        measure_bubbles(run, data)
+    assert_complete(run.path)
+
+
+def test_a_stopped_training_reports_where_it_continues(toy_config, small_disk, monkeypatch, capsys):
+    out = small_disk(20) / "run"
+    arguments = ["--architecture", "64-16-2", "--dataset", toy_config.dataset, "--batch-size", 40, "--out", out]
+    monkeypatch.setattr(sys, "argv", ["keras-vae", "train", *map(str, arguments)])
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    printed = capsys.readouterr()
+    assert re.search(r"Stopped (in the first epoch|after epoch \d+); .*resumed training", printed.out)
+    assert "Continue with the same command and --resume." in printed.out
+    assert re.fullmatch(r"keras-vae: \S+: .*; No space left on device; free some space\.\n", printed.err)
 
 
 # -- deleted and replaced folders ------------------------------------------------------------------------------

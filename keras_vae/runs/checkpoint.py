@@ -46,13 +46,9 @@ def save(
         write_npz(folder / name, content, compressed=False, check=check)
     grown = grown if growth is None else [*grown, addition]
     digests = digests | {name: of_arrays(content.items()) for name, content in contents.items()}
-    named: dict[str, Any] = {
-        "arrays": file,
-        "growth": grown,
-        "digests": {n: digests[n] for n in (file, *grown) if n in digests},
-    }
-    content = {**state, **named}
-    write_json(folder / STATE, {**content, "digest": _digest(content)}, check)
+    known = {name: digests[name] for name in (file, *grown) if name in digests}
+    described: dict[str, Any] = {**state, "arrays": file, "growth": grown, "digests": known}
+    write_json(folder / STATE, {**described, "digest": _digest(described)}, check)
     for old in folder.glob("*.npz"):
         if old.name not in (file, *grown):
             delete(old)
