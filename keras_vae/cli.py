@@ -77,7 +77,8 @@ def train(
         run = train(config, out, overwrite=overwrite, resume=resume)
     except (KeyboardInterrupt, WriteError) as error:
         if getattr(error, "errno", None) != errno.ESTALE:  # else the folder was deleted
-            print("Continue with the same command and --resume.", flush=True)
+            replaced = " in place of --overwrite" if overwrite else ""
+            print(f"Continue with the same command and --resume{replaced}.", flush=True)
         raise
     print_results(run.path)
 

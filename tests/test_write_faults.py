@@ -31,7 +31,7 @@ from keras_vae.report import train_command
 from keras_vae.runs import checkpoint, final_files
 from keras_vae.runs.checkpoint_callback import CheckpointCallback
 from keras_vae.runs.files import PARTIAL_PREFIX, atomic, check_writable, write_json, write_npz, write_text
-from keras_vae.studies.run_study import _configurations
+from keras_vae.studies.run_study import _configurations, run_study
 from keras_vae.studies.study import Study
 
 
@@ -266,15 +266,27 @@ def test_bubbles_on_a_full_disk_are_one_sentence(toy_run, data, small_disk):
     assert_complete(run.path)
 
 
+def test_a_study_on_a_full_disk_continues(npz, small_disk, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    study = Study("toy", "Toy", {"narrow": {"architecture": "64-4-2", "batch_size": 40}}, ["loss"], epochs=1)
+    out = small_disk(60)
+    with pytest.raises(WriteError, match="No space left on device; free some space"):
+        run_study(study, str(npz), 1, 1, out, quick=True)
+    assert "finished work is kept, and the same command continues from there" in capsys.readouterr().out
+    assert_complete(out)
+    small_disk(10_000)
+    assert len(run_study(study, str(npz), 1, 1, out, quick=True).rows) == 1
+
+
 def test_a_stopped_training_reports_where_it_continues(toy_config, small_disk, monkeypatch, capsys):
     out = small_disk(20) / "run"
     arguments = ["--architecture", "64-16-2", "--dataset", toy_config.dataset, "--batch-size", 40, "--out", out]
-    monkeypatch.setattr(sys, "argv", ["keras-vae", "train", *map(str, arguments)])
+    monkeypatch.setattr(sys, "argv", ["keras-vae", "train", *map(str, arguments), "--overwrite"])
     with pytest.raises(SystemExit, match="1"):
         cli.main()
     printed = capsys.readouterr()
     assert re.search(r"Stopped (in the first epoch|after epoch \d+); .*resumed training", printed.out)
-    assert "Continue with the same command and --resume." in printed.out
+    assert "Continue with the same command and --resume in place of --overwrite." in printed.out
     assert re.fullmatch(r"keras-vae: \S+: .*; No space left on device; free some space\.\n", printed.err)
 
 
