@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, Run, load
+from keras_vae.errors import DamagedFileError
 from keras_vae.runs import checkpoint
 from keras_vae.runs.files import atomic, write_text
 
@@ -89,10 +90,10 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     checkpoint.save(tmp_path, {"a": np.zeros(1000)}, {"epoch": 1})
     (arrays,) = tmp_path.glob("*.npz")
     arrays.write_bytes(arrays.read_bytes()[:-50])
-    with pytest.raises(InputError, match=r"readable checkpoint in .*; set overwrite=True"):
+    with pytest.raises(DamagedFileError, match=r"arrays-000001\.npz: expected a readable .*; train again with overwr"):
         checkpoint.load(tmp_path)
     (tmp_path / "state.json").write_text("{")
-    with pytest.raises(InputError, match=r"readable state\.json in"):
+    with pytest.raises(DamagedFileError, match=r"state\.json: expected JSON"):
         checkpoint.load(tmp_path)
 
 

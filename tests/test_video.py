@@ -1,6 +1,5 @@
 """Trajectory videos: the content of frames, and the encoded files."""
 
-import shutil
 import tracemalloc
 
 import imageio.v2 as imageio
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from keras_vae import InputError, Trajectory
+from keras_vae import InputError, Trajectory, WriteError
 from keras_vae.plots import thumbnails, video
 
 
@@ -218,11 +217,33 @@ def test_a_relative_path_is_not_expanded_to_the_home_folder(tmp_path, monkeypatc
     assert (tmp_path / "~" / "t.mp4").is_file()
 
 
-def test_a_failed_encoder_raises_and_leaves_no_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", shutil.which("false"))
-    with pytest.raises(OSError):  # noqa: PT011 (a broken pipe or a missing file, whichever is noticed first)
-        video.write(make(), tmp_path / "t.mp4", size=64, quiet=True)
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("program", "error", "sentence"),
+    [
+        ("exit 1", WriteError, r"t\.mp4: .*; ffmpeg failed \(it gave no reason\)"),
+        ("echo 'Unknown encoder' >&2; exit 1", WriteError, r"ffmpeg failed \(Unknown encoder\); check the path"),
+        ("cat > /dev/null; exit 3", WriteError, r"t\.mp4: .*; ffmpeg failed"),
+        (
+            "cat > /dev/null; echo 'av_write_trailer(): No space left on device' >&2; exit 1",
+            WriteError,
+            r"t\.mp4: .*; No space left on device; free some space",
+        ),
+        (None, InputError, r"ffmpeg: expected the program that encodes videos; .*; install imageio-ffmpeg"),
+    ],
+)
+def test_a_failed_or_missing_ffmpeg_is_one_sentence_and_leaves_no_file(tmp_path, monkeypatch, program, error, sentence):
+    encoder = tmp_path / "ffmpeg"
+    if program:
+        encoder.write_text(f"#!/bin/sh\n{program}\n")
+        encoder.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(encoder))
+    folder = tmp_path / "videos"
+    with pytest.raises(error, match=sentence):
+        video.write(make(), folder / "t.mp4", size=64, quiet=True)
+    (folder / "first.mp4").touch()
+    with pytest.raises(error, match=sentence.replace("t\\.mp4", "t\\.gif")):
+        video.write_gif(folder / "first.mp4", folder / "t.gif")
+    assert [path.name for path in folder.iterdir()] == ["first.mp4"]
 
 
 def test_an_interrupted_video_leaves_no_file(tmp_path, monkeypatch):

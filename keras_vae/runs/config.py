@@ -9,10 +9,12 @@ from keras_vae.errors import InputError
 from keras_vae.networks.architecture import Architecture, parse, with_decoder
 
 RECORDED_PER_LABEL = 6  # test images
+MAX_COUNT = 1_000_000_000  # of epochs, images or steps: products of two fit into 64 bits
+MAX_FLOAT32 = 3.4e38  # models are trained in float32
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, le=MAX_FLOAT32, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=MAX_FLOAT32, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 
 
 def _choices() -> dict[str, tuple[str, ...]]:
@@ -40,7 +42,7 @@ class Config(BaseModel):
         batch_size: images per step; the last batch of an epoch may be smaller.
         learning_rate: learning rate of Adam, above 0.
         posterior, likelihood, beta: as in `dense_vae`.
-        warmup: epochs over which beta rises linearly from 0; 0 for no warm-up.
+        warmup: epochs over which beta rises linearly from 0, at most `epochs`; 0 for no warm-up.
         seed: seed of the initial weights, the sampling noise, the order of the images and the choice of recorded
             images; 0 or more, below 2³¹.
         record_every: optimizer steps between recorded frames of the trajectory; by default 5, or as many as keep the
@@ -101,6 +103,15 @@ class Config(BaseModel):
         if not posteriors.get(self.posterior).has_divergence and (self.warmup or self.beta != 1.0):
             raise ValueError(
                 f"beta, warmup: expected neither for posterior={self.posterior!r}, which has no KL term; remove them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_incomplete_warmup(self):
+        if self.warmup > self.epochs:
+            raise ValueError(
+                f"warmup: expected at most the {self.epochs} epochs of the training, since beta would not reach "
+                f"{self.beta:g}; received {self.warmup:g}; shorten the warm-up or train longer"
             )
         return self
 

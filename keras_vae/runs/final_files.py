@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import memory
+from keras_vae._utils.digests import of_arrays
 from keras_vae.data import Dataset
 from keras_vae.runs import checkpoint, explorer_arrays
 from keras_vae.runs.files import atomic
@@ -47,7 +48,7 @@ def write(
         epochs: number of epochs trained; None for a model that was trained elsewhere.
         seconds: durations by name, written to `metrics.json`.
     """
-    with atomic(run.model_path) as temporary:
+    with atomic(run.model_path, run.check_lock) as temporary:
         vae.save(temporary)
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
     losses = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
@@ -58,6 +59,7 @@ def write(
         "n_units": int(statistics.active.size),
         "epochs": epochs,
         "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
+        "weights_digest": weights_digest(vae),
         "peak_memory_gb": memory.peak_gb(),
         "seconds": seconds,
     }
@@ -65,6 +67,11 @@ def write(
         metrics["units"] = _unit_rows(statistics)
     run.write_json("metrics.json", metrics)
     checkpoint.remove(run.checkpoint_path)
+
+
+def weights_digest(vae: "VAE") -> str:
+    """SHA-256 of a model's weights in Keras' order, which saving and loading keep; 64 hexadecimal digits."""
+    return of_arrays((f"{i}", weights) for i, weights in enumerate(vae.get_weights()))
 
 
 def _evaluate(vae: "VAE", x: np.ndarray, batch: int) -> dict[str, float]:

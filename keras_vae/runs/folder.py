@@ -2,9 +2,9 @@
 
 import contextlib
 import csv
+import errno
 import io
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,17 @@ import numpy as np
 
 from keras_vae._utils import readers
 from keras_vae.data import Dataset, registry
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, WriteError
 from keras_vae.runs import array_forms, forms
-from keras_vae.runs.files import PARTIAL_PREFIX, atomic, check_writable, write_json, write_text
+from keras_vae.runs.files import (
+    PARTIAL_PREFIX,
+    check_writable,
+    delete,
+    translated_errors,
+    write_json,
+    write_npz,
+    write_text,
+)
 from keras_vae.runs.history import check_history
 from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
@@ -64,6 +72,7 @@ class Run:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        self._locked: int | None = None  # descriptor of the locked folder
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
@@ -238,6 +247,14 @@ class Run:
             )
         check_writable(self.path)
 
+    def check_writable(self) -> None:
+        """Checks, before work that takes long, that files can be written to the folder.
+
+        Raises:
+            InputError: if they can't.
+        """
+        check_writable(self.path)
+
     def _entries(self) -> set[str]:
         """Names of the files and folders in the run folder, without incomplete ones; none if it doesn't exist.
 
@@ -245,19 +262,18 @@ class Run:
             InputError: if the path is not that of a readable folder.
         """
         try:
-            is_file = self.path.exists() and not self.path.is_dir()
-        except OSError as error:  # the name is too long, or links form a loop
-            raise InputError(
-                f"folder: expected the path of a folder; received {self.path} ({error.strerror})."
-            ) from error
-        if is_file:
-            raise InputError(f"folder: expected a folder at {self.path}; it is a file; choose another folder.")
-        if not self.path.is_dir():
+            return {entry.name for entry in os.scandir(self.path) if not entry.name.startswith(PARTIAL_PREFIX)}
+        except FileNotFoundError:
             return set()
-        try:
-            return {entry.name for entry in self.path.iterdir() if not entry.name.startswith(PARTIAL_PREFIX)}
-        except OSError as error:
-            raise InputError(f"folder: expected a readable folder at {self.path}; {error.strerror}.") from error
+        except NotADirectoryError as error:
+            raise InputError(
+                f"folder: expected a folder at {self.path}; it is a file; choose another folder."
+            ) from error
+        except (OSError, ValueError) as error:  # no permission, a loop of links, a name too long or with a null
+            raise InputError(
+                f"folder: expected the path of a readable folder; received {self.path} "
+                f"({getattr(error, 'strerror', error)}); choose another folder."
+            ) from error
 
     def is_run(self) -> bool:
         """Whether the folder holds a run: config.json has the keys of one, since other programs write that name too.
@@ -274,44 +290,59 @@ class Run:
         return isinstance(content, dict) and {"config", "dataset", "backend"} <= set(content)
 
     def clear(self) -> None:
-        """Deletes the files that a run writes, and nothing else."""
+        """Deletes the files that a run writes, and nothing else; a link is deleted, not what it refers to."""
         # metrics.json marks a finished run, config.json any run: a process killed in between leaves an unfinished run.
         rest = [name for name in CONTENTS if name not in ("metrics.json", "config.json")]
         for name in ("metrics.json", *rest, "config.json"):
-            entry = self.path / name
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink(missing_ok=True)
+            self.check_lock()
+            delete(self.path / name)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Locks the run for this process; the system releases the lock when the process ends.
 
+        While the lock is held, this object writes to the locked folder only: see `check_lock`.
+
         Raises:
             InputError: if another process holds the lock.
+            WriteError: if the folder can't be created or locked.
         """
         try:
             import fcntl
         except ImportError:  # Windows
             yield
             return
-        self.path.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.path, os.O_RDONLY)
+        with translated_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with translated_errors(self.path):
+                _flock(fcntl, folder, self.path)
+            self._locked = folder
+            self.check_lock()
             yield
-        except BlockingIOError as error:
-            raise InputError(
-                f"folder: expected a run that is not in training; another process is writing to {self.path}; wait for "
-                "it or choose another folder."
-            ) from error
         finally:
+            self._locked = None
             os.close(folder)
+
+    def check_lock(self) -> None:
+        """Checks that the folder is still the one that was locked; does nothing while no lock is held.
+
+        The path may be deleted and used again during a training. The lock belongs to the deleted folder, so another
+        training can begin at the path; a write of this one would mix the two.
+
+        Raises:
+            WriteError: if the folder was deleted or replaced.
+        """
+        # The open descriptor keeps the deleted folder's inode number from being used for a new folder.
+        if self._locked is not None and not _is_at(self._locked, self.path):
+            raise WriteError(
+                errno.ESTALE, "the folder was deleted or replaced while this process was writing to it", self.path
+            )
 
     def write_json(self, name: str, content: Any) -> None:
         """Writes a JSON file of the run atomically."""
-        write_json(self.path / name, content)
+        write_json(self.path / name, content, self.check_lock)
 
     def write_history(self, rows: list[dict]) -> None:
         """Writes history.csv, a row per epoch."""
@@ -319,10 +350,26 @@ class Run:
         writer = csv.DictWriter(buffer, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.path / "history.csv", buffer.getvalue())
+        write_text(self.path / "history.csv", buffer.getvalue(), self.check_lock)
 
     def write_arrays(self, name: str, **arrays: np.ndarray) -> None:
         """Writes `arrays/NAME.npz`, compressed and atomically."""
-        with atomic(self._array_path(name)) as temporary, open(temporary, "wb") as file:
-            named: dict[str, Any] = arrays  # Any: for numpy's type hints a name could be that of an option
-            np.savez_compressed(file, **named)
+        write_npz(self._array_path(name), arrays, compressed=True, check=self.check_lock)
+
+
+def _flock(fcntl: Any, descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"folder: expected a run that is not in training; another process is writing to {path}; wait for it or "
+            "choose another folder."
+        ) from error
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open folder is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

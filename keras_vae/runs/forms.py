@@ -65,12 +65,12 @@ def check(content: Any, form: type[Form], path: Path, advice: str) -> None:
 def _difference(error: ValidationError) -> str:
     """The first difference from a form, as a part of a sentence."""
     first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or "content"
+    where = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
         return f"expected {_shortened(where)}; it is missing"
     message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     received = "" if first["type"] == "value_error" else f"; received {_shortened(repr(first['input']))}"
-    return f"{_shortened(where)}: {message[0].lower()}{message[1:]}{received}"
+    return f"{_shortened(where)}{': ' if where else ''}{message[0].lower()}{message[1:]}{received}"
 
 
 def _shortened(text: str) -> str:
@@ -483,7 +483,6 @@ class TrainingState(CheckpointFile):
     history: list[Losses]
     seconds: Annotated[float, Field(ge=0)]
     shapes: list[list[Whole]]
-    frames: Positive | None = None  # recorded frames; missing in earlier versions
 
     @model_validator(mode="after")
     def _refuse_another_number_of_epochs(self):

@@ -59,7 +59,8 @@ def choose_probes(data: Dataset, seed: int, per_label: int) -> np.ndarray:
         return order[: 10 * per_label]
     y = data.y_test[order]
     by_label = [order[y == label][:per_label] for label in np.unique(y)]
-    return np.array([rows[i] for i in range(per_label) for rows in by_label if i < len(rows)])
+    longest = max(map(len, by_label))
+    return np.array([rows[i] for i in range(longest) for rows in by_label if i < len(rows)])
 
 
 def choose_units(config: Config) -> np.ndarray | None:

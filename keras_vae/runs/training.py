@@ -10,6 +10,7 @@ from keras_vae._utils import keras_import, memory
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset, load
 from keras_vae.errors import InputError
+from keras_vae.runs import checkpoint as checkpoint_files
 from keras_vae.runs import final_files, provenance, recording
 from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
@@ -50,6 +51,7 @@ def train(
     Raises:
         InputError: before anything is written, if configuration, data or folder are not usable.
         TrainingDiverged: if the loss becomes NaN or infinite; the last checkpoint is kept.
+        WriteError: if a file can't be written, or the folder is deleted or replaced during training.
 
     Example:
         >>> import tempfile, numpy as np
@@ -66,6 +68,7 @@ def train(
     run, progress = Run(folder), progress or ProgressReporter(quiet)
     data = _checked_data(config, run, overwrite, resume, data)
     if resume and run.finished:
+        _remove_checkpoint(run)
         progress.message(f"{run.path} is finished already.")
         return run
     plan = recording.plan(config, data)
@@ -99,6 +102,14 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
     if resume and run.is_run():
         provenance.check_resumable(run, config, data)
     return data
+
+
+def _remove_checkpoint(run: Run) -> None:
+    """Deletes the checkpoint that a process leaves if it is killed after it has finished the run."""
+    if run.checkpoint_path.exists():
+        with run.lock():
+            if run.finished:  # no other process has begun to replace the run
+                checkpoint_files.remove(run.checkpoint_path)
 
 
 def _check_backend(run: Run, resume: bool) -> None:
