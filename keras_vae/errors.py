@@ -16,6 +16,24 @@ class InputError(ValueError):
     """
 
 
+class DamagedFileError(InputError):
+    """A file exists but is damaged or wrongly formed: the message begins with its path and says what to do.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import keras_vae as kv
+        >>> from keras_vae.errors import DamagedFileError
+        >>> path = Path(tempfile.mkdtemp(), "digits.npz")
+        >>> _ = path.write_bytes(b"not an archive")
+        >>> try:
+        ...     kv.load(path)
+        ... except DamagedFileError as error:
+        ...     print(str(error).removeprefix(f"{path}: "))
+        expected an intact .npz file; it is incomplete or another kind of file; replace it by an intact file.
+    """
+
+
 class TrainingDiverged(ArithmeticError):
     """The loss became NaN or infinite; the command line exits with 1.
 
