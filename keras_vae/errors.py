@@ -1,5 +1,7 @@
 """Exceptions of the package; their messages are one sentence for the user."""
 
+import os
+
 
 class InputError(ValueError):
     """An argument, file or option is not usable: the message names what was expected and received, and what to do.
@@ -17,21 +19,29 @@ class InputError(ValueError):
 
 
 class DamagedFileError(InputError):
-    """A file exists but is damaged or wrongly formed: the message begins with its path and says what to do.
+    """A file exists, but it is damaged or wrongly formed.
+
+    Args:
+        path: the file; the message starts with it.
+        problem: what is wrong, as a part of a sentence.
+        advice: what to do, as a part of a sentence.
 
     Example:
-        >>> import tempfile
-        >>> from pathlib import Path
         >>> import keras_vae as kv
         >>> from keras_vae.errors import DamagedFileError
-        >>> path = Path(tempfile.mkdtemp(), "digits.npz")
-        >>> _ = path.write_bytes(b"not an archive")
-        >>> try:
-        ...     kv.load(path)
-        ... except DamagedFileError as error:
-        ...     print(str(error).removeprefix(f"{path}: "))
-        expected an intact .npz file; it is incomplete or another kind of file; replace it by an intact file.
+        >>> error = DamagedFileError("run/config.json", "expected JSON; the file is empty", "train again")
+        >>> print(error)
+        run/config.json: expected JSON; the file is empty; train again.
+        >>> isinstance(error, kv.InputError)
+        True
     """
+
+    def __init__(self, path: "str | os.PathLike[str]", problem: str, advice: str):
+        super().__init__(path, problem, advice)  # all three, so that the exception can be pickled
+        self.path, self.problem, self.advice = path, problem, advice
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}; {self.advice}."
 
 
 class TrainingDiverged(ArithmeticError):

@@ -257,7 +257,7 @@ def test_digests_of_integers_and_floats_are_those_of_earlier_versions():
 
 
 def test_refuses_missing_and_damaged_files(tmp_path):
-    with pytest.raises(InputError, match=r"none\.npz: expected an \.npz file; there is none"):
+    with pytest.raises(InputError, match=r"none\.npz: expected a file; there is none; pass the path of an intact"):
         load(tmp_path / "none.npz")
     whole = Path(saved(tmp_path / "whole.npz")).read_bytes()
     contents = {"empty": b"", "text": b"hello", "truncated": whole[: len(whole) // 2], "short": whole[:-30]}
@@ -266,7 +266,7 @@ def test_refuses_missing_and_damaged_files(tmp_path):
     contents["flipped"] = bytes(middle)
     for name, content in contents.items():
         (tmp_path / f"{name}.npz").write_bytes(content)
-        with pytest.raises(DamagedFileError, match=rf"{name}\.npz: expected an intact \.npz file"):
+        with pytest.raises(DamagedFileError, match=rf"{name}\.npz: expected a readable \.npz"):
             load(tmp_path / f"{name}.npz")
     with zipfile.ZipFile(tmp_path / "foreign.npz", "w") as archive:
         archive.writestr("x_train.npy", b"not an array")

@@ -1,7 +1,6 @@
 """Reading of untrusted `.npz` files: sizes are checked before memory is used, every damage is one sentence."""
 
 import io
-import os
 import struct
 import zipfile
 from pathlib import Path
@@ -9,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_vae import InputError
 from keras_vae._utils import memory
-from keras_vae._utils.npz_files import read_npz
+from keras_vae._utils.readers import read_npz
 from keras_vae.errors import DamagedFileError
 
+ADVICE = "train again"
 X = np.arange(60, dtype="uint8").reshape(5, 4, 3)
 
 
@@ -43,21 +42,13 @@ def intact(**changes) -> bytes:
 def test_reads_numbers_text_and_scalars_as_numpy_does(tmp_path):
     written = {"x": X, "order": np.asfortranarray(X), "text": np.array("é"), "empty": np.zeros((0, 3)), "flag": X > 7}
     np.savez(tmp_path / "a.npz", **written)
-    read = read_npz(tmp_path / "a.npz")
+    read = read_npz(tmp_path / "a.npz", ADVICE)
     with np.load(tmp_path / "a.npz") as expected:
         assert list(read) == expected.files
         for name in read:
             np.testing.assert_array_equal(read[name], expected[name])
             assert read[name].dtype == expected[name].dtype
-    assert list(read_npz(str(tmp_path / "a.npz"), names=("x", "absent"))) == ["x"]
-
-
-def flag_as_encrypted(content: bytes) -> bytes:
-    content = bytearray(content)
-    content[6] |= 1
-    position = content.find(b"PK\x01\x02")
-    content[position + 8] |= 1
-    return bytes(content)
+    assert list(read_npz(tmp_path / "a.npz", ADVICE, names=("x", "absent"))) == ["x"]
 
 
 def with_method(content: bytes, method: int) -> bytes:
@@ -68,28 +59,12 @@ def with_method(content: bytes, method: int) -> bytes:
     return bytes(content)
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "incomplete or another kind of file"),
-        (b"hello", "incomplete or another kind of file"),
-        (intact()[:-30], "incomplete or another kind of file"),
-        (intact()[: len(intact()) // 2], "incomplete or another kind of file"),
-        (flag_as_encrypted(intact()), "it is encrypted"),
-        (with_method(intact(), 97), "a method that Python's zipfile can't read"),
-        (with_method(intact(), zipfile.ZIP_BZIP2), "it is damaged"),
-        (with_method(intact(), zipfile.ZIP_LZMA), "it is damaged"),
-        (intact(x=np.array([{}, None], dtype=object)), "'x' holds Python objects"),
-        (intact(x=np.zeros(3, [("a", "f4"), ("b", "i4")])), "'x' is not an array"),
-    ],
-)
-def test_damaged_archives_are_one_sentence_with_the_path(tmp_path, content, reason):
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 97])
+def test_compression_by_another_method_than_is_stated(tmp_path, method):
     path = tmp_path / "a.npz"
-    path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match=reason) as error:
-        read_npz(path, advice="train again")
-    assert str(error.value).startswith(f"{path}: expected an intact .npz file; ")
-    assert str(error.value).endswith("; train again.")
+    path.write_bytes(with_method(intact(), method))
+    with pytest.raises(DamagedFileError, match=r"expected a readable \.npz; it is damaged"):
+        read_npz(path, ADVICE)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +72,10 @@ def test_damaged_archives_are_one_sentence_with_the_path(tmp_path, content, reas
     [
         (b"not an array", "not an array"),
         (b"", "not an array"),
-        (npy(described()), "the size of 'x' is not that of its shape"),
-        (npy(described(), bytes(61)), "the size of 'x' is not that of its shape"),
-        (npy(described(shape="(4611686018427387904, 60)"), bytes(60)), "the size of 'x'"),
-        (npy(described(shape="(-1, 60)"), bytes(60)), "not an array"),
+        (npy(described()), "the header of 'x' does not agree with its size"),
+        (npy(described(), bytes(61)), "the header of 'x' does not agree with its size"),
+        (npy(described(shape="(4611686018427387904, 60)"), bytes(60)), "the header of 'x' does not agree"),
+        (npy(described(shape="(-1, 60)"), bytes(60)), "does not agree"),
         (npy(described(shape="(1.5,)"), bytes(60)), "not an array"),
         (npy(described(shape="'abc'"), bytes(60)), "not an array"),
         (npy(described(descr="'<q9'"), bytes(60)), "not an array"),
@@ -116,15 +91,7 @@ def test_damaged_archives_are_one_sentence_with_the_path(tmp_path, content, reas
 )
 def test_damaged_arrays_are_one_sentence(tmp_path, content, reason):
     with pytest.raises(DamagedFileError, match=reason):
-        read_npz(archive(tmp_path / "a.npz", ("x.npy", content)))
-
-
-def test_a_name_that_occurs_twice_is_refused(tmp_path):
-    content = npy(described(), bytes(60))
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        path = archive(tmp_path / "a.npz", ("x.npy", content), ("x.npy", content))
-    with pytest.raises(DamagedFileError, match="two arrays named 'x'"):
-        read_npz(path)
+        read_npz(archive(tmp_path / "a.npz", ("x.npy", content)), ADVICE)
 
 
 def test_every_flipped_byte_is_refused_or_harmless(tmp_path):
@@ -136,7 +103,7 @@ def test_every_flipped_byte_is_refused_or_harmless(tmp_path):
             content[position] ^= flip
             path.write_bytes(bytes(content))
             try:
-                read = read_npz(path, names=("x", "labels"))
+                read = read_npz(path, ADVICE, names=("x", "labels"))
             except DamagedFileError:
                 continue
             for name, array in {"x": X, "labels": np.array(["a", "b"])}.items():
@@ -149,7 +116,7 @@ def test_every_truncation_is_refused(tmp_path):
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(DamagedFileError):
-            read_npz(path)
+            read_npz(path, ADVICE)
 
 
 def test_a_small_file_of_large_arrays_is_refused_before_any_is_read(tmp_path, monkeypatch):
@@ -161,13 +128,13 @@ def test_a_small_file_of_large_arrays_is_refused_before_any_is_read(tmp_path, mo
         raise AssertionError("an array was read")
 
     monkeypatch.setattr(np.lib.format, "read_array", refuse)
-    with pytest.raises(InputError, match=r"fit into 0\.05 GB of memory; they need 0\.1 GB; use fewer"):
-        read_npz(path, max_bytes=50e6)
-    with pytest.raises(InputError, match=r"need 0\.5 GB"):
-        read_npz(path, max_bytes=200e6, extra_bytes_per_number=4)
+    with pytest.raises(DamagedFileError, match=r"need 0\.1 GB, and 0\.0 GB of memory are free"):
+        read_npz(path, ADVICE, max_bytes=40e6)
+    with pytest.raises(DamagedFileError, match=r"need 0\.5 GB"):
+        read_npz(path, ADVICE, max_bytes=200e6, extra_bytes_per_number=4)
     monkeypatch.setattr(memory, "available_bytes", lambda: 80_000_000)
-    with pytest.raises(InputError, match=r"fit into 0\.08 GB"):
-        read_npz(path)
+    with pytest.raises(DamagedFileError, match=r"need 0\.1 GB, and 0\.1 GB"):
+        read_npz(path, ADVICE)
 
 
 def test_memory_that_is_refused_at_last_is_one_sentence(tmp_path, monkeypatch):
@@ -176,21 +143,8 @@ def test_memory_that_is_refused_at_last_is_one_sentence(tmp_path, monkeypatch):
 
     (tmp_path / "a.npz").write_bytes(intact())
     monkeypatch.setattr(np.lib.format, "read_array", refuse)
-    with pytest.raises(InputError, match="fit into memory"):
-        read_npz(tmp_path / "a.npz")
-
-
-def test_missing_and_unreadable_files(tmp_path):
-    with pytest.raises(InputError, match=r"a\.npz: expected an \.npz file; there is none"):
-        read_npz(tmp_path / "a.npz")
-    with pytest.raises(InputError, match="there is none"):
-        read_npz(tmp_path)
-    os.mkfifo(tmp_path / "pipe.npz")
-    with pytest.raises(InputError, match="there is none"):
-        read_npz(tmp_path / "pipe.npz")
-    for name in ("x" * 300 + ".npz", "a\0b.npz"):
-        with pytest.raises(InputError):
-            read_npz(tmp_path / name)
+    with pytest.raises(DamagedFileError, match="expected a readable"):
+        read_npz(tmp_path / "a.npz", ADVICE)
 
 
 def test_the_free_memory_is_that_of_the_system_or_the_container():

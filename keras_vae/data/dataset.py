@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils.foreign_text import is_printable, printable
+from keras_vae._utils.foreign_text import cleaned, is_clean
 from keras_vae.data import registry
 from keras_vae.data.checks import FACTOR_KEYS, as_arrays, check_factors
 from keras_vae.data.images import check_images, scaled
@@ -153,9 +153,9 @@ def binarize(images: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def _check_name(name: str) -> None:
     """Names stand in titles, pages, files and on the terminal."""
-    if not is_printable(name):
+    if not is_clean(name):
         raise InputError(
-            f"dataset: expected a name without control characters and undecodable bytes; received {printable(name)!r}; "
+            f"dataset: expected a name without control characters and undecodable bytes; received {cleaned(name)!r}; "
             "rename the file."
         )
 

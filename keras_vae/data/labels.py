@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_vae._utils.foreign_text import printable
+from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import InputError
 
 MAX_CLASSES = 10_000
@@ -66,7 +66,7 @@ def _indices(y: np.ndarray, index: dict[Any, int]) -> np.ndarray:
 
 
 def _name(value: Any) -> str:
-    text = printable(str(value))
+    text = cleaned(str(value))
     return text if len(text) <= MAX_NAME_CHARACTERS else f"{text[: MAX_NAME_CHARACTERS - 1]}…"
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vae._utils.npz_files import read_npz
+from keras_vae._utils.readers import read_npz
 from keras_vae.data.checks import KEYS
 from keras_vae.errors import InputError
 
+ADVICE = "pass the path of an intact .npz file, or of a smaller one"
 SCALED_BYTES = 4  # of a number in the float32 copy that is made of the images
 
 
@@ -18,7 +19,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         DamagedFileError: if the file is damaged, or holds pickled Python objects.
         InputError: if there is no such file, or its arrays don't fit into memory.
     """
-    return read_npz(path, names=KEYS, extra_bytes_per_number=SCALED_BYTES)
+    return read_npz(path, ADVICE, names=KEYS, extra_bytes_per_number=SCALED_BYTES)
 
 
 def read_if_valid(path: Path) -> dict[str, np.ndarray] | None:
