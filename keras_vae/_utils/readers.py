@@ -244,6 +244,30 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
     return array
 
 
+def check_archive(path: Path, advice: str) -> None:
+    """Checks that a zip archive, such as a `.keras` file, is complete and that its parts fit into memory.
+
+    Args:
+        path: the file.
+        advice: what to do if it is missing or damaged, as a part of a sentence.
+
+    Raises:
+        InputError: if there is no file.
+        DamagedFileError: if it is damaged or too large.
+    """
+    check_regular(path, advice)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            needed, limit = sum(info.file_size for info in archive.infolist()), memory.available_bytes()
+            if limit is not None and needed > limit:
+                raise MemoryError(f"{needed / 1e9:.1f} GB are needed, and {limit / 1e9:.1f} GB of memory are free")
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise ValueError(f"its part {damaged!r} is damaged")
+    except NPZ_ERRORS as error:
+        raise DamagedFileError(path, f"expected a readable archive; it is damaged ({reason(error)})", advice) from error
+
+
 def read_csv(path: Path, advice: str) -> dict[str, np.ndarray]:
     """Reads a table of numbers with a header.
 

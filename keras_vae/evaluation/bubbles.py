@@ -9,7 +9,7 @@ import math
 
 from keras_vae import data as datasets
 from keras_vae import posteriors
-from keras_vae._utils import keras_import, memory
+from keras_vae._utils import memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import InputError
 from keras_vae.evaluation.bubble_codes import describe_codes
@@ -17,6 +17,7 @@ from keras_vae.evaluation.bubble_images import decode_bubbles
 from keras_vae.evaluation.bubble_overlaps import overlaps_with_prior
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import BUBBLE_KINDS, BUBBLE_SOURCES
+from keras_vae.runs import model_file
 from keras_vae.runs.folder import Run
 
 VERSION = 1  # of the content of bubbles.json
@@ -59,7 +60,7 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
         same_judge = judge is None or found.get("judge") == judge.identity
         if found.get("version") == VERSION and same_judge:
             return found
-    vae = keras_import.import_keras().models.load_model(run.model_path)
+    vae = model_file.load(run)
     # One generator for all parts: the draws depend on their order.
     rng = stream(config["config"]["seed"], Stream.BUBBLES)
     described = rng.permutation(len(data.x_test))[:N_DESCRIBED_IMAGES]

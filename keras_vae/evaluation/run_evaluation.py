@@ -30,6 +30,7 @@ from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.evaluation.sampler_scores import decode_draws
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
+from keras_vae.runs import model_file
 from keras_vae.runs.folder import Run
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
@@ -90,7 +91,7 @@ def evaluate(
     config = run.config
     data = datasets.load(config["config"]["dataset"]) if data is None else data
     run.check_data(data)
-    vae = keras_import.import_keras().models.load_model(run.model_path)
+    vae = model_file.load(run)
     seed = config["config"]["seed"]
     mean, log_var = _test_encodings(run, vae, data)
     if result is None:

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_vae import geometry
-from keras_vae._utils import keras_import
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.data import Dataset, load
+from keras_vae.runs import model_file
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
@@ -61,12 +61,13 @@ def ensure(run: Run) -> None:
 
     Raises:
         InputError: if its data can't be loaded or has changed.
+        DamagedFileError: if its model is damaged or another one.
     """
     if run.has_arrays("explorer"):
         return
     data = load(run.config["config"]["dataset"])
     run.check_data(data)
-    write(run, keras_import.import_keras().models.load_model(run.model_path, compile=False), data)
+    write(run, model_file.load(run, compile=False), data)
 
 
 def gather(

@@ -8,12 +8,12 @@ import numpy as np
 
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import memory
-from keras_vae._utils.digests import of_arrays
 from keras_vae.data import Dataset
 from keras_vae.runs import checkpoint, explorer_arrays
 from keras_vae.runs.files import atomic
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
+from keras_vae.runs.provenance import weights_digest
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS, choose_probes
 
 if TYPE_CHECKING:
@@ -67,11 +67,6 @@ def write(
         metrics["units"] = _unit_rows(statistics)
     run.write_json("metrics.json", metrics)
     checkpoint.remove(run.checkpoint_path)
-
-
-def weights_digest(vae: "VAE") -> str:
-    """SHA-256 of a model's weights in Keras' order, which saving and loading keep; 64 hexadecimal digits."""
-    return of_arrays((f"{i}", weights) for i, weights in enumerate(vae.get_weights()))
 
 
 def _evaluate(vae: "VAE", x: np.ndarray, batch: int) -> dict[str, float]:

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from keras_vae._utils import keras_import
+from keras_vae._utils.digests import of_arrays
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
@@ -41,6 +42,11 @@ def describe_environment(data: Dataset) -> dict:
         "machine": platform.machine(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
+
+
+def weights_digest(vae: "VAE") -> str:
+    """SHA-256 of a model's weights in Keras' order, which saving and loading keep; 64 hexadecimal digits."""
+    return of_arrays((f"{i}", weights) for i, weights in enumerate(vae.get_weights()))
 
 
 def _version(package: str) -> str | None:
