@@ -13,6 +13,7 @@ The result is `evaluation.json`, which names quantities by their keys in `keras_
 """
 
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
@@ -83,7 +84,7 @@ def evaluate(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
-    result = None if overwrite else _valid_evaluation(run, judge)
+    result = None if overwrite else _valid_evaluation(run, judge, log)
     if result is not None and (not with_audit or _is_audited(result, judge, samples)):
         return result
     if samples < 2:
@@ -105,13 +106,18 @@ def evaluate(
     return result
 
 
-def _valid_evaluation(run: Run, judge: Judge | None) -> dict | None:
-    """The evaluation in the run folder, if it is of this version and by the same judge."""
-    if not (run.path / "evaluation.json").is_file():
+def _valid_evaluation(run: Run, judge: Judge | None, log: Callable[[str], None]) -> dict | None:
+    """The evaluation in the run folder, if it is complete, of this version and by the same judge."""
+    path = run.path / "evaluation.json"
+    if not os.path.lexists(path):
         return None
-    found = run.evaluation
+    try:
+        found = run.evaluation
+    except DamagedFileError as error:  # an evaluation can be repeated, so that the user need not delete the file
+        log(f"Evaluating again: {path} is damaged, or of another version ({error.problem})")
+        return None
     same_judge = judge is None or found.get("judge", {}).get("identity") == judge.identity
-    return found if found.get("version") == VERSION and same_judge else None
+    return found if same_judge else None
 
 
 def _is_audited(found: dict, judge: Judge | None, samples: int) -> bool:
