@@ -264,7 +264,7 @@ def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in output + errors
+    assert errors == "__main__: interrupted; complete files are kept.\n"
     assert "checkpoint is kept" in output
     assert "Continue with the same command and --resume." in output
     assert (tmp_path / "run" / "checkpoint" / "state.json").exists()
@@ -352,6 +352,7 @@ def test_refuses_a_checkpoint_of_another_model_or_backend(toy_config, tmp_path, 
         train(toy_config, tmp_path / "run", quiet=True)
     path = tmp_path / "run" / "checkpoint" / "state.json"
     state = json.loads(path.read_text())
+    del state["digest"]
     path.write_text(json.dumps(state | {"shapes": state["shapes"][:-1]}))
     with pytest.raises(InputError, match="expected the checkpoint of this model"):
         train(toy_config, tmp_path / "run", resume=True, quiet=True)
@@ -397,7 +398,7 @@ def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
     (arrays,) = (tmp_path / "run" / "checkpoint").glob("arrays-*.npz")
     whole = arrays.read_bytes()
     arrays.write_bytes(whole[:-50])
-    with pytest.raises(InputError, match="readable checkpoint"):
+    with pytest.raises(InputError, match=r"arrays-000001\.npz: expected a readable"):
         train(variant(toy_config, epochs=9), tmp_path / "run", resume=True, quiet=True)
     arrays.write_bytes(whole)
     assert train(toy_config, tmp_path / "run", resume=True, quiet=True).metrics["epochs"] == 3

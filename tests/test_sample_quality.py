@@ -117,16 +117,6 @@ def test_a_classifier_is_cached_and_trained_again_if_its_file_is_damaged(npz, tm
     assert Judge(data, images=30, epochs=2, cache=blocked).accuracy == first.accuracy
 
 
-def test_a_user_without_a_home_has_no_cache(npz, monkeypatch):
-    def home():
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(judge_module.Path, "home", home)
-    assert judge_module.cache_folder() is None
-    assert Judge(datasets.load(npz), images=30, epochs=1).accuracy > 0
-
-
 def test_too_few_images_for_their_neighbours_are_refused(npz):
     data = datasets.load(npz)
     few = replace(data, x_test=data.x_test[:3], y_test=data.y_test[:3])

@@ -59,6 +59,7 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
     found = _valid_bubbles(run, judge)
     if found is not None:
         return found
+    run.check_writable()
     vae = model_file.load(run)
     # One generator for all parts: the draws depend on their order.
     rng = stream(config["config"]["seed"], Stream.BUBBLES)

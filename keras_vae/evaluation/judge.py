@@ -11,6 +11,7 @@ import numpy as np
 from keras_vae import diagnostics
 from keras_vae._utils.keras_import import import_keras
 from keras_vae._utils.readers import read_npz
+from keras_vae._utils.user_folders import home
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
 from keras_vae.runs.files import write_npz
@@ -98,7 +99,7 @@ class Judge:
         classes = int(max(self._train_labels.max(), self.labels.max())) + 1
         trained, network = _build(import_keras(), _with_channels(self._data.x_train[:1]).shape[1:], classes)
         path = self._cache_path()
-        expected = None if path is None else _load(network, path)
+        expected = _load(network, path)
         if expected is not None:
             accuracy = self._accuracy(network)
             if abs(accuracy - expected) <= MAX_ACCURACY_DIFFERENCE:
@@ -106,17 +107,15 @@ class Judge:
             trained, network = _build(import_keras(), _with_channels(self._data.x_train[:1]).shape[1:], classes)
         _train(trained, self._data, self._train_labels, self._epochs)
         accuracy = self._accuracy(network)
-        if path is not None:
-            _save(network, accuracy, path)
+        _save(network, accuracy, path)
         return network, accuracy
 
     def _accuracy(self, network: Any) -> float:
         return float((_predict(network, self._data.x_test)[1].argmax(axis=1) == self.labels).mean())
 
-    def _cache_path(self) -> Path | None:
-        cache = self._cache or cache_folder()
+    def _cache_path(self) -> Path:
         name = f"classifier-{VERSION}-{self._epochs}-{self._data.digest[:16]}.npz"
-        return None if cache is None else cache / name
+        return (self._cache or cache_folder()) / name
 
     @cached_property
     def _real(self) -> np.ndarray:
@@ -174,17 +173,9 @@ class Judge:
         return _predict(self._classifier[0], images)
 
 
-def cache_folder() -> Path | None:
-    """The folder of trained classifiers: `$XDG_CACHE_HOME/keras_vae`, by default `~/.cache/keras_vae`.
-
-    Returns:
-        The folder, which need not exist; None for a user without a home.
-    """
-    given = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(given) if given else Path.home() / ".cache") / "keras_vae"
-    except RuntimeError:  # neither $HOME nor an account
-        return None
+def cache_folder() -> Path:
+    """The folder of trained classifiers: `$XDG_CACHE_HOME/keras_vae`, by default `~/.cache/keras_vae`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "keras_vae"
 
 
 def _predict(network: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

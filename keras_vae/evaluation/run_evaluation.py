@@ -89,6 +89,7 @@ def evaluate(
         return result
     if samples < 2:
         raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
+    run.check_writable()
     config = run.config
     data = datasets.load(config["config"]["dataset"]) if data is None else data
     run.check_data(data)

@@ -104,6 +104,7 @@ def draw(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
+    run.check_writable()
     if epochs is not None:
         run.trajectory.between(*epochs)  # raises before anything is drawn
     drawn = _draw_registered(run, FIGURES.values())

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from keras_vae import likelihoods, posteriors
 from keras_vae.errors import InputError
@@ -12,8 +12,15 @@ RECORDED_PER_LABEL = 6  # test images
 MAX_COUNT = 1_000_000_000  # of epochs, images or steps: products of two fit into 64 bits
 MAX_FLOAT32 = 3.4e38  # models are trained in float32
 
-Positive = Annotated[float, Field(gt=0, le=MAX_FLOAT32, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, le=MAX_FLOAT32, allow_inf_nan=False)]
+
+def _check_float32(value: float) -> float:
+    if value > MAX_FLOAT32:
+        raise ValueError(f"expected at most {MAX_FLOAT32:g}, the range of float32")
+    return value
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_check_float32)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_check_float32)]
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 
 
@@ -83,6 +90,8 @@ class Config(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+            if first["type"] == "int_parsing_size":
+                message = f"expected at most {MAX_COUNT}"
             if not first["loc"]:  # a check of several fields together
                 raise InputError(f"{message}.") from None
             name = ".".join(map(str, first["loc"]))

@@ -266,8 +266,9 @@ class Run:
         except FileNotFoundError:
             return set()
         except NotADirectoryError as error:
+            file = "it" if os.path.lexists(self.path) else "a folder above it"
             raise InputError(
-                f"folder: expected a folder at {self.path}; it is a file; choose another folder."
+                f"folder: expected a folder at {self.path}; {file} is a file; choose another folder."
             ) from error
         except (OSError, ValueError) as error:  # no permission, a loop of links, a name too long or with a null
             raise InputError(
