@@ -67,6 +67,20 @@ def require_shape(name: str, value: np.ndarray, shape: Sequence[Axis]) -> None:
         raise InputError(f"{name}: expected shape {_text(shape)}; received shape {value.shape}.")
 
 
+def broadcast(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array in the shape of the means that it belongs to, without a copy.
+
+    Raises:
+        InputError: if it does not broadcast to that shape.
+    """
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError as error:  # NumPy has no test for it
+        raise InputError(
+            f"{name}: expected a shape that broadcasts to the mean's {shape}; received {value.shape}."
+        ) from error
+
+
 def as_array(name: str, value: Any) -> np.ndarray:
     """An argument as an array of real numbers of any shape and dtype; the values are not looked at."""
     try:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_vae import diagnostics, geometry, measures
+from keras_vae._utils import checks
+from keras_vae.diagnostics.encodings import log_variances
+from keras_vae.errors import InputError
 from keras_vae.measures import Measure
 
 N_NEIGHBOURS = 10  # of the k-nearest-neighbour accuracy
@@ -37,7 +40,7 @@ def register(measure: Measure) -> Callable:
     measure's key, is shown in the tables of the terminal and the page under its label, and can be used in studies.
 
     Raises:
-        ValueError: if the key is taken.
+        InputError: if the key is taken.
 
     Example:
         >>> from keras_vae.evaluation.code_measures import register, unregister
@@ -60,8 +63,10 @@ def unregister(key: str) -> None:
     """Removes a registered measure.
 
     Raises:
-        KeyError: for an unknown key.
+        InputError: for an unknown key.
     """
+    if key not in names():
+        raise InputError(f"key: expected one of {', '.join(names())}; received {key!r}.")
     del _FUNCTIONS[key]
     measures.remove(key)
 
@@ -72,7 +77,16 @@ def names() -> tuple[str, ...]:
 
 
 def evaluate_codes(codes: Codes) -> dict[str, float]:
-    """The values of all registered measures that apply, by key."""
+    """The values of all registered measures that apply, by key.
+
+    Raises:
+        InputError: unless they are finite codes of at least two images, with a label for each, if any.
+    """
+    mean = checks.array("mean", codes.mean, ("n ≥ 2", "units"), dtype=None)
+    if codes.log_var is not None:
+        log_variances(codes.log_var, mean.shape)
+    if codes.labels is not None:
+        checks.require_shape("labels", np.asarray(codes.labels), (len(mean),))
     values = {key: function(codes) for key, function in _FUNCTIONS.items()}
     return {key: value for key, value in values.items() if value is not None}
 
