@@ -94,6 +94,17 @@ def test_whole_numbers_of_any_dtype_pass_as_integers():
             checks.array("labels", value, ("n",), dtype="int64")
 
 
+@pytest.mark.parametrize("value", [["a", "b"], np.array(["a", "b"], object), [0, 1], [0.0, 1.0], [True, False]])
+def test_labels(value):
+    assert checks.labels("labels", value).tolist() == list(value)
+
+
+@pytest.mark.parametrize("value", [[0.5], [np.nan], [1j], [None, "a"], [["a"]], "a", [], [[1], [1, 2]]])
+def test_labels_of_other_kinds_are_refused(value):
+    with pytest.raises(InputError, match=r"^labels: expected "):
+        checks.labels("labels", value)
+
+
 def test_an_array_of_the_dtype_is_not_copied():
     z = np.zeros((5, 2))
     assert np.shares_memory(checks.array("z", z), z)

@@ -83,19 +83,34 @@ def broadcast(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
 
 def as_array(name: str, value: Any) -> np.ndarray:
     """An argument as an array of real numbers of any shape and dtype; the values are not looked at."""
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that are symbolic or on a device
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(
-            f"{name}: expected an array of numbers; received {_kind(value)}, which NumPy cannot convert ({reason})."
-        ) from error
+    found = _converted(name, value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name}: expected an array without masked values; received some; fill or remove them.")
     if not np.can_cast(found.dtype, "float64", "same_kind"):
         received = f"an array of {found.dtype}" if isinstance(value, np.ndarray | list | tuple) else _kind(value)
         raise InputError(f"{name}: expected an array of real numbers; received {received}.")
     return found
+
+
+def labels(name: str, value: Any) -> np.ndarray:
+    """An argument as labels `(n,)`: int64, or strings where they are strings."""
+    found = _converted(name, value)
+    if found.dtype == object and found.size and all(isinstance(label, str) for label in found.flat):  # of pandas
+        found = found.astype(str)
+    if found.dtype.kind not in "USb":
+        return array(name, value, ("n",), dtype="int64")
+    require_shape(name, found, ("n",))
+    return found
+
+
+def _converted(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that are symbolic or on a device
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            f"{name}: expected an array of numbers; received {_kind(value)}, which NumPy cannot convert ({reason})."
+        ) from error
 
 
 def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> int:

@@ -15,6 +15,7 @@ from keras_vae.errors import InputError
 UNRELIABLE_PARETO_K = 0.7  # above it, the mean of the weights converges too slowly to be usable (Vehtari et al. 2024)
 INFINITE_VARIANCE_PARETO_K = 0.5
 MIN_PARETO_SAMPLES = 25  # per image
+MAX_PROPORTIONAL_TAIL_SAMPLES = 225  # up to here the tail holds a fifth of the samples
 EQUAL_WEIGHTS_RANGE = 1e-9  # nats between the largest and the smallest log weight
 
 
@@ -166,7 +167,7 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
         log_weights: `(images, samples)`.
 
     Returns:
-        `(images,)`: NaN for fewer than 25 samples, −∞ for equal weights.
+        `(images,)`: NaN for fewer than 25 samples, −∞ where the largest weights are equal.
 
     Raises:
         InputError: unless they are finite weights.
@@ -183,8 +184,10 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
         return np.full(len(log_weights), np.nan)
     from arviz_stats.base import array_stats
 
-    # Equal weights, as of an exact posterior, have no tail to fit.
-    equal = np.ptp(log_weights, axis=1) < EQUAL_WEIGHTS_RANGE
+    # Weights whose largest ones are equal, such as those of an exact posterior, have no tail to fit.
+    samples = log_weights.shape[1]
+    tail = int(3 * math.sqrt(samples)) if samples > MAX_PROPORTIONAL_TAIL_SAMPLES else samples // 5  # as `psislw`
+    equal = np.ptp(np.partition(log_weights, -tail, axis=1)[:, -tail:], axis=1) < EQUAL_WEIGHTS_RANGE
     k = np.full(len(log_weights), -np.inf)
     if not equal.all():
         # `psislw` is written for leave-one-out weights, 1/likelihood, and expects the log likelihood.

@@ -35,8 +35,8 @@ def knn_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int |
         >>> diagnostics.knn_accuracy(codes, labels)
         1.0
     """
-    codes, labels, k = checks.array("codes", codes, ("n", "units…"), dtype=None), _labels(labels), checks.whole("k", k)
-    seed = checks.seed(seed, none=True, generator=True)
+    codes, labels = checks.array("codes", codes, ("n", "units…"), dtype=None), checks.labels("labels", labels)
+    k, seed = checks.whole("k", k), checks.seed(seed, none=True, generator=True)
     codes = codes.reshape(len(codes), -1)
     if len(codes) != len(labels) or len(codes) < 2 * (k + 1):
         raise InputError(
@@ -49,17 +49,6 @@ def knn_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int |
     half = round(HELD_OUT_SHARE * len(codes))
     held_out, train = order[:half], order[half:]
     return float(KNeighborsClassifier(k).fit(codes[train], labels[train]).score(codes[held_out], labels[held_out]))
-
-
-def _labels(labels: np.ndarray) -> np.ndarray:
-    """Labels as an array of strings or of whole numbers."""
-    found = np.asarray(labels)
-    if found.dtype == object and all(isinstance(label, str) for label in found.flat):  # as pandas holds strings
-        found = found.astype(str)
-    if found.dtype.kind not in "USb":
-        return checks.array("labels", labels, ("n",), dtype="int64")
-    checks.require_shape("labels", found, ("n",))
-    return found
 
 
 def nearest(images: np.ndarray, references: np.ndarray, batch_size: int = 500) -> np.ndarray:

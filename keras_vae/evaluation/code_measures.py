@@ -12,6 +12,7 @@ from keras_vae.errors import InputError
 from keras_vae.measures import Measure
 
 N_NEIGHBOURS = 10  # of the k-nearest-neighbour accuracy
+MIN_LABELLED_CODES = 2 * (N_NEIGHBOURS + 1)  # each half of the codes has as many neighbours
 MAX_COVARIANCE_UNITS = 128
 MAX_BINNED_UNITS = 6  # of the histogram behind the divergence from a Gaussian
 
@@ -80,9 +81,9 @@ def evaluate_codes(codes: Codes) -> dict[str, float]:
     """The values of all registered measures that apply, by key.
 
     Raises:
-        InputError: unless they are finite codes of at least two images, with a label for each, if any.
+        InputError: unless they are finite codes, with a label for each, if any.
     """
-    mean = checks.array("mean", codes.mean, ("n ≥ 2", "units"), dtype=None)
+    mean = checks.array("mean", codes.mean, ("n", "units"), dtype=None)
     if codes.log_var is not None:
         log_variances(codes.log_var, mean.shape)
     if codes.labels is not None:
@@ -135,13 +136,13 @@ def knn_accuracy(codes: Codes) -> float | None:
 @register(Measure("knn_accuracy_pca", "k-nearest-neighbour accuracy on two principal components", better="higher"))
 def knn_accuracy_pca(codes: Codes) -> float | None:
     """`diagnostics.knn_accuracy` of the codes on their two principal components; None without labels."""
-    if codes.labels is None or codes.mean.shape[1] < 2:
+    if codes.labels is None or codes.mean.shape[1] < 2 or len(codes.mean) < MIN_LABELLED_CODES:
         return None
     return _knn_accuracy(geometry.principal_plane(codes.mean).points, codes.labels)
 
 
 def _knn_accuracy(points: np.ndarray, labels: np.ndarray | None) -> float | None:
     """The accuracy; None without labels, and for too few points to have `N_NEIGHBOURS` neighbours in each fold."""
-    if labels is None or len(points) < 2 * (N_NEIGHBOURS + 1):
+    if labels is None or len(points) < MIN_LABELLED_CODES:
         return None
     return diagnostics.knn_accuracy(points, labels, N_NEIGHBOURS)

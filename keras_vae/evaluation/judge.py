@@ -115,11 +115,13 @@ class Judge:
         """Scores of `n` images `(n, height, width[, channels])` in [0, 1].
 
         Raises:
-            InputError: for images of another number or shape, or with pixels out of range.
+            InputError: for images of another number or shape, or with pixels that are not finite.
         """
-        if len(images) != self.n:
+        images = checks.as_array("images", images)
+        if images.shape[:1] != (self.n,):
             raise InputError(
-                f"images: expected {self.n}, as many as the test images they are compared with; received {len(images)}."
+                f"images: expected {self.n}, as many as the test images they are compared with; received "
+                f"{len(images) if images.ndim else 'a number'}."
             )
         features, probabilities = self._features(images)
         return Scores(
@@ -143,14 +145,15 @@ class Judge:
         """Class probabilities `(n, classes)` of images `(n, height, width[, channels])`, for any n.
 
         Raises:
-            InputError: for images of another shape, or with pixels out of range.
+            InputError: for images of another shape, or with pixels that are not finite.
         """
         return self._features(images)[1]
 
     def _features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features and class probabilities."""
-        images = checks.array("images", images, ("n", *self._data.x_test.shape[1:]), dtype=None, low=0, high=1)
-        features, probabilities = self._network.predict(_with_channels(images), batch_size=1000, verbose=0)
+        images = _with_channels(checks.array("images", images, ("n", "height", "width", "…"), dtype=None))
+        checks.require_shape("images", images, ("n", *_with_channels(self._data.x_test).shape[1:]))
+        features, probabilities = self._network.predict(images, batch_size=1000, verbose=0)
         return features, probabilities
 
 

@@ -102,8 +102,9 @@ def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
     n = len(values)
     if not n:
         return UNKNOWN
-    mean = float(values.mean())
-    variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
+    with np.errstate(invalid="ignore"):  # of infinite values: the ends are NaN
+        mean = float(values.mean())
+        variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
     if not variance:
         return Interval(mean, math.nan, math.nan)
     low, high = stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=math.sqrt(variance / n))
@@ -137,7 +138,7 @@ class Claim:
                 raise InputError(f"measure: expected the key of a measure; received {key!r}.")
         _region(self.region)
         if self.published is not None:
-            checks.number("published", self.published, low=-math.inf, high=math.inf)
+            checks.number("published", self.published)
 
     def configs(self) -> tuple[str, ...]:
         """The names of the configurations that the claim is about."""
