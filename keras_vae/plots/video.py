@@ -32,8 +32,11 @@ def write(
 ) -> Path:
     """Writes a trajectory as an MP4 (H.264, yuv420p), one video frame per recorded frame, without interpolation.
 
+    Up to 500 points are drawn with their images, up to 1,000 as circles with trails, and up to 20,000 as dots; the line
+    below the picture states which.
+
     Args:
-        trajectory: as recorded by a `LatentRecorder`.
+        trajectory: as recorded by a `LatentRecorder`, of at most 20,000 points.
         path: ends in `.mp4`; the file appears under this name only when it is complete.
         epochs: first and last epoch to show, (0, 5) for the first five epochs; default all. The view is fitted to
             the shown frames, so a later part is drawn at a larger scale.
