@@ -158,8 +158,9 @@ def evaluate(
         print("Samples are scored by a small classifier, trained once per data set", flush=True)
         judge = Judge(data)
     found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().message)
-    print_evaluation(found)
-    for path in [*run_figures.audit(opened), opened.path / "evaluation.json"]:
+    drawn = run_figures.audit(opened)
+    print_evaluation(found)  # after all files are written
+    for path in [*drawn, opened.path / "evaluation.json"]:
         print(path)
 
 
@@ -203,7 +204,7 @@ def print_evaluation(evaluation: dict) -> None:
     """Prints the units and the scores of the samples of an evaluation as tables."""
     from rich.console import Console
 
-    from keras_vae._utils.terminal import print_table
+    from keras_vae._utils.terminal import print_table, print_text
     from keras_vae.evaluation import tables
 
     console = Console(highlight=False)
@@ -215,7 +216,7 @@ def print_evaluation(evaluation: dict) -> None:
     if (evaluation.get("audit") or {}).get("encodings"):
         from keras_vae import diagnostics
 
-        console.print(diagnostics.describe(evaluation["audit"]["encodings"]), markup=False, soft_wrap=True)
+        print_text(console, diagnostics.describe(evaluation["audit"]["encodings"]))
 
 
 def print_results(folder: Path) -> None:
@@ -223,7 +224,7 @@ def print_results(folder: Path) -> None:
     from rich.console import Console
 
     from keras_vae._utils.formatting import Table
-    from keras_vae._utils.terminal import print_table
+    from keras_vae._utils.terminal import print_table, print_text
     from keras_vae.measures import find
     from keras_vae.runs.folder import Run
 
@@ -234,13 +235,11 @@ def print_results(folder: Path) -> None:
     console = Console()
     print_table(console, Table(title, ["nats per image", "train", "test"], rows))
     seconds, parameters = metrics["seconds"], metrics["parameters"]
-    console.print(
+    print_text(
+        console,
         f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "
         f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s per epoch, {seconds['total']:.0f} s in "
         f"total; run folder {run.path}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
     )
 
 

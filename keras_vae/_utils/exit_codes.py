@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from keras_vae._utils.program_output import program_output
 from keras_vae.errors import InputError, TrainingDiverged
 
 # Arguments of the library, and the command-line options that set them.
@@ -33,7 +34,8 @@ def as_options(message: str) -> str:
 def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
     """Calls a program; an `InputError` is printed as one line and exits with code 2, `TrainingDiverged` with code 1."""
     try:
-        program(*args)
+        with program_output():
+            program(*args)
     except (InputError, TrainingDiverged) as error:
         print(f"{Path(sys.argv[0]).stem}: {as_options(str(error))}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
