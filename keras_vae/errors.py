@@ -1,5 +1,7 @@
 """Exceptions of the package; their messages are one sentence for the user."""
 
+import os
+
 
 class InputError(ValueError):
     """An argument, file or option is not usable: the message names what was expected and received, and what to do.
@@ -14,6 +16,32 @@ class InputError(ValueError):
         ...     print(error)
         epochs: expected greater than or equal to 1; received 0.
     """
+
+
+class DamagedFileError(InputError):
+    """A file exists, but it is damaged or wrongly formed.
+
+    Args:
+        path: the file; the message starts with it.
+        problem: what is wrong, as a part of a sentence.
+        advice: what to do, as a part of a sentence.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> from keras_vae.errors import DamagedFileError
+        >>> error = DamagedFileError("run/config.json", "expected JSON; the file is empty", "train again")
+        >>> print(error)
+        run/config.json: expected JSON; the file is empty; train again.
+        >>> isinstance(error, kv.InputError)
+        True
+    """
+
+    def __init__(self, path: "str | os.PathLike[str]", problem: str, advice: str):
+        super().__init__(path, problem, advice)  # all three, so that the exception can be pickled
+        self.path, self.problem, self.advice = path, problem, advice
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}; {self.advice}."
 
 
 class TrainingDiverged(ArithmeticError):

@@ -1,6 +1,7 @@
-"""Batch sizes that bound memory, and the peak memory of the process."""
+"""Batch sizes that bound memory, the free memory, and the peak memory of the process."""
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,41 @@ def chunk_sizes(n_points: int, n_units: int) -> list[int]:
     """Sizes of the chunks in which `n_points` latent points are processed, so that each fits `MAX_CODES_BYTES`."""
     size = images_that_fit(n_units, n_points)
     return [min(size, n_points - i) for i in range(0, n_points, size)]
+
+
+def available_bytes() -> int | None:
+    """Memory that the process can still use, within the limit of its container; None where it is not reported."""
+    found = [*_available_of_the_system(), *_available_of_the_container()]
+    return min(found) if found else None
+
+
+def _available_of_the_system() -> list[int]:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    except (OSError, ValueError):
+        pass
+    try:  # elsewhere the memory in use is not known
+        return [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, OSError, ValueError):  # Windows
+        return []
+
+
+def _available_of_the_container() -> list[int]:
+    """Of a Linux control group, version 2 or 1; a group without a limit has `max` or a very large number."""
+    group = Path("/sys/fs/cgroup")
+    found = []
+    for folder, limit, used in (
+        (group, "memory.max", "memory.current"),
+        (group / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            lines = (folder / "memory.stat").read_text().splitlines()
+            statistics = dict(line.split()[:2] for line in lines)
+            cached = sum(int(statistics[key]) for key in ("active_file", "inactive_file"))  # freed when needed
+            free = int((folder / limit).read_text()) - int((folder / used).read_text()) + cached
+            found.append(max(0, free))
+    return found
 
 
 def reset_peak() -> None:

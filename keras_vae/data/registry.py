@@ -1,8 +1,8 @@
 """Registry of data sets by name, and of file formats.
 
-A reader returns a dictionary of arrays: `x_train` and `x_test`, images of shape `(n, height, width[, channels])`,
-integers 0 … 255 or floats 0 … 1, and optionally integer labels `y_train` and `y_test`, `(n,)`, and known generative
-factors `factors_train` and `factors_test`, `(n, factors)`. `load` checks the arrays and scales the images.
+A reader returns a dictionary of arrays: `x_train` and `x_test`, images of shape `(n, height, width[, channels])`, and
+optionally labels and known generative factors (see `Dataset.from_arrays`). `load` checks the arrays and scales the
+images.
 
 A reader is given as a function or as `"module:function"`, which is imported when the data set is first loaded: the
 names can be listed without NumPy.
