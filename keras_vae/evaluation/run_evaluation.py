@@ -40,6 +40,7 @@ N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs whose images
 N_PATHS, N_PATH_POINTS = 200, 11
 N_KEPT_PATHS = 6
 MAX_PATH_BYTES = 64e6  # latent points of interpolation paths that are decoded at a time
+MAX_PATH_IMAGES_BYTES = 512e6  # images of the paths of one kind: 200 paths of 128 × 128 × 3, 59 of 256 × 256 × 3
 MAX_TEST_MEANS_BYTES = 128e6  # means of test images in memory; their log variances take as much again
 
 
@@ -204,10 +205,13 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
     """Evenness of interpolation paths between pairs of test images, and scores of their midpoints."""
     x, (first, last) = data.x_test, _pairs(data, seed)
     paths = {"linear": geometry.linear_path, "spherical": geometry.spherical_path}
-    ends = first[:N_PATHS], last[:N_PATHS]
+    pixels = N_PATH_POINTS * math.prod(data.image_shape)
+    n_paths = memory.images_that_fit(pixels, N_PATHS, MAX_PATH_IMAGES_BYTES)
+    n_kept = memory.kept_images(pixels, N_KEPT_PATHS)
+    ends = first[:n_paths], last[:n_paths]
     images = {name: _decode_paths(vae, x, *ends, partial(p, n=N_PATH_POINTS)) for name, p in paths.items()}
     images["cross_fade"] = geometry.linear_path(x[ends[0]], x[ends[1]], N_PATH_POINTS)
-    run.write_arrays("interpolation", **{name: frames[:, :N_KEPT_PATHS] for name, frames in images.items()})
+    run.write_arrays("interpolation", **{name: frames[:, :n_kept] for name, frames in images.items()})
     result: dict[str, dict] = {
         name: {"largest_step": float(diagnostics.largest_step(frames).mean())} for name, frames in images.items()
     }

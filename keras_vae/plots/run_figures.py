@@ -268,7 +268,7 @@ def manifold(run: Run) -> Figure:
     picture = visuals.image_grid(ax, arrays["images"], side, gap=0)
     ax.set_axis_on()
     height, width = picture.get_size()
-    ticks = np.linspace(0, side - 1, 5).round().astype(int)
+    ticks = np.unique(np.linspace(0, side - 1, 5).round().astype(int))
     names = layout.signed(geometry.prior_quantiles(side)[ticks])
     ax.set_xticks((ticks + 0.5) * width / side - 0.5, names)
     ax.set_xlabel(f"latent unit {plane[0]}")
@@ -284,7 +284,7 @@ def manifold(run: Run) -> Figure:
     return figure
 
 
-@register("samples", "One hundred images decoded from draws of the prior N(0, I).")
+@register("samples", "Images decoded from draws of the prior N(0, I).")
 def samples(run: Run) -> Figure:
     """Images decoded from draws of the prior."""
     images = run.arrays("samples")["images"]

@@ -148,7 +148,7 @@ def spaces(runs: Runs) -> Figure:
 
 @visuals.style()
 def slices(runs: Runs) -> Figure:
-    """Five horizontal slices through a space of three units, 25 decoded images each, for every run."""
+    """Horizontal slices through a space of three units, usually five of 25 decoded images each, for every run."""
     spaced = ConstrainedLayoutEngine(h_pad=0.08)  # between the name of a run and the titles of its slices
     figure = Figure(figsize=(13, 3.75 * len(runs)), layout=spaced)
     for (name, run), part in zip(runs.items(), layout.parts(figure, rows=len(runs)), strict=True):
@@ -157,7 +157,7 @@ def slices(runs: Runs) -> Figure:
         layout.heading(part, name)
         images = grid["images"].reshape(side, side * side, *grid["images"].shape[1:])
         heights = layout.signed(geometry.prior_quantiles(side)[::-1])
-        for ax, slice_images, height in zip(part.subplots(1, side), images, heights, strict=True):
+        for ax, slice_images, height in zip(part.subplots(1, side, squeeze=False)[0], images, heights, strict=True):
             visuals.image_grid(ax, slice_images, side)
             layout.frame(ax)
             layout.subtitle(ax, f"unit {units[2]} = {height}")
