@@ -129,7 +129,10 @@ def draw(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or a .keras file that holds a VAE.")],
-    dataset: Annotated[str | None, typer.Option(help="With a .keras file: the images it was trained on.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="The training's images: for a .keras file, and where they were moved."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="With a .keras file: run folder to write; default runs/NAME.")
     ] = None,
@@ -143,16 +146,18 @@ def evaluate(
     from keras_vae.evaluation import run_evaluation
     from keras_vae.evaluation.judge import Judge
     from keras_vae.plots import run_figures
+    from keras_vae.runs import run_data
     from keras_vae.runs.folder import Run
 
     if run.suffix == ".keras":
         opened, data = _adopted(run, dataset, out, overwrite)
-    elif dataset is None and out is None:
+    elif out is not None:
+        raise InputError(f"evaluate: expected --out with a .keras file only; received it with {run}; remove it.")
+    else:
         opened = Run.open(run)
         opened.require_finished()
-        data = load(opened.config["config"]["dataset"])
-    else:
-        raise InputError(f"evaluate: expected --dataset and --out with a .keras file only; received them with {run}.")
+        data = run_data.load(opened) if dataset is None else load(dataset)
+        opened.check_data(data)
     judge = None
     if data.y_train is not None and data.y_test is not None:
         print("Samples are scored by a small classifier, trained once per data set", flush=True)

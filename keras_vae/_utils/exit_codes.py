@@ -14,6 +14,7 @@ _OPTIONS = {
     r"\bset (overwrite|resume)=True": r"add --\1",
     r"\b(overwrite|resume)=True": r"--\1",
     r"\bdataset='([^']*)'": r"--dataset \1",
+    r"\bdata=load\('([^']*)'\)": r"--dataset \1",
     r"^folder: ": "out: ",
     r"\banother (folder|out)\b": "another --out",
 }

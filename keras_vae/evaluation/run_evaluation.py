@@ -30,6 +30,7 @@ from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.evaluation.sampler_scores import decode_draws
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
+from keras_vae.runs import run_data
 from keras_vae.runs.folder import Run
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
@@ -57,7 +58,7 @@ def evaluate(
 
     Args:
         run: a finished run, or its folder.
-        data: the run's data set; loaded by default.
+        data: the run's data set; by default loaded from where the training found it.
         judge: the classifier that scores images; without one, no images are scored.
         overwrite: evaluate again.
         with_audit: also compare the aggregate posterior with the prior, estimate the likelihood of test images and
@@ -89,7 +90,8 @@ def evaluate(
     if samples < 2:
         raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
     config = run.config
-    data = datasets.load(config["config"]["dataset"]) if data is None else data
+    if data is None:
+        data = run_data.load(run)
     run.check_data(data)
     vae = keras_import.import_keras().models.load_model(run.model_path)
     seed = config["config"]["seed"]

@@ -51,7 +51,7 @@ def comparison(runs: Runs) -> Figure:
     rows = figure.subplots(len(runs), 3, gridspec_kw={"width_ratios": (1.13, 1, 1)}, squeeze=False)
     sources = {"images": "N(0, I)", "moment_matched": "a Gaussian fitted to the codes"}
     for (name, run), (left, *others) in zip(runs.items(), rows, strict=True):
-        visuals.latent_plane(left, *_codes(run, 2))
+        visuals.latent_plane(left, *_codes(run, 2), run.class_names)
         left.set_title(name)
         samples = run.arrays("samples")
         for ax, (key, source) in zip(others, sources.items(), strict=True):
@@ -87,9 +87,9 @@ def planes(runs: Runs) -> Figure:
         encodings = run.arrays("encodings")
         mean, labels = geometry.flat(encodings["mean"]), encodings.get("labels")
         if mean.shape[1] == 2:
-            visuals.latent_plane(ax, mean, labels, (0, 1))
+            visuals.latent_plane(ax, mean, labels, (0, 1), run.class_names)
         else:
-            visuals.principal_scatter(ax, mean, labels)
+            visuals.principal_scatter(ax, mean, labels, run.class_names)
         ax.set_title(name)
     return figure
 
@@ -142,7 +142,7 @@ def spaces(runs: Runs) -> Figure:
         space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
         ax.set_title(name)
     if labels is not None:
-        figure.legend(handles=visuals.label_keys(labels), loc="outside right center", title="label")
+        figure.legend(handles=visuals.label_keys(labels, run.class_names), loc="outside right center", title="label")
     return figure
 
 

@@ -18,7 +18,7 @@ def page_data(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None =
 
     Args:
         arrays: see `runs.explorer_arrays`.
-        class_names: name of each class; None where the labels are the numbers of the classes.
+        class_names: names of the labels 0, 1, …; default the labels themselves.
 
     Returns:
         What `templates/explorer.js` reads. One of `decoder` (the exported layers) and `grid` (images decoded in
@@ -41,8 +41,8 @@ def page_data(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None =
             "sprite": sprite(images),
             "reconstructions": sprite(arrays.get("reconstructions")),
         },
-        "trajectory": _trajectory(arrays),
         "classNames": None if class_names is None else list(class_names),
+        "trajectory": _trajectory(arrays),
         "colors": palette.LABELS,
         "shapes": palette.LABEL_SHAPES,
         "obstacle": description.get("obstacle"),

@@ -28,7 +28,8 @@ import numpy as np
 from keras_vae import geometry
 from keras_vae._utils import keras_import
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.data import Dataset, load
+from keras_vae.data import Dataset
+from keras_vae.runs import run_data
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
@@ -65,8 +66,7 @@ def ensure(run: Run) -> None:
     """
     if run.has_arrays("explorer"):
         return
-    data = load(run.config["config"]["dataset"])
-    run.check_data(data)
+    data = run_data.load(run)
     write(run, keras_import.import_keras().models.load_model(run.model_path, compile=False), data)
 
 

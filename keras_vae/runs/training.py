@@ -148,7 +148,7 @@ def _restored_checkpoint(
 
 def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: ProgressReporter) -> None:
     """Writes config.json and reports how a resumed run's environment has changed."""
-    description = provenance.describe(config, data, vae)
+    description = provenance.describe(config, data, vae, run.path)
     if run.is_run():
         provenance.report_differences(run.config, description, progress)
     run.write_json("config.json", description)

@@ -230,8 +230,8 @@ class Explorer {
     return labels ? labels[i] : null;
   }
 
-  /** The name of a label's class; without names, the label. */
-  className(label) {
+  /** The text of a label: the name of its class, where the labels have names. */
+  textOf(label) {
     return this.data.classNames?.[label] ?? String(label);
   }
 
@@ -608,7 +608,7 @@ class Explorer {
     const label = this.labelOf(point);
     const deviations = this.deviations(point);
     const names = this.axes.filter((unit) => unit !== null).map((unit) => `σ of unit ${unit}`);
-    const parts = [label === null ? `image ${point}` : `label ${this.className(label)}`];
+    const parts = [label === null ? `image ${point}` : `label ${this.textOf(label)}`];
     if (deviations) parts.push(names.map((name, k) => `${name} = ${deviations[k].toFixed(3)}`).join(", "));
     byId("near-text").textContent = parts.join("; ");
     byId("near-reconstruction").parentElement.hidden = this.frame !== null; // the decoder of an earlier epoch is not available
@@ -648,7 +648,7 @@ class Explorer {
 
   nameOf(point) {
     const label = this.points.labels ? this.points.labels[point] : null;
-    return label === null ? `test image ${point}` : `test image ${point} (label ${this.className(label)})`;
+    return label === null ? `test image ${point}` : `test image ${point} (label ${this.textOf(label)})`;
   }
 
   // -- input: pointer, keyboard, controls -----------------------------------------------------------------
@@ -810,7 +810,7 @@ class Explorer {
       const button = document.createElement("button");
       button.type = "button";
       button.setAttribute("aria-pressed", "false");
-      const name = Object.assign(document.createElement("span"), { textContent: this.className(label) });
+      const name = Object.assign(document.createElement("span"), { textContent: this.textOf(label) });
       button.title = name.textContent; // a long name is cut in the legend
       button.append(this.marker(label), name);
       button.addEventListener("click", () => {
