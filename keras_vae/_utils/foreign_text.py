@@ -1,4 +1,4 @@
-"""Text that is not the package's own, such as names of data sets and classes, cleaned of what can.t be printed."""
+"""Text from outside of the package, such as names of data sets and classes, without what can't be printed."""
 
 import unicodedata
 

@@ -6,11 +6,28 @@ import sys
 from pathlib import Path
 
 MAX_CODES_BYTES = 64e6  # latent codes that are computed at a time, unless the caller passes another bound
+MAX_KEPT_IMAGES_BYTES = 20e6  # images of one array of a run folder: 400 of 64 × 64 × 3, 25 of 256 × 256 × 3
 
 
 def images_that_fit(n_units: int, max_images: int, max_bytes: float = MAX_CODES_BYTES) -> int:
     """The number of images, from 1 to `max_images`, whose float32 codes of `n_units` fit into `max_bytes`."""
     return int(max(1, min(max_images, max_bytes // (4 * n_units))))
+
+
+def kept_images(n_pixels: int, n: int) -> int:
+    """The number of images, from 1 to `n`, that one array of a run folder keeps; `n_pixels` with all channels."""
+    return images_that_fit(n_pixels, n, MAX_KEPT_IMAGES_BYTES)
+
+
+def kept_grid_side(n_pixels: int, n_units: int, side: int) -> int:
+    """The largest side, from 1 to `side`, of a grid over `n_units` units whose images a run folder keeps.
+
+    Example:
+        >>> kept_grid_side(28 * 28, 2, 20), kept_grid_side(256 * 256 * 3, 2, 20)
+        (20, 5)
+    """
+    n = kept_images(n_pixels, side**n_units)
+    return max(s for s in range(1, side + 1) if s**n_units <= n)
 
 
 def chunk_sizes(n_points: int, n_units: int) -> list[int]:

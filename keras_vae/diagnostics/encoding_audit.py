@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import checks
+from keras_vae._utils.formatting import printable
 from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
 from keras_vae.diagnostics.encodings import flat_encodings
 from keras_vae.diagnostics.mean_discrepancy import Discrepancy, mmd
@@ -84,7 +85,7 @@ class Audit:
         return _finite_or_none(content)
 
     def __str__(self) -> str:
-        return describe(self.as_dict())
+        return printable(describe(self.as_dict()))
 
 
 def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Audit:

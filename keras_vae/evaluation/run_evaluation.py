@@ -31,7 +31,7 @@ from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.evaluation.sampler_scores import decode_draws
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
-from keras_vae.runs import model_file
+from keras_vae.runs import model_file, run_data
 from keras_vae.runs.folder import Run
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
@@ -42,6 +42,7 @@ N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs whose images
 N_PATHS, N_PATH_POINTS = 200, 11
 N_KEPT_PATHS = 6
 MAX_PATH_BYTES = 64e6  # latent points of interpolation paths that are decoded at a time
+MAX_PATH_IMAGES_BYTES = 512e6  # images of the paths of one kind: 200 paths of 128 × 128 × 3, 59 of 256 × 256 × 3
 MAX_TEST_MEANS_BYTES = 128e6  # means of test images in memory; their log variances take as much again
 
 
@@ -58,7 +59,7 @@ def evaluate(
 
     Args:
         run: a finished run, or its folder.
-        data: the run's data set; loaded by default.
+        data: the run's data set; by default loaded from where the training found it.
         judge: the classifier that scores images; without one, no images are scored.
         overwrite: evaluate again.
         with_audit: also compare the aggregate posterior with the prior, estimate the likelihood of test images and
@@ -90,7 +91,8 @@ def evaluate(
         return result
     run.check_writable()
     config = run.config
-    data = datasets.load(config["config"]["dataset"]) if data is None else data
+    if data is None:
+        data = run_data.load(run)
     run.check_data(data)
     vae = model_file.load(run)
     seed = config["config"]["seed"]
@@ -211,10 +213,13 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
     """Evenness of interpolation paths between pairs of test images, and scores of their midpoints."""
     x, (first, last) = data.x_test, _pairs(data, seed)
     paths = {"linear": geometry.linear_path, "spherical": geometry.spherical_path}
-    ends = first[:N_PATHS], last[:N_PATHS]
+    pixels = N_PATH_POINTS * math.prod(data.image_shape)
+    n_paths = memory.images_that_fit(pixels, N_PATHS, MAX_PATH_IMAGES_BYTES)
+    n_kept = memory.kept_images(pixels, N_KEPT_PATHS)
+    ends = first[:n_paths], last[:n_paths]
     images = {name: _decode_paths(vae, x, *ends, partial(p, n=N_PATH_POINTS)) for name, p in paths.items()}
     images["cross_fade"] = geometry.linear_path(x[ends[0]], x[ends[1]], N_PATH_POINTS)
-    run.write_arrays("interpolation", **{name: frames[:, :N_KEPT_PATHS] for name, frames in images.items()})
+    run.write_arrays("interpolation", **{name: frames[:, :n_kept] for name, frames in images.items()})
     result: dict[str, dict] = {
         name: {"largest_step": float(diagnostics.largest_step(frames).mean())} for name, frames in images.items()
     }

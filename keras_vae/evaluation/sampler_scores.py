@@ -40,8 +40,9 @@ def score_samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) 
         scores[FLOOR] = judge.floor._asdict()
     nearest = diagnostics.nearest(images["aggregate_posterior"], data.x_train)
     nearest_is_source = {"fraction": float((nearest == sources).mean()), "chance": 1 / len(data.x_train)}
+    n_kept = memory.kept_images(math.prod(data.image_shape), N_KEPT_IMAGES)
     kept = images | {"data": data.x_train[sources]}
-    arrays = {f"samples_{name}": decoded[:N_KEPT_IMAGES] for name, decoded in kept.items()}
+    arrays = {f"samples_{name}": decoded[:n_kept] for name, decoded in kept.items()}
     return {"scores": scores, "nearest_is_source": nearest_is_source, "images": n}, arrays
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 1000  # images; fewer where their codes would exceed `memory.MAX_CODES_BYTES`
 MAX_KEPT_MEANS_BYTES = 64e6  # log variances may take as much again
 MAX_UNITS_IN_METRICS = 256  # for more units, only `arrays/units.npz` has the statistics
+# Numbers of images; fewer where they would exceed `memory.MAX_KEPT_IMAGES_BYTES`.
 N_SAMPLES = 100
 N_RECONSTRUCTIONS = 20
 MANIFOLD_SIDE = 20  # images along each of two units
@@ -83,10 +84,13 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
     run.write_arrays("units", **columns)
     _write_encodings(run, encoding, data)
-    _write_grids(run, vae, statistics.var_mean)
-    matched = samplers.moment_matched(N_SAMPLES, *encoding, seed=seed)
-    run.write_arrays("samples", images=vae.generate(N_SAMPLES, seed=seed), moment_matched=vae.decode(matched))
-    _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:N_RECONSTRUCTIONS])
+    pixels = math.prod(data.image_shape)
+    _write_grids(run, vae, statistics.var_mean, pixels)
+    n = memory.kept_images(pixels, N_SAMPLES)
+    matched = samplers.moment_matched(n, *encoding, seed=seed)
+    run.write_arrays("samples", images=vae.generate(n, seed=seed), moment_matched=vae.decode(matched))
+    n = memory.kept_images(pixels, N_RECONSTRUCTIONS)
+    _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:n])
     explorer_arrays.write(run, vae, data)
     return statistics
 
@@ -106,11 +110,13 @@ def _write_encodings(run: Run, encoding, data: Dataset) -> None:
     run.write_arrays("encodings", **arrays)
 
 
-def _write_grids(run: Run, vae: "VAE", var_mean: np.ndarray) -> None:
+def _write_grids(run: Run, vae: "VAE", var_mean: np.ndarray, pixels: int) -> None:
     """Writes images decoded on grids of the two, three and four units whose means vary most."""
-    _write_grid(run, vae, "manifold", geometry.most_varying_units(var_mean), MANIFOLD_SIDE)
+    plane = geometry.most_varying_units(var_mean)
+    _write_grid(run, vae, "manifold", plane, memory.kept_grid_side(pixels, len(plane), MANIFOLD_SIDE))
     for n_units, side in GRID_SIDES.items():
         if var_mean.size >= n_units:
+            side = memory.kept_grid_side(pixels, n_units, side)
             _write_grid(run, vae, f"grid_{n_units}d", geometry.most_varying_units(var_mean, n_units), side)
 
 

@@ -139,6 +139,12 @@ class Run:
         return f"{config['architecture']} on {registry.title(config['dataset'])}{posterior}"
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Name of each class; None where the labels are the numbers of the classes."""
+        names = self.config["dataset"].get("class_names")
+        return None if names is None else tuple(names)
+
+    @property
     def evaluation(self) -> dict:
         """Content of evaluation.json, see `evaluate`."""
         path = self.path / "evaluation.json"

@@ -103,6 +103,8 @@ class Data(Form):
     train: Whole
     test: Whole
     image_shape: Annotated[list[Positive], Field(min_length=2, max_length=3)]
+    path: str | None = None  # of the file, from the run folder
+    class_names: list[str] | None = None
 
 
 class ConfigFile(Form):
