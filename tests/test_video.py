@@ -1,5 +1,6 @@
 """Trajectory videos: the content of frames, and the encoded files."""
 
+import time
 import tracemalloc
 
 import imageio.v2 as imageio
@@ -147,6 +148,35 @@ def test_trajectories_without_density_and_colour_images_are_drawn():
     t = make()
     colour = Trajectory(t.steps, t.epochs, t.mean, t.log_var, None, np.random.default_rng(0).uniform(size=(3, 5, 7, 3)))
     assert video.Painter(colour, size=64).paint(0).shape == (64, 64, 4)
+
+
+@pytest.mark.parametrize(
+    ("points", "has_images", "has_circles", "mark"),
+    [
+        (60, True, True, "circles: r² = σₓ σᵧ of each posterior   "),
+        (501, False, True, "circles: r² = σₓ σᵧ of each posterior, without the 501 images"),
+        (1_001, False, False, "dots: the means of 1,001 posteriors, without images, circles and trails"),
+    ],
+)
+def test_many_points_are_drawn_without_images_and_circles(points, has_images, has_circles, mark):
+    painter = video.Painter(make(points=points, images=True, frames=3), size=64)
+    assert painter.paint(2).shape == (64, 64, 4)
+    assert (painter.thumbnails is not None, painter.has_circles) == (has_images, has_circles)
+    assert painter._caption().startswith(mark)
+
+
+def test_ten_thousand_points_are_drawn_in_a_tenth_of_a_second():
+    painter = video.Painter(make(points=10_000, images=True, frames=12))
+    began = time.process_time()
+    frames = [painter.paint(i).copy() for i in (1, 6, 11)]
+    assert time.process_time() - began < 10 * 3 * 0.05  # ten times the usual 50 ms, for a slower machine
+    assert not np.array_equal(frames[0], frames[2])
+
+
+@pytest.mark.parametrize("points", [0, 20_001])
+def test_no_points_and_too_many_are_refused(points):
+    with pytest.raises(InputError, match="trajectory: expected 1 to 20,000 points to draw"):
+        video.Painter(make(points=points, frames=2), size=64)
 
 
 def test_flat_images_are_drawn_as_squares_or_omitted():

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from keras_vae._utils.program_output import program_output
 from keras_vae.errors import InputError, TrainingDiverged, WriteError
 
 INTERRUPTED = 128 + signal.SIGINT  # exit code of Typer after a KeyboardInterrupt
@@ -18,6 +19,7 @@ _OPTIONS = {
     r"\bset (overwrite|resume)=True": r"add --\1",
     r"\b(overwrite|resume)=True": r"--\1",
     r"\bdataset='([^']*)'": r"--dataset \1",
+    r"\bdata=load\('([^']*)'\)": r"--dataset \1",
     r"^folder: ": "out: ",
     r"\banother (folder|out)\b": "another --out",
 }
@@ -42,7 +44,7 @@ def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
     permission), and 130 or 143 after SIGINT or SIGTERM, which let the program delete incomplete files first.
     """
     try:
-        with _sigterm_as_interrupt() as received:
+        with _sigterm_as_interrupt() as received, program_output():
             program(*args)
     except (InputError, TrainingDiverged, OSError) as error:
         _print(as_options(_sentence(error)))

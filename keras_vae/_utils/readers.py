@@ -11,9 +11,9 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -21,14 +21,17 @@ from keras_vae._utils import memory
 from keras_vae.errors import DamagedFileError, InputError
 
 MAX_TEXT_BYTES = 256e6  # of a JSON or CSV file
+MAX_HEADER_BYTES = 16_384  # of an array in an .npz file; NumPy writes a few hundred
 MAX_JSON_DEPTH = 50  # nested lists and objects
 MAX_REASON_CHARACTERS = 120  # of a library's message that is quoted
 
-# Raised by zipfile, its decompressors and NumPy's parser of headers for archives that are damaged, encrypted or
-# compressed by an unknown method.
+# Raised by NumPy's parser of headers, which are Python literals.
+NPY_ERRORS = (MemoryError, RecursionError, SyntaxError, TypeError, ValueError, tokenize.TokenError)
+# Raised by zipfile and its decompressors for archives that are damaged, encrypted or compressed by an unknown method;
+# MemoryError where the system reported more free memory than it gives.
 NPZ_ERRORS = (
-    OSError, EOFError, KeyError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError,
-    lzma.LZMAError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+    OSError, EOFError, KeyError, MemoryError, OverflowError, RuntimeError, ValueError,
+    lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 
@@ -141,8 +144,23 @@ def _items(content: Any) -> Iterable:
     return content if isinstance(content, list) else ()
 
 
-def read_npz(path: Path, advice: str) -> dict[str, np.ndarray]:
-    """Reads all arrays of an `.npz` file; pickled objects are refused.
+class _Member(NamedTuple):
+    """An array in an archive, as its header describes it."""
+
+    info: zipfile.ZipInfo
+    numbers: int
+    bytes: int
+
+
+def read_npz(
+    path: Path,
+    advice: str,
+    *,
+    names: Collection[str] | None = None,
+    max_bytes: float | None = None,
+    extra_bytes_per_number: int = 0,
+) -> dict[str, np.ndarray]:
+    """Reads the arrays of an `.npz` file; pickled objects are refused.
 
     The headers are checked before an array is allocated: a header must agree with the size of its part of the archive,
     and all arrays together must fit into memory.
@@ -150,6 +168,9 @@ def read_npz(path: Path, advice: str) -> dict[str, np.ndarray]:
     Args:
         path: the file.
         advice: what to do if it is missing or damaged, as a part of a sentence.
+        names: names of the arrays to read, where they exist; default all.
+        max_bytes: largest size in memory; default the free memory, where the system reports it.
+        extra_bytes_per_number: memory that the caller needs in addition for each number that is read.
 
     Raises:
         InputError: if there is no file.
@@ -165,43 +186,86 @@ def read_npz(path: Path, advice: str) -> dict[str, np.ndarray]:
     check_regular(path, advice)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            _check_size(sum(member.file_size for member in members))
-            arrays = {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
-            if len(arrays) < len(members):
-                raise ValueError("an array is contained twice")
+            members = _members(archive, names)
+            needed = sum(member.bytes + extra_bytes_per_number * member.numbers for member in members.values())
+            limit = memory.available_bytes() if max_bytes is None else max_bytes
+            if limit is None or needed <= limit:
+                return {name: _read_array(archive, member.info) for name, member in members.items()}
     except NPZ_ERRORS as error:
         raise DamagedFileError(path, f"expected a readable .npz; it is damaged ({reason(error)})", advice) from error
-    return arrays
+    problem = f"they need {needed / 1e9:.1f} GB, and {limit / 1e9:.1f} GB of memory are free"
+    raise DamagedFileError(path, f"expected arrays that fit into memory; {problem}", advice)
 
 
-def _check_size(n_bytes: int) -> None:
-    available = memory.available_bytes()
-    if available is not None and n_bytes > available:
-        raise ValueError(f"its arrays have {n_bytes / 1e9:.1f} GB, and {available / 1e9:.1f} GB of memory are free")
+def _members(archive: zipfile.ZipFile, names: Collection[str] | None) -> dict[str, _Member]:
+    """The requested arrays by name."""
+    members: dict[str, _Member] = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if names is not None and name not in names:
+            continue
+        if name in members:
+            raise ValueError(f"array {name!r} is contained twice")
+        members[name] = _member(archive, info, name)
+    return members
 
 
-def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    if not member.filename.endswith(".npy"):
-        raise ValueError(f"{member.filename!r} is not an array")
-    with archive.open(member) as stream:
-        shape, dtype = _read_header(stream)
-        expected = stream.tell() + math.prod(shape) * dtype.itemsize
-    if expected != member.file_size or min(shape, default=0) < 0:
-        raise ValueError(f"the header of {member.filename!r} does not agree with its size")
-    with archive.open(member) as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)  # to the last byte, so that zipfile checks its CRC
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> _Member:
+    with archive.open(info) as stream:
+        start = io.BytesIO(stream.read(MAX_HEADER_BYTES))  # the length of a header that the file states may be 4 GB
+    try:
+        shape, dtype = _read_header(start)
+    except NPY_ERRORS as error:
+        raise ValueError(f"{name!r} is not an array") from error
+    if dtype.hasobject:
+        raise ValueError(f"{name!r} holds Python objects, which are not loaded")
+    numbers = math.prod(shape)
+    member = _Member(info, numbers, numbers * dtype.itemsize)
+    if min(shape, default=0) < 0 or start.tell() + member.bytes != info.file_size:
+        raise ValueError(f"the header of {name!r} does not agree with its size")
+    return member
 
 
-def _read_header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
+    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in headers:
         raise ValueError(f"version {version} of the .npy format is not used for arrays of numbers")
-    shape, _, dtype = readers[version](stream)
-    if dtype.hasobject or dtype.fields:
+    shape, _, dtype = headers[version](stream)
+    if dtype.kind == "V":
         raise ValueError(f"expected numbers or text; received {dtype}")
     return shape, dtype
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(info) as stream:
+        array = np.lib.format.read_array(stream, allow_pickle=False)
+        stream.read(1)  # zipfile compares the check sum at the end
+    return array
+
+
+def check_archive(path: Path, advice: str) -> None:
+    """Checks that a zip archive, such as a `.keras` file, is complete and that its parts fit into memory.
+
+    Args:
+        path: the file.
+        advice: what to do if it is missing or damaged, as a part of a sentence.
+
+    Raises:
+        InputError: if there is no file.
+        DamagedFileError: if it is damaged or too large.
+    """
+    check_regular(path, advice)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            needed, limit = sum(info.file_size for info in archive.infolist()), memory.available_bytes()
+            if limit is not None and needed > limit:
+                raise MemoryError(f"{needed / 1e9:.1f} GB are needed, and {limit / 1e9:.1f} GB of memory are free")
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise ValueError(f"its part {damaged!r} is damaged")
+    except NPZ_ERRORS as error:
+        raise DamagedFileError(path, f"expected a readable archive; it is damaged ({reason(error)})", advice) from error
 
 
 def read_csv(path: Path, advice: str) -> dict[str, np.ndarray]:

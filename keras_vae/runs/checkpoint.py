@@ -3,7 +3,8 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from keras_vae._utils import readers
 from keras_vae._utils.digests import of_arrays
 from keras_vae.errors import DamagedFileError, WriteError
+from keras_vae.runs import forms
+from keras_vae.runs.array_forms import NamedArrays
 from keras_vae.runs.files import delete, write_json, write_npz
 
 STATE = "state.json"
@@ -44,7 +47,7 @@ def save(
     contents: dict[str, dict[str, np.ndarray]] = {file: arrays} if growth is None else {file: arrays, addition: growth}
     for name, content in contents.items():
         write_npz(folder / name, content, compressed=False, check=check)
-    grown = grown if growth is None else [*grown, addition]
+    grown = grown if growth is None else [*(name for name in grown if name != addition), addition]
     digests = digests | {name: of_arrays(content.items()) for name, content in contents.items()}
     known = {name: digests[name] for name in (file, *grown) if name in digests}
     described: dict[str, Any] = {**state, "arrays": file, "growth": grown, "digests": known}
@@ -60,12 +63,21 @@ def load(folder: Path) -> tuple[dict[str, np.ndarray], dict] | None:
     Raises:
         DamagedFileError: if a file of the checkpoint is damaged, or not the one that was saved with the others.
     """
-    if not (folder / STATE).is_file():
+    if not os.path.lexists(folder / STATE):
         return None
     state = _read_state(folder)
     first, *additions = (_read_part(folder / name, state) for name in (state["arrays"], *state.get("growth", [])))
-    grown = {name: np.concatenate([part[name] for part in additions]) for name in (additions[0] if additions else ())}
-    return first | grown, state
+    grown = {name: _joined(name, additions, folder) for name in (additions[0] if additions else ())}
+    return NamedArrays(first | grown, folder / state["arrays"], ADVICE), state
+
+
+def _joined(name: str, parts: Sequence[dict[str, np.ndarray]], folder: Path) -> np.ndarray:
+    """The frames of all parts of a growing array."""
+    arrays = [part[name] for part in parts]
+    if len({array.shape[1:] for array in arrays}) > 1:
+        problem = f"expected frames of one shape in {name!r} of the growth files; received several"
+        raise DamagedFileError(folder, problem, ADVICE)
+    return np.concatenate(arrays)
 
 
 def remove(folder: Path) -> None:
@@ -79,12 +91,14 @@ def _read_part(path: Path, state: dict) -> dict[str, np.ndarray]:
     digest = state.get("digests", {}).get(path.name)  # earlier versions wrote none
     if digest not in (None, of_arrays(arrays.items())):
         raise DamagedFileError(path, "expected the arrays that its checkpoint was saved with; it holds others", ADVICE)
-    return arrays
+    if not all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f"):
+        raise DamagedFileError(path, "expected finite numbers; received NaN or infinity", ADVICE)
+    return NamedArrays(arrays, path, ADVICE)
 
 
 def _read_state(folder: Path) -> dict:
     path = folder / STATE
-    state = readers.read_json(path, ADVICE)
+    state = forms.read(path, forms.CheckpointFile, ADVICE)
     if "digest" in state and state["digest"] != _digest(state):  # earlier versions wrote none
         raise DamagedFileError(path, "expected the state as it was saved; it has been changed", ADVICE)
     return state

@@ -10,8 +10,8 @@ import numpy as np
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
-from keras_vae.errors import DamagedFileError, InputError, TrainingDiverged
-from keras_vae.runs import checkpoint
+from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae.runs import checkpoint, forms
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
 from keras_vae.trajectory import Trajectory
@@ -72,7 +72,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         if saved is None:
             return
         arrays, state = saved
-        _check_history(state, self.run)
+        forms.check(state, forms.TrainingState, self.run.checkpoint_path / checkpoint.STATE, checkpoint.ADVICE)
         variables = _variables(model)
         if [list(v.shape) for v in variables] != state["shapes"] or "units/steps" not in arrays:
             raise InputError(
@@ -161,17 +161,6 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.progress.stop()
-
-
-def _check_history(state: dict, run: Run) -> None:
-    """Checks that the history of a checkpoint has a row for each of its epochs."""
-    numbered = [row["epoch"] for row in state["history"]]
-    if numbered != list(range(1, state["epoch"] + 1)):
-        raise DamagedFileError(
-            run.checkpoint_path / checkpoint.STATE,
-            f"expected a history of epochs 1 to {state['epoch']}; received {len(numbered)} rows",
-            checkpoint.ADVICE,
-        )
 
 
 def _under(prefix: str, arrays: dict) -> dict:

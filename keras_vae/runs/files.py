@@ -1,11 +1,9 @@
-"""Atomic writing of files, reading of `.npz` files, and checks that a folder can be written to."""
+"""Atomic writing of files, and checks that a folder can be written to."""
 
 import contextlib
 import json
 import os
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,6 @@ import numpy as np
 from keras_vae.errors import InputError, WriteError
 
 PARTIAL_PREFIX = ".partial-"  # of the names of files that are being written
-# Raised by NumPy for a damaged .npz.
-NPZ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @contextlib.contextmanager
@@ -96,12 +92,6 @@ def delete(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Reads all arrays of an `.npz` file; pickled objects are refused."""
-    with np.load(path, allow_pickle=False) as archive:
-        return {key: archive[key] for key in archive.files}
 
 
 def check_writable(path: Path) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import memory
-from keras_vae._utils.digests import of_arrays
 from keras_vae.data import Dataset
 from keras_vae.runs import checkpoint, explorer_arrays
 from keras_vae.runs.files import atomic
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
+from keras_vae.runs.provenance import weights_digest
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS, choose_probes
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 1000  # images; fewer where their codes would exceed `memory.MAX_CODES_BYTES`
 MAX_KEPT_MEANS_BYTES = 64e6  # log variances may take as much again
 MAX_UNITS_IN_METRICS = 256  # for more units, only `arrays/units.npz` has the statistics
+# Numbers of images; fewer where they would exceed `memory.MAX_KEPT_IMAGES_BYTES`.
 N_SAMPLES = 100
 N_RECONSTRUCTIONS = 20
 MANIFOLD_SIDE = 20  # images along each of two units
@@ -69,11 +70,6 @@ def write(
     checkpoint.remove(run.checkpoint_path)
 
 
-def weights_digest(vae: "VAE") -> str:
-    """SHA-256 of a model's weights in Keras' order, which saving and loading keep; 64 hexadecimal digits."""
-    return of_arrays((f"{i}", weights) for i, weights in enumerate(vae.get_weights()))
-
-
 def _evaluate(vae: "VAE", x: np.ndarray, batch: int) -> dict[str, float]:
     results = vae.evaluate(x, batch_size=batch, verbose=0, return_dict=True)
     return {key: value for key, value in ordered_losses(results).items() if key != "beta"}
@@ -88,10 +84,13 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
     run.write_arrays("units", **columns)
     _write_encodings(run, encoding, data)
-    _write_grids(run, vae, statistics.var_mean)
-    matched = samplers.moment_matched(N_SAMPLES, *encoding, seed=seed)
-    run.write_arrays("samples", images=vae.generate(N_SAMPLES, seed=seed), moment_matched=vae.decode(matched))
-    _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:N_RECONSTRUCTIONS])
+    pixels = math.prod(data.image_shape)
+    _write_grids(run, vae, statistics.var_mean, pixels)
+    n = memory.kept_images(pixels, N_SAMPLES)
+    matched = samplers.moment_matched(n, *encoding, seed=seed)
+    run.write_arrays("samples", images=vae.generate(n, seed=seed), moment_matched=vae.decode(matched))
+    n = memory.kept_images(pixels, N_RECONSTRUCTIONS)
+    _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:n])
     explorer_arrays.write(run, vae, data)
     return statistics
 
@@ -111,11 +110,13 @@ def _write_encodings(run: Run, encoding, data: Dataset) -> None:
     run.write_arrays("encodings", **arrays)
 
 
-def _write_grids(run: Run, vae: "VAE", var_mean: np.ndarray) -> None:
+def _write_grids(run: Run, vae: "VAE", var_mean: np.ndarray, pixels: int) -> None:
     """Writes images decoded on grids of the two, three and four units whose means vary most."""
-    _write_grid(run, vae, "manifold", geometry.most_varying_units(var_mean), MANIFOLD_SIDE)
+    plane = geometry.most_varying_units(var_mean)
+    _write_grid(run, vae, "manifold", plane, memory.kept_grid_side(pixels, len(plane), MANIFOLD_SIDE))
     for n_units, side in GRID_SIDES.items():
         if var_mean.size >= n_units:
+            side = memory.kept_grid_side(pixels, n_units, side)
             _write_grid(run, vae, f"grid_{n_units}d", geometry.most_varying_units(var_mean, n_units), side)
 
 

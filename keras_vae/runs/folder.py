@@ -4,8 +4,6 @@ import contextlib
 import csv
 import errno
 import io
-import json
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae._utils import readers
 from keras_vae.data import Dataset, registry
 from keras_vae.errors import InputError, WriteError
+from keras_vae.runs import array_forms, forms
 from keras_vae.runs.files import (
-    NPZ_ERRORS,
     PARTIAL_PREFIX,
     check_writable,
     delete,
-    read_npz,
     translated_errors,
     write_json,
     write_npz,
     write_text,
 )
+from keras_vae.runs.history import check_history
 from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
 
@@ -34,6 +33,12 @@ CONTENTS = (
     "config.json", "history.csv", "model.keras", "arrays", "checkpoint", "metrics.json", "evaluation.json",
     "bubbles.json", "study.json", "figures", "videos", "report.html",
 )  # fmt: skip
+
+# Names that mark a run whose config.json is damaged.
+MARKS = ("metrics.json", "history.csv", "checkpoint", "arrays")
+ADVICE = "restore it from a copy, or train again with overwrite=True"
+BUBBLES_ADVICE = "delete it and measure the bubbles again"
+EVALUATION_ADVICE = "evaluate again with overwrite=True"
 
 
 class Run:
@@ -85,8 +90,12 @@ class Run:
 
     @property
     def config(self) -> dict:
-        """Content of config.json: the hyperparameters in `config`; also `dataset`, `backend`, `versions` and more."""
-        return self._json("config.json")
+        """Content of config.json: the hyperparameters in `config`; also `dataset`, `backend`, `versions` and more.
+
+        Raises:
+            DamagedFileError: if the file is damaged, as for all files that a run reads.
+        """
+        return forms.read(self.path / "config.json", forms.ConfigFile, ADVICE)
 
     @property
     def metrics(self) -> dict:
@@ -96,7 +105,7 @@ class Run:
             InputError: if training has not finished.
         """
         self.require_finished()
-        return self._json("metrics.json")
+        return forms.read(self.path / "metrics.json", forms.MetricsFile, ADVICE)
 
     def require_finished(self) -> None:
         """Checks that training has finished.
@@ -130,14 +139,25 @@ class Run:
         return f"{config['architecture']} on {registry.title(config['dataset'])}{posterior}"
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Name of each class; None where the labels are the numbers of the classes."""
+        names = self.config["dataset"].get("class_names")
+        return None if names is None else tuple(names)
+
+    @property
     def evaluation(self) -> dict:
         """Content of evaluation.json, see `evaluate`."""
-        return migrate_evaluation(self._json("evaluation.json"))
+        path = self.path / "evaluation.json"
+        content = migrate_evaluation(readers.read_json(path, EVALUATION_ADVICE))
+        forms.check(content, forms.EvaluationFile, path, EVALUATION_ADVICE)
+        return content
 
     @property
     def bubbles(self) -> dict:
         """Content of bubbles.json, see `evaluation.bubbles`."""
-        return self._json("bubbles.json")
+        return forms.read(
+            self.path / "bubbles.json", forms.BubblesFile, "delete the file and measure the bubbles again"
+        )
 
     @property
     def finished(self) -> bool:
@@ -155,30 +175,30 @@ class Run:
 
         Raises:
             InputError: if there is no history.csv.
+            DamagedFileError: if it is damaged, or its epochs are not those of the training.
         """
-        try:
-            with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-        except OSError as error:
-            raise InputError(f"run: expected a history.csv in {self.path}; {error.strerror}.") from error
-        return {key: np.array([float(row[key] or math.nan) for row in rows]) for key in (rows[0] if rows else ())}
+        path = self.path / "history.csv"
+        columns = readers.read_csv(path, ADVICE)
+        check_history(columns, self.metrics["epochs"] if self.finished else None, path, ADVICE)
+        return array_forms.NamedArrays(columns, path, ADVICE, "a column")
 
     @property
     def model_path(self) -> Path:
         return self.path / "model.keras"
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of `arrays/NAME.npz`.
+        """The arrays of `arrays/NAME.npz`, by name.
 
         Raises:
-            InputError: if the file is missing or damaged.
+            InputError: if the file is missing.
+            DamagedFileError: if it is damaged, or an array has another shape, type or range than in a run's file of
+                this name; also by a look-up of an array that the file lacks.
         """
-        try:
-            return read_npz(self._array_path(name))
-        except FileNotFoundError as error:
-            raise InputError(f"run: expected arrays/{name}.npz in {self.path}; there is none.") from error
-        except NPZ_ERRORS as error:
-            raise InputError(f"run: expected a readable arrays/{name}.npz in {self.path}; it is damaged.") from error
+        path, advice = self._array_path(name), self._advice_on_arrays(name)
+        arrays = readers.read_npz(path, advice)
+        if name in array_forms.FORMS:
+            array_forms.check(name, arrays, path, advice, self._image_shape())
+        return array_forms.NamedArrays(arrays, path, advice)
 
     def has_arrays(self, name: str) -> bool:
         """Whether `arrays/NAME.npz` exists."""
@@ -194,11 +214,12 @@ class Run:
         """Folder of the checkpoint, which exists during training only."""
         return self.path / "checkpoint"
 
-    def _json(self, name: str) -> dict:
-        try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise InputError(f"run: expected a readable {name} in {self.path}; it is damaged ({error}).") from error
+    def _image_shape(self) -> tuple[int, ...] | None:
+        """Shape of the images; None in a folder that is no run."""
+        return tuple(self.config["dataset"]["image_shape"]) if (self.path / "config.json").exists() else None
+
+    def _advice_on_arrays(self, name: str) -> str:
+        return EVALUATION_ADVICE if name in ("audit", "interpolation") else ADVICE
 
     def _array_path(self, name: str) -> Path:
         return self.path / "arrays" / f"{name}.npz"
@@ -262,11 +283,18 @@ class Run:
             ) from error
 
     def is_run(self) -> bool:
-        """Whether config.json has the keys of a run: other programs write files of that name too."""
-        try:
-            return {"config", "dataset", "backend"} <= set(self.config)
-        except (InputError, TypeError):
+        """Whether the folder holds a run: config.json has the keys of one, since other programs write that name too.
+
+        A folder with a damaged config.json holds a run if it also has a file that only runs have.
+        """
+        path = self.path / "config.json"
+        if not os.path.lexists(path):
             return False
+        try:
+            content = readers.read_json(path, ADVICE)
+        except InputError:
+            return any((self.path / name).exists() for name in MARKS)
+        return isinstance(content, dict) and {"config", "dataset", "backend"} <= set(content)
 
     def clear(self) -> None:
         """Deletes the files that a run writes, and nothing else; a link is deleted, not what it refers to."""

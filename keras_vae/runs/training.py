@@ -160,7 +160,7 @@ def _restored_checkpoint(
 
 def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: ProgressReporter) -> None:
     """Writes config.json and reports how a resumed run's environment has changed."""
-    description = provenance.describe(config, data, vae)
+    description = provenance.describe(config, data, vae, run.path)
     if run.is_run():
         provenance.report_differences(run.config, description, progress)
     run.write_json("config.json", description)
@@ -172,7 +172,7 @@ def _fit_and_evaluate(run: Run, vae: "VAE", data: Dataset, config: Config, check
     try:
         _fit(vae, data, config, [recorder, monitor, checkpoint], checkpoint.epochs_done)
         progress.message("Evaluating")
-        run.write_arrays("trajectory", **recorder.trajectory.arrays())
+        run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
         run.write_arrays("unit_history", **monitor.history.arrays())
         epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
         final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds)
