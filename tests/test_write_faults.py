@@ -470,7 +470,7 @@ def test_a_study_of_fewer_epochs_shortens_its_warm_ups():
 def test_a_command_holds_known_options_only(toy_run, tmp_path):
     run = Run(shutil.copytree(toy_run.path, tmp_path / "run"))
     content = run.config
-    content["config"] |= {"record_every": None, "record_per_label": 6, "x; touch /tmp/x": 1, "dataset": "a b; ls"}
+    content["config"] |= {"record_every": None, "record_per_label": 6, "touch_x": "$(ls)", "dataset": "a b; ls"}
     run.write_json("config.json", content)
     command = train_command.command(run)
     assert "touch" not in command
