@@ -18,6 +18,7 @@ _HOME = {
     "load": "data.dataset",
     "InputError": "errors",
     "TrainingDiverged": "errors",
+    "WriteError": "errors",
     "evaluate": "evaluation.run_evaluation",
     "GaussianSampling": "layers",
     "KLDivergence": "layers",

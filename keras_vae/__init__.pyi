@@ -13,6 +13,7 @@ from keras_vae.data.dataset import Dataset as Dataset
 from keras_vae.data.dataset import load as load
 from keras_vae.errors import InputError as InputError
 from keras_vae.errors import TrainingDiverged as TrainingDiverged
+from keras_vae.errors import WriteError as WriteError
 from keras_vae.evaluation.run_evaluation import evaluate as evaluate
 from keras_vae.layers import GaussianSampling as GaussianSampling
 from keras_vae.layers import KLDivergence as KLDivergence
@@ -51,6 +52,7 @@ __all__ = [
     "TrainingDiverged",
     "Trajectory",
     "UnitMonitor",
+    "WriteError",
     "conv_vae",
     "dense_vae",
     "diagnostics",

@@ -1,5 +1,6 @@
 """Command line: `keras-vae train` writes a run folder, `draw` its figures, `evaluate` its audit, `report` its page."""
 
+import errno
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from keras_vae._utils.exit_codes import exit_on_error
 from keras_vae._utils.formatting import listed
 from keras_vae._version import __version__
 from keras_vae.data import registry
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, WriteError
 
 app = typer.Typer(
     name="keras-vae",
@@ -74,8 +75,10 @@ def train(
     )
     try:
         run = train(config, out, overwrite=overwrite, resume=resume)
-    except KeyboardInterrupt:
-        print("Continue with the same command and --resume.", flush=True)
+    except (KeyboardInterrupt, WriteError) as error:
+        if getattr(error, "errno", None) != errno.ESTALE:  # else the folder was deleted
+            replaced = " in place of --overwrite" if overwrite else ""
+            print(f"Continue with the same command and --resume{replaced}.", flush=True)
         raise
     print_results(run.path)
 
@@ -129,7 +132,10 @@ def draw(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or a .keras file that holds a VAE.")],
-    dataset: Annotated[str | None, typer.Option(help="With a .keras file: the images it was trained on.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="The training's images: for a .keras file, and where they were moved."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="With a .keras file: run folder to write; default runs/NAME.")
     ] = None,
@@ -143,23 +149,26 @@ def evaluate(
     from keras_vae.evaluation import run_evaluation
     from keras_vae.evaluation.judge import Judge
     from keras_vae.plots import run_figures
+    from keras_vae.runs import run_data
     from keras_vae.runs.folder import Run
 
     if run.suffix == ".keras":
         opened, data = _adopted(run, dataset, out, overwrite)
-    elif dataset is None and out is None:
+    elif out is not None:
+        raise InputError(f"evaluate: expected --out with a .keras file only; received it with {run}; remove it.")
+    else:
         opened = Run.open(run)
         opened.require_finished()
-        data = load(opened.config["config"]["dataset"])
-    else:
-        raise InputError(f"evaluate: expected --dataset and --out with a .keras file only; received them with {run}.")
+        data = run_data.load(opened) if dataset is None else load(dataset)
+        opened.check_data(data)
     judge = None
     if data.y_train is not None and data.y_test is not None:
         print("Samples are scored by a small classifier, trained once per data set", flush=True)
         judge = Judge(data)
     found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().message)
-    print_evaluation(found)
-    for path in [*run_figures.audit(opened), opened.path / "evaluation.json"]:
+    drawn = run_figures.audit(opened)
+    print_evaluation(found)  # after all files are written
+    for path in [*drawn, opened.path / "evaluation.json"]:
         print(path)
 
 
@@ -203,7 +212,7 @@ def print_evaluation(evaluation: dict) -> None:
     """Prints the units and the scores of the samples of an evaluation as tables."""
     from rich.console import Console
 
-    from keras_vae._utils.terminal import print_table
+    from keras_vae._utils.terminal import print_table, print_text
     from keras_vae.evaluation import tables
 
     console = Console(highlight=False)
@@ -215,7 +224,7 @@ def print_evaluation(evaluation: dict) -> None:
     if (evaluation.get("audit") or {}).get("encodings"):
         from keras_vae import diagnostics
 
-        console.print(diagnostics.describe(evaluation["audit"]["encodings"]), markup=False, soft_wrap=True)
+        print_text(console, diagnostics.describe(evaluation["audit"]["encodings"]))
 
 
 def print_results(folder: Path) -> None:
@@ -223,7 +232,7 @@ def print_results(folder: Path) -> None:
     from rich.console import Console
 
     from keras_vae._utils.formatting import Table
-    from keras_vae._utils.terminal import print_table
+    from keras_vae._utils.terminal import print_table, print_text
     from keras_vae.measures import find
     from keras_vae.runs.folder import Run
 
@@ -234,13 +243,11 @@ def print_results(folder: Path) -> None:
     console = Console()
     print_table(console, Table(title, ["nats per image", "train", "test"], rows))
     seconds, parameters = metrics["seconds"], metrics["parameters"]
-    console.print(
+    print_text(
+        console,
         f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "
         f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s per epoch, {seconds['total']:.0f} s in "
         f"total; run folder {run.path}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
     )
 
 

@@ -50,7 +50,7 @@ def draw(results: Results) -> dict[Path, str]:
     for file, (title, run) in zip(("with", "without"), runs.items(), strict=True):
         codes, videos = run.arrays("encodings"), results.folder / "videos"
         path, early = videos / f"turn-{file}.mp4", (0, min(5, results.epochs))
-        video.write_turn(codes["mean"], codes.get("labels"), path, title=title)
+        video.write_turn(codes["mean"], codes.get("labels"), path, title=title, class_names=run.class_names)
         drawn[path] = f"{title}: the codes of test images, rotated once."
         path = videos / f"trajectory-{file}.mp4"
         video.write(run.trajectory, path, epochs=early, units=(0, 1, 2), title=title)

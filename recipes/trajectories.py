@@ -51,9 +51,10 @@ def main(
         late = min(10, epochs)
         drawn.append(run_figures.trajectory_video(run, "six-of-each", epochs=(1, late)))
         drawn.append(run_figures.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
+    drawn.append(run_page.write(run))
     cli.print_results(run.path)
     print(CLAIMS.format(**claim_values(run, early)))
-    for path in [*drawn, run_page.write(run)]:
+    for path in drawn:
         print(path)
 
 

@@ -249,8 +249,8 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     assert run(monkeypatch, "evaluate", other, "--dataset", npz, "--out", tmp_path / "new", *again) == 0
     assert run(monkeypatch, "evaluate", model) == 2
     assert "add --dataset" in capsys.readouterr().err
-    assert run(monkeypatch, "evaluate", tmp_path / "run", "--dataset", npz) == 2
-    assert "with a .keras file only" in capsys.readouterr().err
+    assert run(monkeypatch, "evaluate", tmp_path / "run", "--out", tmp_path / "new") == 2
+    assert "expected --out with a .keras file only" in capsys.readouterr().err
     assert run(monkeypatch, "evaluate", tmp_path) == 2
     assert "expected a run folder" in capsys.readouterr().err
 

@@ -245,7 +245,8 @@ def test_a_process_killed_by_the_system_leaves_a_run_that_resumes(toy_config, tm
     assert same_weights(resumed, train(config, tmp_path / "whole", quiet=True))
 
 
-def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_run_that_resumes(toy_config, tmp_path, number):
     command = [
         sys.executable, "-m", "keras_vae", "train", "--architecture", "64-16-2", "--dataset", toy_config.dataset,
         "--epochs", "2000", "--batch-size", "40", "--out", str(tmp_path / "run"),
@@ -261,10 +262,10 @@ def test_ctrl_c_leaves_a_run_that_resumes(toy_config, tmp_path):
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / "history.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in output + errors
+    assert process.returncode == 128 + number
+    assert errors == "__main__: interrupted; complete files are kept.\n"
     assert "checkpoint is kept" in output
     assert "Continue with the same command and --resume." in output
     assert (tmp_path / "run" / "checkpoint" / "state.json").exists()
@@ -352,6 +353,7 @@ def test_refuses_a_checkpoint_of_another_model_or_backend(toy_config, tmp_path, 
         train(toy_config, tmp_path / "run", quiet=True)
     path = tmp_path / "run" / "checkpoint" / "state.json"
     state = json.loads(path.read_text())
+    del state["digest"]
     path.write_text(json.dumps(state | {"shapes": state["shapes"][:-1]}))
     with pytest.raises(InputError, match="expected the checkpoint of this model"):
         train(toy_config, tmp_path / "run", resume=True, quiet=True)
@@ -397,7 +399,7 @@ def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
     (arrays,) = (tmp_path / "run" / "checkpoint").glob("arrays-*.npz")
     whole = arrays.read_bytes()
     arrays.write_bytes(whole[:-50])
-    with pytest.raises(InputError, match="readable checkpoint"):
+    with pytest.raises(InputError, match=r"arrays-000001\.npz: expected a readable"):
         train(variant(toy_config, epochs=9), tmp_path / "run", resume=True, quiet=True)
     arrays.write_bytes(whole)
     assert train(toy_config, tmp_path / "run", resume=True, quiet=True).metrics["epochs"] == 3

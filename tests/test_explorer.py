@@ -26,12 +26,12 @@ def test_early_frames_are_kept_more_densely():
 def test_the_trajectory_of_many_units_is_cut():
     n = 40
     means = np.arange(3 * 2 * n, dtype="float32").reshape(3, 2, n)
-    arrays = explorer_arrays._recorded(Trajectory(np.arange(3), np.arange(3.0), means), list(range(n))[::-1])
+    arrays = explorer_arrays._recorded(Trajectory(np.arange(3), np.arange(3.0), means), list(range(n))[::-1], (8, 8))
     assert arrays["trajectory_units"].tolist() == list(range(n))[:-17:-1]
     assert np.array_equal(arrays["trajectory_mean"][1, 1], means[1, 1, ::-1][:16])
     assert "trajectory_log_var" not in arrays
     others = Trajectory(np.arange(3), np.arange(3.0), means, units=np.arange(100, 100 + n))
-    assert explorer_arrays._recorded(others, [0, 1]) == {}
+    assert explorer_arrays._recorded(others, [0, 1], (8, 8)) == {}
 
 
 def test_decoders_that_cannot_be_exported(data):

@@ -28,8 +28,10 @@ def run(tmp_path) -> Run:
         "unit_history", steps=np.arange(6), epochs=epochs, var_mean=var_mean, kl=var_mean, mean_var=var_mean
     )
     columns = {"kl": 0.7, "mean_var": 0.4, "total_var": 1.1, "replacement_loss": 3.0}
-    units = [{**columns, "var_mean": v, "active": v > 0.01} for v in (0.2, 0.9, 0.5, 0.001)]
-    run.write_json("evaluation.json", {"units": units})
+    active = {v: {"active": v > 0.01, "active_by_variance": v > 0.01} for v in (0.2, 0.9, 0.5, 0.001)}
+    units = [{**columns, "var_mean": v, **active[v]} for v in active]
+    interpolation = {path: {"largest_step": 1.0} for path in ("linear", "spherical", "cross_fade")}
+    run.write_json("evaluation.json", {"version": 6, "units": units, "codes": {}, "interpolation": interpolation})
     return run
 
 

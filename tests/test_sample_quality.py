@@ -1,10 +1,13 @@
 """Scores of samples, against closed forms and slow versions, and the classifier that they use."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from keras_vae import InputError, diagnostics
 from keras_vae import data as datasets
+from keras_vae._utils.readers import read_npz
 from keras_vae.evaluation import judge as judge_module
 from keras_vae.evaluation.judge import Judge
 
@@ -92,14 +95,33 @@ def test_a_classifier_is_cached_and_trained_again_if_its_file_is_damaged(npz, tm
     assert first.accuracy > 0.1
     (file,) = tmp_path.iterdir()
     assert first.accuracy == Judge(data, images=30, epochs=2, cache=tmp_path).accuracy
-    file.write_bytes(b"nothing")
+    whole = read_npz(file, "")
+    for damage in (
+        lambda: file.write_bytes(b"nothing"),
+        lambda: np.savez(file, **{**whole, "weight_0": whole["weight_0"][:1]}),
+        lambda: np.savez(file, **{**whole, "weight_6": -whole["weight_6"]}),  # of the right shape
+        lambda: np.savez(file, **{**whole, "accuracy": np.array(np.nan)}),
+    ):
+        damage()
+        assert Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
+        assert all((whole[name] == array).all() for name, array in read_npz(file, "").items())
+    monkeypatch.setattr(judge_module.os, "getuid", lambda: file.stat().st_uid + 1)
+    monkeypatch.setattr(judge_module, "read_npz", lambda *args: pytest.fail("a file of another user was read"))
     assert Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
+    monkeypatch.undo()
     monkeypatch.setattr(judge_module, "_train", lambda *args: pytest.fail("trained again"))
     assert Judge(data, images=30, epochs=2, cache=tmp_path).accuracy == first.accuracy
     monkeypatch.undo()
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     assert Judge(data, images=30, epochs=2, cache=blocked).accuracy == first.accuracy
+
+
+def test_too_few_images_for_their_neighbours_are_refused(npz):
+    data = datasets.load(npz)
+    few = replace(data, x_test=data.x_test[:3], y_test=data.y_test[:3])
+    with pytest.raises(InputError, match="judge: expected at least 4 training and 4 test images"):
+        Judge(few)
 
 
 def test_unlabelled_data_is_refused_by_the_judge():

@@ -1,6 +1,6 @@
 """Trajectory videos: the content of frames, and the encoded files."""
 
-import shutil
+import time
 import tracemalloc
 
 import imageio.v2 as imageio
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from keras_vae import InputError, Trajectory
+from keras_vae import InputError, Trajectory, WriteError
 from keras_vae.plots import thumbnails, video
 
 
@@ -150,6 +150,35 @@ def test_trajectories_without_density_and_colour_images_are_drawn():
     assert video.Painter(colour, size=64).paint(0).shape == (64, 64, 4)
 
 
+@pytest.mark.parametrize(
+    ("points", "has_images", "has_circles", "mark"),
+    [
+        (60, True, True, "circles: r² = σₓ σᵧ of each posterior   "),
+        (501, False, True, "circles: r² = σₓ σᵧ of each posterior, without the 501 images"),
+        (1_001, False, False, "dots: the means of 1,001 posteriors, without images, circles and trails"),
+    ],
+)
+def test_many_points_are_drawn_without_images_and_circles(points, has_images, has_circles, mark):
+    painter = video.Painter(make(points=points, images=True, frames=3), size=64)
+    assert painter.paint(2).shape == (64, 64, 4)
+    assert (painter.thumbnails is not None, painter.has_circles) == (has_images, has_circles)
+    assert painter._caption().startswith(mark)
+
+
+def test_ten_thousand_points_are_drawn_in_a_tenth_of_a_second():
+    painter = video.Painter(make(points=10_000, images=True, frames=12))
+    began = time.process_time()
+    frames = [painter.paint(i).copy() for i in (1, 6, 11)]
+    assert time.process_time() - began < 10 * 3 * 0.05  # ten times the usual 50 ms, for a slower machine
+    assert not np.array_equal(frames[0], frames[2])
+
+
+@pytest.mark.parametrize("points", [0, 20_001])
+def test_no_points_and_too_many_are_refused(points):
+    with pytest.raises(InputError, match="trajectory: expected 1 to 20,000 points to draw"):
+        video.Painter(make(points=points, frames=2), size=64)
+
+
 def test_flat_images_are_drawn_as_squares_or_omitted():
     t = make()
     square, other = (
@@ -218,11 +247,33 @@ def test_a_relative_path_is_not_expanded_to_the_home_folder(tmp_path, monkeypatc
     assert (tmp_path / "~" / "t.mp4").is_file()
 
 
-def test_a_failed_encoder_raises_and_leaves_no_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", shutil.which("false"))
-    with pytest.raises(OSError):  # noqa: PT011 (a broken pipe or a missing file, whichever is noticed first)
-        video.write(make(), tmp_path / "t.mp4", size=64, quiet=True)
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("program", "error", "sentence"),
+    [
+        ("exit 1", WriteError, r"t\.mp4: .*; ffmpeg failed \(it gave no reason\)"),
+        ("echo 'Unknown encoder' >&2; exit 1", WriteError, r"ffmpeg failed \(Unknown encoder\); check the path"),
+        ("cat > /dev/null; exit 3", WriteError, r"t\.mp4: .*; ffmpeg failed"),
+        (
+            "cat > /dev/null; echo 'av_write_trailer(): No space left on device' >&2; exit 1",
+            WriteError,
+            r"t\.mp4: .*; No space left on device; free some space",
+        ),
+        (None, InputError, r"ffmpeg: expected the program that encodes videos; .*; install imageio-ffmpeg"),
+    ],
+)
+def test_a_failed_or_missing_ffmpeg_is_one_sentence_and_leaves_no_file(tmp_path, monkeypatch, program, error, sentence):
+    encoder = tmp_path / "ffmpeg"
+    if program:
+        encoder.write_text(f"#!/bin/sh\n{program}\n")
+        encoder.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(encoder))
+    folder = tmp_path / "videos"
+    with pytest.raises(error, match=sentence):
+        video.write(make(), folder / "t.mp4", size=64, quiet=True)
+    (folder / "first.mp4").touch()
+    with pytest.raises(error, match=sentence.replace("t\\.mp4", "t\\.gif")):
+        video.write_gif(folder / "first.mp4", folder / "t.gif")
+    assert [path.name for path in folder.iterdir()] == ["first.mp4"]
 
 
 def test_an_interrupted_video_leaves_no_file(tmp_path, monkeypatch):

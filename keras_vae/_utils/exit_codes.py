@@ -1,18 +1,25 @@
-"""Messages and exit codes of command-line programs for the package's errors."""
+"""Messages and exit codes of command-line programs for the package's errors, system errors and signals."""
 
+import contextlib
 import re
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae._utils.program_output import program_output
+from keras_vae.errors import InputError, TrainingDiverged, WriteError
+
+INTERRUPTED = 128 + signal.SIGINT  # exit code of Typer after a KeyboardInterrupt
 
 # Arguments of the library, and the command-line options that set them.
 _OPTIONS = {
     r"\bset (overwrite|resume)=True": r"add --\1",
     r"\b(overwrite|resume)=True": r"--\1",
     r"\bdataset='([^']*)'": r"--dataset \1",
+    r"\bdata=load\('([^']*)'\)": r"--dataset \1",
     r"^folder: ": "out: ",
     r"\banother (folder|out)\b": "another --out",
 }
@@ -31,9 +38,46 @@ def as_options(message: str) -> str:
 
 
 def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
-    """Calls a program; an `InputError` is printed as one line and exits with code 2, `TrainingDiverged` with code 1."""
+    """Calls a program; prints an expected error as one line on stderr and exits with its code.
+
+    The code is 2 for an `InputError`, 1 for `TrainingDiverged` and any `OSError` (a full disk, a folder without
+    permission), and 130 or 143 after SIGINT or SIGTERM, which let the program delete incomplete files first.
+    """
     try:
-        program(*args)
-    except (InputError, TrainingDiverged) as error:
-        print(f"{Path(sys.argv[0]).stem}: {as_options(str(error))}", file=sys.stderr)
+        with _sigterm_as_interrupt() as received, program_output():
+            program(*args)
+    except (InputError, TrainingDiverged, OSError) as error:
+        _print(as_options(_sentence(error)))
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
+    except (KeyboardInterrupt, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code != INTERRUPTED:
+            raise
+        _print("interrupted; complete files are kept.")
+        raise SystemExit(128 + signal.SIGTERM if received else INTERRUPTED) from None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, WriteError) or not isinstance(error, OSError):
+        return str(error)
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}." if error.filename else f"{reason}."
+
+
+def _print(message: str) -> None:
+    print(f"{Path(sys.argv[0]).stem}: {message}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[list[int]]:
+    """Raises SIGTERM as a KeyboardInterrupt during the block; yields a list to which received signals are added."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,9 +1,20 @@
-"""Numbers, counts and intervals as text, and Markdown tables."""
+"""Numbers, counts and intervals as text, Markdown tables, and text for outputs that lack some signs."""
 
+import codecs
+import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 ABSENT = "–"  # text for a value that was not measured
+# Replacements of signs that an output's encoding lacks; Greek letters are spelled, and other signs decomposed.
+REPLACEMENTS = {
+    "–": "-", "−": "-", "…": "...", "·": "*", "×": "x", "→": "->", "‖": "||", "≤": "<=", "≥": ">=", "≠": "!=",
+    "±": "+-", "√": "sqrt ", "∞": "inf", "∫": "integral ", "½": "1/2", "¼": "1/4", "ℓ": "l", "°": " degrees",
+    "✓": "yes", "✗": "no", "“": '"', "”": '"', "’": "'", "\N{COMBINING CIRCUMFLEX ACCENT}": "-hat", "µ": "mu",
+    "\N{COMBINING MACRON}": "-bar", "\N{NO-BREAK SPACE}": " ", "ø": "o", "⁻": "-",
+}  # fmt: skip
+ERRORS = "keras_vae.replace"  # name of the error handler of encodings that makes these replacements
 
 
 class Table(NamedTuple):
@@ -73,3 +84,39 @@ def markdown_table(table: Table) -> list[str]:
     """The lines of a table in Markdown, without its title."""
     lines = [table.head, ["---"] * len(table.head), *table.rows]
     return ["| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines]
+
+
+def printable(text: str, encoding: str | None = None) -> str:
+    """Text with the signs that an encoding lacks replaced by those of ASCII.
+
+    Args:
+        text: any text.
+        encoding: default that of the standard output.
+
+    Example:
+        >>> printable("‖z‖ ≤ 2σ", "cp1252"), printable("‖z‖ ≤ 2σ", "utf-8")
+        ('||z|| <= 2sigma', '‖z‖ ≤ 2σ')
+    """
+    encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"  # a replaced output may have none
+    return text.encode(encoding, ERRORS).decode(encoding)
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """The error handler `ERRORS`: the replacement of the first sign that can't be encoded, and the place after it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return _replacement(error.object[error.start]), error.start + 1
+
+
+def _replacement(sign: str) -> str:
+    if sign in REPLACEMENTS:
+        return REPLACEMENTS[sign]
+    name = unicodedata.name(sign, "")
+    if name.startswith("GREEK"):
+        letter = name.split()[-1]
+        return letter.lower() if " SMALL " in name else letter.capitalize()
+    # Superscripts and letters with accents become what they consist of: ² is 2, é is e.
+    return unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode() or "?"
+
+
+codecs.register_error(ERRORS, _replace)

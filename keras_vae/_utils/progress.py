@@ -6,9 +6,13 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
+
+from keras_vae._utils.formatting import printable
+from keras_vae._utils.terminal import print_text
+from keras_vae.errors import WriteError
 
 T = TypeVar("T")
 
@@ -26,7 +30,7 @@ class ProgressReporter:
 
     def message(self, text: str) -> None:
         """Prints a line."""
-        self.console.print(text, markup=False)
+        print_text(self.console, text)
 
     def log(self, text: str) -> None:
         """Prints a line unless the console is a terminal, where the bar shows progress."""
@@ -37,23 +41,25 @@ class ProgressReporter:
         """Shows a bar of `total` steps, `done` of them complete."""
         if not self.console.is_terminal:
             return
+        overflow: OverflowMethod = "crop" if self.console.options.ascii_only else "ellipsis"
+        columns = {width: Column(min_width=width, no_wrap=True, overflow=overflow) for width in (None, 7)}
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False, table_column=columns[None]),
             BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(Column(min_width=7)),
-            TextColumn("left"),
-            TimeRemainingColumn(table_column=Column(min_width=7)),
-            TextColumn("{task.fields[detail]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            MofNCompleteColumn(table_column=columns[None]),
+            TimeElapsedColumn(table_column=columns[7]),
+            TextColumn("left", table_column=columns[None]),
+            TimeRemainingColumn(table_column=columns[7]),
+            TextColumn("{task.fields[detail]}", markup=False, table_column=columns[None]),
             console=self.console,
         )
-        self._task = self._bar.add_task(title, total=total, completed=done, detail="")
+        self._task = self._bar.add_task(printable(title, self.console.encoding), total=total, completed=done, detail="")
         self._bar.start()
 
     def advance(self, done: float, detail: str = "") -> None:
         """Sets the number of completed steps and the text beside the bar."""
         if self._bar:
-            self._bar.update(self._task, completed=done, detail=detail)
+            self._bar.update(self._task, completed=done, detail=printable(detail, self.console.encoding))
 
     def stop(self) -> None:
         """Removes the bar."""
@@ -94,7 +100,7 @@ class MultiPartProgress(ProgressReporter):
 
     def __exit__(self, kind, *_) -> None:
         super().stop()
-        if kind is KeyboardInterrupt:
+        if kind in (KeyboardInterrupt, WriteError):
             super().message(
                 f"Interrupted during {self._title}; finished work is kept, and the same command continues from there."
             )
@@ -130,7 +136,8 @@ class MultiPartProgress(ProgressReporter):
         self.advance(done)
 
     def advance(self, done: float, detail: str = "") -> None:
-        super().advance(self._parts_done + done / self._total, f"{self._title} · {detail}")
+        share = done / self._total if self._total else 0.0
+        super().advance(self._parts_done + share, f"{self._title} · {detail}")
 
     def stop(self) -> None:
         pass

@@ -1,4 +1,7 @@
-"""Checks of the arrays of a data set."""
+"""Checks of what a reader returns: a dictionary of arrays, and generative factors."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -8,75 +11,66 @@ FACTOR_KEYS = ("factors_train", "factors_test")
 KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTOR_KEYS)
 
 
-def check_arrays(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """Checks types, shapes and ranges of images, labels and factors, and that training and test images match.
+def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
+    """The arrays that a reader returned; lists and tensors become arrays, None stands for an absent array.
 
     Args:
-        arrays: as returned by a reader (see `registry`).
+        read: as returned by a reader (see `registry`).
         name: name of the data set, for error messages.
 
-    Returns:
-        The arrays, with labels of shape `(n,)`.
+    Raises:
+        InputError: if it is not a dictionary with `x_train` and `x_test`, or one of its values is not an array.
+    """
+    if not isinstance(read, Mapping):
+        raise InputError(
+            f"dataset: expected a dictionary of arrays x_train, x_test and, optionally, y_train, y_test for {name}; "
+            f"received a {type(read).__name__}."
+        )
+    arrays = {key: _as_array(key, value, name) for key, value in read.items() if value is not None}
+    for key in ("x_train", "x_test"):
+        if key not in arrays:
+            held = ", ".join(map(str, arrays)) or "no array"
+            raise InputError(
+                f"dataset: expected arrays x_train and x_test in {name}; {key} is missing; received {held}."
+            )
+    return arrays
+
+
+def _as_array(key: str, value: Any, name: str) -> np.ndarray:
+    if isinstance(value, Mapping) or hasattr(value, "as_numpy_iterator"):  # a tf.data.Dataset
+        raise InputError(
+            f"dataset: expected an array as {key} of {name}; received a {type(value).__name__}; collect its images, as "
+            "in np.stack([example['image'] for example in dataset.as_numpy_iterator()])."
+        )
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a PyTorch tensor with a gradient
+        raise InputError(
+            f"dataset: expected an array, or a list of images of one size, as {key} of {name}; received a "
+            f"{type(value).__name__} that NumPy can't convert; resize the images to one size."
+        ) from error
+    return array
+
+
+def check_factors(factors: np.ndarray, n: int, where: str) -> None:
+    """Checks generative factors.
+
+    Args:
+        factors: numbers of shape `(n, factors)`.
+        n: number of images.
+        where: name of the array and of the data set, for the error message.
 
     Raises:
-        InputError: if an array is not usable; the message names the first.
+        InputError: if shape or type are others, or a number is not finite; the message names the first such column.
     """
-    checked = dict(arrays)
-    for part in ("train", "test"):
-        x, y, factors = (arrays.get(f"{kind}_{part}") for kind in ("x", "y", "factors"))
-        if x is None:
-            raise InputError(f"dataset: expected arrays x_train and x_test in {name}; x_{part} is missing.")
-        _check_images(x, part, name)
-        if y is not None:
-            checked[f"y_{part}"] = _check_labels(y, len(x), part, name)
-        if factors is not None:
-            _check_factors(factors, len(x), part, name)
-    train, test = arrays["x_train"], arrays["x_test"]
-    if train.shape[1:] != test.shape[1:]:
+    if factors.shape[:1] != (n,) or factors.ndim != 2 or factors.dtype.kind not in "biuf":
         raise InputError(
-            f"dataset: expected images of one shape in {name}; received {train.shape[1:]} for training and "
-            f"{test.shape[1:]} for testing."
+            f"dataset: expected numbers of shape ({n}, factors) in {where}; received {factors.dtype} {factors.shape}."
         )
-    if train.dtype.kind != test.dtype.kind:
+    bad = np.flatnonzero(~np.isfinite(factors).all(axis=0))
+    if bad.size:
+        rows = np.count_nonzero(~np.isfinite(factors[:, bad[0]]))
         raise InputError(
-            f"dataset: expected one type of numbers in {name}; received {train.dtype} for training and {test.dtype} "
-            "for testing."
-        )
-    return checked
-
-
-def _check_images(x: np.ndarray, part: str, name: str) -> None:
-    if x.dtype.kind not in "uif":
-        raise InputError(f"dataset: expected numbers in x_{part} of {name}; received {x.dtype}.")
-    if x.ndim not in (3, 4) or not x.size:
-        raise InputError(
-            f"dataset: expected images of shape (n, height, width) or (n, height, width, channels) in x_{part} of "
-            f"{name}; received {x.shape}."
-        )
-    if x.ndim == 4 and x.shape[3] not in (1, 3):
-        raise InputError(
-            f"dataset: expected images of 1 or 3 channels in x_{part} of {name}; received {x.shape[3]} channels."
-        )
-    low, high = (0, 255) if x.dtype.kind in "ui" else (0.0, 1.0)
-    # NaN fails both comparisons, so it is caught as well.
-    if not (x.min() >= low and x.max() <= high):
-        raise InputError(
-            f"dataset: expected {x.dtype} values from {low} to {high} in x_{part} of {name}; received {x.min()} to "
-            f"{x.max()}; scale the images first."
-        )
-
-
-def _check_labels(y: np.ndarray, n: int, part: str, name: str) -> np.ndarray:
-    if y.dtype.kind not in "ui":
-        raise InputError(f"dataset: expected whole numbers in y_{part} of {name}; received {y.dtype}.")
-    if y.shape not in ((n,), (n, 1)):
-        raise InputError(f"dataset: expected {n} labels, one per image, in y_{part} of {name}; received {y.shape}.")
-    return y.reshape(n)
-
-
-def _check_factors(factors: np.ndarray, n: int, part: str, name: str) -> None:
-    if factors.shape[:1] != (n,) or factors.ndim != 2 or factors.dtype.kind not in "uif":
-        raise InputError(
-            f"dataset: expected numbers of shape ({n}, factors) in factors_{part} of {name}; received "
-            f"{factors.dtype} {factors.shape}."
+            f"dataset: expected finite numbers in {where}; received NaN or infinity in {rows} of {n} rows of column "
+            f"{bad[0]}; remove the column or the images."
         )

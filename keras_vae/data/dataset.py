@@ -1,13 +1,18 @@
 """Data sets as arrays: loading by name or path, scaling to [0, 1], digests, and binarization."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from keras_vae._utils.foreign_text import cleaned, is_clean
 from keras_vae.data import registry
-from keras_vae.data.checks import FACTOR_KEYS, check_arrays
+from keras_vae.data.checks import FACTOR_KEYS, as_arrays, check_factors
+from keras_vae.data.images import check_images, scaled
+from keras_vae.data.labels import classes
 from keras_vae.errors import InputError
 
 
@@ -15,12 +20,15 @@ from keras_vae.errors import InputError
 class Dataset:
     """Training and test images in [0, 1] with optional labels and generative factors.
 
+    `load` and `from_arrays` check and scale the arrays; the constructor takes them as they are.
+
     Attributes:
         name: the name or path that was passed to `load`.
         x_train, x_test: images, float32 in [0, 1] of shape `(n, height, width)` or `(n, height, width, channels)`.
-        y_train, y_test: integer labels of shape `(n,)`, or None.
+        y_train, y_test: class indices, integers from 0, of shape `(n,)`, or None.
         digest: SHA-256 of all arrays before scaling, with their shapes and types.
         factors_train, factors_test: the generative factors of the images, `(n, factors)`, or None where unknown.
+        class_names: name of each class; None where the labels were the numbers of the classes.
 
     Example:
         >>> import numpy as np
@@ -38,6 +46,50 @@ class Dataset:
     digest: str
     factors_train: np.ndarray | None = None
     factors_test: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_arrays(cls, name: str, arrays: Mapping[str, Any]) -> "Dataset":
+        """Makes a data set of arrays in memory: checks them, scales the images, and numbers the classes.
+
+        Args:
+            name: name of the data set, in messages and titles.
+            arrays: `x_train` and `x_test`, images of shape `(n, height, width)` or `(n, height, width, channels)`,
+                integers 0 … 255, integers 0 and 1, booleans, or floats in [0, 1]; optionally `y_train` and `y_test`,
+                labels as integers or text, one per image or one-hot, and `factors_train` and `factors_test`,
+                `(n, factors)`.
+
+        Raises:
+            InputError: if an array is not usable; the message says what to do.
+
+        Example:
+            >>> import numpy as np
+            >>> x = np.random.default_rng(0).integers(0, 256, (4, 8, 8), "uint8")
+            >>> y = ["cat", "dog", "dog", "cat"]
+            >>> data = Dataset.from_arrays("pets", {"x_train": x, "y_train": y, "x_test": x[:2], "y_test": y[:2]})
+            >>> data.y_train.tolist(), data.class_names
+            ([0, 1, 1, 0], ('cat', 'dog'))
+        """
+        _check_name(name)
+        found = as_arrays(arrays, name)
+        x_train, x_test = found["x_train"], found["x_test"]
+        check_images(x_train, x_test, name)
+        labels = classes(found.get("y_train"), found.get("y_test"), len(x_train), len(x_test), name)
+        for key, x in zip(FACTOR_KEYS, (x_train, x_test), strict=True):
+            if key in found:
+                check_factors(found[key], len(x), f"{key} of {name}")
+        digest = _digest(found)
+        x_train, x_test = scaled(x_train, x_test, name)
+        return cls(
+            name=name,
+            x_train=x_train,
+            y_train=labels.y_train,
+            x_test=x_test,
+            y_test=labels.y_test,
+            digest=digest,
+            class_names=labels.names,
+            **{key: found[key] for key in FACTOR_KEYS if key in found},
+        )
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -53,9 +105,7 @@ def load(name: str | Path) -> Dataset:
     - `mnist-5k`: 5,000 of MNIST's training digits, split into 4,000 / 1,000; included in the installation.
     - `tiles`: 60,000 / 10,000 generated images of a white square on black (see `keras_vae.data.tiles`), with its
       position and size as factors; `tiles-2k` has 1,600 / 400.
-    - a path that ends in `.npz`: a file in Keras' layout with `x_train` and `x_test`, integers 0 … 255 or floats
-      0 … 1; optionally labels `y_train` and `y_test`, and generative factors `factors_train` and `factors_test` of
-      shape `(n, factors)`.
+    - a path that ends in `.npz`: a file in Keras' layout, with the arrays that `Dataset.from_arrays` takes.
 
     `keras_vae.data.register` adds a data set to this list, `keras_vae.data.register_format` a file format.
 
@@ -76,19 +126,11 @@ def load(name: str | Path) -> Dataset:
         [0, 8, 3, 8, 8]
     """
     name = str(name)
+    _check_name(name)
     read = registry.find_reader(name)
     if read is None:
         raise InputError(f"dataset: expected {registry.choices()}; received {name!r}.")
-    arrays = check_arrays(read(), name)
-    return Dataset(
-        name=name,
-        x_train=_scaled(arrays["x_train"]),
-        y_train=arrays.get("y_train"),
-        x_test=_scaled(arrays["x_test"]),
-        y_test=arrays.get("y_test"),
-        digest=_digest(arrays),
-        **{key: arrays[key] for key in FACTOR_KEYS if key in arrays},
-    )
+    return Dataset.from_arrays(name, read())
 
 
 def binarize(images: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -109,14 +151,26 @@ def binarize(images: np.ndarray, seed: int = 0) -> np.ndarray:
     return (np.random.default_rng(seed).random(images.shape) < images).astype("float32")
 
 
-def _scaled(x: np.ndarray) -> np.ndarray:
-    return x.astype("float32") / np.float32(255) if x.dtype.kind in "ui" else x.astype("float32", copy=False)
+def _check_name(name: str) -> None:
+    """Names stand in titles, pages, files and on the terminal."""
+    if not is_clean(name):
+        raise InputError(
+            f"dataset: expected a name without control characters and undecodable bytes; received {cleaned(name)!r}; "
+            "rename the file."
+        )
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
     digest = hashlib.sha256()
     for key in sorted(arrays):
-        array = np.ascontiguousarray(arrays[key])
+        array = np.ascontiguousarray(_of_digest(key, arrays[key]))
         digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.data)
+        digest.update(array.data if array.dtype.kind in "biufc" else array.tobytes())
     return digest.hexdigest()
+
+
+def _of_digest(key: str, array: np.ndarray) -> np.ndarray:
+    """The array whose bytes represent the content: labels in one column are flat, objects are text."""
+    if key.startswith("y_") and array.ndim == 2 and array.shape[1] == 1:
+        array = array.reshape(-1)
+    return array.astype("U") if array.dtype.kind == "O" else array

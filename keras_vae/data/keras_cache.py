@@ -13,6 +13,7 @@ from typing import TypeGuard
 import numpy as np
 
 from keras_vae._utils.keras_import import import_keras
+from keras_vae._utils.user_folders import home
 from keras_vae.errors import InputError
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -21,7 +22,7 @@ DOWNLOADS = "keras_vae"  # folder inside Keras' cache
 
 def cache_folder() -> Path:
     """Keras' folder of data sets: `$KERAS_HOME/datasets`, by default `~/.keras/datasets`."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    return Path(os.environ.get("KERAS_HOME") or home() / ".keras") / "datasets"
 
 
 def candidates(path: str) -> tuple[Path, Path]:

@@ -1,8 +1,8 @@
 """Registry of data sets by name, and of file formats.
 
-A reader returns a dictionary of arrays: `x_train` and `x_test`, images of shape `(n, height, width[, channels])`,
-integers 0 … 255 or floats 0 … 1, and optionally integer labels `y_train` and `y_test`, `(n,)`, and known generative
-factors `factors_train` and `factors_test`, `(n, factors)`. `load` checks the arrays and scales the images.
+A reader returns a dictionary of arrays: `x_train` and `x_test`, images of shape `(n, height, width[, channels])`, and
+optionally labels and known generative factors (see `Dataset.from_arrays`). `load` checks the arrays and scales the
+images.
 
 A reader is given as a function or as `"module:function"`, which is imported when the data set is first loaded: the
 names can be listed without NumPy.
@@ -26,6 +26,7 @@ class _NamedSet(NamedTuple):
 class _Format(NamedTuple):
     matches: Callable[[str], bool]
     reader: Reader | str
+    suffix: str | None
 
 
 _SETS: dict[str, _NamedSet] = {}
@@ -66,8 +67,11 @@ def register_format(label: str, matches: str | Callable[[str], bool], reader: Re
         matches: a file suffix, or a function that returns whether the text passed to `load` is a path of this format.
         reader: called with the path; see the module's description for the arrays that it returns.
     """
-    suffix = matches
-    _FORMATS[label] = _Format((lambda text: text.endswith(suffix)) if isinstance(suffix, str) else suffix, reader)
+    if isinstance(matches, str):
+        suffix = matches
+        _FORMATS[label] = _Format(lambda text: text.endswith(suffix), reader, suffix)
+    else:
+        _FORMATS[label] = _Format(matches, reader, None)
 
 
 def names() -> tuple[str, ...]:
@@ -89,10 +93,18 @@ def find_reader(name: str) -> Callable[[], dict[str, Any]] | None:
     """A function without arguments that reads the data set, or None where neither a name nor a format matches."""
     if name in _SETS:
         return _resolved(_SETS[name].reader)
-    for matches, reader in _FORMATS.values():
+    for matches, reader, _ in _FORMATS.values():
         if matches(name):
             return lambda: _resolved(reader)(Path(name))
     return None
+
+
+def is_file_name(name: str) -> bool:
+    """Whether the name is neither that of a registered data set nor, by its format, something else than a file."""
+    if name in _SETS:
+        return False
+    found = next((entry for entry in _FORMATS.values() if entry.matches(name)), None)
+    return found is None or found.suffix is not None
 
 
 def _resolved(reader: Reader | str) -> Reader:

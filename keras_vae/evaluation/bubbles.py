@@ -6,17 +6,19 @@ computed: from exact densities (see `diagnostics.overlap`), from radii, and from
 """
 
 import math
+import os
 
 from keras_vae import data as datasets
 from keras_vae import posteriors
-from keras_vae._utils import keras_import, memory
+from keras_vae._utils import memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.evaluation.bubble_codes import describe_codes
 from keras_vae.evaluation.bubble_images import decode_bubbles
 from keras_vae.evaluation.bubble_overlaps import overlaps_with_prior
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import BUBBLE_KINDS, BUBBLE_SOURCES
+from keras_vae.runs import model_file
 from keras_vae.runs.folder import Run
 
 VERSION = 1  # of the content of bubbles.json
@@ -42,7 +44,7 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
         InputError: if the run isn't finished, its posterior has no density, its data has changed, or there are fewer
             than two test images.
     """
-    config, path = run.config, run.path / "bubbles.json"
+    config = run.config
     if not posteriors.get(config["config"]["posterior"]).has_density:
         raise InputError(
             f"bubbles: expected a run whose posterior has a density (such as diagonal); {run.path} has "
@@ -54,12 +56,11 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
         raise InputError(
             f"bubbles: expected at least two test images, one for either bound; received {len(data.x_test)}."
         )
-    if path.is_file():
-        found = run.bubbles
-        same_judge = judge is None or found.get("judge") == judge.identity
-        if found.get("version") == VERSION and same_judge:
-            return found
-    vae = keras_import.import_keras().models.load_model(run.model_path)
+    found = _valid_bubbles(run, judge)
+    if found is not None:
+        return found
+    run.check_writable()
+    vae = model_file.load(run)
     # One generator for all parts: the draws depend on their order.
     rng = stream(config["config"]["seed"], Stream.BUBBLES)
     described = rng.permutation(len(data.x_test))[:N_DESCRIBED_IMAGES]
@@ -77,6 +78,18 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
     run.write_arrays("bubbles", **arrays)
     run.write_json("bubbles.json", result)
     return result
+
+
+def _valid_bubbles(run: Run, judge: Judge | None) -> dict | None:
+    """The measurements in the run folder, if they are complete, of this version and by the same judge."""
+    if not os.path.lexists(run.path / "bubbles.json"):
+        return None
+    try:
+        found = run.bubbles
+    except DamagedFileError:  # they can be repeated, so that the user need not delete the file
+        return None
+    same_judge = judge is None or found.get("judge") == judge.identity
+    return found if found["version"] == VERSION and same_judge else None
 
 
 def bubble_measures(found: dict) -> dict[str, float]:

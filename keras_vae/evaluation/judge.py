@@ -1,5 +1,6 @@
 """The classifier whose features and predictions score images; trained once per data set and cached."""
 
+import contextlib
 import os
 from functools import cached_property
 from pathlib import Path
@@ -8,16 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_vae import diagnostics
+from keras_vae._utils import checks
 from keras_vae._utils.keras_import import import_keras
+from keras_vae._utils.readers import read_npz
+from keras_vae._utils.user_folders import home
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
-from keras_vae.runs.files import atomic
+from keras_vae.runs.files import write_npz
 
 EPOCHS = 4
 BATCH_SIZE = 128
 VERSION = 1  # of the architecture and its training, part of the cached file's name
 MAX_IMAGES = 5000  # compared with as many test images
+MIN_IMAGES = 4  # each has three neighbours: see `diagnostics.precision_recall`
 SUBSET_SEED = 0
+MAX_ACCURACY_DIFFERENCE = 0.005  # of a cached classifier from when it was trained, by rounding on another machine
+ACCURACY = "accuracy"  # name of an array in a cached file, beside the weights
 
 
 class Scores(NamedTuple):
@@ -47,9 +54,10 @@ class Judge:
 
     Args:
         data: a labelled data set.
-        images: maximum number of images that are scored, and of test images that they are compared with.
+        images: maximum number of images that are scored, and of test images that they are compared with; at least 4.
         epochs: of the classifier's training.
-        cache: the folder of trained classifiers; default `cache_folder()`.
+        cache: the folder of trained classifiers; default `cache_folder()`. A cached classifier is used if its file
+            belongs to the same user, its weights have the right shapes, and its accuracy is that of its training.
 
     Attributes:
         accuracy: fraction of the test set that the classifier labels correctly.
@@ -58,7 +66,7 @@ class Judge:
         identity: what scores depend on besides the images; scores of different judges can't be compared.
 
     Raises:
-        InputError: if the data has no labels.
+        InputError: if the data has no labels, or fewer than four training or test images.
     """
 
     def __init__(self, data: Dataset, images: int = MAX_IMAGES, epochs: int = EPOCHS, cache: Path | None = None):
@@ -66,8 +74,13 @@ class Judge:
             raise InputError(
                 f"judge: expected labels for training and test images; {data.name} lacks them; use a labelled data set."
             )
-        self.n = min(images, len(data.x_test), len(data.x_train))
-        self._data, self._epochs, self._cache = data, epochs, cache
+        self.n = min(checks.whole("images", images, MIN_IMAGES), len(data.x_test), len(data.x_train))
+        if self.n < MIN_IMAGES:
+            raise InputError(
+                f"judge: expected at least {MIN_IMAGES} training and {MIN_IMAGES} test images; {data.name} has "
+                f"{len(data.x_train)} and {len(data.x_test)}; evaluate without a judge."
+            )
+        self._data, self._epochs, self._cache = data, checks.whole("epochs", epochs), cache
         self._train_labels, self.labels = data.y_train.astype("int64"), data.y_test.astype("int64")
 
     @property
@@ -75,15 +88,34 @@ class Judge:
         """What scores depend on besides the images; scores of different judges can't be compared."""
         return {"version": VERSION, "epochs": self._epochs, "images": self.n, "digest": self._data.digest}
 
-    @cached_property
+    @property
     def accuracy(self) -> float:
-        return float((self._features(self._data.x_test)[1].argmax(axis=1) == self.labels).mean())
+        """Fraction of the test set that the classifier labels correctly."""
+        return self._classifier[1]
 
     @cached_property
-    def _network(self) -> Any:
+    def _classifier(self) -> tuple[Any, float]:
+        """The classifier and its accuracy, from the cache if it holds one that is complete and as accurate."""
         classes = int(max(self._train_labels.max(), self.labels.max())) + 1
-        cache = self._cache or cache_folder()
-        return _classifier(self._data, self._train_labels, classes, self._epochs, cache)
+        trained, network = _build(import_keras(), _with_channels(self._data.x_train[:1]).shape[1:], classes)
+        path = self._cache_path()
+        expected = _load(network, path)
+        if expected is not None:
+            accuracy = self._accuracy(network)
+            if abs(accuracy - expected) <= MAX_ACCURACY_DIFFERENCE:
+                return network, accuracy
+            trained, network = _build(import_keras(), _with_channels(self._data.x_train[:1]).shape[1:], classes)
+        _train(trained, self._data, self._train_labels, self._epochs)
+        accuracy = self._accuracy(network)
+        _save(network, accuracy, path)
+        return network, accuracy
+
+    def _accuracy(self, network: Any) -> float:
+        return float((_predict(network, self._data.x_test)[1].argmax(axis=1) == self.labels).mean())
+
+    def _cache_path(self) -> Path:
+        name = f"classifier-{VERSION}-{self._epochs}-{self._data.digest[:16]}.npz"
+        return (self._cache or cache_folder()) / name
 
     @cached_property
     def _real(self) -> np.ndarray:
@@ -108,11 +140,13 @@ class Judge:
         """Scores of `n` images `(n, height, width[, channels])` in [0, 1].
 
         Raises:
-            InputError: for another number of images.
+            InputError: for images of another number or shape, or with pixels that are not finite.
         """
-        if len(images) != self.n:
+        images = checks.as_array("images", images)
+        if images.shape[:1] != (self.n,):
             raise InputError(
-                f"images: expected {self.n}, as many as the test images they are compared with; received {len(images)}."
+                f"images: expected {self.n}, as many as the test images they are compared with; received "
+                f"{len(images) if images.ndim else 'a number'}."
             )
         features, probabilities = self._features(images)
         return Scores(
@@ -133,45 +167,65 @@ class Judge:
         return np.random.default_rng(SUBSET_SEED).permutation(available)[: self.n]
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities `(n, classes)` of images `(n, height, width[, channels])`, for any n."""
+        """Class probabilities `(n, classes)` of images `(n, height, width[, channels])`, for any n.
+
+        Raises:
+            InputError: for images of another shape, or with pixels that are not finite.
+        """
         return self._features(images)[1]
 
     def _features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features and class probabilities."""
-        features, probabilities = self._network.predict(_with_channels(images), batch_size=1000, verbose=0)
-        return features, probabilities
+        images = _with_channels(checks.array("images", images, ("n", "height", "width", "…"), dtype=None))
+        checks.require_shape("images", images, ("n", *_with_channels(self._data.x_test).shape[1:]))
+        return _predict(self._classifier[0], images)
 
 
 def cache_folder() -> Path:
     """The folder of trained classifiers: `$XDG_CACHE_HOME/keras_vae`, by default `~/.cache/keras_vae`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_vae"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "keras_vae"
 
 
-def _classifier(data: Dataset, labels: np.ndarray, classes: int, epochs: int, cache: Path) -> Any:
-    keras = import_keras()
-    path = cache / f"classifier-{VERSION}-{epochs}-{data.digest[:16]}.keras"
-    if path.is_file():
-        try:
-            return keras.models.load_model(path)
-        except (OSError, ValueError):
-            pass  # damaged, or of another version of Keras: train again
-    network = _train(keras, data, labels, classes, epochs)
+def _predict(network: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    features, probabilities = network.predict(_with_channels(images), batch_size=1000, verbose=0)
+    return features, probabilities
+
+
+def _load(network: Any, path: Path) -> float | None:
+    """Sets the weights of a cached classifier and returns its accuracy; None without a usable file.
+
+    A file of another user is not used. A damaged or foreign one is not used either: the classifier is trained again.
+    """
     try:
-        with atomic(path) as temporary:
-            network.save(temporary)
-    except OSError:
-        pass  # without a cache the classifier is trained again next time
-    return network
+        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+            return None
+        arrays = read_npz(path, "delete it")
+    except (OSError, InputError):  # absent, damaged, or not readable
+        return None
+    accuracy = arrays.pop(ACCURACY, np.array(None, "float64"))
+    weights = [arrays.get(f"weight_{i}", np.empty(0)) for i in range(len(arrays))]
+    shapes = [tuple(weight.shape) for weight in network.weights]
+    if accuracy.shape or [w.shape for w in weights] != shapes or any(w.dtype != np.float32 for w in weights):
+        return None
+    network.set_weights(weights)
+    return float(accuracy)
 
 
-def _train(keras, data: Dataset, labels: np.ndarray, classes: int, epochs: int) -> Any:
+def _save(network: Any, accuracy: float, path: Path) -> None:
+    weights = {f"weight_{i}": weight for i, weight in enumerate(network.get_weights())}
+    with contextlib.suppress(OSError):  # without a cache the classifier is trained again next time
+        write_npz(path, {**weights, ACCURACY: np.array(accuracy)}, compressed=False)
+
+
+def _build(keras: Any, image_shape: tuple[int, ...], classes: int) -> tuple[Any, Any]:
+    """The compiled classifier, and the same network with its features and probabilities as outputs."""
     layers = keras.layers
     seeds = iter(range(4))
 
     def initializer():
         return keras.initializers.GlorotUniform(seed=next(seeds))
 
-    image = keras.Input(_with_channels(data.x_train[:1]).shape[1:])
+    image = keras.Input(image_shape)
     h = image
     for filters in (32, 64):
         h = layers.Conv2D(filters, 3, 2, "same", activation="relu", kernel_initializer=initializer())(h)
@@ -183,12 +237,15 @@ def _train(keras, data: Dataset, labels: np.ndarray, classes: int, epochs: int) 
     )
     trained = keras.Model(image, probabilities)
     trained.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    return trained, keras.Model(image, [features, probabilities])
+
+
+def _train(trained: Any, data: Dataset, labels: np.ndarray, epochs: int) -> None:
     x = _with_channels(data.x_train)
     rng = np.random.default_rng(0)
     for _ in range(epochs):
         order = rng.permutation(len(x))  # Keras' own shuffle depends on the global seed
         trained.fit(x[order], labels[order], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
-    return keras.Model(image, [features, probabilities])
 
 
 def _with_channels(images: np.ndarray) -> np.ndarray:

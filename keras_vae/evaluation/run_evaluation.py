@@ -13,6 +13,7 @@ The result is `evaluation.json`, which names quantities by their keys in `keras_
 """
 
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,15 +22,16 @@ import numpy as np
 
 from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
-from keras_vae._utils import keras_import, memory
+from keras_vae._utils import checks, keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.evaluation.sampler_scores import decode_draws
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
+from keras_vae.runs import model_file, run_data
 from keras_vae.runs.folder import Run
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
@@ -40,6 +42,7 @@ N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs whose images
 N_PATHS, N_PATH_POINTS = 200, 11
 N_KEPT_PATHS = 6
 MAX_PATH_BYTES = 64e6  # latent points of interpolation paths that are decoded at a time
+MAX_PATH_IMAGES_BYTES = 512e6  # images of the paths of one kind: 200 paths of 128 × 128 × 3, 59 of 256 × 256 × 3
 MAX_TEST_MEANS_BYTES = 128e6  # means of test images in memory; their log variances take as much again
 
 
@@ -56,7 +59,7 @@ def evaluate(
 
     Args:
         run: a finished run, or its folder.
-        data: the run's data set; loaded by default.
+        data: the run's data set; by default loaded from where the training found it.
         judge: the classifier that scores images; without one, no images are scored.
         overwrite: evaluate again.
         with_audit: also compare the aggregate posterior with the prior, estimate the likelihood of test images and
@@ -80,17 +83,18 @@ def evaluate(
         >>> sorted(kv.evaluate(run))
         ['codes', 'epochs', 'interpolation', 'units', 'version']
     """
+    samples = checks.whole("samples", samples, low=2)
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
-    result = None if overwrite else _valid_evaluation(run, judge)
+    result = None if overwrite else _valid_evaluation(run, judge, log)
     if result is not None and (not with_audit or _is_audited(result, judge, samples)):
         return result
-    if samples < 2:
-        raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
+    run.check_writable()
     config = run.config
-    data = datasets.load(config["config"]["dataset"]) if data is None else data
+    if data is None:
+        data = run_data.load(run)
     run.check_data(data)
-    vae = keras_import.import_keras().models.load_model(run.model_path)
+    vae = model_file.load(run)
     seed = config["config"]["seed"]
     mean, log_var = _test_encodings(run, vae, data)
     if result is None:
@@ -104,13 +108,18 @@ def evaluate(
     return result
 
 
-def _valid_evaluation(run: Run, judge: Judge | None) -> dict | None:
-    """The evaluation in the run folder, if it is of this version and by the same judge."""
-    if not (run.path / "evaluation.json").is_file():
+def _valid_evaluation(run: Run, judge: Judge | None, log: Callable[[str], None]) -> dict | None:
+    """The evaluation in the run folder, if it is complete, of this version and by the same judge."""
+    path = run.path / "evaluation.json"
+    if not os.path.lexists(path):
         return None
-    found = run.evaluation
+    try:
+        found = run.evaluation
+    except DamagedFileError as error:  # an evaluation can be repeated, so that the user need not delete the file
+        log(f"Evaluating again: {path} is damaged, or of another version ({error.problem})")
+        return None
     same_judge = judge is None or found.get("judge", {}).get("identity") == judge.identity
-    return found if found.get("version") == VERSION and same_judge else None
+    return found if same_judge else None
 
 
 def _is_audited(found: dict, judge: Judge | None, samples: int) -> bool:
@@ -204,10 +213,13 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
     """Evenness of interpolation paths between pairs of test images, and scores of their midpoints."""
     x, (first, last) = data.x_test, _pairs(data, seed)
     paths = {"linear": geometry.linear_path, "spherical": geometry.spherical_path}
-    ends = first[:N_PATHS], last[:N_PATHS]
+    pixels = N_PATH_POINTS * math.prod(data.image_shape)
+    n_paths = memory.images_that_fit(pixels, N_PATHS, MAX_PATH_IMAGES_BYTES)
+    n_kept = memory.kept_images(pixels, N_KEPT_PATHS)
+    ends = first[:n_paths], last[:n_paths]
     images = {name: _decode_paths(vae, x, *ends, partial(p, n=N_PATH_POINTS)) for name, p in paths.items()}
     images["cross_fade"] = geometry.linear_path(x[ends[0]], x[ends[1]], N_PATH_POINTS)
-    run.write_arrays("interpolation", **{name: frames[:, :N_KEPT_PATHS] for name, frames in images.items()})
+    run.write_arrays("interpolation", **{name: frames[:, :n_kept] for name, frames in images.items()})
     result: dict[str, dict] = {
         name: {"largest_step": float(diagnostics.largest_step(frames).mean())} for name, frames in images.items()
     }

@@ -171,7 +171,7 @@ def densities(runs: Runs) -> Figure:
     for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
         encodings, arrays = run.arrays("encodings"), run.arrays("audit")
         limit, q = float(arrays["density_limit"]), arrays["density"]
-        visuals.latent_scatter(row[0], encodings["mean"], encodings.get("labels"), limit, (0, 1))
+        visuals.latent_scatter(row[0], encodings["mean"], encodings.get("labels"), limit, (0, 1), run.class_names)
         row[0].set_title(name)
         side = np.linspace(-limit, limit, len(q))
         p = stats.norm.pdf(side)[:, None] * stats.norm.pdf(side)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
@@ -17,6 +18,11 @@ from keras_vae.plots import space_3d, visuals
 from keras_vae.plots.thumbnails import Thumbnails, with_height_and_width
 from keras_vae.trajectory import Trajectory
 
+MAX_THUMBNAILS = 500  # points; above, no images are drawn
+MAX_CIRCLES = 1_000  # points; above, dots are drawn in place of circles and trails, which would take seconds per frame
+MAX_POINTS = 20_000  # 0.1 s per frame
+DOT_RADIUS, SMALL_DOT_RADIUS = 0.012, 0.005  # of the view; small ones where there are many
+SMALL_DOT_OPACITY = 0.5
 TRAIL_SECONDS = 1.5
 TRAIL_PIECES = 12
 TRAIL_STRIDE_FRAMES = 2  # between two vertices of a trail
@@ -29,10 +35,11 @@ class Painter:
     """Draws the frames of a trajectory video.
 
     The background is rendered once. Each frame restores it and draws the moving collections and, at subpixel
-    positions, the thumbnails.
+    positions, the thumbnails. Up to 500 points are drawn with their images, up to 1,000 as circles with trails, and up
+    to 20,000 as dots.
 
     Args:
-        trajectory: of two or three units, as returned by `select`.
+        trajectory: of two or three units and 1 to 20,000 points, as returned by `select`.
         title: text at the top.
         ellipses: draw 1σ ellipses instead of circles with r² = σₓ σᵧ; two units only.
         limit: half the side of the view in data units, above 0; default the smallest view that contains all circles
@@ -64,6 +71,8 @@ class Painter:
         fps: int = 30,
     ):
         self.trajectory, self.ellipses, self.size, self.fps = trajectory, ellipses, size, fps
+        n = _number_of_points(trajectory)
+        self.has_circles = n <= MAX_CIRCLES
         self.mean = trajectory.mean.astype("float64")
         self.limit = max(geometry.trajectory_limit(trajectory.mean, trajectory.std), 2.25) if limit is None else limit
         if not 0 < self.limit < math.inf:
@@ -72,17 +81,19 @@ class Painter:
                 "trajectory of a diverged training cannot be drawn."
             )
         self.is_3d = self.mean.shape[2] == 3
-        # Without a density there is no variance to draw: a dot of constant size marks the point.
-        self.std = np.full_like(self.mean, 0.012 * self.limit) if trajectory.std is None else trajectory.std
+        self.std = trajectory.std
+        if self.std is None or not self.has_circles:  # a dot of constant size marks the point
+            radius = DOT_RADIUS if self.has_circles else SMALL_DOT_RADIUS
+            self.std = np.full_like(self.mean, radius * self.limit)
         if self.is_3d:  # the projection of a sphere is the same circle from every direction
             self.std = np.repeat(self.std.prod(axis=2, keepdims=True) ** (1 / 3), 2, axis=2)
-        self.colors = visuals.label_colors(trajectory.labels, self.mean.shape[1])
+        self.colors = visuals.label_colors(trajectory.labels, n)
         with visuals.style():
             self._render_background(title)
         self.thumbnails = None
         images = with_height_and_width(trajectory.images)
-        if images is not None:
-            crowding = np.clip(len(self.colors) / 10, 1, 6)
+        if images is not None and n <= MAX_THUMBNAILS:
+            crowding = np.clip(n / 10, 1, 6)
             side = max(8, round(size * 0.062 / crowding**0.28))
             self.thumbnails = Thumbnails(images, 0.4 * self.colors, side)
 
@@ -106,19 +117,26 @@ class Painter:
         )
         circles = self.mean[0, :, :2], self.std[0], self.colors, self.ellipses
         # A circle may be smaller or larger than its thumbnail: the disc is drawn below it, the outline above it.
-        self.discs = visuals.posterior_circles(self.ax, *circles, fill=0.18, line=0.0)
-        self.circles = visuals.posterior_circles(self.ax, *circles, fill=0.0, line=0.95)
-        self.circles.set_linewidth(1.5 * scale)
-        self.trails = Trails(self.mean, self.colors, max(2, round(TRAIL_SECONDS * self.fps)), 1.5 * scale)
-        self.ax.add_collection(self.trails.collection, autolim=False)
-        for artist in (self.discs, self.circles, self.trails.collection, self.epoch_text):
+        opacity = 0.18 if self.has_circles else SMALL_DOT_OPACITY
+        self.discs = visuals.posterior_circles(self.ax, *circles, fill=opacity, line=0.0)
+        animated: list[Artist] = [self.discs, self.epoch_text]
+        if self.has_circles:
+            self.circles = visuals.posterior_circles(self.ax, *circles, fill=0.0, line=0.95)
+            self.circles.set_linewidth(1.5 * scale)
+            self.trails = Trails(self.mean, self.colors, max(2, round(TRAIL_SECONDS * self.fps)), 1.5 * scale)
+            self.ax.add_collection(self.trails.collection, autolim=False)
+            animated += [self.circles, self.trails.collection]
+        for artist in animated:
             artist.set(animated=True, clip_on=False)
         self.canvas.draw()
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
         self._pixels = np.asarray(self.canvas.buffer_rgba())
 
     def _caption(self) -> str:
-        if self.trajectory.log_var is None:
+        n = len(self.colors)
+        if not self.has_circles:
+            mark = f"dots: the means of {n:,} posteriors, without images, circles and trails"
+        elif self.trajectory.log_var is None:
             mark = "points: the codes"
         elif self.is_3d:
             mark = "circles: r³ = σ₁ σ₂ σ₃ of each posterior"
@@ -126,6 +144,8 @@ class Painter:
             mark = "ellipses: the posterior's σ along each axis"
         else:
             mark = "circles: r² = σₓ σᵧ of each posterior"
+        if self.has_circles and n > MAX_THUMBNAILS and self.trajectory.images is not None:
+            mark = f"{mark}, without the {n:,} images"
         units = self.trajectory.units
         shown = "" if units is None or tuple(units) == (0, 1) else f"   latent units {', '.join(map(str, units))}"
         return f"{mark}   dashed: the prior's σ{shown}"
@@ -141,19 +161,21 @@ class Painter:
         self._paint_timeline(i)
         view = self._view(i)
         projected = self.mean[i] @ view
-        self.trails.update(i, view[:, :2])
-        for circles in (self.discs, self.circles):
+        for circles in (self.discs, self.circles) if self.has_circles else (self.discs,):
             visuals.move_circles(circles, projected[:, :2], self.std[i], self.ellipses)
         self.epoch_text.set_text(f"{self.trajectory.epochs[i]:.2f}")
         if self.guides is not None:
             self.guides.turn(view)
             self.guides.draw()
-        self.ax.draw_artist(self.trails.collection)
+        if self.has_circles:
+            self.trails.update(i, view[:, :2])
+            self.ax.draw_artist(self.trails.collection)
         self.ax.draw_artist(self.discs)
         if self.thumbnails is not None:
             far_to_near = np.argsort(projected[:, 2], kind="stable") if self.is_3d else None
             self.thumbnails.blend_into(self._pixels, self._to_pixels(projected[:, :2]), far_to_near)
-        self.ax.draw_artist(self.circles)
+        if self.has_circles:
+            self.ax.draw_artist(self.circles)
         self.figure.draw_artist(self.epoch_text)
         return self._pixels
 
@@ -175,6 +197,16 @@ class Painter:
         height = max(2, self.size // 180)
         self._pixels[-height:, :, :3] = TIMELINE_RGB
         self._pixels[-height:, : round(elapsed * self.size), :3] = ELAPSED_RGB
+
+
+def _number_of_points(trajectory: Trajectory) -> int:
+    n = trajectory.mean.shape[1]
+    if not 0 < n <= MAX_POINTS:
+        raise InputError(
+            f"trajectory: expected 1 to {MAX_POINTS:,} points to draw; received {n:,}; select some with "
+            f"trajectory.points(slice({MAX_POINTS}))."
+        )
+    return n
 
 
 class Trails:

@@ -104,6 +104,7 @@ def draw(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
+    run.check_writable()
     if epochs is not None:
         run.trajectory.between(*epochs)  # raises before anything is drawn
     drawn = _draw_registered(run, FIGURES.values())
@@ -157,7 +158,7 @@ def trajectory_video(
         trajectory = trajectory.every(-(-len(trajectory) // MAX_VIDEO_FRAMES))
     path = run.path / "videos" / f"{name}.mp4"
     return video.write(
-        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=run.title, ellipses=ellipses, quiet=quiet
+        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=_title(run), ellipses=ellipses, quiet=quiet
     )
 
 
@@ -179,7 +180,7 @@ def trajectory_stills(
 
     trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
     part = video.select(trajectory, epochs, _recorded_plane(run))
-    painter = video.Painter(part, title=run.title)
+    painter = video.Painter(part, title=_title(run))
     nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in at]
     row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
     path = run.path / "figures" / f"{name}.png"
@@ -211,7 +212,7 @@ def losses(run: Run) -> Figure:
         visuals.curves(ax, history["epoch"], lines, colors=colors)
         ax.set_title(" and ".join(names.values()))
         _crop_first_epoch(ax, [*lines.values()])
-    layout.heading(figure, run.title)
+    layout.heading(figure, _title(run))
     return figure
 
 
@@ -237,9 +238,11 @@ def latent(run: Run) -> Figure:
     encodings = run.arrays("encodings")
     plane = _plane(run)
     figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
-    visuals.latent_plane(ax, geometry.flat(encodings["mean"])[:, list(plane)], encodings.get("labels"), plane)
+    visuals.latent_plane(
+        ax, geometry.flat(encodings["mean"])[:, list(plane)], encodings.get("labels"), plane, run.class_names
+    )
     n = len(encodings["mean"])
-    layout.title(ax, run.title, f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
+    layout.title(ax, _title(run), f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
     return figure
 
 
@@ -252,9 +255,9 @@ def principal(run: Run) -> Figure:
     """Posterior means of test images on their two principal components."""
     encodings = run.arrays("encodings")
     figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
-    visuals.principal_scatter(ax, encodings["mean"], encodings.get("labels"))
+    visuals.principal_scatter(ax, encodings["mean"], encodings.get("labels"), run.class_names)
     n = len(encodings["mean"])
-    layout.title(ax, run.title, f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
+    layout.title(ax, _title(run), f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
     return figure
 
 
@@ -268,7 +271,7 @@ def manifold(run: Run) -> Figure:
     picture = visuals.image_grid(ax, arrays["images"], side, gap=0)
     ax.set_axis_on()
     height, width = picture.get_size()
-    ticks = np.linspace(0, side - 1, 5).round().astype(int)
+    ticks = np.unique(np.linspace(0, side - 1, 5).round().astype(int))
     names = layout.signed(geometry.prior_quantiles(side)[ticks])
     ax.set_xticks((ticks + 0.5) * width / side - 0.5, names)
     ax.set_xlabel(f"latent unit {plane[0]}")
@@ -280,17 +283,17 @@ def manifold(run: Run) -> Figure:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     others = "" if run.metrics["n_units"] == len(plane) else ", all other units at 0"
-    layout.title(ax, run.title, f"images decoded at the prior's quantiles{others}")
+    layout.title(ax, _title(run), f"images decoded at the prior's quantiles{others}")
     return figure
 
 
-@register("samples", "One hundred images decoded from draws of the prior N(0, I).")
+@register("samples", "Images decoded from draws of the prior N(0, I).")
 def samples(run: Run) -> Figure:
     """Images decoded from draws of the prior."""
     images = run.arrays("samples")["images"]
     figure, (ax,) = layout.panels(1, 1, (6, 6.5))
     visuals.image_grid(ax, images, 10, gap=2)
-    layout.title(ax, run.title, f"{len(images)} samples, z from N(0, I)")
+    layout.title(ax, _title(run), f"{len(images)} samples, z from N(0, I)")
     return figure
 
 
@@ -306,7 +309,7 @@ def units(run: Run) -> Figure:
     mesh = visuals.unit_timeline(ax, history)
     figure.colorbar(mesh, ax=ax, label=visuals.unit_timeline_label(history), extend="both")
     quantity = "variance of the means" if history.kl is None else "KL"
-    layout.title(ax, run.title, f"{quantity} of each latent unit; a cross marks the collapse of an active unit")
+    layout.title(ax, _title(run), f"{quantity} of each latent unit; a cross marks the collapse of an active unit")
     return figure
 
 
@@ -320,7 +323,7 @@ def interpolation(run: Run) -> Figure:
     """Interpolation paths between test images: a line and an arc in latent space, and a cross-fade of the pixels."""
     figure = Figure(figsize=(7.4, 8.6), layout="constrained")
     visuals.interpolations(figure, run.arrays("interpolation"))
-    layout.heading(figure, run.title)
+    layout.heading(figure, _title(run))
     return figure
 
 
@@ -334,7 +337,7 @@ def reconstructions(run: Run) -> Figure:
     for ax, (name, images) in zip(figure.subplots(2, 1), rows.items(), strict=True):
         visuals.image_grid(ax, images, n)
         layout.row_name(ax, name)
-    layout.heading(figure, run.title)
+    layout.heading(figure, _title(run))
     return figure
 
 
@@ -351,13 +354,13 @@ def _has_audit(run: Run) -> bool:
 )
 def aggregate(run: Run) -> Figure:
     """The aggregate posterior compared with the prior."""
-    return audit_figures.posterior(run, run.title)
+    return audit_figures.posterior(run, _title(run))
 
 
 @register("samplers", "Samples by the distribution of z, and training images for comparison.", _has_audit, "audit")
 def samplers(run: Run) -> Figure:
     """Samples by the distribution of z."""
-    return audit_figures.samplers(run, run.title)
+    return audit_figures.samplers(run, _title(run))
 
 
 # -- drawing and captions -----------------------------------------------------------------------------------------
@@ -386,6 +389,11 @@ def _write_captions(run: Run, captions: dict[str, str]) -> None:
 def _has_trajectory_plane(run: Run) -> bool:
     """Whether a trajectory of two units or more was recorded."""
     return run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1
+
+
+def _title(run: Run) -> str:
+    """The title of a run, which contains the name of its data set, for matplotlib."""
+    return visuals.plain(run.title)
 
 
 def _one_per_label(trajectory: Trajectory) -> Trajectory:

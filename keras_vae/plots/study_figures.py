@@ -51,7 +51,7 @@ def comparison(runs: Runs) -> Figure:
     rows = figure.subplots(len(runs), 3, gridspec_kw={"width_ratios": (1.13, 1, 1)}, squeeze=False)
     sources = {"images": "N(0, I)", "moment_matched": "a Gaussian fitted to the codes"}
     for (name, run), (left, *others) in zip(runs.items(), rows, strict=True):
-        visuals.latent_plane(left, *_codes(run, 2))
+        visuals.latent_plane(left, *_codes(run, 2), run.class_names)
         left.set_title(name)
         samples = run.arrays("samples")
         for ax, (key, source) in zip(others, sources.items(), strict=True):
@@ -87,9 +87,9 @@ def planes(runs: Runs) -> Figure:
         encodings = run.arrays("encodings")
         mean, labels = geometry.flat(encodings["mean"]), encodings.get("labels")
         if mean.shape[1] == 2:
-            visuals.latent_plane(ax, mean, labels, (0, 1))
+            visuals.latent_plane(ax, mean, labels, (0, 1), run.class_names)
         else:
-            visuals.principal_scatter(ax, mean, labels)
+            visuals.principal_scatter(ax, mean, labels, run.class_names)
         ax.set_title(name)
     return figure
 
@@ -142,13 +142,13 @@ def spaces(runs: Runs) -> Figure:
         space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
         ax.set_title(name)
     if labels is not None:
-        figure.legend(handles=visuals.label_keys(labels), loc="outside right center", title="label")
+        figure.legend(handles=visuals.label_keys(labels, run.class_names), loc="outside right center", title="label")
     return figure
 
 
 @visuals.style()
 def slices(runs: Runs) -> Figure:
-    """Five horizontal slices through a space of three units, 25 decoded images each, for every run."""
+    """Horizontal slices through a space of three units, usually five of 25 decoded images each, for every run."""
     spaced = ConstrainedLayoutEngine(h_pad=0.08)  # between the name of a run and the titles of its slices
     figure = Figure(figsize=(13, 3.75 * len(runs)), layout=spaced)
     for (name, run), part in zip(runs.items(), layout.parts(figure, rows=len(runs)), strict=True):
@@ -157,7 +157,7 @@ def slices(runs: Runs) -> Figure:
         layout.heading(part, name)
         images = grid["images"].reshape(side, side * side, *grid["images"].shape[1:])
         heights = layout.signed(geometry.prior_quantiles(side)[::-1])
-        for ax, slice_images, height in zip(part.subplots(1, side), images, heights, strict=True):
+        for ax, slice_images, height in zip(part.subplots(1, side, squeeze=False)[0], images, heights, strict=True):
             visuals.image_grid(ax, slice_images, side)
             layout.frame(ax)
             layout.subtitle(ax, f"unit {units[2]} = {height}")

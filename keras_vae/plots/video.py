@@ -1,11 +1,12 @@
 """Videos of latent spaces: recorded trajectories, and a rotating view of codes in three units."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from keras_vae._utils import palette
 from keras_vae.errors import InputError
@@ -32,8 +33,11 @@ def write(
 ) -> Path:
     """Writes a trajectory as an MP4 (H.264, yuv420p), one video frame per recorded frame, without interpolation.
 
+    Up to 500 points are drawn with their images, up to 1,000 as circles with trails, and up to 20,000 as dots; the line
+    below the picture states which.
+
     Args:
-        trajectory: as recorded by a `LatentRecorder`.
+        trajectory: as recorded by a `LatentRecorder`, of at most 20,000 points.
         path: ends in `.mp4`; the file appears under this name only when it is complete.
         epochs: first and last epoch to show, (0, 5) for the first five epochs; default all. The view is fitted to
             the shown frames, so a later part is drawn at a larger scale.
@@ -76,6 +80,7 @@ def write_turn(
     path: str | Path,
     *,
     units: tuple[int, ...] = (0, 1, 2),
+    class_names: Sequence[str] | None = None,
     title: str = "",
     seconds: float = 12.0,
     size: int = 720,
@@ -86,9 +91,10 @@ def write_turn(
 
     Args:
         mean: codes `(n, 3)`.
-        labels: `(n,)` integers, or None.
+        labels: `(n,)` integers or text, or None.
         path: ends in `.mp4`.
         units: numbers of the three units, which name the axes.
+        class_names: names of the labels 0, 1, … in the legend; default the labels themselves.
         title: text at the top.
         seconds: duration of the rotation, at least one frame.
         size: side in pixels, a multiple of 16.
@@ -115,11 +121,18 @@ def write_turn(
     n_frames = round(seconds * fps)
     if n_frames < 1:
         raise InputError(f"seconds: expected at least one frame, 1/{fps} s; received {seconds!r}.")
-    return encode_mp4(_turn_frames(mean, labels, units, title, size, n_frames), n_frames, path, fps, quiet)
+    keys = [] if labels is None else visuals.label_keys(labels, class_names)
+    return encode_mp4(_turn_frames(mean, labels, keys, units, title, size, n_frames), n_frames, path, fps, quiet)
 
 
 def _turn_frames(
-    mean: np.ndarray, labels: np.ndarray | None, units: tuple[int, ...], title: str, size: int, n_frames: int
+    mean: np.ndarray,
+    labels: np.ndarray | None,
+    keys: list[Line2D],
+    units: tuple[int, ...],
+    title: str,
+    size: int,
+    n_frames: int,
 ) -> Iterator[np.ndarray]:
     with visuals.style():
         figure = Figure(figsize=(size / 100, size / 100), dpi=100)
@@ -128,10 +141,8 @@ def _turn_frames(
         figure.text(0.03, 0.962, title, fontsize=13 * size / 720, fontweight="bold", color=palette.TITLE, va="center")
         cloud = space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
         cloud.points.set_animated(True)
-        if labels is not None:
-            figure.legend(
-                handles=visuals.label_keys(labels), loc="lower center", ncols=10, handletextpad=0, columnspacing=1
-            )
+        if keys:
+            figure.legend(handles=keys, loc="lower center", ncols=10, handletextpad=0, columnspacing=1)
         canvas.draw()
     background, pixels = canvas.copy_from_bbox(figure.bbox), np.asarray(canvas.buffer_rgba())
     for i in range(n_frames):

@@ -1,13 +1,16 @@
 """Video encoding with ffmpeg: frames to MP4, MP4 to GIF."""
 
 import contextlib
+import errno
+import io
+import os
 import subprocess
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, cast
 
-import imageio.v2 as imageio
 import imageio_ffmpeg
 import numpy as np
 
@@ -15,7 +18,12 @@ from keras_vae._utils.progress import ProgressReporter
 from keras_vae.errors import InputError
 from keras_vae.runs.files import atomic
 
-MACROBLOCK_PIXELS = 16  # imageio rescales frames whose sides are not a multiple of it
+MACROBLOCK_PIXELS = 16  # H.264 encodes squares of this side; other sizes are padded
+# One thread: painting takes longer than encoding, and needs the other core.
+MP4_OPTIONS = (
+    "-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-crf", "22", "-preset", "veryfast", "-threads", "1",
+    "-movflags", "+faststart", "-f", "mp4",
+)  # fmt: skip
 MAX_GIF_BYTES = 5_000_000
 GIF_WIDTHS_AND_FPS = ((480, 15), (420, 12), (360, 10), (320, 8), (240, 6), (160, 5), (120, 3))  # pixels, frames/s
 
@@ -35,38 +43,82 @@ def encode_mp4(frames: Iterable[np.ndarray], n_frames: int, path: Path, fps: int
 
     Returns:
         The path.
+
+    Raises:
+        InputError: if ffmpeg can't be started.
+        WriteError: if ffmpeg fails or the file can't be written.
     """
-    frames = ProgressReporter(quiet).track(frames, f"video {path.name}", n_frames)
+    tracked = ProgressReporter(quiet).track(frames, f"video {path.name}", n_frames)
     with (
         atomic(path) as temporary,
-        contextlib.closing(_mp4_writer(temporary, fps)) as encoder,
         ThreadPoolExecutor(1) as executor,  # the next frame is painted while ffmpeg receives this one
     ):
-        pending = None
-        for frame in frames:
-            frame = frame.copy()
-            if pending:
+        first = next(tracked)
+        with _ffmpeg([*_input_options(first, fps), *MP4_OPTIONS], temporary) as pipe:
+            pending = executor.submit(pipe.write, first.copy().data)
+            for frame in tracked:
+                copied = frame.copy()
                 pending.result()
-            pending = executor.submit(encoder.append_data, frame)
-        if pending:
+                pending = executor.submit(pipe.write, copied.data)
             pending.result()
     return path
 
 
-def _mp4_writer(path: Path, fps: int) -> Any:
-    """The imageio writer; it must be closed, since after an exception its own context leaves ffmpeg running."""
-    return imageio.get_writer(
-        path.absolute(),  # imageio expands a leading ~ of a relative path
-        format="FFMPEG",
-        fps=fps,
-        codec="libx264",
-        pixelformat="yuv420p",
-        quality=None,
-        macro_block_size=MACROBLOCK_PIXELS,
-        ffmpeg_log_level="error",
-        # one thread: painting takes longer than encoding, and needs the other core
-        output_params=["-crf", "22", "-preset", "veryfast", "-threads", "1", "-movflags", "+faststart"],
-    )
+def _input_options(frame: np.ndarray, fps: int) -> list[str]:
+    """ffmpeg's description of the frames in the pipe."""
+    height, width, _ = frame.shape
+    return ["-f", "rawvideo", "-s", f"{width}x{height}", "-pix_fmt", "rgba", "-r", str(fps), "-i", "-"]
+
+
+@contextlib.contextmanager
+def _ffmpeg(options: Sequence[str | Path], path: Path) -> Iterator[io.BufferedWriter]:
+    """Runs ffmpeg; yields its standard input, and waits for its end after the block.
+
+    Raises:
+        InputError: if ffmpeg can't be started.
+        OSError: if it fails; ffmpeg's last message is the reason.
+    """
+    with tempfile.TemporaryFile() as messages:
+        process = _start([*options, path.absolute()], messages)  # a relative path could look like an option
+        pipe = cast(io.BufferedWriter, process.stdin)
+        try:
+            yield pipe
+            pipe.close()
+            failed = process.wait() != 0
+        except BrokenPipeError:  # ffmpeg has ended; its messages say why
+            failed = True
+        finally:  # after any other exception ffmpeg is still running
+            process.kill()
+            process.wait()
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        if failed:
+            raise _failure(messages)
+
+
+def _start(arguments: Sequence[str | Path], messages: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=messages,
+            start_new_session=True,  # Ctrl-C stops this process, which then stops ffmpeg
+        )
+    except (OSError, RuntimeError) as error:  # RuntimeError: imageio_ffmpeg found none
+        raise InputError(
+            f"ffmpeg: expected the program that encodes videos; it can't be started ({error}); install imageio-ffmpeg, "
+            "set IMAGEIO_FFMPEG_EXE to an ffmpeg, or draw with video=False."
+        ) from error
+
+
+def _failure(messages: IO[bytes]) -> OSError:
+    messages.seek(0)
+    text = messages.read().decode(errors="replace").strip()
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        if os.strerror(number) in text:
+            return OSError(number, os.strerror(number))
+    return OSError(None, f"ffmpeg failed ({text.splitlines()[-1] if text else 'it gave no reason'})")
 
 
 def write_gif(video: str | Path, path: str | Path, max_bytes: int = MAX_GIF_BYTES) -> Path:
@@ -84,7 +136,8 @@ def write_gif(video: str | Path, path: str | Path, max_bytes: int = MAX_GIF_BYTE
         The path.
 
     Raises:
-        InputError: if the MP4 does not exist, or the smallest GIF of it exceeds `max_bytes`.
+        InputError: if the MP4 does not exist, the smallest GIF of it exceeds `max_bytes`, or ffmpeg can't be started.
+        WriteError: if ffmpeg fails or the file can't be written.
 
     Example:
         >>> import tempfile
@@ -113,16 +166,10 @@ def write_gif(video: str | Path, path: str | Path, max_bytes: int = MAX_GIF_BYTE
 
 
 def _convert_to_gif(video: Path, path: Path, width: int, fps: int) -> None:
-    # ffmpeg is called directly: imageio's FFMPEG writer refuses GIFs, and its Pillow writer stores a palette per
-    # frame. Of 300 frames of benchmarks/videos.py at 480 pixels, 15 frames per second, Pillow made 7.4 MB (2.9 here)
-    # for a gain of 0.7 dB, and 3.3 MB with one palette, at a loss of 0.9 dB.
+    # Pillow stores a palette per frame. Of 300 frames of benchmarks/videos.py at 480 pixels, 15 frames per second, it
+    # made 7.4 MB (2.9 here) for a gain of 0.7 dB, and 3.3 MB with one palette, at a loss of 0.9 dB.
     use = "paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle"
     palette = f"split[a][b];[a]palettegen=max_colors=128:stats_mode=diff[p];[b][p]{use}"
-    subprocess.run(
-        [
-            imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", video,
-            "-vf", f"fps={fps},scale={width}:-1:flags=lanczos,{palette}", "-f", "gif", path,
-        ],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    options = ["-vf", f"fps={fps},scale={width}:-1:flags=lanczos,{palette}", "-f", "gif"]
+    with _ffmpeg(["-i", video.absolute(), *options], path):
+        pass  # it reads a file, not the pipe

@@ -1,6 +1,6 @@
 """Functions that draw arrays on given `Axes` and return the artists; none saves a figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,22 @@ def style():
     return mpl.rc_context(mpl.rc_params_from_file(STYLE, use_default_template=False))
 
 
+def plain(text: str) -> str:
+    """Text for matplotlib in which a dollar sign is a dollar sign: names of data sets and classes are not formulas.
+
+    Example:
+        >>> plain("a$\\\\frac{$.npz")
+        'a\\\\$\\\\frac{\\\\$.npz'
+    """
+    return text.replace("$", r"\$")
+
+
 def label_colors(labels: np.ndarray | None, n: int) -> np.ndarray:
     """The palette's colour of each label.
 
     Args:
-        labels: `(n,)` integers, which take the palette's colours in turn, starting again after the last; None where
-            there are no labels.
+        labels: `(n,)` integers, which take the palette's colours in turn, starting again after the last; other
+            labels, such as text, are numbered in their order; None where there are no labels.
         n: number of points.
 
     Returns:
@@ -54,22 +64,40 @@ def label_colors(labels: np.ndarray | None, n: int) -> np.ndarray:
         [[0.12, 0.44, 0.71], [0.82, 0.29, 0.36], [0.12, 0.44, 0.71]]
     """
     colors = np.array([to_rgb(color) for color in palette.LABELS])
-    return colors[np.zeros(n, int) if labels is None else np.asarray(labels, int) % len(colors)]
+    return colors[np.zeros(n, int) if labels is None else _numbered(labels) % len(colors)]
 
 
-def label_keys(labels: np.ndarray) -> list[Line2D]:
+def _numbered(labels: np.ndarray) -> np.ndarray:
+    labels = np.asarray(labels)
+    return labels if labels.dtype.kind in "ui" else np.unique(labels, return_inverse=True)[1]
+
+
+def label_keys(labels: np.ndarray, class_names: Sequence[str] | None = None) -> list[Line2D]:
     """Handles of a legend: a dot for every label that occurs.
+
+    Args:
+        labels: `(n,)`.
+        class_names: names of the labels 0, 1, …; default the labels themselves.
 
     Example:
         >>> [key.get_label() for key in label_keys(np.array([3, 0, 3]))]
         ['0', '3']
+        >>> [key.get_label() for key in label_keys(np.array([1, 0, 1]), ["cat", "dog"])]
+        ['cat', 'dog']
     """
     present = np.unique(labels)
     colors = label_colors(present, len(present))
+    named = dict(enumerate(class_names or ()))
+    names = [str(named.get(label, label)) for label in present.tolist()]
     return [
-        Line2D([], [], marker="o", linestyle="", color=color, label=str(label))
-        for label, color in zip(present, colors, strict=True)
+        Line2D([], [], marker="o", linestyle="", color=color, label=_legend_text(name))
+        for name, color in zip(names, colors, strict=True)
     ]
+
+
+def _legend_text(name: str) -> str:
+    """Matplotlib leaves names that begin with an underscore out of legends."""
+    return f" {plain(name)}" if name.startswith("_") else plain(name)
 
 
 def view_limit(mean: np.ndarray) -> float:
@@ -188,7 +216,12 @@ def _diameters(std: np.ndarray, ellipses: bool) -> tuple[np.ndarray, np.ndarray]
 
 
 def latent_scatter(
-    ax: Axes, mean: np.ndarray, labels: np.ndarray | None, limit: float, units: tuple[int, ...]
+    ax: Axes,
+    mean: np.ndarray,
+    labels: np.ndarray | None,
+    limit: float,
+    units: tuple[int, ...],
+    class_names: Sequence[str] | None = None,
 ) -> PathCollection:
     """Posterior means coloured by label, with the prior's rings and a legend.
 
@@ -198,6 +231,7 @@ def latent_scatter(
         labels: `(n,)` integers or None.
         limit: half the side of the view, in data units.
         units: the numbers of the two latent units, which name the axes.
+        class_names: as in `label_keys`.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -212,7 +246,8 @@ def latent_scatter(
     x, y = mean[order].T
     points = ax.scatter(x, y, s=marker_size(len(mean)), c=colors[order], alpha=0.6, linewidths=0)
     if labels is not None:
-        ax.legend(handles=label_keys(labels), loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
+        keys = label_keys(labels, class_names)
+        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
     square_view(ax, limit, units)
     return points
 
@@ -222,23 +257,32 @@ def marker_size(n: int) -> float:
     return float(np.clip(30_000 / n, 3, 30))
 
 
-def latent_plane(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, units: tuple[int, ...]) -> PathCollection:
+def latent_plane(
+    ax: Axes,
+    mean: np.ndarray,
+    labels: np.ndarray | None,
+    units: tuple[int, ...],
+    class_names: Sequence[str] | None = None,
+) -> PathCollection:
     """`latent_scatter` over the prior's density, in a view that shows nearly all points."""
     limit = view_limit(mean)
     prior_density(ax, limit)
-    return latent_scatter(ax, mean, labels, limit, units)
+    return latent_scatter(ax, mean, labels, limit, units, class_names)
 
 
-def principal_scatter(ax: Axes, codes: np.ndarray, labels: np.ndarray | None) -> PathCollection:
+def principal_scatter(
+    ax: Axes, codes: np.ndarray, labels: np.ndarray | None, class_names: Sequence[str] | None = None
+) -> PathCollection:
     """Codes on their two principal components; the axis labels state the share of the variance.
 
     Args:
         ax: to draw on.
         codes: `(n, units…)`.
         labels: `(n,)` integers or None.
+        class_names: as in `label_keys`.
     """
     points, explained = geometry.principal_plane(codes)
-    drawn = latent_plane(ax, points, labels, (0, 1))
+    drawn = latent_plane(ax, points, labels, (0, 1), class_names)
     names = [f"principal component {i} ({100 * share:.0f} % of the variance)" for i, share in enumerate(explained, 1)]
     ax.set(xlabel=names[0], ylabel=names[1])
     return drawn

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from keras_vae.report.data_uri import array_base64, sprite
 MAX_WEIGHTS_PER_LAYER = 2  # kernel and bias
 
 
-def page_data(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def page_data(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None = None) -> dict[str, Any]:
     """The content of `arrays/explorer.npz` as JSON: numbers in base 64, images as data URIs.
 
     Args:
         arrays: see `runs.explorer_arrays`.
+        class_names: names of the labels 0, 1, …; default the labels themselves.
 
     Returns:
         What `templates/explorer.js` reads. One of `decoder` (the exported layers) and `grid` (images decoded in
@@ -39,6 +41,7 @@ def page_data(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             "sprite": sprite(images),
             "reconstructions": sprite(arrays.get("reconstructions")),
         },
+        "classNames": None if class_names is None else list(class_names),
         "trajectory": _trajectory(arrays),
         "colors": palette.LABELS,
         "shapes": palette.LABEL_SHAPES,

@@ -47,7 +47,7 @@ def write(run: Run | str | Path) -> Path:
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     explorer_arrays.ensure(run)
-    explorer_data = explorer.page_data(run.arrays("explorer"))
+    explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
     max_figure_bytes = max(rendering.MAX_PAGE_BYTES - len(json.dumps(explorer_data)), MIN_FIGURE_BYTES)
     evaluation = run.evaluation if (run.path / "evaluation.json").is_file() else {}
     page = rendering.render(

@@ -18,7 +18,9 @@ def command(run: Run) -> str:
         return f"keras-vae evaluate model.keras --dataset {shlex.quote(config['dataset'])} --out {OUT}"
     architecture = config["architecture"]
     defaults = Config(architecture).model_dump()
-    changed = {key: value for key, value in config.items() if key != "architecture" and value != defaults.get(key)}
+    # A config.json may have keys that are not those of a configuration; they are not part of a command.
+    known = [key for key in defaults if key in config and key != "architecture"]
+    changed = {key: config[key] for key in known if config[key] != defaults[key]}
     if PYTHON_ONLY & set(changed):
         arguments = ", ".join(f"{key}={value!r}" for key, value in changed.items())
         return f'import keras_vae as kv\n\nkv.train(kv.Config({architecture!r}, {arguments}), "{OUT}")'

@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_vae._utils import keras_import
+import numpy as np
+
+from keras_vae._utils import readers
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
-from keras_vae.runs import final_files
+from keras_vae.runs import final_files, model_file
 from keras_vae.runs.config import RECORDED_PER_LABEL
 from keras_vae.runs.folder import Run
 from keras_vae.runs.provenance import describe_environment
@@ -38,8 +40,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
     """
     started = time.monotonic()
     model, run = Path(model), Run(folder)
-    if not model.is_file():
-        raise InputError(f"model: expected a .keras file; found none at {model}.")
+    readers.check_regular(model, "give the path of a .keras file")
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     if not overwrite and _holds(run, digest, data, seed):
         return run
@@ -56,7 +57,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
             "likelihood": type(vae.likelihood).__name__,
             "seed": seed,
         }
-        run.write_json("config.json", {"config": config, "adopted": digest, **describe_environment(data)})
+        run.write_json("config.json", {"config": config, "adopted": digest, **describe_environment(data, run.path)})
         seconds = {"train": None, "epoch_median": None, "total": round(time.monotonic() - started, 3)}
         final_files.write(run, vae, data, seed, RECORDED_PER_LABEL, None, seconds)
     return run
@@ -75,20 +76,11 @@ def _load(model: Path, data: Dataset) -> "VAE":
     """Loads the model.
 
     Raises:
-        InputError: if Keras can't load the file, or it is not a VAE for images of this shape.
+        InputError: if the file is damaged, or holds no VAE of finite weights for images of this shape.
     """
-    keras = keras_import.import_keras()
-    from keras_vae.models import VAE
-
-    try:
-        vae = keras.models.load_model(model, compile=False)
-    except (OSError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"model: expected a .keras file that Keras can load; Keras can't load {model}: {reason}"
-        ) from error
-    if not isinstance(vae, VAE):
-        raise InputError(f"model: expected a keras_vae.VAE in {model}; received a {type(vae).__name__}.")
+    vae = model_file.load_vae(model, "give a .keras file that was saved from a VAE", compile=False)
+    if not all(np.isfinite(weights).all() for weights in vae.get_weights()):
+        raise InputError(f"model: expected finite weights in {model}; received NaN or infinity.")
     if tuple(vae.image_shape) != tuple(data.image_shape):
         raise InputError(
             f"dataset: expected images of shape {tuple(vae.image_shape)}, the input of {model.name}; {data.name} has "

@@ -11,7 +11,7 @@ from keras_vae._utils.progress import ProgressReporter
 from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError, TrainingDiverged
-from keras_vae.runs import checkpoint
+from keras_vae.runs import checkpoint, forms
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
 from keras_vae.trajectory import Trajectory
@@ -72,6 +72,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         if saved is None:
             return
         arrays, state = saved
+        forms.check(state, forms.TrainingState, self.run.checkpoint_path / checkpoint.STATE, checkpoint.ADVICE)
         variables = _variables(model)
         if [list(v.shape) for v in variables] != state["shapes"] or "units/steps" not in arrays:
             raise InputError(
@@ -89,7 +90,7 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def end_epoch(self, row: dict) -> None:
         """Adds a row to the history, and writes checkpoint and history."""
-        self.rows.append(row)
+        rows = [*self.rows, row]
         variables = _variables(self.model)
         arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
         # Only new frames are written, otherwise each epoch would write more than the one before. An epoch may have no
@@ -101,15 +102,15 @@ class CheckpointCallback(keras.callbacks.Callback):
         arrays |= recorded
         arrays |= {f"units/{name}": array for name, array in self.monitor.history.arrays().items()}
         state = {
-            "epoch": self.epochs_done,
-            "steps": self.epochs_done * self._steps_per_epoch,
-            "history": self.rows,
+            "epoch": len(rows),
+            "steps": len(rows) * self._steps_per_epoch,
+            "history": rows,
             "seconds": self.seconds,
             "shapes": [list(v.shape) for v in variables],
         }
-        checkpoint.save(self.run.checkpoint_path, arrays, state, growth if is_new else None)
-        self._n_saved = len(self.recorder)
-        self.run.write_history(self.rows)
+        checkpoint.save(self.run.checkpoint_path, arrays, state, growth if is_new else None, check=self.run.check_lock)
+        self.rows, self._n_saved = rows, len(self.recorder)  # counted only once the checkpoint is written
+        self.run.write_history(rows)
 
     def seconds_of_epochs(self) -> np.ndarray:
         """Seconds of each epoch without validation, `(epochs,)`."""
@@ -128,6 +129,7 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # Keras numbers the last, shorter execution of an epoch as if it were a full one.
+        self.run.check_lock()  # a deleted folder stops the training at once, not at its next checkpoint
         step = self._epoch * self._steps_per_epoch + min(batch + 1, self._steps_per_epoch)
         self._stop_unless_finite({"loss": logs["loss"]}, step)
         self.progress.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
@@ -135,9 +137,11 @@ class CheckpointCallback(keras.callbacks.Callback):
     def _stop_unless_finite(self, logs: dict, step: int) -> None:
         for name, value in logs.items():
             if not math.isfinite(value):
+                rate = float(self.model.optimizer.learning_rate)  # non-finite if it exceeds the range of float32
+                smaller = f"learning rate below {rate:g}" if math.isfinite(rate) else "smaller learning rate"
                 raise TrainingDiverged(
                     f"The {name} became {value} at step {step} (epoch {self._epoch + 1}); training has stopped; try a "
-                    f"learning rate below {float(self.model.optimizer.learning_rate):g} or another likelihood."
+                    f"{smaller} or another likelihood."
                 )
 
     def on_test_begin(self, logs=None):

@@ -2,17 +2,26 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from keras_vae import likelihoods, posteriors
 from keras_vae.errors import InputError
 from keras_vae.networks.architecture import Architecture, parse, with_decoder
 
 RECORDED_PER_LABEL = 6  # test images
+MAX_COUNT = 1_000_000_000  # of epochs, images or steps: products of two fit into 64 bits
+MAX_FLOAT32 = 3.4e38  # models are trained in float32
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+
+def _check_float32(value: float) -> float:
+    if value > MAX_FLOAT32:
+        raise ValueError(f"expected at most {MAX_FLOAT32:g}, the range of float32")
+    return value
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_check_float32)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_check_float32)]
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 
 
 def _choices() -> dict[str, tuple[str, ...]]:
@@ -40,7 +49,7 @@ class Config(BaseModel):
         batch_size: images per step; the last batch of an epoch may be smaller.
         learning_rate: learning rate of Adam, above 0.
         posterior, likelihood, beta: as in `dense_vae`.
-        warmup: epochs over which beta rises linearly from 0; 0 for no warm-up.
+        warmup: epochs over which beta rises linearly from 0, at most `epochs`; 0 for no warm-up.
         seed: seed of the initial weights, the sampling noise, the order of the images and the choice of recorded
             images; 0 or more, below 2³¹.
         record_every: optimizer steps between recorded frames of the trajectory; by default 5, or as many as keep the
@@ -81,6 +90,8 @@ class Config(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+            if first["type"] == "int_parsing_size":
+                message = f"expected at most {MAX_COUNT}"
             if not first["loc"]:  # a check of several fields together
                 raise InputError(f"{message}.") from None
             name = ".".join(map(str, first["loc"]))
@@ -101,6 +112,15 @@ class Config(BaseModel):
         if not posteriors.get(self.posterior).has_divergence and (self.warmup or self.beta != 1.0):
             raise ValueError(
                 f"beta, warmup: expected neither for posterior={self.posterior!r}, which has no KL term; remove them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_incomplete_warmup(self):
+        if self.warmup > self.epochs:
+            raise ValueError(
+                f"warmup: expected at most the {self.epochs} epochs of the training, since beta would not reach "
+                f"{self.beta:g}; received {self.warmup:g}; shorten the warm-up or train longer"
             )
         return self
 

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_vae import geometry
-from keras_vae._utils import keras_import
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.data import Dataset, load
+from keras_vae.data import Dataset
+from keras_vae.runs import model_file, run_data
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from keras_vae.models import VAE
 
 MAX_IMAGES = 1000
-MAX_PIXELS = 800_000  # of all images together
+MAX_PIXELS = 800_000  # of all images together, and of those at which an export is checked
+MAX_GRID_PIXELS = 4_000_000  # of all images of the grid together, and of the recorded ones
 MAX_MEANS = 300_000  # numbers, of all images together: four images of 65,536 units
 MAX_UNITS = 32  # units that the explorer offers
 MAX_FRAMES = 150
@@ -61,12 +62,12 @@ def ensure(run: Run) -> None:
 
     Raises:
         InputError: if its data can't be loaded or has changed.
+        DamagedFileError: if its model is damaged or another one.
     """
     if run.has_arrays("explorer"):
         return
-    data = load(run.config["config"]["dataset"])
-    run.check_data(data)
-    write(run, keras_import.import_keras().models.load_model(run.model_path, compile=False), data)
+    data = run_data.load(run)
+    write(run, model_file.load(run, compile=False), data)
 
 
 def gather(
@@ -100,7 +101,7 @@ def gather(
         arrays["labels"] = data.y_test[chosen]
     decoder = _decoder(vae, data.image_shape, mean, offered, seed)
     if trajectory is not None:
-        arrays |= _recorded(trajectory, offered)
+        arrays |= _recorded(trajectory, offered, data.image_shape)
     description = {"units": offered, "latent_shape": list(vae.latent_shape), **decoder.pop("description")}
     return {"description": np.array(json.dumps(description)), **arrays, **decoder}
 
@@ -132,33 +133,38 @@ def _decoder(vae: "VAE", image_shape: tuple, mean: np.ndarray, offered: list[int
     try:
         exported = decoder_export.export(vae.decoder, vae.likelihood)
     except decoder_export.NotExportable as obstacle:
-        limit, z = _grid(mean, offered)
+        limit, z = _grid(mean, offered, math.prod(image_shape))
         return {
             "description": {"obstacle": str(obstacle)},
             "grid_images": decoded(z),
             "grid_limit": np.array(limit),
             "reconstructions": decoded(mean),
         }
-    z = stream(seed, Stream.EXPLORER_CHECK).standard_normal((N_CHECKED, mean.shape[1])).astype("float32")
+    n = max(1, min(N_CHECKED, MAX_PIXELS // math.prod(image_shape)))
+    z = stream(seed, Stream.EXPLORER_CHECK).standard_normal((n, mean.shape[1])).astype("float32")
     weights = {f"weight_{i}_{j}": array for i, arrays in enumerate(exported.weights) for j, array in enumerate(arrays)}
     described = {"layers": exported.layers, "output": exported.output}
     return {"description": described, **weights, "check_z": z, "check_images": decoded(z)}
 
 
-def _grid(mean: np.ndarray, offered: list[int]) -> tuple[float, np.ndarray]:
+def _grid(mean: np.ndarray, offered: list[int], pixels: int) -> tuple[float, np.ndarray]:
     """Half the side of a square in the plane of the first two units, and evenly spaced points, the others at 0."""
     plane = offered[:2]
     limit = max(geometry.scatter_limit(mean[:, plane]), MIN_GRID_LIMIT)
-    axis = np.linspace(-limit, limit, GRID_SIDE, dtype="float32")
-    z = np.zeros((GRID_SIDE if len(plane) == 1 else GRID_SIDE * GRID_SIDE, mean.shape[1]), "float32")
+    side = max(2, min(GRID_SIDE, math.floor((MAX_GRID_PIXELS / pixels) ** (1 / len(plane)))))
+    axis = np.linspace(-limit, limit, side, dtype="float32")
+    z = np.zeros((side ** len(plane), mean.shape[1]), "float32")
     columns = [axis] if len(plane) == 1 else [c.ravel() for c in np.meshgrid(axis, axis[::-1])]
     for unit, column in zip(plane, columns, strict=True):
         z[:, unit] = column
     return limit, z
 
 
-def _recorded(trajectory: Trajectory, offered: list[int]) -> dict[str, np.ndarray]:
-    """The arrays of a trajectory, reduced to fewer frames and at most `MAX_TRAJECTORY_UNITS` units."""
+def _recorded(trajectory: Trajectory, offered: list[int], image_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """The arrays of a trajectory, reduced to fewer frames and at most `MAX_TRAJECTORY_UNITS` units.
+
+    Its images are left out if they exceed `MAX_GRID_PIXELS`, or were reduced when they were recorded.
+    """
     recorded = range(trajectory.mean.shape[2]) if trajectory.units is None else trajectory.units.tolist()
     units = [unit for unit in offered if unit in recorded][:MAX_TRAJECTORY_UNITS]
     if not units:  # with very many units, none of the offered ones may have been recorded
@@ -176,8 +182,9 @@ def _recorded(trajectory: Trajectory, offered: list[int]) -> dict[str, np.ndarra
         arrays["trajectory_log_var"] = _half(trajectory.log_var[kept][..., columns])
     if trajectory.labels is not None:
         arrays["trajectory_labels"] = trajectory.labels
-    if trajectory.images is not None:
-        arrays["trajectory_images"] = as_bytes(trajectory.images)
+    images = trajectory.images
+    if images is not None and images.size <= MAX_GRID_PIXELS and images.shape[1:] == image_shape:
+        arrays["trajectory_images"] = as_bytes(images)
     return arrays
 
 

@@ -1,35 +1,57 @@
-"""Atomic writing of files, reading of `.npz` files, and checks that a folder can be written to."""
+"""Atomic writing of files, and checks that a folder can be written to."""
 
 import contextlib
 import json
 import os
-import zipfile
-import zlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, WriteError
 
 PARTIAL_PREFIX = ".partial-"  # of the names of files that are being written
-# Raised by NumPy for a damaged .npz.
-NPZ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; the file written there is renamed to `path` if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(PARTIAL_PREFIX + path.name)
+def translated_errors(path: Path) -> Iterator[None]:
+    """Raises an `OSError` of the block as a `WriteError` of this path."""
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror or str(error), path) from error
+
+
+@contextlib.contextmanager
+def atomic(path: Path, check: Callable[[], None] | None = None) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; the file written there is renamed to `path` if the block succeeds.
+
+    Args:
+        path: the file; its folder is created.
+        check: called before the temporary file is created and before it is renamed; raises an exception if the file
+            must not be written.
+
+    Raises:
+        WriteError: if the file can't be written; no incomplete file is left.
+    """
+    temporary = path.with_name(PARTIAL_PREFIX + path.name)
+    check = check or _accept
+    with translated_errors(path):
+        check()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)  # it could be a link, which writing would follow
+        try:
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            check()
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def complete(folder: Path, pattern: str) -> list[Path]:
@@ -37,21 +59,39 @@ def complete(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith(PARTIAL_PREFIX))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text atomically."""
-    with atomic(path) as temporary:
+def _accept() -> None:
+    """The check of a file that may be written at any time."""
+
+
+def write_text(path: Path, text: str, check: Callable[[], None] | None = None) -> None:
+    """Writes UTF-8 text atomically; `check` as in `atomic`."""
+    with atomic(path, check) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON atomically; NaN and infinity are refused with a ValueError."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+def write_json(path: Path, content: Any, check: Callable[[], None] | None = None) -> None:
+    """Writes JSON atomically, `check` as in `atomic`; NaN and infinity are refused with a ValueError."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n", check)
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Reads all arrays of an `.npz` file; pickled objects are refused."""
-    with np.load(path, allow_pickle=False) as archive:
-        return {key: archive[key] for key in archive.files}
+def write_npz(path: Path, arrays: dict[str, Any], compressed: bool, check: Callable[[], None] | None = None) -> None:
+    """Writes arrays by name to an `.npz` file atomically; `check` as in `atomic`."""
+    save = np.savez_compressed if compressed else np.savez
+    with atomic(path, check) as temporary, open(temporary, "wb") as file:
+        save(file, **arrays)
+
+
+def delete(path: Path) -> None:
+    """Deletes a file, a folder or a link, if there is one; what a link refers to is kept.
+
+    Raises:
+        WriteError: if it can't be deleted.
+    """
+    with translated_errors(path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:
@@ -61,14 +101,23 @@ def check_writable(path: Path) -> None:
         InputError: if it can't; the message names the folder that can't be written to.
     """
     folder = path
-    while not folder.exists():
-        folder = folder.parent
-    probe = folder / f"{PARTIAL_PREFIX}{os.getpid()}"
     try:
+        while not _exists(folder):
+            folder = folder.parent
+        probe = folder / f"{PARTIAL_PREFIX}{os.getpid()}"
         probe.touch()
         probe.unlink()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise InputError(
-            f"folder: expected a folder that can be written at {path}; {folder} refuses ({error.strerror}); choose "
-            "another folder."
+            f"folder: expected a folder that can be written at {path}; {folder} refuses "
+            f"({getattr(error, 'strerror', error)}); choose another folder."
         ) from error
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something at this path, also a link to nothing; other errors than its absence are raised."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True

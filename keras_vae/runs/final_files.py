@@ -13,6 +13,7 @@ from keras_vae.runs import checkpoint, explorer_arrays
 from keras_vae.runs.files import atomic
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
+from keras_vae.runs.provenance import weights_digest
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS, choose_probes
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 1000  # images; fewer where their codes would exceed `memory.MAX_CODES_BYTES`
 MAX_KEPT_MEANS_BYTES = 64e6  # log variances may take as much again
 MAX_UNITS_IN_METRICS = 256  # for more units, only `arrays/units.npz` has the statistics
+# Numbers of images; fewer where they would exceed `memory.MAX_KEPT_IMAGES_BYTES`.
 N_SAMPLES = 100
 N_RECONSTRUCTIONS = 20
 MANIFOLD_SIDE = 20  # images along each of two units
@@ -47,7 +49,7 @@ def write(
         epochs: number of epochs trained; None for a model that was trained elsewhere.
         seconds: durations by name, written to `metrics.json`.
     """
-    with atomic(run.model_path) as temporary:
+    with atomic(run.model_path, run.check_lock) as temporary:
         vae.save(temporary)
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
     losses = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
@@ -58,6 +60,7 @@ def write(
         "n_units": int(statistics.active.size),
         "epochs": epochs,
         "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
+        "weights_digest": weights_digest(vae),
         "peak_memory_gb": memory.peak_gb(),
         "seconds": seconds,
     }
@@ -81,10 +84,13 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
     run.write_arrays("units", **columns)
     _write_encodings(run, encoding, data)
-    _write_grids(run, vae, statistics.var_mean)
-    matched = samplers.moment_matched(N_SAMPLES, *encoding, seed=seed)
-    run.write_arrays("samples", images=vae.generate(N_SAMPLES, seed=seed), moment_matched=vae.decode(matched))
-    _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:N_RECONSTRUCTIONS])
+    pixels = math.prod(data.image_shape)
+    _write_grids(run, vae, statistics.var_mean, pixels)
+    n = memory.kept_images(pixels, N_SAMPLES)
+    matched = samplers.moment_matched(n, *encoding, seed=seed)
+    run.write_arrays("samples", images=vae.generate(n, seed=seed), moment_matched=vae.decode(matched))
+    n = memory.kept_images(pixels, N_RECONSTRUCTIONS)
+    _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:n])
     explorer_arrays.write(run, vae, data)
     return statistics
 
@@ -104,11 +110,13 @@ def _write_encodings(run: Run, encoding, data: Dataset) -> None:
     run.write_arrays("encodings", **arrays)
 
 
-def _write_grids(run: Run, vae: "VAE", var_mean: np.ndarray) -> None:
+def _write_grids(run: Run, vae: "VAE", var_mean: np.ndarray, pixels: int) -> None:
     """Writes images decoded on grids of the two, three and four units whose means vary most."""
-    _write_grid(run, vae, "manifold", geometry.most_varying_units(var_mean), MANIFOLD_SIDE)
+    plane = geometry.most_varying_units(var_mean)
+    _write_grid(run, vae, "manifold", plane, memory.kept_grid_side(pixels, len(plane), MANIFOLD_SIDE))
     for n_units, side in GRID_SIDES.items():
         if var_mean.size >= n_units:
+            side = memory.kept_grid_side(pixels, n_units, side)
             _write_grid(run, vae, f"grid_{n_units}d", geometry.most_varying_units(var_mean, n_units), side)
 
 

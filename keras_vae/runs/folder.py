@@ -2,20 +2,29 @@
 
 import contextlib
 import csv
+import errno
 import io
-import json
-import math
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_vae._utils import readers
 from keras_vae.data import Dataset, registry
-from keras_vae.errors import InputError
-from keras_vae.runs.files import NPZ_ERRORS, PARTIAL_PREFIX, atomic, check_writable, read_npz, write_json, write_text
+from keras_vae.errors import InputError, WriteError
+from keras_vae.runs import array_forms, forms
+from keras_vae.runs.files import (
+    PARTIAL_PREFIX,
+    check_writable,
+    delete,
+    translated_errors,
+    write_json,
+    write_npz,
+    write_text,
+)
+from keras_vae.runs.history import check_history
 from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
 
@@ -24,6 +33,12 @@ CONTENTS = (
     "config.json", "history.csv", "model.keras", "arrays", "checkpoint", "metrics.json", "evaluation.json",
     "bubbles.json", "study.json", "figures", "videos", "report.html",
 )  # fmt: skip
+
+# Names that mark a run whose config.json is damaged.
+MARKS = ("metrics.json", "history.csv", "checkpoint", "arrays")
+ADVICE = "restore it from a copy, or train again with overwrite=True"
+BUBBLES_ADVICE = "delete it and measure the bubbles again"
+EVALUATION_ADVICE = "evaluate again with overwrite=True"
 
 
 class Run:
@@ -57,6 +72,7 @@ class Run:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        self._locked: int | None = None  # descriptor of the locked folder
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
@@ -74,8 +90,12 @@ class Run:
 
     @property
     def config(self) -> dict:
-        """Content of config.json: the hyperparameters in `config`; also `dataset`, `backend`, `versions` and more."""
-        return self._json("config.json")
+        """Content of config.json: the hyperparameters in `config`; also `dataset`, `backend`, `versions` and more.
+
+        Raises:
+            DamagedFileError: if the file is damaged, as for all files that a run reads.
+        """
+        return forms.read(self.path / "config.json", forms.ConfigFile, ADVICE)
 
     @property
     def metrics(self) -> dict:
@@ -85,7 +105,7 @@ class Run:
             InputError: if training has not finished.
         """
         self.require_finished()
-        return self._json("metrics.json")
+        return forms.read(self.path / "metrics.json", forms.MetricsFile, ADVICE)
 
     def require_finished(self) -> None:
         """Checks that training has finished.
@@ -119,14 +139,25 @@ class Run:
         return f"{config['architecture']} on {registry.title(config['dataset'])}{posterior}"
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Name of each class; None where the labels are the numbers of the classes."""
+        names = self.config["dataset"].get("class_names")
+        return None if names is None else tuple(names)
+
+    @property
     def evaluation(self) -> dict:
         """Content of evaluation.json, see `evaluate`."""
-        return migrate_evaluation(self._json("evaluation.json"))
+        path = self.path / "evaluation.json"
+        content = migrate_evaluation(readers.read_json(path, EVALUATION_ADVICE))
+        forms.check(content, forms.EvaluationFile, path, EVALUATION_ADVICE)
+        return content
 
     @property
     def bubbles(self) -> dict:
         """Content of bubbles.json, see `evaluation.bubbles`."""
-        return self._json("bubbles.json")
+        return forms.read(
+            self.path / "bubbles.json", forms.BubblesFile, "delete the file and measure the bubbles again"
+        )
 
     @property
     def finished(self) -> bool:
@@ -144,30 +175,30 @@ class Run:
 
         Raises:
             InputError: if there is no history.csv.
+            DamagedFileError: if it is damaged, or its epochs are not those of the training.
         """
-        try:
-            with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-        except OSError as error:
-            raise InputError(f"run: expected a history.csv in {self.path}; {error.strerror}.") from error
-        return {key: np.array([float(row[key] or math.nan) for row in rows]) for key in (rows[0] if rows else ())}
+        path = self.path / "history.csv"
+        columns = readers.read_csv(path, ADVICE)
+        check_history(columns, self.metrics["epochs"] if self.finished else None, path, ADVICE)
+        return array_forms.NamedArrays(columns, path, ADVICE, "a column")
 
     @property
     def model_path(self) -> Path:
         return self.path / "model.keras"
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of `arrays/NAME.npz`.
+        """The arrays of `arrays/NAME.npz`, by name.
 
         Raises:
-            InputError: if the file is missing or damaged.
+            InputError: if the file is missing.
+            DamagedFileError: if it is damaged, or an array has another shape, type or range than in a run's file of
+                this name; also by a look-up of an array that the file lacks.
         """
-        try:
-            return read_npz(self._array_path(name))
-        except FileNotFoundError as error:
-            raise InputError(f"run: expected arrays/{name}.npz in {self.path}; there is none.") from error
-        except NPZ_ERRORS as error:
-            raise InputError(f"run: expected a readable arrays/{name}.npz in {self.path}; it is damaged.") from error
+        path, advice = self._array_path(name), self._advice_on_arrays(name)
+        arrays = readers.read_npz(path, advice)
+        if name in array_forms.FORMS:
+            array_forms.check(name, arrays, path, advice, self._image_shape())
+        return array_forms.NamedArrays(arrays, path, advice)
 
     def has_arrays(self, name: str) -> bool:
         """Whether `arrays/NAME.npz` exists."""
@@ -183,11 +214,12 @@ class Run:
         """Folder of the checkpoint, which exists during training only."""
         return self.path / "checkpoint"
 
-    def _json(self, name: str) -> dict:
-        try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise InputError(f"run: expected a readable {name} in {self.path}; it is damaged ({error}).") from error
+    def _image_shape(self) -> tuple[int, ...] | None:
+        """Shape of the images; None in a folder that is no run."""
+        return tuple(self.config["dataset"]["image_shape"]) if (self.path / "config.json").exists() else None
+
+    def _advice_on_arrays(self, name: str) -> str:
+        return EVALUATION_ADVICE if name in ("audit", "interpolation") else ADVICE
 
     def _array_path(self, name: str) -> Path:
         return self.path / "arrays" / f"{name}.npz"
@@ -221,6 +253,14 @@ class Run:
             )
         check_writable(self.path)
 
+    def check_writable(self) -> None:
+        """Checks, before work that takes long, that files can be written to the folder.
+
+        Raises:
+            InputError: if they can't.
+        """
+        check_writable(self.path)
+
     def _entries(self) -> set[str]:
         """Names of the files and folders in the run folder, without incomplete ones; none if it doesn't exist.
 
@@ -228,66 +268,88 @@ class Run:
             InputError: if the path is not that of a readable folder.
         """
         try:
-            is_file = self.path.exists() and not self.path.is_dir()
-        except OSError as error:  # the name is too long, or links form a loop
-            raise InputError(
-                f"folder: expected the path of a folder; received {self.path} ({error.strerror})."
-            ) from error
-        if is_file:
-            raise InputError(f"folder: expected a folder at {self.path}; it is a file; choose another folder.")
-        if not self.path.is_dir():
+            return {entry.name for entry in os.scandir(self.path) if not entry.name.startswith(PARTIAL_PREFIX)}
+        except FileNotFoundError:
             return set()
-        try:
-            return {entry.name for entry in self.path.iterdir() if not entry.name.startswith(PARTIAL_PREFIX)}
-        except OSError as error:
-            raise InputError(f"folder: expected a readable folder at {self.path}; {error.strerror}.") from error
+        except NotADirectoryError as error:
+            file = "it" if os.path.lexists(self.path) else "a folder above it"
+            raise InputError(
+                f"folder: expected a folder at {self.path}; {file} is a file; choose another folder."
+            ) from error
+        except (OSError, ValueError) as error:  # no permission, a loop of links, a name too long or with a null
+            raise InputError(
+                f"folder: expected the path of a readable folder; received {self.path} "
+                f"({getattr(error, 'strerror', error)}); choose another folder."
+            ) from error
 
     def is_run(self) -> bool:
-        """Whether config.json has the keys of a run: other programs write files of that name too."""
-        try:
-            return {"config", "dataset", "backend"} <= set(self.config)
-        except (InputError, TypeError):
+        """Whether the folder holds a run: config.json has the keys of one, since other programs write that name too.
+
+        A folder with a damaged config.json holds a run if it also has a file that only runs have.
+        """
+        path = self.path / "config.json"
+        if not os.path.lexists(path):
             return False
+        try:
+            content = readers.read_json(path, ADVICE)
+        except InputError:
+            return any((self.path / name).exists() for name in MARKS)
+        return isinstance(content, dict) and {"config", "dataset", "backend"} <= set(content)
 
     def clear(self) -> None:
-        """Deletes the files that a run writes, and nothing else."""
+        """Deletes the files that a run writes, and nothing else; a link is deleted, not what it refers to."""
         # metrics.json marks a finished run, config.json any run: a process killed in between leaves an unfinished run.
         rest = [name for name in CONTENTS if name not in ("metrics.json", "config.json")]
         for name in ("metrics.json", *rest, "config.json"):
-            entry = self.path / name
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink(missing_ok=True)
+            self.check_lock()
+            delete(self.path / name)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Locks the run for this process; the system releases the lock when the process ends.
 
+        While the lock is held, this object writes to the locked folder only: see `check_lock`.
+
         Raises:
             InputError: if another process holds the lock.
+            WriteError: if the folder can't be created or locked.
         """
         try:
             import fcntl
         except ImportError:  # Windows
             yield
             return
-        self.path.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.path, os.O_RDONLY)
+        with translated_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with translated_errors(self.path):
+                _flock(fcntl, folder, self.path)
+            self._locked = folder
+            self.check_lock()
             yield
-        except BlockingIOError as error:
-            raise InputError(
-                f"folder: expected a run that is not in training; another process is writing to {self.path}; wait for "
-                "it or choose another folder."
-            ) from error
         finally:
+            self._locked = None
             os.close(folder)
+
+    def check_lock(self) -> None:
+        """Checks that the folder is still the one that was locked; does nothing while no lock is held.
+
+        The path may be deleted and used again during a training. The lock belongs to the deleted folder, so another
+        training can begin at the path; a write of this one would mix the two.
+
+        Raises:
+            WriteError: if the folder was deleted or replaced.
+        """
+        # The open descriptor keeps the deleted folder's inode number from being used for a new folder.
+        if self._locked is not None and not _is_at(self._locked, self.path):
+            raise WriteError(
+                errno.ESTALE, "the folder was deleted or replaced while this process was writing to it", self.path
+            )
 
     def write_json(self, name: str, content: Any) -> None:
         """Writes a JSON file of the run atomically."""
-        write_json(self.path / name, content)
+        write_json(self.path / name, content, self.check_lock)
 
     def write_history(self, rows: list[dict]) -> None:
         """Writes history.csv, a row per epoch."""
@@ -295,10 +357,26 @@ class Run:
         writer = csv.DictWriter(buffer, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.path / "history.csv", buffer.getvalue())
+        write_text(self.path / "history.csv", buffer.getvalue(), self.check_lock)
 
     def write_arrays(self, name: str, **arrays: np.ndarray) -> None:
         """Writes `arrays/NAME.npz`, compressed and atomically."""
-        with atomic(self._array_path(name)) as temporary, open(temporary, "wb") as file:
-            named: dict[str, Any] = arrays  # Any: for numpy's type hints a name could be that of an option
-            np.savez_compressed(file, **named)
+        write_npz(self._array_path(name), arrays, compressed=True, check=self.check_lock)
+
+
+def _flock(fcntl: Any, descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"folder: expected a run that is not in training; another process is writing to {path}; wait for it or "
+            "choose another folder."
+        ) from error
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open folder is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

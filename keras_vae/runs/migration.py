@@ -1,5 +1,8 @@
 """Migration of `evaluation.json` from earlier versions: keys are renamed, values unchanged."""
 
+from collections.abc import Callable
+from typing import Any
+
 _EVALUATION = {
     "radius": "posterior_radius",
     "center": "mean_code_norm",
@@ -11,36 +14,60 @@ _EVALUATION = {
 _UNITS = {"born": "active_from", "died": "collapsed_at"}
 _SAMPLERS = {"moment_matched": "moment_matched_test"}
 _SCORES = {"balance": "class_balance"}
+_NEAREST = {"share": "fraction"}
 _AUDIT = {"rate": "elbo_terms"}
+_SAMPLER_AUDIT = {"remembered": "nearest_is_source"}
 
 
-def migrate_evaluation(content: dict) -> dict:
-    """Converts the content of an `evaluation.json` from version 5 to version 6; returns any other content unchanged."""
-    if content.get("version") != 5:
+def migrate_evaluation(content: Any) -> Any:
+    """Converts the content of an `evaluation.json` from version 5 to version 6; returns any other content unchanged.
+
+    Parts that are missing or have another type are left as they are: the form of the result is checked afterwards.
+    """
+    if not isinstance(content, dict) or content.get("version") != 5:
         return content
-    migrated = content | {"version": 6, "codes": _renamed(content["codes"], _EVALUATION)}
-    if content["units"] is not None:
-        migrated["units"] = [_renamed(row, _UNITS) for row in content["units"]]
-    migrated["interpolation"] = {
-        path: {**found, "midpoints": _renamed(found["midpoints"], _SCORES)} if "midpoints" in found else found
-        for path, found in content["interpolation"].items()
-    }
-    if "samples" in content:
-        samples = _renamed(content["samples"], _SAMPLERS)
-        migrated["samples"] = {source: _renamed(scores, _SCORES) for source, scores in samples.items()}
-        migrated["reconstructions"] = _renamed(content["reconstructions"], _SCORES)
-    if content.get("audit", {}).get("version") == 1:
-        migrated["audit"] = _audit(content["audit"])
+    migrated: Any = {**content, "version": 6}
+    for key, function in _PARTS.items():
+        migrated = _changed(migrated, key, function)
     return migrated
 
 
-def _audit(audit: dict) -> dict:
-    samplers = dict(audit["samplers"])
-    memorised = samplers.pop("remembered")
-    samplers["nearest_is_source"] = {"fraction": memorised["share"], "chance": memorised["chance"]}
-    samplers["scores"] = {name: _renamed(scores, _SCORES) for name, scores in samplers["scores"].items()}
-    return _renamed(audit, _AUDIT) | {"version": 2, "samplers": samplers}
+def _audit(audit: Any) -> Any:
+    if not isinstance(audit, dict) or audit.get("version") != 1:
+        return audit
+    return _changed({**_renamed(audit, _AUDIT), "version": 2}, "samplers", _sampler_audit)
 
 
-def _renamed(values: dict, names: dict[str, str]) -> dict:
-    return {names.get(key, key): value for key, value in values.items()}
+def _sampler_audit(samplers: Any) -> Any:
+    scored = _changed(_renamed(samplers, _SAMPLER_AUDIT), "scores", lambda scores: _each(scores, _scores))
+    return _changed(scored, "nearest_is_source", lambda found: _renamed(found, _NEAREST))
+
+
+def _scores(scores: Any) -> Any:
+    return _renamed(scores, _SCORES)
+
+
+def _changed(content: Any, key: str, function: Callable[[Any], Any]) -> Any:
+    """A copy with one value changed, if there is one."""
+    return {**content, key: function(content[key])} if isinstance(content, dict) and key in content else content
+
+
+def _each(content: Any, function: Callable[[Any], Any]) -> Any:
+    """A copy with every value changed."""
+    if isinstance(content, dict):
+        return {key: function(value) for key, value in content.items()}
+    return [function(value) for value in content] if isinstance(content, list) else content
+
+
+def _renamed(values: Any, names: dict[str, str]) -> Any:
+    return {names.get(key, key): value for key, value in values.items()} if isinstance(values, dict) else values
+
+
+_PARTS: dict[str, Callable[[Any], Any]] = {
+    "codes": lambda codes: _renamed(codes, _EVALUATION),
+    "units": lambda rows: _each(rows, lambda row: _renamed(row, _UNITS)),
+    "interpolation": lambda paths: _each(paths, lambda path: _changed(path, "midpoints", _scores)),
+    "samples": lambda samples: _each(_renamed(samples, _SAMPLERS), _scores),
+    "reconstructions": _scores,
+    "audit": _audit,
+}

@@ -3,12 +3,15 @@
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from keras_vae._utils import keras_import
+from keras_vae._utils.digests import of_arrays
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
+from keras_vae.runs import run_data
 from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
 
@@ -16,31 +19,51 @@ if TYPE_CHECKING:
     from keras_vae.models import VAE
 
 
-def describe(config: Config, data: Dataset, vae: "VAE") -> dict:
-    """Content of config.json: everything needed to repeat the training."""
+def describe(config: Config, data: Dataset, vae: "VAE", folder: Path) -> dict:
+    """Content of config.json in a run folder: everything needed to repeat the training."""
     from keras_vae.fast_fit.policy import can_compile_epoch
 
     jit = bool(vae.jit_compile or can_compile_epoch(vae, (data.x_train,), config.batch_size, config.jit_compile))
-    return {"config": config.model_dump(), "jit_compile": jit, **describe_environment(data)}
+    return {"config": config.model_dump(), "jit_compile": jit, **describe_environment(data, folder)}
 
 
-def describe_environment(data: Dataset) -> dict:
-    """The part of config.json about data, software and machine."""
+def describe_environment(data: Dataset, folder: Path) -> dict:
+    """The part of config.json about data, software and machine.
+
+    Args:
+        data: the data set of the run.
+        folder: the run folder.
+    """
     backend = keras_import.import_keras().backend.backend()
     packages = ("keras-vae", "keras", backend, "numpy")
     return {
-        "dataset": {
-            "name": data.name,
-            "digest": data.digest,
-            "train": len(data.x_train),
-            "test": len(data.x_test),
-            "image_shape": list(data.image_shape),
-        },
+        "dataset": _describe_data(data, folder),
         "backend": backend,
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "machine": platform.machine(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
+
+
+def weights_digest(vae: "VAE") -> str:
+    """SHA-256 of a model's weights in Keras' order, which saving and loading keep; 64 hexadecimal digits."""
+    return of_arrays((f"{i}", weights) for i, weights in enumerate(vae.get_weights()))
+
+
+def _describe_data(data: Dataset, folder: Path) -> dict:
+    described: dict[str, Any] = {
+        "name": data.name,
+        "digest": data.digest,
+        "train": len(data.x_train),
+        "test": len(data.x_test),
+        "image_shape": list(data.image_shape),
+    }
+    path = run_data.relative_path(data.name, folder)
+    if path is not None:
+        described["path"] = path
+    if data.class_names is not None:
+        described["class_names"] = list(data.class_names)
+    return described
 
 
 def _version(package: str) -> str | None:

@@ -1,14 +1,17 @@
 """Choice of the test images and latent units that a training run records, and of the steps between records."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae._utils import memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
 from keras_vae.runs.config import Config
+from keras_vae.trajectory import Trajectory
 
 MAX_KEPT_ENCODINGS = 10_000  # test images whose encodings are kept
 MAX_RECORDED_UNITS = 256  # in a trajectory
@@ -59,7 +62,29 @@ def choose_probes(data: Dataset, seed: int, per_label: int) -> np.ndarray:
         return order[: 10 * per_label]
     y = data.y_test[order]
     by_label = [order[y == label][:per_label] for label in np.unique(y)]
-    return np.array([rows[i] for i in range(per_label) for rows in by_label if i < len(rows)])
+    longest = max(map(len, by_label))
+    return np.array([rows[i] for i in range(longest) for rows in by_label if i < len(rows)])
+
+
+def kept(trajectory: Trajectory) -> Trajectory:
+    """The trajectory as a run folder keeps it: images that exceed `memory.MAX_KEPT_IMAGES_BYTES` are reduced.
+
+    They are drawn as thumbnails. Blocks of f × f pixels become their mean, with the smallest f that suffices.
+    """
+    images = trajectory.images
+    if images is None or images.ndim < 3:
+        return trajectory
+    factor = math.ceil(math.sqrt(4 * images.size / memory.MAX_KEPT_IMAGES_BYTES))
+    return trajectory if factor <= 1 else replace(trajectory, images=_reduced(images, factor))
+
+
+def _reduced(images: np.ndarray, factor: int) -> np.ndarray:
+    """Images `(n, height, width[, channels])` as means over blocks; what remains at the edges is left out."""
+    n, height, width, *channels = images.shape
+    rows, columns = (max(1, side // factor) for side in (height, width))
+    high, wide = (min(factor, side) for side in (height, width))
+    blocks = images[:, : rows * high, : columns * wide].reshape(n, rows, high, columns, wide, *channels)
+    return blocks.mean(axis=(2, 4), dtype="float32")
 
 
 def choose_units(config: Config) -> np.ndarray | None:

@@ -1,5 +1,6 @@
 """Reproducible, resumable training of a VAE into a run folder."""
 
+import errno
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ import numpy as np
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset, load
-from keras_vae.errors import InputError
+from keras_vae.errors import InputError, WriteError
+from keras_vae.runs import checkpoint as checkpoint_files
 from keras_vae.runs import final_files, provenance, recording
 from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
@@ -50,6 +52,7 @@ def train(
     Raises:
         InputError: before anything is written, if configuration, data or folder are not usable.
         TrainingDiverged: if the loss becomes NaN or infinite; the last checkpoint is kept.
+        WriteError: if a file can't be written, or the folder is deleted or replaced during training.
 
     Example:
         >>> import tempfile, numpy as np
@@ -66,6 +69,7 @@ def train(
     run, progress = Run(folder), progress or ProgressReporter(quiet)
     data = _checked_data(config, run, overwrite, resume, data)
     if resume and run.finished:
+        _remove_checkpoint(run)
         progress.message(f"{run.path} is finished already.")
         return run
     plan = recording.plan(config, data)
@@ -99,6 +103,14 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
     if resume and run.is_run():
         provenance.check_resumable(run, config, data)
     return data
+
+
+def _remove_checkpoint(run: Run) -> None:
+    """Deletes the checkpoint that a process leaves if it is killed after it has finished the run."""
+    if run.checkpoint_path.exists():
+        with run.lock():
+            if run.finished:  # no other process has begun to replace the run
+                checkpoint_files.remove(run.checkpoint_path)
 
 
 def _check_backend(run: Run, resume: bool) -> None:
@@ -148,7 +160,7 @@ def _restored_checkpoint(
 
 def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: ProgressReporter) -> None:
     """Writes config.json and reports how a resumed run's environment has changed."""
-    description = provenance.describe(config, data, vae)
+    description = provenance.describe(config, data, vae, run.path)
     if run.is_run():
         provenance.report_differences(run.config, description, progress)
     run.write_json("config.json", description)
@@ -160,19 +172,28 @@ def _fit_and_evaluate(run: Run, vae: "VAE", data: Dataset, config: Config, check
     try:
         _fit(vae, data, config, [recorder, monitor, checkpoint], checkpoint.epochs_done)
         progress.message("Evaluating")
-        run.write_arrays("trajectory", **recorder.trajectory.arrays())
+        run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
         run.write_arrays("unit_history", **monitor.history.arrays())
         epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
         final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WriteError) as error:
         progress.stop()
-        progress.message(
-            f"Interrupted after epoch {checkpoint.epochs_done}; its checkpoint is kept, and a resumed training "
-            "continues from there."
-        )
+        _report_interruption(error, checkpoint.epochs_done, progress)
         raise
     finally:
         progress.stop()
+
+
+def _report_interruption(error: BaseException, epochs_done: int, progress: ProgressReporter) -> None:
+    """Reports where a resumed training will continue."""
+    if isinstance(error, WriteError) and error.errno == errno.ESTALE:  # there is no folder to resume
+        return
+    verb = "Stopped" if isinstance(error, WriteError) else "Interrupted"
+    progress.message(
+        f"{verb} after epoch {epochs_done}; its checkpoint is kept, and a resumed training continues from there."
+        if epochs_done
+        else f"{verb} in the first epoch; a resumed training begins anew."
+    )
 
 
 def _fit(vae: "VAE", data: Dataset, config: Config, callbacks: list, epochs_done: int) -> None:

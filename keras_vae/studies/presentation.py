@@ -11,7 +11,10 @@ from keras_vae.studies.results import Results
 
 
 def report(results: Results) -> None:
-    """Prints the summary and the verdicts, makes figures and pages, and prints the paths of all files."""
+    """Makes figures and pages, and prints the summary, the verdicts and the paths of all files."""
+    captions = results.study.draw(results) if results.study.draw else {}
+    write_json(results.folder / "captions.json", {path.stem: caption for path, caption in captions.items()})
+    page = write_pages(results)
     progress = ProgressReporter()
     progress.message(f"\n{study_text.description(results)}")
     for table in (study_text.summary(results), *results.tables):
@@ -19,10 +22,8 @@ def report(results: Results) -> None:
     for claim in map(study_text.claim_text, results.verdicts):
         progress.message(f"{claim.verdict:>14}   {claim.claim}")
         progress.message(f"{'':17}{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}")
-    captions = results.study.draw(results) if results.study.draw else {}
-    write_json(results.folder / "captions.json", {path.stem: caption for path, caption in captions.items()})
     progress.message("")
-    for path in [*captions, results.folder / "study.json", results.folder / "study.md", write_pages(results)]:
+    for path in [*captions, results.folder / "study.json", results.folder / "study.md", page]:
         progress.message(str(path))
 
 

@@ -79,12 +79,15 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
 
 
 def _configurations(study: Study, dataset: str, epochs: int, seeds: int) -> dict[Key, Config]:
-    """Configurations by (name, seed)."""
-    return {
-        (name, seed): Config(**{"dataset": dataset, "seed": seed, **own, "epochs": _scaled(study, own, epochs)})
-        for seed in range(seeds)
-        for name, own in study.configs.items()
-    }
+    """Configurations by (name, seed); a warm-up is no longer than its training."""
+    configs = {}
+    for seed in range(seeds):
+        for name, own in study.configs.items():
+            arguments = {"dataset": dataset, "seed": seed, **own, "epochs": _scaled(study, own, epochs)}
+            if "warmup" in own:
+                arguments["warmup"] = min(own["warmup"], arguments["epochs"])
+            configs[name, seed] = Config(**arguments)
+    return configs
 
 
 def _scaled(study: Study, arguments: Mapping[str, Any], epochs: int) -> int:

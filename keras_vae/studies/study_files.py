@@ -14,7 +14,7 @@ def write_results(results: Results) -> None:
         "study": results.study.name,
         "title": results.study.title,
         "command": results.command,
-        "dataset": described["dataset"],
+        "dataset": {key: value for key, value in described["dataset"].items() if key != "path"},  # of that run
         "epochs": results.epochs,
         "other_epochs": results.other_epochs,
         "seeds": results.seeds,

@@ -230,6 +230,11 @@ class Explorer {
     return labels ? labels[i] : null;
   }
 
+  /** The text of a label: the name of its class, where the labels have names. */
+  textOf(label) {
+    return this.data.classNames?.[label] ?? String(label);
+  }
+
   color(label) {
     return this.data.colors[cycle(label, this.data.colors.length)];
   }
@@ -603,7 +608,7 @@ class Explorer {
     const label = this.labelOf(point);
     const deviations = this.deviations(point);
     const names = this.axes.filter((unit) => unit !== null).map((unit) => `σ of unit ${unit}`);
-    const parts = [label === null ? `image ${point}` : `label ${label}`];
+    const parts = [label === null ? `image ${point}` : `label ${this.textOf(label)}`];
     if (deviations) parts.push(names.map((name, k) => `${name} = ${deviations[k].toFixed(3)}`).join(", "));
     byId("near-text").textContent = parts.join("; ");
     byId("near-reconstruction").parentElement.hidden = this.frame !== null; // the decoder of an earlier epoch is not available
@@ -643,7 +648,7 @@ class Explorer {
 
   nameOf(point) {
     const label = this.points.labels ? this.points.labels[point] : null;
-    return label === null ? `test image ${point}` : `test image ${point} (label ${label})`;
+    return label === null ? `test image ${point}` : `test image ${point} (label ${this.textOf(label)})`;
   }
 
   // -- input: pointer, keyboard, controls -----------------------------------------------------------------
@@ -805,7 +810,9 @@ class Explorer {
       const button = document.createElement("button");
       button.type = "button";
       button.setAttribute("aria-pressed", "false");
-      button.append(this.marker(label), String(label));
+      const name = Object.assign(document.createElement("span"), { textContent: this.textOf(label) });
+      button.title = name.textContent; // a long name is cut in the legend
+      button.append(this.marker(label), name);
       button.addEventListener("click", () => {
         this.label = this.label === label ? null : label;
         for (const other of legend.querySelectorAll("button"))

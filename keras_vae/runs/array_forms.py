@@ -1,0 +1,317 @@
+"""Forms of the `.npz` files of a run: shapes, types and ranges of their arrays, which are checked when a file is read.
+
+A shape is a list of names of axes. A name stands for the same length in all arrays of a file, `_` for any length;
+`*name` stands for any number of axes, and `~name` for axes of the same lengths as `*name` or of length 1. A name of an
+array that ends in `*` stands for all names that begin in this way.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from keras_vae.errors import DamagedFileError
+from keras_vae.runs import forms
+
+MAX_LABEL = 2**20  # figures hold a colour for each label up to the largest
+IMAGE_AXES = (2, 3)  # height, width and perhaps channels
+
+
+class Array(NamedTuple):
+    """The form of an array.
+
+    Attributes:
+        shape: names of axes, separated by spaces.
+        kinds: accepted kinds of `dtype`: f, i, u, b or U.
+        required: whether the file must have it.
+        low, high: range of the values, both included.
+        has_nan: whether NaN is a meaningful value.
+    """
+
+    shape: str
+    kinds: str = "f"
+    required: bool = False
+    low: float = -math.inf
+    high: float = math.inf
+    has_nan: bool = False
+
+
+class NamedArrays(dict[str, np.ndarray]):
+    """The arrays of an `.npz` file or the columns of a table, by name; a missing one is a `DamagedFileError`.
+
+    Args:
+        arrays: by name.
+        path: the file.
+        advice: what to do if an array is missing, as a part of a sentence.
+        kind: what a part of the file is called, with its article.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], path: Path, advice: str, kind: str = "an array"):
+        super().__init__(arrays)
+        self._path, self._advice, self._kind = path, advice, kind
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise DamagedFileError(self._path, f"expected {self._kind} {name!r}; it is missing", self._advice)
+
+
+LABELS = Array("points", "iu", low=0, high=MAX_LABEL)
+IMAGES = Array("points *image")
+INDICES = Array("units", "iu", low=0)
+GRID = {
+    "units": Array("axes", "iu", required=True, low=0),
+    "side": Array("", "iu", required=True, low=1),
+    "images": Array("cells *image", required=True),
+}
+FRAMES = {"steps": Array("frames", "iu", required=True, low=0), "epochs": Array("frames", required=True, low=0)}
+
+FORMS: dict[str, dict[str, Array]] = {
+    "units": {
+        "var_mean": Array("*latent", required=True),
+        "active": Array("*latent", "b", required=True),
+        "collapsed": Array("*latent", "b", required=True),
+        "kl": Array("*latent"),
+        "mean_var": Array("*latent"),
+    },
+    "encodings": {
+        "mean": Array("points *latent", required=True),
+        "log_var": Array("points ~latent"),
+        "labels": LABELS,
+        "n_test": Array("", "iu", low=1),
+    },
+    "manifold": GRID,
+    "grid_3d": GRID,
+    "grid_4d": GRID,
+    "samples": {"images": IMAGES._replace(required=True), "moment_matched": IMAGES},
+    "reconstructions": {"originals": IMAGES._replace(required=True), "images": IMAGES._replace(required=True)},
+    "interpolation": dict.fromkeys(("linear", "spherical", "cross_fade"), Array("steps paths *image", required=True)),
+    "trajectory": {
+        **FRAMES,
+        "mean": Array("frames points units", required=True),
+        "log_var": Array("frames points units"),
+        "labels": LABELS,
+        "images": IMAGES,
+        "units": INDICES,
+    },
+    "unit_history": {
+        **FRAMES,
+        "var_mean": Array("frames units", required=True),
+        "kl": Array("frames units"),
+        "mean_var": Array("frames units"),
+    },
+    "explorer": {
+        "description": Array("", "U", required=True),
+        "images": Array("points *image", "u", required=True),
+        "mean": Array("points latent", required=True),
+        "log_var": Array("points offered"),
+        "labels": LABELS,
+        "check_z": Array("checked latent"),
+        "check_images": Array("checked *image", "u"),
+        "grid_images": Array("cells *image", "u"),
+        "grid_limit": Array("", low=0),
+        "reconstructions": Array("points *image", "u"),
+        "epochs": Array("frames", low=0),
+        "trajectory_mean": Array("frames recorded units"),
+        "trajectory_log_var": Array("frames recorded units"),
+        "trajectory_units": INDICES,
+        "trajectory_labels": LABELS._replace(shape="recorded"),
+        "trajectory_images": Array("recorded *image", "u"),
+        "weight_*": Array("*_"),
+    },
+    "audit": {
+        "marginal_units": INDICES,
+        "marginal_grid": Array("grid"),
+        "marginals": Array("units grid", has_nan=True),  # NaN for a unit with too narrow posteriors
+        "radii": Array("draws", low=0),
+        "density": Array("side side"),
+        "density_limit": Array("", low=0),
+        "samples_*": IMAGES._replace(shape="_ *image"),
+    },
+    "bubbles": {
+        "mean_counts": Array("bins", "iu", low=0),
+        "std_counts": Array("bins", "iu", low=0),
+        "mean_edges": Array("edges"),
+        "std_edges": Array("edges"),
+        "norms": Array("described", low=0),
+        "kl": Array("described"),
+        "radius_prior": Array("draws", low=0),
+        "radius_posterior": Array("draws_posterior", low=0),
+        "radius_aggregate": Array("described", low=0),
+        "sizes": Array("sizes", "iu", low=1),
+        "mixture_identity": Array("sizes ends"),
+        "mixture_posterior": Array("sizes ends"),
+        "images_*": IMAGES._replace(shape="_ *image"),
+    },
+}
+CLOSED = ("trajectory", "unit_history")  # their arrays are the arguments of a class
+
+
+def check(
+    name: str, arrays: Mapping[str, np.ndarray], path: Path, advice: str, image_shape: tuple[int, ...] | None = None
+) -> None:
+    """Checks the arrays of `arrays/NAME.npz`; files of other names are not checked.
+
+    Args:
+        name: of the file, without its ending.
+        arrays: its arrays.
+        path: the file.
+        advice: what to do if it is damaged, as a part of a sentence.
+        image_shape: shape of the run's images, if it is known.
+
+    Raises:
+        DamagedFileError: at the first array that doesn't have its form.
+    """
+    if name not in FORMS:
+        return
+    try:
+        _check_all(name, arrays, image_shape)
+        if name in RELATIONS:
+            RELATIONS[name](arrays)
+    except _Difference as error:
+        raise DamagedFileError(path, str(error), advice) from error
+
+
+class _Difference(Exception):
+    """An array differs from its form; the message is a part of a sentence."""
+
+
+def _check_all(name: str, arrays: Mapping[str, np.ndarray], image_shape: tuple[int, ...] | None) -> None:
+    form = FORMS[name]
+    for key in form:
+        if form[key].required and key not in arrays:
+            raise _Difference(f"expected an array {key!r}; it is missing")
+    known: dict[str, tuple[int, ...]] = {}
+    if image_shape is not None and name != "explorer":  # whose images have no axis for a single channel
+        known["*image"] = image_shape
+    for key, array in arrays.items():
+        found = form.get(key) or next((form[f] for f in form if f.endswith("*") and key.startswith(f[:-1])), None)
+        if found is not None:
+            _check_array(key, array, found, known)
+        elif name in CLOSED:
+            raise _Difference(f"expected the arrays {', '.join(form)}; received {key!r} as well")
+
+
+def _check_array(key: str, array: np.ndarray, form: Array, known: dict[str, tuple[int, ...]]) -> None:
+    if array.dtype.kind not in form.kinds:
+        raise _Difference(f"expected {key!r} as an array of kind {form.kinds!r}; received {array.dtype}")
+    _bind(key, array.shape, form.shape.split(), known)
+    if array.dtype.kind not in "fiu" or not array.size:
+        return
+    low, high = (np.nanmin, np.nanmax) if form.has_nan else (np.min, np.max)
+    if form.has_nan and np.isnan(array).all():
+        return
+    smallest, largest = float(low(array)), float(high(array))
+    if not (math.isfinite(smallest) and math.isfinite(largest)):
+        raise _Difference(f"expected finite numbers in {key!r}; received NaN or infinity")
+    if smallest < form.low or largest > form.high:
+        raise _Difference(
+            f"expected values from {form.low:g} to {form.high:g} in {key!r}; received {smallest:g} to {largest:g}"
+        )
+
+
+def _bind(key: str, shape: tuple[int, ...], axes: list[str], known: dict[str, tuple[int, ...]]) -> None:
+    """Compares a shape with the lengths that are known, and adds those that are not."""
+    n_single = sum(axis[0] not in "*~" for axis in axes)
+    n_multiple = len(shape) - n_single
+    agrees = n_multiple >= 0 if n_single < len(axes) else n_multiple == 0
+    rest = shape
+    for axis in axes if agrees else ():
+        n_axes = n_multiple if axis[0] in "*~" else 1
+        part, rest = rest[:n_axes], rest[n_axes:]
+        agrees &= _agrees(axis, part, known)
+    if not agrees:
+        lengths = [f"{axis} = {'×'.join(map(str, known[axis]))}" for axis in axes if axis in known]
+        expected = f"({', '.join(axes)})" + (f" with {', '.join(lengths)}" if lengths else "")
+        raise _Difference(f"expected shape {expected} of {key!r}; received {shape}")
+
+
+def _agrees(axis: str, part: tuple[int, ...], known: dict[str, tuple[int, ...]]) -> bool:
+    """Whether a part of a shape has the lengths of an axis, which are added if they are not known."""
+    if 0 in part or (axis == "*image" and len(part) not in IMAGE_AXES):
+        return False
+    if axis.startswith("~"):
+        expected = known.get(f"*{axis[1:]}", part)
+        return len(part) == len(expected) and all(a in (1, b) for a, b in zip(part, expected, strict=True))
+    return axis.endswith("_") or known.setdefault(axis, part) == part
+
+
+# -- relations between the arrays of a file ------------------------------------------------------------------------
+
+
+def _check_grid(arrays: Mapping[str, np.ndarray]) -> None:
+    cells = int(arrays["side"]) ** len(arrays["units"])
+    if len(arrays["images"]) != cells:
+        raise _Difference(f"expected {cells} images, side ** units; received {len(arrays['images'])}")
+
+
+def _check_frames(arrays: Mapping[str, np.ndarray]) -> None:
+    if (np.diff(arrays["steps"].astype("int64")) <= 0).any() or (np.diff(arrays["epochs"]) < 0).any():
+        raise _Difference("expected increasing 'steps' and 'epochs'; received others")
+
+
+def _check_edges(arrays: Mapping[str, np.ndarray]) -> None:
+    for quantity in ("mean", "std"):
+        counts, edges = arrays.get(f"{quantity}_counts"), arrays.get(f"{quantity}_edges")
+        if counts is not None and edges is not None and (len(edges) != len(counts) + 1 or (np.diff(edges) <= 0).any()):
+            raise _Difference(f"expected increasing '{quantity}_edges' around each of '{quantity}_counts'")
+
+
+class _Layer(forms.Form):
+    kind: str
+
+
+class _Description(forms.Form):
+    """`description` of the arrays of the explorer."""
+
+    units: Annotated[list[forms.Whole], Field(min_length=1)]
+    latent_shape: Annotated[list[forms.Positive], Field(min_length=1)]
+    layers: list[_Layer] | None = None
+    output: str | None = None
+    obstacle: str | None = None
+
+
+WITH_WEIGHTS = ("dense", "convolution", "transposed")  # kinds of layers of an exported decoder
+EXPORTED = ("check_z", "check_images")
+REPLACEMENT = ("grid_images", "grid_limit", "reconstructions")
+RECORDED = ("epochs", "trajectory_mean", "trajectory_units")
+
+
+def _check_explorer(arrays: Mapping[str, np.ndarray]) -> None:
+    """The description agrees with the arrays, and the parts that belong together are complete."""
+    try:
+        description = json.loads(str(arrays["description"]))
+        _Description.model_validate(description)
+    except (ValueError, RecursionError) as error:
+        raise _Difference("expected 'description' as JSON with units, latent_shape, and layers or obstacle") from error
+    n_units, offered = arrays["mean"].shape[1], description["units"]
+    log_var = arrays.get("log_var")
+    if (
+        math.prod(description["latent_shape"]) != n_units
+        or max(offered) >= n_units
+        or (log_var is not None and log_var.shape[1] != len(offered))
+    ):
+        raise _Difference("expected a description of the units in 'mean' and 'log_var'; received that of others")
+    needed = {*EXPORTED} if "obstacle" not in description else {*REPLACEMENT}
+    needed |= {*RECORDED} if set(RECORDED) & set(arrays) else set()
+    if "obstacle" not in description:
+        layers = description.get("layers")
+        if layers is None or "output" not in description:
+            raise _Difference("expected 'layers' and 'output' in the description; they are missing")
+        needed |= {f"weight_{i}_0" for i, layer in enumerate(layers) if layer["kind"] in WITH_WEIGHTS}
+    missing = sorted(needed - set(arrays))
+    if missing:
+        raise _Difference(f"expected an array {missing[0]!r}; it is missing")
+
+
+RELATIONS: dict[str, Callable[[Mapping[str, Any]], None]] = {
+    "manifold": _check_grid,
+    "grid_3d": _check_grid,
+    "grid_4d": _check_grid,
+    "trajectory": _check_frames,
+    "unit_history": _check_frames,
+    "bubbles": _check_edges,
+    "explorer": _check_explorer,
+}
