@@ -39,7 +39,7 @@ def array(
             minimum. A last name that ends in `…` stands for one axis or more, `"…"` for any number of axes. None for
             any shape that holds at least one number.
         dtype: dtype of the result; None keeps a floating dtype, and float64 replaces others. An integer dtype takes
-            whole numbers of any dtype, but no booleans.
+            whole numbers of any dtype, but no booleans; `numpy.integer` keeps an integer dtype.
         low, high: limits of the values, both included; by default ±10¹⁵.
         finite: whether NaN and infinity are refused; otherwise both pass whatever the limits.
 
@@ -53,6 +53,8 @@ def array(
         require_shape(name, found, shape)
     if dtype is None:
         dtype = "float64" if found.dtype.kind in "biu" else found.dtype
+    if dtype is np.integer:
+        dtype = found.dtype if found.dtype.kind in "iu" else "int64"
     whole_numbers = np.issubdtype(dtype, np.integer)
     if found.size:
         _require_range(name, found, low, high, finite or whole_numbers)

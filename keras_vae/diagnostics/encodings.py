@@ -9,12 +9,15 @@ from keras_vae.errors import InputError
 LOG_VAR_RANGE = (-80.0, 80.0)  # σ from 4·10⁻¹⁸ to 2·10¹⁷: variances and precisions are finite in float32
 
 
-def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
+def flat_encodings(
+    mean: np.ndarray, log_var: np.ndarray | None, dtype: str = "float64"
+) -> tuple[np.ndarray, np.ndarray]:
     """Validates encodings and flattens them to two dimensions.
 
     Args:
         mean: posterior means `(n, units…)` of n ≥ 2 images.
-        log_var: log variances of that shape, or one that broadcasts to it (one variance per image), from −80 to 80.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance per image), from −80 to 80;
+            None, of a posterior without a density, is refused.
         dtype: dtype of the returned arrays, float32 or float64.
 
     Returns:
@@ -36,7 +39,7 @@ def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64"
     return mean.reshape(len(mean), -1), log_var.reshape(len(mean), -1)
 
 
-def log_variances(log_var: np.ndarray, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> np.ndarray:
+def log_variances(log_var: np.ndarray | None, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> np.ndarray:
     """Validates log variances and broadcasts them to the shape of the means, without a copy.
 
     Args:
