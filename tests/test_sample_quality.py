@@ -49,10 +49,15 @@ def test_precision_and_recall_against_a_slow_version():
     assert 0 < fast.precision < 1
 
 
-def test_precision_and_recall_in_the_extreme_cases(monkeypatch):
+@pytest.mark.parametrize(("bound", "value"), [("MAX_ROWS", 7), ("MAX_DISTANCES", 7 * 50)])
+def test_precision_and_recall_in_the_extreme_cases(monkeypatch, bound, value):
     from keras_vae.diagnostics import sample_quality
 
-    monkeypatch.setattr(sample_quality, "MAX_ROWS", 7)  # several chunks, the last one smaller
+    monkeypatch.setattr(sample_quality, bound, value)  # several chunks, the last one smaller
+    assert [len(rows) for rows in sample_quality._squared_distances(np.zeros((50, 2)), np.zeros((50, 2)))] == [
+        *[7] * 7,
+        1,
+    ]
     rng = np.random.default_rng(3)
     real = rng.standard_normal((50, 4))
     assert diagnostics.precision_recall(real, real) == (1, 1)

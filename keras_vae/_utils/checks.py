@@ -151,6 +151,13 @@ def seed(value: Any, *, none: bool = False, generator: bool = False, high: int |
     return whole("seed", value, low=0, high=high)
 
 
+def function(name: str, value: Any) -> Any:
+    """An argument as a function."""
+    if not callable(value):
+        raise InputError(f"{name}: expected a function; received {_short(value)}.")
+    return value
+
+
 def float_dtype(value: Any) -> np.dtype:
     """The argument `dtype`: float32 or float64."""
     for dtype in (np.dtype("float32"), np.dtype("float64")):
