@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.diagnostics import UnitHistory, UnitStatistics
 from keras_vae.diagnostics.unit_statistics import unchecked_units
 from keras_vae.errors import InputError
@@ -147,7 +148,7 @@ class LatentRecorder(_EncodingObserver):
 
     Args:
         x: the images to record, `(points, …)`.
-        y: their labels, `(points,)`, or None.
+        y: their labels, `(points,)` whole numbers of 0 or more, or None.
         every: optimizer steps between frames, at least 1.
         units: indices of the latent units to record; default all.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
@@ -175,7 +176,7 @@ class LatentRecorder(_EncodingObserver):
 
     def __init__(self, x, y=None, every: int = 5, units=None, encoder: keras.Model | None = None):
         super().__init__(x, every, encoder)
-        self.y = None if y is None else np.asarray(y).reshape(-1)
+        self.y = None if y is None else checks.array("y", y, ("points", "…"), dtype=np.integer, low=0).reshape(-1)
         if self.y is not None and len(self.y) != len(self.x):
             raise InputError(f"y: expected a label for each of {len(self.x)} images; received {len(self.y)}.")
         self.units = None if units is None else np.asarray(units, "int64").reshape(-1)

@@ -55,7 +55,7 @@ class Trajectory:
         checks.require_shape("mean", mean, ("frames", "points", "units"))
         frames, points, units = mean.shape
         arrays = {
-            "steps": checks.array("steps", self.steps, (frames,), dtype="int64", low=0),
+            "steps": checks.array("steps", self.steps, (frames,), dtype=np.integer, low=0),
             "epochs": checks.array("epochs", self.epochs, (frames,), dtype=None, low=0),
             "mean": mean,
         }
@@ -63,12 +63,12 @@ class Trajectory:
             arrays["log_var"] = checks.as_array("log_var", self.log_var)
             checks.require_shape("log_var", arrays["log_var"], mean.shape)
         if self.labels is not None:
-            arrays["labels"] = checks.array("labels", self.labels, (points,), dtype="int64", low=0)
+            arrays["labels"] = checks.array("labels", self.labels, (points,), dtype=np.integer, low=0)
         if self.images is not None:
             arrays["images"] = checks.as_array("images", self.images)
             checks.require_shape("images", arrays["images"], (points, "…"))
         if self.units is not None:
-            arrays["units"] = checks.array("units", self.units, (units,), dtype="int64", low=0)
+            arrays["units"] = checks.array("units", self.units, (units,), dtype=np.integer, low=0)
         for name, array in arrays.items():
             object.__setattr__(self, name, array)  # lists become arrays
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 
 from keras_vae import InputError, diagnostics
-from keras_vae.diagnostics import mean_discrepancy
+from keras_vae.diagnostics import aggregate_posterior, encoding_audit, mean_discrepancy, unit_marginals
 from keras_vae.diagnostics.aggregate_posterior import log_ratios
 
 
@@ -56,6 +56,78 @@ def test_log_ratios_agree_with_a_slow_version():
         densities -= stats.norm.logpdf(z[i]).sum()
         assert own[i] == pytest.approx(densities[i])
         assert others[i] == pytest.approx(math.log(np.exp(np.delete(densities, i)).sum()))
+
+
+def two_clusters(n, seed):
+    """Posteriors of two kinds in one unit, whose population is a mixture of two Gaussians."""
+    rng = np.random.default_rng([seed, 98])
+    left = rng.integers(0, 2, n) == 0
+    variance = np.where(left, 0.3, 0.05)
+    mean = np.where(left, -1.5, 1.5) + np.sqrt(np.where(left, 0.2, 0.6)) * rng.standard_normal(n)
+    return mean[:, None], np.log(variance)[:, None]
+
+
+def two_clusters_kl():
+    def q(z):
+        return 0.5 * stats.norm.pdf(z, -1.5, math.sqrt(0.5)) + 0.5 * stats.norm.pdf(z, 1.5, math.sqrt(0.65))
+
+    return integrate.quad(lambda z: q(z) * (math.log(q(z)) - stats.norm.logpdf(z)), -9, 9, limit=200)[0]
+
+
+POPULATIONS = {
+    "two clusters": (two_clusters, two_clusters_kl()),
+    "a Gaussian": (lambda n, seed: encodings(n, 2, 2.0, seed=seed), gaussian_kl(2, 2.0)),
+}
+
+
+@pytest.mark.parametrize("population", POPULATIONS)
+@pytest.mark.parametrize(("components", "evaluated"), [(300, 60), (100, 60), (100, 100)])
+def test_bounds_of_subsets_hold_and_have_their_nominal_errors(monkeypatch, population, components, evaluated):
+    monkeypatch.setattr(aggregate_posterior, "MAX_COMPONENTS", components)
+    monkeypatch.setattr(aggregate_posterior, "MAX_DRAWN_IMAGES", 100)
+    monkeypatch.setattr(aggregate_posterior, "MAX_DENSITIES", 2 * components * evaluated)
+    monkeypatch.setattr(aggregate_posterior, "MAX_BLOCK_COMPONENTS", 70)
+    monkeypatch.setattr(aggregate_posterior, "CANDIDATE_COMPONENTS", (1, 5))
+    draw, exact = POPULATIONS[population]
+    found = [diagnostics.aggregate_divergence(*draw(300, seed), seed=seed) for seed in range(40)]
+    assert (found[0].images, found[0].evaluated, found[0].fitted_images) == (components, evaluated, 100)
+    inside = [low <= exact <= high for low, high in (f.interval for f in found)]
+    assert np.mean(inside) >= 0.86  # of 40: 95 % less two and a half standard errors
+    for name, sign in (("high", 1), ("low", -1)):
+        values = np.array([getattr(f, name) for f in found])
+        assert sign * (values.mean() - exact) > -3 * values.std() / math.sqrt(40)
+        assert 0.6 < values.std() / np.mean([getattr(f, f"{name}_image_error") for f in found]) < 1.5
+
+
+def test_the_error_of_a_subset_covers_the_value_of_all_images(monkeypatch):
+    """Posteriors that do not overlap: the bound varies with the KL of the images, which is known for all of them."""
+    mean, log_var = encodings(400, 32, own=0.25)
+    log_var = log_var + np.random.default_rng(0).normal(0, 0.3, (400, 1))
+    whole = diagnostics.aggregate_divergence(mean, log_var)
+    monkeypatch.setattr(aggregate_posterior, "MAX_DENSITIES", 2 * 400 * 50)
+    monkeypatch.setattr(aggregate_posterior, "CANDIDATE_COMPONENTS", (1,))
+    deviations = []
+    for seed in range(30):
+        found = diagnostics.aggregate_divergence(mean, log_var, seed=seed)
+        assert (found.images, found.evaluated, found.mean_kl) == (400, 50, whole.mean_kl)
+        assert found.saturated
+        deviations.append((found.high - whole.high) / found.high_error)
+    assert np.std(deviations) < 1.4
+    assert found.high_image_error < 1.1 * whole.high_image_error  # of 50 images: regression on the KL
+
+
+def test_log_ratios_do_not_depend_on_blocks_or_on_the_images_drawn(monkeypatch):
+    mean, log_var = encodings(50, 3, seed=4)
+    z = np.random.default_rng(1).normal(size=(2, *mean.shape))
+    whole = log_ratios(mean, log_var, z.reshape(-1, 3))
+    images = np.random.default_rng(2).permutation(50)[:20]
+    monkeypatch.setattr(aggregate_posterior, "MAX_BLOCK_COMPONENTS", 7)
+    shares = []
+    some = log_ratios(mean, log_var, z[:, images].reshape(-1, 3), images, shares.append)
+    for a, b in zip(whole, some, strict=True):
+        np.testing.assert_allclose(a[:, images], b, rtol=1e-12)
+    assert shares == sorted(shares)
+    assert (len(shares), shares[-1]) == (8, 1.0)
 
 
 def test_collapsed_units_have_no_divergence():
@@ -139,6 +211,66 @@ def test_marginals_of_a_mixture_by_quadrature():
     z = (mean + std * rng.standard_normal((40, 200_000))).ravel()
     assert found.kurtosis[0] == pytest.approx(stats.kurtosis(z), abs=0.05)
     assert found.variance[0] == pytest.approx(z.var(), rel=0.01)
+
+
+MIXTURES = {  # means and standard deviations of the components
+    "two": ([-1.0, 1.0], [0.5, 0.5]),
+    "wide": ([-2.0, -2.0], [3.0, 3.0]),
+    "narrow and wide": ([0.0, 0.3], [0.001, 2.0]),
+    "forty": (
+        np.random.default_rng(2).normal(0, 1.5, 40),
+        np.exp(np.random.default_rng(3).normal(-1.5, 1.0, 40)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_distances_of_marginals_agree_with_their_closed_form(name):
+    """F − Φ and its integral are known; the Wasserstein distance is a sum over the intervals between its zeros."""
+    mean, std = map(np.array, MIXTURES[name])
+
+    def gap(z):
+        return stats.norm.cdf(np.asarray(z)[..., None], mean, std).mean(axis=-1) - stats.norm.cdf(z)
+
+    def integral(z):
+        t = (z - mean) / std
+        of_mixture = np.mean((z - mean) * stats.norm.cdf(t) + std * stats.norm.pdf(t))
+        return of_mixture - z * stats.norm.cdf(z) - stats.norm.pdf(z)
+
+    grid = np.unique(np.concatenate([np.linspace(-35, 35, 70_001), *np.linspace(mean - 9 * std, mean + 9 * std, 200)]))
+    values = np.concatenate([gap(part) for part in np.array_split(grid, 50)])
+    signed = np.abs(values) > 1e-13  # not 0 but for rounding
+    grid, values = grid[signed], values[signed]
+    crossed = np.flatnonzero(values[:-1] * values[1:] < 0)
+    zeros = [optimize.brentq(gap, grid[i], grid[i + 1], xtol=1e-13) for i in crossed]
+    wasserstein = np.abs(np.diff([integral(z) for z in (-40.0, *zeros, 40.0)])).sum()
+    k = np.abs(values).argmax()
+    peak = optimize.minimize_scalar(
+        lambda z: -abs(gap(z)), bounds=grid[[k - 1, k + 1]], method="bounded", options={"xatol": 1e-9}
+    )
+    found = diagnostics.marginals(mean[:, None], 2 * np.log(std)[:, None])
+    assert found.kolmogorov_smirnov[0] == pytest.approx(-peak.fun, abs=1e-6)
+    assert found.wasserstein[0] == pytest.approx(wasserstein, abs=1e-6)
+    if name == "two":
+        assert found.kolmogorov_smirnov[0] == pytest.approx(0.121478, abs=1e-6)
+        assert found.wasserstein[0] == pytest.approx(0.247659, abs=1e-6)
+
+
+def test_marginals_of_many_images_are_those_of_a_subset(monkeypatch):
+    mean, log_var = encodings(3000, 3, total=2.0)
+    whole = diagnostics.marginals(mean, log_var)
+    assert whole.images == 3000
+    monkeypatch.setattr(unit_marginals, "MIN_SUBSET_IMAGES", 100)
+    monkeypatch.setattr(unit_marginals, "MAX_CODE_NUMBERS", 3 * 300)
+    shares, values = [], []
+    for seed in range(30):
+        found = diagnostics.marginals(mean, log_var, seed, shares.append)
+        assert found.images == 300
+        values.append(found.kl)
+        assert np.all(np.abs(found.kolmogorov_smirnov - whole.kolmogorov_smirnov) < 1.4 / math.sqrt(300))
+    assert shares[:3] == pytest.approx([1 / 3, 2 / 3, 1])
+    ratio = np.std(values, axis=0) / found.kl_error
+    assert np.all((ratio > 0.6) & (ratio < 1.4))
 
 
 def test_the_density_of_components_of_very_different_widths():
@@ -268,6 +400,48 @@ def test_an_audit_as_text_and_as_json():
     low, high = found.total_correlation
     assert 0 <= low <= high
     assert "SATURATED" in str(diagnostics.audit(*encodings(300, 32, own=0.05)))
+
+
+def test_an_audit_reports_the_subsets_that_it_used(monkeypatch):
+    for module, name, value in (
+        (encoding_audit, "MAX_CODE_NUMBERS", 3 * 500),
+        (aggregate_posterior, "MAX_COMPONENTS", 400),
+        (aggregate_posterior, "MAX_DENSITIES", 2 * 400 * 100),
+        (aggregate_posterior, "MAX_DRAWN_IMAGES", 200),
+        (unit_marginals, "MIN_SUBSET_IMAGES", 0),
+        (unit_marginals, "MAX_CODE_NUMBERS", 3 * 300),
+        (mean_discrepancy, "MAX_PAIRED_IMAGES", 50),
+    ):
+        monkeypatch.setattr(module, name, value)
+    found = diagnostics.audit(*encodings(1000, 3))
+    assert found.as_dict()["used"] == {
+        "units": 500, "mixture": 400, "mixture_draws": 100, "fitted_mixture": 200, "marginals": 300, "mmd": 50,
+        "two_sample_test": 500,
+    }  # fmt: skip
+    text = str(found)
+    assert text.startswith("1,000 encodings of 3 units")
+    assert "500 (units and radii), 400 (mixture), 100 (draws evaluated under it)" in text
+    assert "400 images can show up to 5.99" in text
+    without = found.as_dict()
+    del without["used"]  # an audit of an earlier version
+    assert diagnostics.describe(without) == "\n".join(
+        line for line in text.splitlines() if "encodings used" not in line
+    )
+    assert diagnostics.audit(*encodings(40, 3)).used == {}
+
+
+def test_an_audit_shows_its_progress_on_a_terminal_unless_it_is_quiet(monkeypatch, capsys):
+    shown = []
+    reporter = encoding_audit.ProgressReporter
+    monkeypatch.setattr(reporter, "advance", lambda self, done, detail="": shown.append((done, self.console.quiet)))
+    diagnostics.audit(*encodings(40, 3))
+    done = [d for d, _ in shown]
+    assert done == sorted(done)
+    assert done[-1] == 6
+    assert len(set(done)) > 12  # parts report shares of their work
+    assert capsys.readouterr().out == ""  # not a terminal
+    diagnostics.audit(*encodings(40, 3), quiet=True)
+    assert shown[-1] == (6, True)
 
 
 def test_an_audit_marks_measures_that_are_not_available():

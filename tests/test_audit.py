@@ -8,7 +8,8 @@ import pytest
 
 from keras_vae import Config, InputError, diagnostics, train
 from keras_vae import data as datasets
-from keras_vae.evaluation import likelihood, model_audit, run_evaluation
+from keras_vae.diagnostics import nearest_neighbours, unit_marginals
+from keras_vae.evaluation import audit_arrays, likelihood, model_audit, run_evaluation
 from keras_vae.plots import run_figures
 from keras_vae.runs import adoption
 
@@ -154,11 +155,26 @@ def test_a_model_trained_outside_the_package_is_adopted(toy_run, data, tmp_path,
     assert not (tmp_path / "new").exists()
 
 
-def test_nearest_agrees_with_a_slow_version():
+def test_arrays_of_many_encodings_are_those_of_subsets(monkeypatch):
+    monkeypatch.setattr(unit_marginals, "MIN_SUBSET_IMAGES", 100)
+    monkeypatch.setattr(unit_marginals, "MAX_CODE_NUMBERS", 200)
+    monkeypatch.setattr(audit_arrays, "MAX_DENSITY_IMAGES", 150)
+    mean, log_var = np.random.default_rng(0).normal(size=(300, 2)), np.full((300, 2), -1.0)
+    found = audit_arrays.arrays(mean, log_var, diagnostics.audit(mean, log_var, quiet=True), seed=0)
+    monkeypatch.undo()
+    whole = audit_arrays.arrays(mean, log_var, diagnostics.audit(mean, log_var, quiet=True), seed=0)
+    assert found["radii"].tolist() == whole["radii"].tolist()
+    for name in ("marginals", "density"):
+        assert 0 < np.abs(found[name] - whole[name]).max() < 0.2
+
+
+def test_nearest_agrees_with_a_slow_version(monkeypatch):
     rng = np.random.default_rng(0)
     images, references = rng.random((30, 4, 4)), rng.random((50, 4, 4))
     slow = [np.square(image - references).sum(axis=(1, 2)).argmin() for image in images]
     assert diagnostics.nearest(images, references, batch_size=7).tolist() == slow
+    monkeypatch.setattr(nearest_neighbours, "MAX_PRODUCT_BYTES", 600)  # three images at a time
+    assert diagnostics.nearest(images, references).tolist() == slow
     with pytest.raises(InputError, match="16 numbers"):
         diagnostics.nearest(images, references[:, :3])
 

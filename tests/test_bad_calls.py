@@ -125,6 +125,7 @@ def diverged(*arguments: str) -> dict[str, str]:
     return may("recorded in a training that diverged", *(f"{a}: {kind}" for a in arguments for kind in kinds))
 
 
+PROGRESS = {"progress": lambda share: None}
 LOG_VAR_SHAPES = may(
     "one variance per image, per unit or for all", "log_var: one axis less", "log_var: number", "log_var: one row"
 )
@@ -163,14 +164,16 @@ CALLS = {
         on=lambda: diagnostics.ElboTerms(prior=20.0, reconstruction=80.0, posterior=-5.0),
         allowed=may("images of any size", "pixels: huge"),
     ),
-    "diagnostics.aggregate_divergence": Call({**ENCODINGS, "seed": 0}, allowed=LOG_VAR_SHAPES),
-    "diagnostics.audit": Call({**ENCODINGS, "seed": 0}, read=lambda found: found.as_dict(), allowed=LOG_VAR_SHAPES),
+    "diagnostics.aggregate_divergence": Call({**ENCODINGS, "seed": 0, **PROGRESS}, allowed=LOG_VAR_SHAPES),
+    "diagnostics.audit": Call(
+        {**ENCODINGS, "seed": 0, "quiet": True}, read=lambda found: found.as_dict(), allowed=LOG_VAR_SHAPES
+    ),
     "diagnostics.class_balance": Call(
         {"probabilities": PROBABILITIES, "labels": LABELS}, allowed=rows("probabilities", "labels")
     ),
-    "diagnostics.classifier_two_sample_test": Call({**ENCODINGS, "seed": 0}, allowed=LOG_VAR_SHAPES),
+    "diagnostics.classifier_two_sample_test": Call({**ENCODINGS, "seed": 0, **PROGRESS}, allowed=LOG_VAR_SHAPES),
     "diagnostics.confidence": Call({"probabilities": PROBABILITIES}, allowed=rows("probabilities")),
-    "diagnostics.describe": Call({"content": diagnostics.audit(MEAN[:10], LOG_VAR[:10]).as_dict()}),
+    "diagnostics.describe": Call({"content": diagnostics.audit(MEAN[:10], LOG_VAR[:10], quiet=True).as_dict()}),
     "diagnostics.elbo_terms": Call(
         {**ENCODINGS, "reconstruction": 80.0},
         allowed=LOG_VAR_SHAPES | may("the likelihood of a density", "reconstruction: negative"),
@@ -217,7 +220,7 @@ CALLS = {
     ),
     "diagnostics.largest_step": Call({"images": PATH}, allowed=fewer_rows("images") | fewer_columns("images")),
     "diagnostics.marginal_density": Call({"mean": MEAN[:, 0], "std": np.exp(LOG_VAR[:, 0])}),
-    "diagnostics.marginals": Call(ENCODINGS, allowed=LOG_VAR_SHAPES),
+    "diagnostics.marginals": Call({**ENCODINGS, "seed": 0, **PROGRESS}, allowed=LOG_VAR_SHAPES | SEED),
     "diagnostics.min_typical_units": Call({"epsilon": 0.2, "max_units": 1000}),
     "diagnostics.mmd": Call({**ENCODINGS, "seed": 0}, allowed=LOG_VAR_SHAPES | SEED),
     "diagnostics.nearest": Call(
@@ -493,7 +496,9 @@ def damages(argument: str, value: Any) -> dict[str, Any]:
     if isinstance(value, np.ndarray):
         return always | damaged_arrays(argument, value)
     if callable(value):
-        return always | damaged_functions(value)
+        return always | ({} if argument == "progress" else damaged_functions(value))
+    if isinstance(value, bool):
+        return {}  # every object is true or false
     numbers = {"NaN": math.nan, "infinity": math.inf, "huge": 10**30, "boolean": True, "digits": "1", "list": [1, 2]}
     if isinstance(value, str):
         return {name: bad for name, bad in (always | numbers).items() if not isinstance(bad, str)} | {"no text": ""}

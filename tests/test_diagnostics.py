@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, diagnostics
+from keras_vae.diagnostics.unit_statistics import unchecked_units
 
 
 def encodings(n=4000):
@@ -242,3 +243,19 @@ def test_entropy_of_certain_and_uniform_predictions():
     assert diagnostics.entropy(np.eye(10)) == 0
     assert diagnostics.entropy(np.full((3, 10), 0.1)) == pytest.approx(math.log(10))
     assert diagnostics.entropy(np.array([[0.5, 0.5, 0], [1, 0, 0]])) == pytest.approx(math.log(2) / 2)
+
+
+def test_the_statistics_of_a_diverging_training_are_recorded_but_not_interpreted():
+    """A callback must not stop the training with another error than that of its loss."""
+    nothing = unchecked_units(np.full((4, 2), np.nan), np.full((4, 2), np.inf))
+    assert np.isnan(nothing.var_mean).all()
+    history = diagnostics.UnitHistory([0, 1], [0.0, 1.0], np.array([[0.5, 0.5], nothing.var_mean]))
+    with pytest.raises(InputError, match=r"var_mean: expected finite numbers; .* training diverged"):
+        history.active_periods()
+
+
+def test_replacement_loss_refuses_a_likelihood_of_another_length():
+    z = np.zeros((5, 2))
+    for nll in (lambda z: np.zeros(4), lambda z: np.zeros((5, 1)), lambda z: 0.0, lambda z: np.full(5, np.nan)):
+        with pytest.raises(InputError, match=r"nll: expected"):
+            diagnostics.replacement_loss(nll, z)

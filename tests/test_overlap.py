@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from keras_vae import InputError, diagnostics
+from keras_vae.diagnostics import mixture_density
 
 
 def shares(means, log_vars=None, n=4000, seed=0):
@@ -38,7 +39,9 @@ def test_the_overlap_of_two_gaussians_depends_on_their_distance_only(d):
     assert estimate.high - estimate.low < 0.06
 
 
-def test_log_ratios_agree_with_a_slow_version():
+@pytest.mark.parametrize("max_numbers", [2**26, 14])  # of the latter, two points at a time
+def test_log_ratios_agree_with_a_slow_version(monkeypatch, max_numbers):
+    monkeypatch.setattr(mixture_density, "MAX_RATIO_NUMBERS", max_numbers)
     rng = np.random.default_rng(1)
     means, log_vars = rng.normal(size=(20, 3)), rng.normal(size=(20, 3))
     points, ratios = shares(means, log_vars, n=5)

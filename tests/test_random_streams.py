@@ -32,6 +32,8 @@ def draws(generator: np.random.Generator) -> list[float]:
         (Stream.RADII_DRAWS, 0, [0xA0D17, 2, 7]),
         (Stream.TWO_SAMPLE_TEST, 0, [0xA0D17, 3, 7]),
         (Stream.MMD_IMAGES, 0, [0xA0D17, 4, 7]),
+        (Stream.AGGREGATE_POSTERIOR_IMAGES, 0, [0xA0D17, 5, 7]),
+        (Stream.MARGINAL_IMAGES, 0, [0xA0D17, 6, 7]),
         (Stream.IMPORTANCE_WEIGHTS, 3, [0xA0D17, 103, 7]),
     ],
 )

@@ -67,3 +67,9 @@ def test_arrays_that_do_not_match_raise(trajectory):
         Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean, images=np.zeros((3, 5, 5)))
     with pytest.raises(InputError, match="expected a trajectory with labels"):
         Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean).one_per_label()
+
+
+def test_lists_become_arrays_and_a_diverged_training_is_recorded():
+    recorded = Trajectory([0, 1], [0.0, 1.0], [[[0.0, 1.0]], [[np.nan, np.inf]]], labels=np.array([3], "uint8"))
+    assert recorded.mean.shape == (2, 1, 2)
+    assert recorded.labels.dtype == "uint8"

@@ -39,7 +39,7 @@ def array(
             minimum. A last name that ends in `…` stands for one axis or more, `"…"` for any number of axes. None for
             any shape that holds at least one number.
         dtype: dtype of the result; None keeps a floating dtype, and float64 replaces others. An integer dtype takes
-            whole numbers of any dtype, but no booleans.
+            whole numbers of any dtype, but no booleans; `numpy.integer` keeps an integer dtype.
         low, high: limits of the values, both included; by default ±10¹⁵.
         finite: whether NaN and infinity are refused; otherwise both pass whatever the limits.
 
@@ -53,6 +53,8 @@ def array(
         require_shape(name, found, shape)
     if dtype is None:
         dtype = "float64" if found.dtype.kind in "biu" else found.dtype
+    if dtype is np.integer:
+        dtype = found.dtype if found.dtype.kind in "iu" else "int64"
     whole_numbers = np.issubdtype(dtype, np.integer)
     if found.size:
         _require_range(name, found, low, high, finite or whole_numbers)
@@ -147,6 +149,13 @@ def seed(value: Any, *, none: bool = False, generator: bool = False, high: int |
     if (none and value is None) or (generator and isinstance(value, np.random.Generator)):
         return value
     return whole("seed", value, low=0, high=high)
+
+
+def function(name: str, value: Any) -> Any:
+    """An argument as a function."""
+    if not callable(value):
+        raise InputError(f"{name}: expected a function; received {_short(value)}.")
+    return value
 
 
 def float_dtype(value: Any) -> np.dtype:

@@ -36,6 +36,8 @@ class Stream(enum.Enum):
     RADII_DRAWS = ("diagnostics", 2)
     TWO_SAMPLE_TEST = ("diagnostics", 3)
     MMD_IMAGES = ("diagnostics", 4)
+    AGGREGATE_POSTERIOR_IMAGES = ("diagnostics", 5)
+    MARGINAL_IMAGES = ("diagnostics", 6)
     IMPORTANCE_WEIGHTS = ("diagnostics", 100)  # index: the image
 
 

@@ -2,10 +2,26 @@
 
 mean KL(q(z | x) ‖ p) = I(x; z) + KL(q(z) ‖ p) (Hoffman & Johnson 2016). The left side is known exactly, so a bound on
 one term of the right side implies a bound on the other.
+
+N images have N² densities. Of many images, a random set S of C is the mixture q_S, each component with weight 1/C, and
+draws from E of these components are evaluated. Both bounds hold for every C and E:
+
+- E KL(q_S ‖ p) ≥ KL(q ‖ p), since KL is convex in its first argument and E q_S = q. A draw from a random component of
+  S, evaluated under all of S, is an unbiased estimate of KL(q_S ‖ p).
+- A component x of S and the others, S∖x, are independent, so for z ~ q(z | x), by Jensen's inequality,
+  E log q_{S∖x}(z) / p(z) ≤ E log q(z) / p(z) = KL(q ‖ p).
+
+With `mean_kl` they are the bounds on I(x; z) of Poole et al. (2019) for a known q(z | x). A larger C narrows them: the
+first bound on I(x; z) is at most ln C. A smaller E only adds to their standard errors. (A weight of 1/N for the own
+component, as in the stratified estimator of Chen et al. 2018, appendix C, estimates KL(q_N ‖ p) from below, which
+bounds KL(q ‖ p) in neither direction.)
 """
 
+import itertools
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +30,19 @@ from threadpoolctl import threadpool_limits
 
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.diagnostics.encodings import flat_encodings, kl_per_unit, posterior_draws
+from keras_vae.diagnostics.encodings import flat_encodings, kl_per_image, posterior_draws, random_images
 from keras_vae.diagnostics.mixture_density import Gaussians, log_sum_exp
 from keras_vae.diagnostics.mixture_fit import fit_mixture
 
 DRAWS_PER_POSTERIOR = 2  # their differences give the Monte-Carlo error
+MAX_COMPONENTS = 2**19  # images in the mixture
+MAX_DRAWN_IMAGES = 10_000  # images whose posteriors are sampled
+MAX_DENSITIES = 2**31  # draws × components; of many components, draws of fewer images are evaluated
+MAX_BLOCK_COMPONENTS = 10_000  # components whose densities are computed at a time
 MAX_CHUNK_BYTES = 16e6  # log densities of points × components, per thread
 THREADS = 2
 Z95 = float(stats.norm.ppf(0.975))
+MIXTURE_SHARE = 0.7  # share of the work that is the mixture's densities; the rest is the fits
 SATURATION_MARGIN = 1.0  # nats below ln N within which the information reflects N and not the posteriors
 CANDIDATE_COMPONENTS = (1, 5, 10, 20)  # numbers of components of the fitted mixture, chosen by held-out likelihood
 
@@ -31,18 +52,23 @@ class AggregateDivergence(NamedTuple):
 
     Attributes:
         mean_kl: mean KL(q(z | x) ‖ N(0, I)) over the images, exactly: the sum of information and divergence.
-        high: KL(q_N ‖ N(0, I)) of the mixture q_N of the N given posteriors, including the component from which a
-            sample was drawn. Its expectation is at least the population's divergence, since KL is convex.
+        high: KL(q_S ‖ N(0, I)) of the mixture q_S of the posteriors of `images` images, including the component from
+            which a sample was drawn. Its expectation is at least the population's divergence, since KL is convex.
         low: the same without that component. Its expectation is at most the population's divergence (Jensen).
-        high_error, low_error: Monte-Carlo standard errors, for these N posteriors.
-        high_image_error, low_image_error: standard errors over images: how much the bounds vary with the N images.
+        high_error, low_error: Monte-Carlo standard errors, for these posteriors, including that of the choice of the
+            `evaluated` images.
+        high_image_error, low_image_error: standard errors over images: how much the bounds vary with the given images
+            and with the choice of the `evaluated` ones.
         information_low, information_high: bounds on I(x; z), `mean_kl` less the bounds above.
         fitted: E log g(z) − log p(z) of a Gaussian mixture g that was fitted to samples of one half of the images, on
             the other half: a second lower bound, which stays useful where posteriors do not overlap.
         fitted_error: its standard error over the images scored.
-        images: N.
-        saturated: `information_low` is within 1 nat of ln N, its largest possible value for N images: `high` then
-            depends on N more than on q(z), and no conclusion may be drawn from it.
+        images: number of images C in the mixture: all, or a random 524,288 of more.
+        saturated: `information_low` is within 1 nat of ln C, its largest possible value for C images: `high` then
+            depends on C more than on q(z), and no conclusion may be drawn from it.
+        evaluated: number of images whose draws were evaluated for `low` and `high`: all of up to 10,000 images, 10,000
+            of up to 107,374, and at least 2,048 of more.
+        fitted_images: number of images whose draws were used for `fitted`: all, or a random 10,000 of more.
 
     Example:
         >>> import numpy as np
@@ -65,6 +91,8 @@ class AggregateDivergence(NamedTuple):
     fitted_error: float
     images: int
     saturated: bool
+    evaluated: int
+    fitted_images: int
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -73,16 +101,22 @@ class AggregateDivergence(NamedTuple):
         return low, self.high + Z95 * self.high_image_error
 
 
-def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> AggregateDivergence:
+def aggregate_divergence(
+    mean: np.ndarray, log_var: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None
+) -> AggregateDivergence:
     """Bounds KL(q(z) ‖ N(0, I)) and I(x; z) from the encodings of N images, with two draws from each posterior.
 
     It computes 2 N² densities as matrix products: 10,000 images of 32 units take seconds on two cores, and 100 MB of
-    memory in addition to the codes.
+    memory in addition to the codes. For N above 10,000 the draws of a random subset of the images are evaluated, so
+    that there are at most 2³¹ densities, ten times as many: see the module's docstring on why both bounds
+    hold for subsets. The errors include the choice of the subset; they are reduced by regression on
+    KL(q(z | x) ‖ N(0, I)), which is known for all images (Cochran 1977, double sampling).
 
     Args:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
-        seed: seed of the draws and the fitted mixtures.
+        seed: seed of the draws, subsets and fitted mixtures.
+        progress: called with the share of the work that is done, in [0, 1].
 
     Raises:
         InputError: unless they are finite encodings of at least two images.
@@ -96,17 +130,29 @@ def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -
         ([0.0, 0.01], 1.21)
     """
     seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
+    checks.function("progress", progress)
     mean, log_var = flat_encodings(mean, log_var)
-    n, rng = len(mean), stream(seed, Stream.AGGREGATE_POSTERIOR_DRAWS)
-    z = posterior_draws(mean, log_var, DRAWS_PER_POSTERIOR, rng)
-    kl = kl_per_unit(mean, log_var).sum(axis=1)
-    own, others = log_ratios(mean, log_var, z)
+    rng, image_rng = stream(seed, Stream.AGGREGATE_POSTERIOR_DRAWS), stream(seed, Stream.AGGREGATE_POSTERIOR_IMAGES)
+    all_kl = kl_per_image(mean, log_var)
+    kl = all_kl
+    if len(mean) > MAX_COMPONENTS:
+        components = random_images(len(mean), MAX_COMPONENTS, image_rng)
+        mean, log_var, kl = mean[components], log_var[components], all_kl[components]
+    n = len(mean)
+    drawn = random_images(n, MAX_DRAWN_IMAGES, image_rng)
+    evaluated = drawn[: max(2, MAX_DENSITIES // (DRAWS_PER_POSTERIOR * n))]
+    z = posterior_draws(mean[drawn], log_var[drawn], DRAWS_PER_POSTERIOR, rng)
+    z = z.reshape(DRAWS_PER_POSTERIOR, len(drawn), -1)
+    points = z[:, : len(evaluated)].reshape(-1, mean.shape[1])
+    own, others = log_ratios(mean, log_var, points, evaluated, lambda share: progress(MIXTURE_SHARE * share))
     # own − kl has expectation 0 for all posteriors, which makes it a control variate.
-    high = _Bound.estimate(np.logaddexp(own, others) - math.log(n), own - kl)
-    low = _Bound.estimate(others - math.log(n - 1), own - kl)
-    shuffled = rng.permutation(z.reshape(DRAWS_PER_POSTERIOR, n, -1), axis=1)  # images may be sorted by label
+    control = own - kl[evaluated]
+    high = _Bound.estimate(np.logaddexp(own, others) - math.log(n), control, kl[evaluated], all_kl)
+    low = _Bound.estimate(others - math.log(n - 1), control, kl[evaluated], all_kl)
+    shuffled = rng.permutation(z, axis=1)  # images may be sorted by label
     fitted, fitted_error = _fitted_bound(shuffled, seed)
-    mean_kl = float(kl.mean())
+    progress(1.0)
+    mean_kl = float(all_kl.mean())
     return AggregateDivergence(
         mean_kl=mean_kl,
         low=low.value,
@@ -121,35 +167,51 @@ def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -
         fitted_error=fitted_error,
         images=n,
         saturated=bool(mean_kl - high.value > math.log(n) - SATURATION_MARGIN),
+        evaluated=len(evaluated),
+        fitted_images=len(drawn),
     )
 
 
-def log_ratios(mean: np.ndarray, log_var: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def log_ratios(
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    z: np.ndarray,
+    images: np.ndarray | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Log density ratios of draws: under the image's own posterior, and summed over all other posteriors.
 
     Args:
         mean, log_var: `(n, units)`.
-        z: `(draws · n, units)`, as `posterior_draws` returns them.
+        z: `(draws · m, units)`, the draws of m images as `posterior_draws` returns them.
+        images: `(m,)` indices of the images from whose posteriors z was drawn; all n in their order by default.
+        progress: called with the share of the work that is done, in [0, 1].
 
     Returns:
-        log q(z_i | x_i) / p(z_i), and log Σ_{j ≠ i} q(z_i | x_j) / p(z_i); each `(draws, n)`.
+        log q(z_i | x_i) / p(z_i), and log Σ_{j ≠ i} q(z_i | x_j) / p(z_i); each `(draws, m)`.
     """
-    components, n = Gaussians(mean, log_var, dtype="float64"), len(mean)
-    own, others = np.empty(len(z)), np.empty(len(z))
-    chunk = max(1, int(MAX_CHUNK_BYTES // (8 * n)))
+    n = len(mean)
+    images = np.arange(n) if images is None else images
+    own, others = np.empty(len(z)), np.full(len(z), -np.inf)
+    # Blocks of about equal size, since each must hold another component than the own one.
+    edges = np.linspace(0, n, math.ceil(n / MAX_BLOCK_COMPONENTS) + 1).astype(int)
+    chunk = max(1, int(MAX_CHUNK_BYTES // (8 * np.diff(edges).max())))
 
-    def fill(i: int) -> None:
+    def fill(components: Gaussians, start: int, i: int) -> None:
         ratio = components.log_ratio(z[i : i + chunk])
-        rows = np.arange(len(ratio))
-        itself = (i + rows) % n
-        own[i : i + chunk] = ratio[rows, itself]
-        ratio[rows, itself] = -np.inf  # removed before the sum: subtracting it afterwards would leave rounding errors
-        others[i : i + chunk] = log_sum_exp(ratio)
+        itself = images[np.arange(i, i + len(ratio)) % len(images)] - start
+        rows = np.flatnonzero((itself >= 0) & (itself < len(components)))
+        own[i + rows] = ratio[rows, itself[rows]]
+        ratio[rows, itself[rows]] = -np.inf  # removed before the sum: subtracting it later would leave rounding errors
+        others[i : i + chunk] = np.logaddexp(others[i : i + chunk], log_sum_exp(ratio))
 
     # One chunk per core, with one BLAS thread each: most of the time goes to exponentials, where NumPy uses one core.
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(fill, range(0, len(z), chunk)))
-    return own.reshape(-1, n), others.reshape(-1, n)
+        for start, end in itertools.pairwise(edges):
+            components = Gaussians(mean[start:end], log_var[start:end], dtype="float64")
+            list(pool.map(partial(fill, components, start), range(0, len(z), chunk)))
+            progress(end / n)
+    return own.reshape(-1, len(images)), others.reshape(-1, len(images))
 
 
 class _Bound(NamedTuple):
@@ -160,15 +222,40 @@ class _Bound(NamedTuple):
     image_error: float
 
     @classmethod
-    def estimate(cls, values: np.ndarray, control: np.ndarray) -> "_Bound":
-        """Estimates from values `(draws, images)`, with a control variate whose expectation is 0."""
-        spread = control.var()
-        slope = np.mean((values - values.mean()) * (control - control.mean())) / spread if spread > 0 else 0.0
-        adjusted = values - slope * control
-        n = adjusted.shape[1]
+    def estimate(cls, values: np.ndarray, control: np.ndarray, kl: np.ndarray, all_kl: np.ndarray) -> "_Bound":
+        """Estimates the mean over all N images from values of n of them.
+
+        A subset is corrected by regression on the KL, whose mean over all images is known (Cochran 1977, section 12.6):
+        the part R² of the variance that the KL explains is divided by N, the rest by n. Where all images have values,
+        the correction is 0.
+
+        Args:
+            values: `(draws, n)`.
+            control: a control variate of that shape whose expectation is 0.
+            kl: `(n,)`, of the images that have values.
+            all_kl: `(N,)`.
+        """
+        adjusted = values - _slope(values, control) * control
+        by_image = adjusted.mean(axis=0)
+        n, share = len(kl), len(kl) / len(all_kl)
+        slope = _slope(by_image, kl)
+        variance = by_image.var(ddof=1)
+        explained = min(1.0, slope**2 * kl.var(ddof=1) / variance) if variance > 0 else 0.0
         within = adjusted.var(axis=0, ddof=1) / len(adjusted)  # variance of each image's mean over its draws
-        over_images = adjusted.mean(axis=0).std(ddof=1) / math.sqrt(n)
-        return cls(float(adjusted.mean()), float(math.sqrt(within.sum()) / n), float(over_images))
+        between = (1 - share) * (1 - explained) * n * variance
+        return cls(
+            value=float(adjusted.mean() - slope * (kl.mean() - all_kl.mean())),
+            error=float(math.sqrt(share * within.sum() + between) / n),
+            image_error=float(by_image.std(ddof=1) / math.sqrt(n) * math.sqrt(1 - explained * (1 - share))),
+        )
+
+
+def _slope(values: np.ndarray, regressor: np.ndarray) -> float:
+    """Slope of the regression of values on a regressor of the same shape; 0 for a constant one."""
+    spread = regressor.var()
+    if spread == 0:
+        return 0.0
+    return float(np.mean((values - values.mean()) * (regressor - regressor.mean())) / spread)
 
 
 def _fitted_bound(z: np.ndarray, seed: int) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """Validation of encodings, the KL of their units, and draws from their posteriors."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -7,14 +9,18 @@ from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 LOG_VAR_RANGE = (-80.0, 80.0)  # σ from 4·10⁻¹⁸ to 2·10¹⁷: variances and precisions are finite in float32
+MAX_CHUNK_NUMBERS = 2**21  # numbers of one temporary array where rows are processed in chunks: 16 MB
 
 
-def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
+def flat_encodings(
+    mean: np.ndarray, log_var: np.ndarray | None, dtype: str = "float64"
+) -> tuple[np.ndarray, np.ndarray]:
     """Validates encodings and flattens them to two dimensions.
 
     Args:
         mean: posterior means `(n, units…)` of n ≥ 2 images.
-        log_var: log variances of that shape, or one that broadcasts to it (one variance per image), from −80 to 80.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance per image), from −80 to 80;
+            None, of a posterior without a density, is refused.
         dtype: dtype of the returned arrays, float32 or float64.
 
     Returns:
@@ -36,7 +42,7 @@ def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64"
     return mean.reshape(len(mean), -1), log_var.reshape(len(mean), -1)
 
 
-def log_variances(log_var: np.ndarray, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> np.ndarray:
+def log_variances(log_var: np.ndarray | None, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> np.ndarray:
     """Validates log variances and broadcasts them to the shape of the means, without a copy.
 
     Args:
@@ -58,6 +64,22 @@ def posterior_draws(mean: np.ndarray, log_var: np.ndarray, draws: int, rng: np.r
     """Draws from each image's posterior, `(draws · n, units)`: all images once, then all of them again."""
     noise = rng.standard_normal((draws, *mean.shape))
     return (mean + np.exp(0.5 * log_var) * noise).reshape(-1, mean.shape[1])
+
+
+def random_images(n: int, max_images: int, rng: np.random.Generator) -> np.ndarray:
+    """Indices of `max_images` random images of n, in random order; of all images in their order where n is smaller."""
+    return np.arange(n) if n <= max_images else rng.permutation(n)[:max_images]
+
+
+def row_chunks(array: np.ndarray, max_numbers: int = MAX_CHUNK_NUMBERS) -> Iterator[slice]:
+    """Slices of the rows of an array, of at most `max_numbers` numbers each but at least one row."""
+    rows = max(1, max_numbers // max(1, array[:1].size))
+    return (slice(i, i + rows) for i in range(0, len(array), rows))
+
+
+def kl_per_image(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """KL(q(z | x) ‖ N(0, I)) of every image `(n,)`, nats, from encodings `(n, units)`."""
+    return np.concatenate([unchecked_kl_per_unit(mean[rows], log_var[rows]).sum(axis=1) for rows in row_chunks(mean)])
 
 
 def kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ from scipy import special
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings
-from keras_vae.errors import InputError
 
 UNRELIABLE_PARETO_K = 0.7  # above it, the mean of the weights converges too slowly to be usable (Vehtari et al. 2024)
 INFINITE_VARIANCE_PARETO_K = 0.5
@@ -92,8 +91,7 @@ def importance_log_weights(
         >>> diagnostics.importance_log_weights(no_data, np.zeros((2, 3)), np.zeros((2, 3)), samples=4).tolist()
         [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     """
-    if not callable(log_likelihood):
-        raise InputError("log_likelihood: expected a function of indices of images and points; received another value.")
+    checks.function("log_likelihood", log_likelihood)
     samples, batch_size = checks.whole("samples", samples), checks.whole("batch_size", batch_size)
     seed = checks.seed(seed)
     flat, log_var = flat_encodings(mean, log_var)

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from keras_vae._utils import checks
-from keras_vae.diagnostics.encodings import log_variances
+from keras_vae.diagnostics.encodings import log_variances, row_chunks
 from keras_vae.errors import InputError
+
+MAX_RATIO_NUMBERS = 2**26  # points × components whose ratios are computed at once: 256 MB
 
 
 class Gaussians:
@@ -63,6 +65,8 @@ class Gaussians:
     def log_ratio(self, z: np.ndarray) -> np.ndarray:
         """log N(z; μ, σ²) − log p(z) of every point under every component, nats.
 
+        All n × components numbers are in memory at once; `MixtureRatio` needs less for their sum.
+
         Args:
             z: points `(n, units)`.
 
@@ -96,8 +100,8 @@ def powers(z: np.ndarray, dtype: DTypeLike = "float32") -> np.ndarray:
 class MixtureRatio:
     """log q(z) / p(z) at fixed points, for a mixture q of Gaussians that is built batch by batch, and p = N(0, I).
 
-    Only one batch of components is in memory at a time. After each batch the ratio of the mixture of all components so
-    far is available.
+    Only one batch of components is in memory at a time, and at most 256 MB of densities. After each batch the ratio of
+    the mixture of all components so far is available. The cost is points × components × units.
 
     Args:
         z: points `(n, units…)`.
@@ -132,8 +136,9 @@ class MixtureRatio:
         """
         if not isinstance(components, Gaussians):
             raise InputError(f"components: expected Gaussians; received a value of type {type(components).__name__}.")
-        ratio = components.log_ratio_of(self._prepared)
-        self._log_sum = np.logaddexp(self._log_sum, log_sum_exp(ratio))
+        for rows in row_chunks(self._prepared, MAX_RATIO_NUMBERS // len(components) * self._prepared.shape[1]):
+            added = log_sum_exp(components.log_ratio_of(self._prepared[rows]))
+            self._log_sum[rows] = np.logaddexp(self._log_sum[rows], added)
         self.components += len(components)
 
     @property

@@ -8,7 +8,7 @@ from scipy import stats
 
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws
+from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws, row_chunks
 
 TYPICAL_SHARE = 0.95  # central share of the prior's radii
 MAX_UNITS = 10**9  # beyond, quantiles of χ_d are not computed exactly
@@ -73,8 +73,9 @@ def radii(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Radii:
     seed = checks.seed(seed)
     mean, log_var = flat_encodings(mean, log_var)
     d = mean.shape[1]
-    draws = posterior_draws(mean, log_var, 1, stream(seed, Stream.RADII_DRAWS))
-    r = np.sort(np.linalg.norm(draws, axis=1))
+    rng = stream(seed, Stream.RADII_DRAWS)
+    draws = (posterior_draws(mean[rows], log_var[rows], 1, rng) for rows in row_chunks(mean))
+    r = np.sort(np.concatenate([np.linalg.norm(z, axis=1) for z in draws]))
     prior = stats.chi(d)
     low, high = prior.ppf([(1 - TYPICAL_SHARE) / 2, (1 + TYPICAL_SHARE) / 2])
     return Radii(

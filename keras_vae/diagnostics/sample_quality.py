@@ -14,6 +14,7 @@ from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 MAX_ROWS = 1000  # rows of a matrix of distances that are computed at once
+MAX_DISTANCES = 2**25  # distances that are computed at once: 256 MB
 ROUNDING_TOLERANCE = 1e-6  # relative tolerance of squared distances
 PROBABILITY_TOLERANCE = 1e-2  # of sums of probabilities in half precision
 
@@ -73,6 +74,8 @@ def precision_recall(
     An image is within a set if it is no farther from one of its members than that member's k-th nearest neighbour in
     the set.
 
+    It computes 3 n² distances (2 n² where `real_radii` is given), which take about a gigabyte of memory at a time.
+
     Args:
         real, generated: features `(n, features)`, equal numbers.
         k: which nearest neighbour, not counting the image itself; from 1 to n − 1.
@@ -114,6 +117,8 @@ def precision_recall(
 def neighbour_distances(features: np.ndarray, k: int = 3) -> np.ndarray:
     """Distance of every image from its k-th nearest neighbour, the image itself not counted.
 
+    It computes n² distances, which take about a gigabyte of memory at a time.
+
     Args:
         features: `(n, features)` with n above k.
         k: which nearest neighbour, from 1 to n − 1.
@@ -145,10 +150,11 @@ def _squared_with_tolerance(distances: np.ndarray) -> np.ndarray:
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[np.ndarray]:
-    """`(rows, len(b))` arrays of squared distances, for `MAX_ROWS` rows of `a` at a time."""
+    """`(rows, len(b))` arrays of squared distances, for a bounded number of rows of `a` at a time."""
     b_norm = np.square(b).sum(axis=1)
-    for start in range(0, len(a), MAX_ROWS):
-        rows = a[start : start + MAX_ROWS]
+    n_rows = max(1, min(MAX_ROWS, MAX_DISTANCES // len(b)))
+    for start in range(0, len(a), n_rows):
+        rows = a[start : start + n_rows]
         yield np.clip(np.square(rows).sum(axis=1)[:, None] + b_norm - 2 * rows @ b.T, 0, None)
 
 

@@ -71,7 +71,7 @@ class UnitHistory:
         checks.require_shape("var_mean", var_mean, ("frames", "units"))
         shape, frames = var_mean.shape, len(var_mean)
         arrays = {
-            "steps": checks.array("steps", self.steps, (frames,), dtype="int64", low=0),
+            "steps": checks.array("steps", self.steps, (frames,), dtype=np.integer, low=0),
             "epochs": checks.array("epochs", self.epochs, (frames,), dtype=None, low=0),
             "var_mean": var_mean,
         }

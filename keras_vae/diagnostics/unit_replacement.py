@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_vae._utils import checks
-from keras_vae.errors import InputError
 
 
 def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -34,8 +33,7 @@ def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, see
         >>> diagnostics.replacement_loss(nll, z).round(1).tolist()
         [2.0, 0.0]
     """
-    if not callable(nll):
-        raise InputError("nll: expected a function of latent points; received another value.")
+    checks.function("nll", nll)
     z = checks.array("z", z, ("n", "units…"), dtype="float32")
     rng = np.random.default_rng(checks.seed(seed))
     flat = z.reshape(len(z), -1)

@@ -5,17 +5,24 @@ import math
 import numpy as np
 
 from keras_vae import diagnostics, geometry, samplers
+from keras_vae.diagnostics.encodings import random_images
+from keras_vae.diagnostics.unit_marginals import marginal_subset
 
 N_MARGINALS = 6  # units whose marginal is kept
 N_MARGINAL_POINTS = 400
 DENSITY_SIDE = 160  # points along each axis of the density of two units
+MAX_DENSITY_IMAGES = 50_000  # whose components are added to that density
 MIXTURE_CHUNK = 500  # images whose components are added to the density at a time
 
 
 def arrays(mean: np.ndarray, log_var: np.ndarray, audit: diagnostics.Audit, seed: int) -> dict[str, np.ndarray]:
-    """The arrays for `arrays/audit.npz`, of flat encodings `(n, units)` and their audit."""
+    """The arrays for `arrays/audit.npz`, of flat encodings `(n, units)` and their audit.
+
+    The marginals are those of the images that `diagnostics.marginals` uses, the density of two units that of at most
+    50,000 images.
+    """
     radii = np.linalg.norm(samplers.neighbourhood(mean, np.exp(0.5 * log_var), seed), axis=1)
-    return _marginals(mean, log_var, audit) | {"radii": radii} | _density(mean, log_var)
+    return _marginals(*marginal_subset(mean, log_var, seed), audit) | {"radii": radii} | _density(mean, log_var, seed)
 
 
 def _marginals(mean: np.ndarray, log_var: np.ndarray, audit: diagnostics.Audit) -> dict[str, np.ndarray]:
@@ -31,7 +38,7 @@ def _marginals(mean: np.ndarray, log_var: np.ndarray, audit: diagnostics.Audit) 
     return {"marginal_units": units, "marginal_grid": grid, "marginals": np.array(densities)}
 
 
-def _density(mean: np.ndarray, log_var: np.ndarray) -> dict[str, np.ndarray]:
+def _density(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """The density q(z) of two units on a square grid; empty for other numbers of units."""
     if mean.shape[1] != 2:
         return {}
@@ -39,7 +46,9 @@ def _density(mean: np.ndarray, log_var: np.ndarray) -> dict[str, np.ndarray]:
     axis = np.linspace(-limit, limit, DENSITY_SIDE)
     z = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     mixture = diagnostics.MixtureRatio(z)
-    for i in range(0, len(mean), MIXTURE_CHUNK):
-        mixture.add(diagnostics.Gaussians(mean[i : i + MIXTURE_CHUNK], log_var[i : i + MIXTURE_CHUNK]))
+    images = random_images(len(mean), MAX_DENSITY_IMAGES, np.random.default_rng(seed))
+    for i in range(0, len(images), MIXTURE_CHUNK):
+        components = images[i : i + MIXTURE_CHUNK]
+        mixture.add(diagnostics.Gaussians(mean[components], log_var[components]))
     density = np.exp(mixture.log_ratio - 0.5 * np.square(z).sum(axis=1)) / (2 * math.pi)
     return {"density": density.reshape(DENSITY_SIDE, DENSITY_SIDE).astype("float32"), "density_limit": np.array(limit)}

@@ -15,6 +15,9 @@ MIXTURE_SIZES = (1, 10, 100, 1000, 10_000, 100_000)  # numbers of training image
 def overlaps_with_prior(vae, data: datasets.Dataset, rng: np.random.Generator) -> tuple[dict, dict[str, np.ndarray]]:
     """Overlap of N(0, I) with mixtures of bubbles, for either kind of bubble.
 
+    It computes the densities of at most 2,048 points under up to 100,000 components for each of at most nine sets of
+    points and either kind, batch by batch.
+
     Args:
         vae: a `VAE` whose posterior has a density.
         data: training images, which are the components of the mixtures, and at least two test images.

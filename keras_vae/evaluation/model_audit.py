@@ -59,7 +59,7 @@ def audit(
     if vae.has_density:
         log("Comparing the aggregate posterior with the prior")
         flat = diagnostics.flat_encodings(mean, log_var)
-        found = diagnostics.audit(*flat, seed)
+        found = diagnostics.audit(*flat, seed, quiet=True)
         result["encodings"] = found.as_dict()
         arrays = audit_arrays.arrays(*flat, found, seed)
         result["own_typicality"] = _own_typicality(*flat, seed)

@@ -136,7 +136,9 @@ def _evaluate(
         "version": VERSION,
         "epochs": run.metrics["epochs"],
         "units": _units(run, vae, data, mean, log_var, seed),
-        "codes": evaluate_codes(Codes(geometry.flat(mean), log_var, labels)),
+        "codes": evaluate_codes(
+            Codes(geometry.flat(mean), None if log_var is None else geometry.flat(log_var), labels)
+        ),
         "interpolation": _interpolation(run, vae, data, judge, seed),
     }
     if judge is not None:
