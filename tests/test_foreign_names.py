@@ -98,9 +98,6 @@ def test_videos_of_hostile_titles_and_text_labels(run, tmp_path, monkeypatch):
     small = {"seconds": 0.1, "size": 64, "quiet": True}
     for labels, names in ((codes["labels"], run.class_names), (np.array(CLASSES)[codes["labels"]], None)):
         assert video.write_turn(codes["mean"], labels, tmp_path / "turn.mp4", class_names=names, **small).is_file()
-    trajectory = run.trajectory
-    object.__setattr__(trajectory, "labels", np.array(CLASSES)[trajectory.labels])
-    assert video.write(trajectory, tmp_path / "text.mp4", size=64, quiet=True).is_file()
 
 
 def test_text_labels_have_the_colours_of_their_numbers():
