@@ -8,6 +8,7 @@ import typer
 
 from keras_vae import likelihoods, posteriors
 from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._utils.foreign_text import is_clean
 from keras_vae._utils.formatting import listed
 from keras_vae._version import __version__
 from keras_vae.data import registry
@@ -19,6 +20,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _path(text: str) -> Path:
+    """A path on the command line: it is printed and written to pages."""
+    if not text or not is_clean(text):
+        raise typer.BadParameter(f"expected a path without control characters; received {text!r}.")
+    return Path(text)
+
 
 ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
 
@@ -40,7 +49,7 @@ def options(
 
 @app.command()
 def train(
-    out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    out: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="Run folder to write.")],
     model: Annotated[str | None, typer.Option(help="Kind of architecture: dense, conv or spatial.")] = None,
     architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
     dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
@@ -111,7 +120,7 @@ def _on_or_off(text: str) -> bool | str:
 
 @app.command()
 def draw(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(parser=_path, help="A run folder.")],
     epochs: Annotated[str | None, typer.Option(help="First and last epoch of the video, as 0:5.")] = None,
     ellipses: Annotated[
         bool, typer.Option("--ellipses", help="Draw ellipses with each unit's variance, not circles.")
@@ -131,13 +140,14 @@ def draw(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder, or a .keras file that holds a VAE.")],
+    run: Annotated[Path, typer.Argument(parser=_path, help="A run folder, or a .keras file that holds a VAE.")],
     dataset: Annotated[
         str | None,
         typer.Option(help="The training's images: for a .keras file, and where they were moved."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="With a .keras file: run folder to write; default runs/NAME.")
+        Path | None,
+        typer.Option(parser=_path, metavar="PATH", help="With a .keras file: run folder to write; default runs/NAME."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again, replacing earlier results.")] = False,
     audit: Annotated[bool, typer.Option(help="Also compare q(z) with the prior, estimate likelihoods.")] = True,
@@ -189,7 +199,9 @@ def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, folders of runs, or a study's folder.")],
+    runs: Annotated[
+        list[Path], typer.Argument(parser=_path, help="Run folders, folders of runs, or a study's folder.")
+    ],
     draw: Annotated[bool, typer.Option(help="Draw missing figures and videos first.")] = True,
 ) -> None:
     """Write a page for each run and study, and an index of several runs."""

@@ -103,6 +103,103 @@ def test_errors_end_in_one_line_and_write_nothing(monkeypatch, capsys, npz, tmp_
     assert not list(tmp_path.iterdir())
 
 
+NUMBERS = {
+    "train": ("--epochs", "--batch-size", "--seed", "--learning-rate", "--beta", "--warmup"),
+    "evaluate": ("--samples",),
+}
+TEXTS = ("--model", "--architecture", "--dataset", "--posterior", "--likelihood", "--jit-compile")
+
+
+@pytest.mark.parametrize("value", ["", "é", "0x10", "[bold]", "one", "-2", "nan", "inf", "-inf", "1" + "0" * 400])
+@pytest.mark.parametrize(("program", "option"), [(p, option) for p in NUMBERS for option in NUMBERS[p]])
+def test_numbers_out_of_range_and_other_text_write_nothing(
+    monkeypatch, capsys, npz, tmp_path, toy_run, program, option, value
+):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(toy_run.path.rglob("*"))
+    first = train(npz, "out") if program == "train" else ["evaluate", toy_run.path]
+    assert run(monkeypatch, *first, f"{option}={value}") == 2
+    printed = capsys.readouterr().err
+    name = option.removeprefix("--").replace("-", "_")
+    assert option in printed or f"keras-vae: {name}: " in printed
+    assert "Traceback" not in printed
+    assert not list(tmp_path.iterdir())
+    assert sorted(toy_run.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--batch-size", "--seed", "--samples"])
+def test_numbers_with_exponent_or_fraction_are_not_whole(monkeypatch, capsys, npz, tmp_path, toy_run, option):
+    first = ["evaluate", toy_run.path] if option == "--samples" else train(npz, tmp_path / "out")
+    for value in ("1e30", "1.5"):
+        assert run(monkeypatch, *first, option, value) == 2
+        printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
+        assert f"Invalid value for '{option}': " in printed
+        assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("value", ["", "é", "-2", "[bold]", "\x1b[1m", "\udcff", "a" * 5000, "two\nlines"])
+@pytest.mark.parametrize("option", TEXTS)
+def test_unknown_names_end_in_one_line_and_write_nothing(monkeypatch, capsys, npz, tmp_path, option, value):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *train(npz, "out"), f"{option}={value}") == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"keras-vae: {option.removeprefix('--')}: expected ")
+    assert printed.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("", "expected a path without control characters"),
+        ("two\nlines", "expected a path without control characters"),
+        ("\x1b[1m", "expected a path without control characters"),
+        ("\udcff", "expected a path without control characters"),
+        ("file", "it is a file"),
+        ("file/below", "a folder above it is a file"),
+        (".", "it holds something else (file)"),
+        ("/dev/null", "it is a file"),
+        ("/proc/new", "/proc refuses"),
+    ],
+)
+def test_folders_that_cannot_be_written(monkeypatch, capsys, npz, tmp_path, out, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("kept")
+    assert run(monkeypatch, *train(npz, out)) == 2
+    printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert sentence in printed
+    assert "Traceback" not in printed
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("program", ["draw", "evaluate", "report"])
+@pytest.mark.parametrize("path", ["", "none", "file", "/dev/null", "a" * 300, "\udcff", "[bold]"])
+def test_paths_without_a_run(monkeypatch, capsys, tmp_path, program, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert run(monkeypatch, program, path) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("epochs", ["", ":", "0", "a:b", "0:1:2", "0:1,2", "é", "nan:nan", "nan:1", "5:0", "8:9"])
+def test_epochs_of_a_video_that_were_not_recorded(monkeypatch, capsys, toy_run, epochs):
+    before = sorted(toy_run.path.rglob("*"))
+    assert run(monkeypatch, "draw", toy_run.path, f"--epochs={epochs}") == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("keras-vae: epochs: expected ")
+    assert printed.count("\n") == 1
+    assert sorted(toy_run.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [("--unknown",), ("unknown",), ("train",), ("draw",), ("draw", "a", "b"), ()])
+def test_wrong_usage(monkeypatch, capsys, arguments):
+    assert run(monkeypatch, *arguments) == 2
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err + printed.out
+
+
 @pytest.mark.parametrize("content", [b"", b"PK damaged", "nan", "objects"])
 def test_unreadable_files_end_in_one_line(monkeypatch, capsys, npz, tmp_path, content):
     path = tmp_path / "a.npz"

@@ -300,9 +300,22 @@ def test_a_foreign_file_in_the_cache_is_neither_used_nor_deleted(tmp_path, monke
     assert foreign.read_bytes() == before
     for damaged in (b"", before[: len(before) // 2]):
         foreign.write_bytes(damaged)
-        with pytest.raises(InputError, match=rf"expected mnist in {tmp_path / 'datasets'}"):
+        with pytest.raises(InputError, match=rf"{foreign} is damaged or another file, and there is no network; use "):
             load("mnist")
         assert foreign.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(("name", "file"), [("mnist", "mnist.npz"), ("fashion-mnist", "")])
+def test_a_damaged_download_is_reported_with_its_path(tmp_path, monkeypatch, name, file):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    no_network(monkeypatch)
+    path = tmp_path / "datasets" / "keras_vae" / (file or name)
+    for part in [path] if file else [path / part for part in fashion_mnist.FILES.values()]:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(b"incomplete")
+    with pytest.raises(DamagedFileError, match="delete it, so that it is downloaded again") as error:
+        load(name)
+    assert str(error.value).startswith(f"{path}: expected the published ")
 
 
 @pytest.fixture
@@ -366,10 +379,14 @@ def test_reads_idx_files(tmp_path, monkeypatch, small_mnist):
         (folder / f"{name}-ubyte.gz").write_bytes(gzip.compress(content))
     np.testing.assert_allclose(load("fashion-mnist").x_test, small_mnist["x_test"] / 255, rtol=1e-6)
     damaged = folder / "t10k-images-idx3-ubyte.gz"
-    damaged.write_bytes(damaged.read_bytes()[:-20])
+    whole = damaged.read_bytes()
     no_network(monkeypatch)
-    with pytest.raises(InputError, match="expected fashion-mnist in"):
-        load("fashion-mnist")
+    middle = bytearray(whole)
+    middle[20:40] = b"\xff" * 20  # zlib.error
+    for content in (b"", whole[:-20], bytes(middle), gzip.compress(b"\0\0\x08"), gzip.compress(b"\0\0\x08\x03\0")):
+        damaged.write_bytes(content)
+        with pytest.raises(InputError, match="expected fashion-mnist in"):
+            load("fashion-mnist")
 
 
 @pytest.fixture

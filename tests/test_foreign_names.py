@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import blobs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from pages import check_silence, needs_browser, open_page
 
 from keras_vae import Config, Dataset, InputError, Run, cli, load, report, train, video
 from keras_vae._utils import foreign_text
@@ -97,9 +98,6 @@ def test_videos_of_hostile_titles_and_text_labels(run, tmp_path, monkeypatch):
     small = {"seconds": 0.1, "size": 64, "quiet": True}
     for labels, names in ((codes["labels"], run.class_names), (np.array(CLASSES)[codes["labels"]], None)):
         assert video.write_turn(codes["mean"], labels, tmp_path / "turn.mp4", class_names=names, **small).is_file()
-    trajectory = run.trajectory
-    object.__setattr__(trajectory, "labels", np.array(CLASSES)[trajectory.labels])
-    assert video.write(trajectory, tmp_path / "text.mp4", size=64, quiet=True).is_file()
 
 
 def test_text_labels_have_the_colours_of_their_numbers():
@@ -119,6 +117,21 @@ def test_the_page_holds_numbers_and_names(run, tmp_path):
     data = json.loads(re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.S)[1])
     assert data["classNames"] == sorted(CLASSES)
     assert set(data["points"]["labels"]) == set(data["trajectory"]["labels"]) == {0, 1, 2, 3}
+
+
+@needs_browser
+def test_the_page_shows_the_names_in_the_browser(run, tmp_path, browser):
+    from selenium.webdriver.common.by import By
+
+    path = report.write(Run(shutil.copytree(run.path, tmp_path / "run")))
+    open_page(browser, path)
+    buttons = browser.find_elements(By.CSS_SELECTOR, "#legend button")
+    assert [button.text for button in buttons] == sorted(CLASSES)
+    buttons[2].click()
+    assert browser.execute_script("return explorer.label") == 2
+    named = browser.execute_script("return explorer.nameOf(5)")
+    assert named == f"test image 5 (label {sorted(CLASSES)[run.arrays('explorer')['labels'][5]]})"
+    check_silence(browser, path)
 
 
 def test_the_command_line_trains_draws_evaluates_and_reports(folder, tmp_path, monkeypatch, capsys):

@@ -2,13 +2,14 @@
 
 import gzip
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from keras_vae.data import keras_cache
-from keras_vae.errors import InputError
 
+MAX_IDX_BYTES = 50_000_000  # of an unpacked file; the largest published one has 47 MB
 FOLDER = "fashion-mnist"
 FILES = {
     "x_train": "train-images-idx3-ubyte.gz",
@@ -34,20 +35,21 @@ def read() -> dict[str, np.ndarray]:
     downloaded = {key: keras_cache.download("fashion-mnist", file, FOLDER) for key, file in FILES.items()}
     arrays = _read_if_valid(downloaded)
     if not keras_cache.is_published(arrays, IDX_MD5):
-        raise InputError("dataset: expected the Fashion-MNIST images in the download; received other data.")
+        keras_cache.refuse_download("Fashion-MNIST", downloaded["x_train"].parent)
     return arrays
 
 
 def _read_if_valid(paths: dict[str, Path]) -> dict[str, np.ndarray] | None:
     try:
         return {key: _read_idx(path) for key, path in paths.items()}
-    except (OSError, EOFError, ValueError, struct.error):
+    except (OSError, EOFError, IndexError, ValueError, struct.error, zlib.error):  # damaged, or no gzipped IDX file
         return None
 
 
 def _read_idx(path: Path) -> np.ndarray:
     """Reads a gzipped IDX file of bytes: a magic number whose last byte is the rank, the shape, the values."""
-    raw = gzip.decompress(path.read_bytes())
+    with gzip.open(path) as file:
+        raw = file.read(MAX_IDX_BYTES)
     dimensions = raw[3]
     shape = struct.unpack(f">{dimensions}i", raw[4 : 4 + 4 * dimensions])
     return np.frombuffer(raw, "uint8", offset=4 + 4 * dimensions).reshape(shape)

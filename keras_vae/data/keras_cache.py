@@ -8,13 +8,13 @@ import hashlib
 import os
 import struct
 from pathlib import Path
-from typing import TypeGuard
+from typing import NoReturn, TypeGuard
 
 import numpy as np
 
 from keras_vae._utils.keras_import import import_keras
 from keras_vae._utils.user_folders import home
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError, InputError
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 DOWNLOADS = "keras_vae"  # folder inside Keras' cache
@@ -53,11 +53,22 @@ def download(name: str, file: str, folder: str = "") -> Path:
             cache_subdir=Path("datasets", DOWNLOADS, folder),
         )
     except Exception as error:  # Keras raises a bare Exception
+        damaged = [str(path) for path in candidates(str(Path(folder, file))) if path.is_file()]
+        found = f"{damaged[0]} is damaged or another file, and there is no network" if damaged else "found neither"
         raise InputError(
-            f"dataset: expected {name} in {cache_folder()} or a network to download it; found neither; use "
+            f"dataset: expected {name} in {cache_folder()} or a network to download it; {found}; use "
             "dataset='mnist-5k', which needs no download, or dataset='FILE.npz'."
         ) from error
     return Path(path)
+
+
+def refuse_download(name: str, path: Path) -> NoReturn:
+    """Raises the error of a downloaded file or folder that doesn't hold the published data set."""
+    raise DamagedFileError(
+        path,
+        f"expected the published {name}; it is damaged or another file",
+        "delete it, so that it is downloaded again",
+    )
 
 
 def is_published(arrays: dict[str, np.ndarray] | None, md5: dict[str, str]) -> TypeGuard[dict[str, np.ndarray]]:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_vae.data import keras_cache, npz
-from keras_vae.errors import InputError
 
 FILE = "mnist.npz"
 # Of the unpacked IDX files as they were published.
@@ -24,5 +23,5 @@ def read() -> dict[str, np.ndarray]:
     downloaded = keras_cache.download("mnist", FILE)
     arrays = npz.read_if_valid(downloaded)
     if not keras_cache.is_published(arrays, IDX_MD5):
-        raise InputError(f"dataset: expected the MNIST digits in the download {downloaded}; received other data.")
+        keras_cache.refuse_download("MNIST", downloaded)
     return arrays

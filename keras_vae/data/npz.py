@@ -23,7 +23,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def read_if_valid(path: Path) -> dict[str, np.ndarray] | None:
-    """As `read`, but None in place of an error."""
+    """As `read`, but None in place of an error: a file in a cache that is not usable is downloaded again."""
     try:
         return read(path)
     except InputError:

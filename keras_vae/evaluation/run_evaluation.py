@@ -38,6 +38,7 @@ from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 VERSION = 6  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
 N_REPLACEMENT_IMAGES = 2000
+MAX_IMPORTANCE_SAMPLES = 1_000_000  # per image
 N_SWAP_ROUNDS = 20  # each round of random swaps leaves fewer pairs whose images have the same label
 N_PATHS, N_PATH_POINTS = 200, 11
 N_KEPT_PATHS = 6
@@ -83,7 +84,7 @@ def evaluate(
         >>> sorted(kv.evaluate(run))
         ['codes', 'epochs', 'interpolation', 'units', 'version']
     """
-    samples = checks.whole("samples", samples, low=2)
+    samples = checks.whole("samples", samples, low=2, high=MAX_IMPORTANCE_SAMPLES)
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     result = None if overwrite else _valid_evaluation(run, judge, log)

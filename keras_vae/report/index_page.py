@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from keras_vae import data as datasets
 from keras_vae._utils import formatting
+from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import InputError
 from keras_vae.report import rendering, study_page
 from keras_vae.report.rendering import Cell
@@ -50,7 +51,8 @@ def find(paths: Sequence[Path]) -> Found:
     """
     runs, studies = [], []
     for path in paths:
-        candidates = [path] if _is_run_or_study(path) else [*path.glob("*"), *path.glob("runs/*")]
+        below = [*path.glob("*"), *path.glob("runs/*")] if os.path.isdir(path) else []
+        candidates = [path] if _is_run_or_study(path) else below
         found = sorted(candidate for candidate in candidates if _is_run_or_study(candidate))
         if not found:
             raise InputError(
@@ -67,7 +69,7 @@ def find(paths: Sequence[Path]) -> Found:
 
 
 def _is_run_or_study(path: Path) -> bool:
-    return Run(path).is_run() or (path / "study.json").is_file()
+    return Run(path).is_run() or os.path.isfile(path / "study.json")  # False for a name that is too long
 
 
 def _index_folder(paths: Sequence[Path], runs: Sequence[Run], studies: Sequence[Path]) -> Path | None:
@@ -93,7 +95,7 @@ def write(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ())
         counted += f" and {len(runs) - n_finished} unfinished"
     page = rendering.render(
         "index.html",
-        title=folder.resolve().name,
+        title=cleaned(folder.resolve().name),
         lead=f"{counted}. Losses are measured on test images, in nats per image.",
         head=HEAD,
         rows=[_row(folder, run) for run in runs],
@@ -132,4 +134,4 @@ def _setting_cell(value: float | None) -> Cell:
 
 def _address(folder: Path, page: Path) -> str:
     """The relative address of a page from a folder; empty if the page does not exist."""
-    return quote(Path(os.path.relpath(page, folder)).as_posix()) if page.is_file() else ""
+    return quote(os.fsencode(Path(os.path.relpath(page, folder)).as_posix())) if page.is_file() else ""

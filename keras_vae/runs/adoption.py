@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_vae._utils import readers
+from keras_vae._utils.foreign_text import cleaned
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
 from keras_vae.runs import final_files, model_file
@@ -51,7 +52,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
             run.clear()
         vae.compile()
         config = {
-            "architecture": model.stem,
+            "architecture": cleaned(model.stem),
             "dataset": data.name,
             "posterior": vae.posterior.name,
             "likelihood": type(vae.likelihood).__name__,

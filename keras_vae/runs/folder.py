@@ -82,7 +82,7 @@ class Run:
             InputError: if the folder has no `config.json`.
         """
         run = cls(path)
-        if not (run.path / "config.json").is_file():
+        if not os.path.isfile(run.path / "config.json"):  # False also for a name that is too long
             raise InputError(f"run: expected a run folder (with a config.json) at {path}; there is none.")
         return run
 
