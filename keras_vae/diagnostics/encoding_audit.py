@@ -173,10 +173,13 @@ def _measure(mean: np.ndarray, log_var: np.ndarray, seed: int, reporter: Progres
     }
     if len(mean) < MIN_IMAGES:
         parts["two_sample_test"] = lambda progress: None
-    found = {}
+
+    def show(done: int, name: str, share: float) -> None:
+        reporter.advance(done + share, name.replace("_", " "))
+
+    found: dict[str, Any] = {}
     for name, measure in reporter.track(parts.items(), "audit", len(parts)):
-        done = len(found)
-        found[name] = measure(progress=lambda share: reporter.advance(done + share, name))  # noqa: B023 - called here
+        found[name] = measure(progress=partial(show, len(found), name))
     return found
 
 
