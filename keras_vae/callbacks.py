@@ -5,7 +5,9 @@ import warnings
 import keras
 import numpy as np
 
-from keras_vae.diagnostics import UnitHistory, UnitStatistics, units
+from keras_vae._utils import checks
+from keras_vae.diagnostics import UnitHistory, UnitStatistics
+from keras_vae.diagnostics.unit_statistics import unchecked_units
 from keras_vae.errors import InputError
 from keras_vae.fast_fit.functions import encoder_of_images
 from keras_vae.fast_fit.keras_internals import steps_per_execution
@@ -146,7 +148,7 @@ class LatentRecorder(_EncodingObserver):
 
     Args:
         x: the images to record, `(points, …)`.
-        y: their labels, `(points,)`, or None.
+        y: their labels, `(points,)` whole numbers of 0 or more, or None.
         every: optimizer steps between frames, at least 1.
         units: indices of the latent units to record; default all.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
@@ -174,7 +176,7 @@ class LatentRecorder(_EncodingObserver):
 
     def __init__(self, x, y=None, every: int = 5, units=None, encoder: keras.Model | None = None):
         super().__init__(x, every, encoder)
-        self.y = None if y is None else np.asarray(y).reshape(-1)
+        self.y = None if y is None else checks.array("y", y, ("points", "…"), dtype=np.integer, low=0).reshape(-1)
         if self.y is not None and len(self.y) != len(self.x):
             raise InputError(f"y: expected a label for each of {len(self.x)} images; received {len(self.y)}.")
         self.units = None if units is None else np.asarray(units, "int64").reshape(-1)
@@ -312,7 +314,7 @@ class UnitMonitor(_EncodingObserver):
         self._statistics = history.frames()
 
     def _keep(self, mean, log_var):
-        self._statistics.append(units(mean, log_var))
+        self._statistics.append(unchecked_units(mean, log_var))  # the training may diverge
 
 
 class BetaWarmup(keras.callbacks.Callback):

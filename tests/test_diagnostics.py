@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, diagnostics
+from keras_vae.diagnostics.unit_statistics import unchecked_units
 
 
 def encodings(n=4000):
@@ -74,7 +75,7 @@ def test_an_inactive_unit_with_a_narrow_posterior_is_not_collapsed():
 
 
 def test_units_raise_for_no_images_and_shapes_that_do_not_match():
-    with pytest.raises(InputError, match="n above 0"):
+    with pytest.raises(InputError, match=r"mean: expected shape \(n, units…\)"):
         diagnostics.units(np.zeros((0, 2)), np.zeros((0, 2)))
     with pytest.raises(InputError, match="broadcasts to the mean's"):
         diagnostics.units(np.zeros((4, 2)), np.zeros((4, 3)))
@@ -221,7 +222,7 @@ def test_largest_step_of_even_uneven_and_constant_paths():
     uneven = np.where(t <= 0.5, t, 0.5 + 3 * (t - 0.5))  # the second half three times as fast
     images = np.stack([even, jump, constant, uneven], axis=1)[:, :, None, None] * np.ones((3, 3))
     np.testing.assert_allclose(diagnostics.largest_step(images), [1, 10, 1, 1.5], rtol=1e-6)
-    with pytest.raises(InputError, match="three points or more"):
+    with pytest.raises(InputError, match="points ≥ 3"):
         diagnostics.largest_step(images[:2])
 
 
@@ -242,3 +243,19 @@ def test_entropy_of_certain_and_uniform_predictions():
     assert diagnostics.entropy(np.eye(10)) == 0
     assert diagnostics.entropy(np.full((3, 10), 0.1)) == pytest.approx(math.log(10))
     assert diagnostics.entropy(np.array([[0.5, 0.5, 0], [1, 0, 0]])) == pytest.approx(math.log(2) / 2)
+
+
+def test_the_statistics_of_a_diverging_training_are_recorded_but_not_interpreted():
+    """A callback must not stop the training with another error than that of its loss."""
+    nothing = unchecked_units(np.full((4, 2), np.nan), np.full((4, 2), np.inf))
+    assert np.isnan(nothing.var_mean).all()
+    history = diagnostics.UnitHistory([0, 1], [0.0, 1.0], np.array([[0.5, 0.5], nothing.var_mean]))
+    with pytest.raises(InputError, match=r"var_mean: expected finite numbers; .* training diverged"):
+        history.active_periods()
+
+
+def test_replacement_loss_refuses_a_likelihood_of_another_length():
+    z = np.zeros((5, 2))
+    for nll in (lambda z: np.zeros(4), lambda z: np.zeros((5, 1)), lambda z: 0.0, lambda z: np.full(5, np.nan)):
+        with pytest.raises(InputError, match=r"nll: expected"):
+            diagnostics.replacement_loss(nll, z)

@@ -1,11 +1,15 @@
 """The evaluation of a finished run."""
 
+import math
+
 import numpy as np
 import pytest
 
 from keras_vae import Config, InputError, train
 from keras_vae import data as datasets
 from keras_vae.evaluation import run_evaluation
+from keras_vae.evaluation.code_measures import Codes, evaluate_codes
+from keras_vae.evaluation.sampler_scores import decode_draws
 
 
 def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
@@ -48,3 +52,30 @@ def test_changed_data_and_a_folder_without_a_run_are_refused(own_run, tmp_path, 
         run_evaluation.evaluate(own_run, datasets.load(changed), overwrite=True)
     with pytest.raises(InputError, match="expected a run folder"):
         run_evaluation.evaluate(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        Codes(np.zeros(4), None, None),
+        Codes(np.full((4, 2), np.nan), None, None),
+        Codes(np.zeros((4, 2)), np.zeros((4, 3)), None),
+        Codes(np.zeros((4, 2)), np.full((4, 2), -2000.0), None),
+        Codes(np.zeros((4, 2)), None, np.zeros(3)),
+    ],
+)
+def test_codes_that_do_not_match_are_refused(codes):
+    with pytest.raises(InputError, match="expected"):
+        evaluate_codes(codes)
+
+
+def test_few_codes_have_the_measures_that_apply():
+    found = evaluate_codes(Codes(np.array([[1.0, 2.0]]), None, np.array([0])))
+    assert found["mean_code_norm"] == pytest.approx(math.sqrt(5))
+    assert "knn_accuracy" not in found
+
+
+@pytest.mark.parametrize(("n", "seed"), [(0, 0), (-1, 0), (1.5, 0), (2, -1)])
+def test_numbers_of_drawn_images_are_checked(n, seed):
+    with pytest.raises(InputError, match="expected a whole number"):
+        decode_draws(None, n, seed, None)

@@ -15,7 +15,8 @@ PACKAGE = Path(keras_vae.__file__).parent
 # From the lowest layer to the highest. A module imports from its own part and from parts of lower layers.
 LAYERS = (
     {"errors", "_register", "_version"},
-    {"geometry", "measures", "_utils", "_cross_entropy"},
+    {"_utils", "_cross_entropy"},
+    {"geometry", "measures"},
     {"diagnostics", "layers", "trajectory"},
     {"samplers", "likelihoods", "posteriors"},
     {"fast_fit", "data"},

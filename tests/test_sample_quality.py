@@ -1,5 +1,7 @@
 """Scores of samples, against closed forms and slow versions, and the classifier that they use."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,10 @@ def test_noise_and_a_single_class_score_worse_than_training_images(npz, tmp_path
     assert judge.score(np.resize(one_class, (30, 8, 8))).class_balance < 0.6 < judge.floor.class_balance
     with pytest.raises(InputError, match="expected 30, as many as the test images"):
         judge.score(noise[:3])
+    with pytest.raises(InputError, match="expected finite numbers"):
+        judge.classify(np.full((2, 8, 8), np.nan))
+    with pytest.raises(InputError, match=r"expected shape \(n, 8, 8, 1\)"):
+        judge.classify(noise[:, :5])
 
 
 def test_a_classifier_is_cached_and_trained_again_if_its_file_is_damaged(npz, tmp_path, monkeypatch):
@@ -110,3 +116,16 @@ def test_a_classifier_is_cached_and_trained_again_if_its_file_is_damaged(npz, tm
 def test_unlabelled_data_is_refused_by_the_judge():
     with pytest.raises(InputError, match="expected labels"):
         Judge(datasets.load("tiles-2k"))
+
+
+@pytest.mark.parametrize("arguments", [{"images": 3}, {"images": -1}, {"images": 2.5}, {"epochs": 0}])
+def test_the_judge_refuses_numbers_out_of_range(npz, arguments):
+    with pytest.raises(InputError, match=r"expected a whole number of at least"):
+        Judge(datasets.load(npz), **arguments)
+
+
+def test_the_judge_refuses_data_with_too_few_images_to_have_neighbours(npz):
+    data = datasets.load(npz)
+    few = replace(data, x_test=data.x_test[:3], y_test=data.y_test[:3])
+    with pytest.raises(InputError, match="at least 4 training and 4 test images"):
+        Judge(few)

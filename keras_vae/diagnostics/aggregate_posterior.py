@@ -28,6 +28,7 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, kl_per_image, posterior_draws, random_images
 from keras_vae.diagnostics.mixture_density import Gaussians, log_sum_exp
@@ -128,6 +129,8 @@ def aggregate_divergence(
         >>> [round(bound, 2) for bound in found.interval], round(found.mean_kl, 2)
         ([0.0, 0.01], 1.21)
     """
+    seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
+    checks.function("progress", progress)
     mean, log_var = flat_encodings(mean, log_var)
     rng, image_rng = stream(seed, Stream.AGGREGATE_POSTERIOR_DRAWS), stream(seed, Stream.AGGREGATE_POSTERIOR_IMAGES)
     all_kl = kl_per_image(mean, log_var)

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import integrate, stats
 
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, random_images
 
 SUPPORT_STDS = 8.0  # standard deviations to either side of its mean within which a component is evaluated
+MIN_STD, MAX_STD = 1e-18, 1e18  # a wider range than that of log variances
 STEPS_PER_STD = 4  # grid steps in the smallest standard deviation
 OCTAVES_FINER = 2  # wider components have 2² times as many steps: 16 in a standard deviation
 MIDPOINT_WEIGHTS = np.array([-5, 49, -245, 1225, 1225, -245, 49, -5]) / 2048  # of the eight nearest grid points
@@ -82,6 +84,8 @@ def marginals(
         >>> found.kl.round(3).tolist(), found.wasserstein.round(3).tolist()
         ([1.125], [1.5])
     """
+    seed = checks.seed(seed)
+    checks.function("progress", progress)
     mean, log_var = flat_encodings(mean, log_var)
     mean, log_var = marginal_subset(mean, log_var, seed)
     rows = []
@@ -122,10 +126,13 @@ def marginal_density(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.
     """The density of a mixture of N(mean, std²) on an even grid that resolves it and covers both it and N(0, 1).
 
     Args:
-        mean, std: means and standard deviations of the components, `(n,)` each.
+        mean, std: means and standard deviations of the components, `(n,)` each; standard deviations from 10⁻¹⁸ to 10¹⁸.
 
     Returns:
         The grid and the density there, each `(points,)`; both empty where the grid would be too fine.
+
+    Raises:
+        InputError: if the shapes do not match, or a value is not a number in range.
 
     Example:
         >>> import numpy as np
@@ -134,6 +141,8 @@ def marginal_density(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.
         >>> round(float(density.sum() * (grid[1] - grid[0])), 6)
         1.0
     """
+    mean = checks.array("mean", mean, ("n",), dtype=None)
+    std = checks.array("std", std, mean.shape, dtype=None, low=MIN_STD, high=MAX_STD)
     low = min((mean - SUPPORT_STDS * std).min(), -SUPPORT_STDS)
     high = max((mean + SUPPORT_STDS * std).max(), SUPPORT_STDS)
     points = math.ceil((high - low) / (min(std.min(), 1.0) / STEPS_PER_STD)) + 1
