@@ -127,10 +127,10 @@ class Audit:
 def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0, quiet: bool = False) -> Audit:
     """Compares the aggregate posterior with the prior, from the encodings of N images by a model of any library.
 
-    10,000 encodings of 32 units take 15 s of processor time, 1,000,000 take 36 s and 1.2 GB of memory, partly on two
-    cores. Of more than 10,000 encodings (2,000 for `mmd`, 4,000 for the classifier), the parts of the audit use random
-    subsets, and their errors include the choice of the subset: `Audit.used`. Where images × units exceed 16 million,
-    only a random subset of the images is measured.
+    10,000 encodings of 32 units take 15 s of processor time, 1,000,000 take 35 to 60 s and 1.2 GB of memory, partly on
+    two cores. Of more than 10,000 encodings (2,000 for `mmd`, 4,000 for the classifier), the parts of the audit use
+    random subsets, and their errors include the choice of the subset: `Audit.used`. Where images × units exceed 16
+    million, only a random subset of the images is measured.
 
     Args:
         mean: posterior means `(n, units…)`.
@@ -177,10 +177,13 @@ def _measure(mean: np.ndarray, log_var: np.ndarray, seed: int, reporter: Progres
     }
     if len(mean) < MIN_IMAGES:
         parts["two_sample_test"] = lambda progress: None
+
+    def show(done: int, name: str, share: float) -> None:
+        reporter.advance(done + share, name.replace("_", " "))
+
     found: dict[str, Any] = {}
     for name, measure in reporter.track(parts.items(), "audit", len(parts)):
-        done = len(found)
-        found[name] = measure(progress=lambda share: reporter.advance(done + share, name))  # noqa: B023 - called here
+        found[name] = measure(progress=partial(show, len(found), name))
     return found
 
 
