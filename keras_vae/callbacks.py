@@ -46,6 +46,8 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._next = 0.0  # the step at which the next frame is due, or infinity
         self._epochs_done = 0.0
         self._in_epoch = False
+        self._epoch_start = 0  # the step at which the epoch began
+        self._length: int | None = None  # steps of an epoch, if known
         self._iterations = 0  # of the optimizer, when the last epoch began
         self._step_of_epoch: dict[float, int] = {}  # at which it began
 
