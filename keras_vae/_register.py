@@ -10,11 +10,14 @@ _BELOW_MODELS = (
     "keras_vae.fast_fit.epoch_order",
     "keras_vae.fast_fit.fit_arguments",
     "keras_vae.fast_fit.functions",
+    "keras_vae.fast_fit.image_checks",
     "keras_vae.fast_fit.keras_internals",
     "keras_vae.fast_fit.observers",
     "keras_vae.fast_fit.ordered_fit",
+    "keras_vae.fast_fit.output_layers",
     "keras_vae.fast_fit.policy",
     "keras_vae.fast_fit.steps_per_call",
+    "keras_vae.fast_fit.support",
     "keras_vae.layers",
 )
 

@@ -1,6 +1,7 @@
 """Callbacks for the training of Keras models: recording of encodings, statistics of latent units, warm-up of β."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,24 +21,24 @@ MAX_RECORDING_BYTES = 10**9
 class _EncodingObserver(keras.callbacks.Callback):
     """Base class of callbacks that encode fixed images every n training steps: a `fast_fit.observers.StepObserver`.
 
-    Subclasses define `_keep`. The untrained state is the first frame, the state at the end of training the last. On
-    Keras' own step with `steps_per_execution` above 1 a frame is recorded at the end of the execution that reaches the
-    step, and carries the step that it shows. A second `fit` continues where the first ended.
+    Subclasses define `_keep` and `_cut`. The state before the first step is the first frame, the state at the end of
+    training the last. On Keras' own step with `steps_per_execution` above 1 a frame is recorded at the end of the
+    execution that reaches the step, and carries the step that it shows. A second `fit` continues where the first ended.
+    The first frame has the epoch that Keras reports, which is above 0 after `BackupAndRestore` or with `initial_epoch`;
+    frames later than the state that a callback has restored are discarded.
 
     Args:
-        x: the images to encode, `(n, …)`.
+        x: the images to encode, `(n, …)`; for an encoder of several inputs a list or dictionary of arrays.
         every: optimizer steps between frames; None for one at the end of every epoch.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
     """
 
     def __init__(self, x, every: int | None, encoder: keras.Model | None = None):
         super().__init__()
-        self.x = np.asarray(x)
-        if not len(self.x):
-            raise InputError("x: expected at least one image to observe; received none.")
-        if every is not None and (not float(every).is_integer() or every < 1):
-            raise InputError(f"every: expected a whole number of steps above 0; received {every!r}.")
-        self.every = None if every is None else int(every)
+        if encoder is not None and not isinstance(encoder, keras.Model):
+            raise InputError(f"encoder: expected a Keras model; received {type(encoder).__name__}.")
+        self.x = _as_inputs(x, encoder)
+        self.every = None if every is None else checks.whole("every", every)
         self.steps_between_calls = self.every or 0
         self._encoder = encoder
         self._steps: list[int] = []
@@ -46,10 +47,18 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._next = 0.0  # the step at which the next frame is due, or infinity
         self._epochs_done = 0.0
         self._in_epoch = False
+        self._epoch_start = 0  # the step at which the epoch began
+        self._length: int | None = None  # steps of an epoch, if known
+        self._iterations = 0  # of the optimizer, when the last epoch began
+        self._step_of_epoch: dict[float, int] = {}  # at which it began
 
     def _keep(self, mean: np.ndarray, log_var: np.ndarray | None) -> None:
         """Stores a frame: means `(n, units)` and log variances `(n, units)`, `(n, 1)` or None."""
         raise NotImplementedError
+
+    def _cut(self, frames: int) -> None:
+        """Discards the frames after the first `frames`."""
+        del self._steps[frames:], self._epochs[frames:]
 
     def _continue_from(self, steps: np.ndarray, epochs: np.ndarray, step: int, epoch: float) -> None:
         """Restores the state after frames at `steps` and `epochs`, `step` optimizer steps and `epoch` whole epochs."""
@@ -71,17 +80,37 @@ class _EncodingObserver(keras.callbacks.Callback):
         if self._in_epoch:  # an earlier fit was interrupted: count from there
             self._epochs_done += (self._step - self._epoch_start) / (self._length or 1)
             self._in_epoch = False
-        if not self._steps:
-            self._record(0.0)
-            self._next = self._following(0)
+        self._is_first_epoch = True
 
     def on_epoch_begin(self, epoch, logs=None):
+        optimizer = getattr(self.model, "optimizer", None)  # a custom `train_step` may have several, or none
+        iterations = 0 if optimizer is None else int(optimizer.iterations)
+        if self._is_first_epoch:  # only now have other callbacks restored the model
+            self._begin(epoch, iterations)
+        self._is_first_epoch = False
         self._in_epoch = True
-        self._epoch_start = self._step
+        self._epoch_start, self._iterations = self._step, iterations
+        self._step_of_epoch[self._epochs_done] = self._step
         self._first_open_frame = len(self._epochs)
         self._length = (self.params or {}).get("steps")
-        if not self._length:
-            self._iterations = int(self.model.optimizer.iterations)
+
+    def _begin(self, epoch: int, iterations: int) -> None:
+        """Records the first frame, or returns to the state that another callback has restored.
+
+        Args:
+            epoch: the first epoch of this `fit`, as Keras reports it.
+            iterations: steps of the optimizer.
+        """
+        if not self._steps:
+            if epoch:  # the training began before this recording
+                self._step, self._epochs_done = iterations, float(epoch)
+            self._record(self._epochs_done)
+        elif 0 < epoch < self._epochs_done and iterations <= self._iterations and epoch in self._step_of_epoch:
+            self._step, self._epochs_done = self._step_of_epoch[epoch], float(epoch)
+            self._cut(int(np.searchsorted(self._steps, self._step, side="right")))
+        else:
+            return
+        self._next = self._following(self._step)
 
     def on_train_batch_end(self, batch, logs=None):
         # Keras numbers an epoch's last, shorter execution as if it were a full one.
@@ -89,7 +118,8 @@ class _EncodingObserver(keras.callbacks.Callback):
 
     def observes(self, model: keras.Model) -> bool:
         """Whether this callback observes the encoder of the model in training, every n steps."""
-        return self.every is not None and self._encoder in (None, getattr(model, "encoder", None))
+        is_one_array = isinstance(self.x, np.ndarray)
+        return is_one_array and self.every is not None and self._encoder in (None, getattr(model, "encoder", None))
 
     def due_between(self, first: int, last: int) -> list[int]:
         """Steps of this epoch, after `first` and before `last`, at which an observation is due."""
@@ -123,7 +153,8 @@ class _EncodingObserver(keras.callbacks.Callback):
             self._record_end()
 
     def on_train_end(self, logs=None):
-        self._record_end()  # if training was stopped early
+        if self._steps:  # a `fit` of no epochs has none
+            self._record_end()  # if training was stopped early
 
     def _record_end(self) -> None:
         if self._step > self._steps[-1]:
@@ -138,18 +169,50 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._epochs.append(epoch)
 
 
+def _as_inputs(x: Any, encoder: keras.Model | None) -> Any:
+    """The inputs of an encoder as arrays: one, or several in a list or dictionary as Keras takes them.
+
+    Raises:
+        InputError: if there is no image, or the arrays have different lengths.
+    """
+    several = len(getattr(encoder, "inputs", None) or ()) > 1
+    if encoder is None and isinstance(x, dict) and len(x) == 1:
+        (x,) = x.values()
+    if isinstance(x, dict):
+        x = {name: checks.as_array(f"x[{name!r}]", part) for name, part in x.items()}
+    elif isinstance(x, (list, tuple)) and several:
+        x = [checks.as_array(f"x[{i}]", part) for i, part in enumerate(x)]
+    else:
+        x = checks.as_array("x", x)
+    lengths = {len(part) if part.ndim else 0 for part in keras.tree.flatten(x)}
+    if len(lengths) > 1:
+        raise InputError(f"x: expected inputs of one length; received lengths {sorted(lengths)}.")
+    if not lengths or lengths == {0}:
+        raise InputError("x: expected at least one image to observe; received none.")
+    return x
+
+
+def _images_of(x: Any) -> np.ndarray | None:
+    """The images among the inputs of an encoder: the only input, or the first with height and width; None without."""
+    if isinstance(x, np.ndarray):
+        return x
+    return next((part for part in keras.tree.flatten(x) if part.ndim >= 3), None)
+
+
 class LatentRecorder(_EncodingObserver):
     """Records mean and log variance of q(z | x) for fixed images while a model trains.
 
-    The untrained state is the first frame, the state at the end of training the last. Where `fit` compiles many steps
-    into one call, the frames between are recorded within it. On Keras' own step with `steps_per_execution` above 1 a
-    frame is recorded at the end of the execution that reaches the step, and carries the step that it shows. A second
-    `fit` continues where the first ended.
+    The state before the first step is the first frame, the state at the end of training the last. Where `fit` compiles
+    many steps into one call, the frames between are recorded within it. On Keras' own step with `steps_per_execution`
+    above 1 a frame is recorded at the end of the execution that reaches the step, and carries the step that it shows. A
+    second `fit` continues where the first ended. After `BackupAndRestore`, or with `initial_epoch`, the first frame has
+    the epoch that Keras reports and the optimizer's number of steps.
 
     Args:
-        x: the images to record, `(points, …)`.
+        x: the images to record, `(points, …)`; for an encoder of several inputs a list or dictionary of arrays. The
+            first with height and width are the images of the trajectory.
         y: their labels, `(points,)` whole numbers of 0 or more, or None.
-        every: optimizer steps between frames, at least 1.
+        every: optimizer steps between frames, at least 1; None for a frame at the end of every epoch.
         units: indices of the latent units to record; default all.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
 
@@ -174,12 +237,17 @@ class LatentRecorder(_EncodingObserver):
     (3, 3, 2)
     """
 
-    def __init__(self, x, y=None, every: int = 5, units=None, encoder: keras.Model | None = None):
+    def __init__(self, x, y=None, every: int | None = 5, units=None, encoder: keras.Model | None = None):
         super().__init__(x, every, encoder)
         self.y = None if y is None else checks.array("y", y, ("points", "…"), dtype=np.integer, low=0).reshape(-1)
-        if self.y is not None and len(self.y) != len(self.x):
-            raise InputError(f"y: expected a label for each of {len(self.x)} images; received {len(self.y)}.")
-        self.units = None if units is None else np.asarray(units, "int64").reshape(-1)
+        points = len(keras.tree.flatten(self.x)[0])
+        if self.y is not None and len(self.y) != points:
+            raise InputError(f"y: expected a label for each of {points} images; received {len(self.y)}.")
+        self.units = None
+        if units is not None:
+            self.units = checks.as_array("units", units).reshape(-1)
+            if self.units.size:
+                self.units = checks.array("units", self.units, ("units",), dtype="int64", low=0)
         if self.units is not None and not len(self.units):
             raise InputError("units: expected at least one latent unit to record; received none.")
         self._means: list[np.ndarray] = []
@@ -208,7 +276,7 @@ class LatentRecorder(_EncodingObserver):
             mean=np.stack(self._means[first:]),
             log_var=np.stack(self._log_vars[first:]) if self._log_vars else None,
             labels=self.y,
-            images=self.x,
+            images=_images_of(self.x),
             units=self.units,
         )
 
@@ -223,16 +291,17 @@ class LatentRecorder(_EncodingObserver):
         self._means = list(trajectory.mean)
         self._log_vars = [] if trajectory.log_var is None else list(trajectory.log_var)
 
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self._is_first_epoch = True
-
     def on_epoch_begin(self, epoch, logs=None):
+        is_first = self._is_first_epoch
         super().on_epoch_begin(epoch, logs)
-        if self._is_first_epoch:  # the number of frames is known only now
-            frames = (self.params.get("epochs", 0) - epoch) * (self._length or 0) // self.every
+        if is_first:  # the number of frames is known only now
+            epochs = self.params.get("epochs", 0) - epoch
+            frames = epochs * (self._length or 0) // self.every if self.every else epochs
             self._check_size(len(self._means) + frames)
-        self._is_first_epoch = False
+
+    def _cut(self, frames):
+        super()._cut(frames)
+        del self._means[frames:], self._log_vars[frames:]
 
     def _keep(self, mean, log_var):
         chosen = slice(None) if self.units is None else self.units
@@ -263,7 +332,8 @@ class UnitMonitor(_EncodingObserver):
     """Records statistics of every latent unit while a model trains: its KL, and whether it is active or collapsed.
 
     Args:
-        x: the images to measure on, `(n, …)`; a few thousand are enough.
+        x: the images to measure on, `(n, …)`; a few thousand are enough. For an encoder of several inputs a list or
+            dictionary of arrays.
         every: optimizer steps between measurements, at least 1; default one at the end of every epoch.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
 
@@ -316,6 +386,10 @@ class UnitMonitor(_EncodingObserver):
     def _keep(self, mean, log_var):
         self._statistics.append(unchecked_units(mean, log_var))  # the training may diverge
 
+    def _cut(self, frames):
+        super()._cut(frames)
+        del self._statistics[frames:]
+
 
 class BetaWarmup(keras.callbacks.Callback):
     """Raises β from 0 to its final value over the first epochs of a model's training.
@@ -350,14 +424,12 @@ class BetaWarmup(keras.callbacks.Callback):
 
     def __init__(self, epochs: float | None = None, shape: str = "linear", steps: int | None = None):
         super().__init__()
-        lengths = [length for length in (epochs, steps) if length is not None]
-        if len(lengths) != 1 or not 0 < lengths[0] < float("inf"):
-            raise InputError(
-                f"BetaWarmup: expected epochs or steps, above 0; received epochs={epochs!r}, steps={steps!r}."
-            )
-        if shape not in BetaSchedule.SHAPES:
-            raise InputError(f"shape: expected one of {', '.join(BetaSchedule.SHAPES)}; received {shape!r}.")
-        self.epochs, self.shape, self.steps = epochs, shape, steps
+        if (epochs is None) == (steps is None):
+            raise InputError(f"BetaWarmup: expected epochs or steps; received epochs={epochs!r}, steps={steps!r}.")
+        self.epochs = None if epochs is None else checks.number("epochs", epochs, low=0, open_low=True)
+        self.steps = None if steps is None else checks.number("steps", steps, low=0, open_low=True)
+        BetaSchedule.check_shape(shape)
+        self.shape = shape
 
     def on_train_begin(self, logs=None):
         schedules = _beta_schedules(self.model)

@@ -9,9 +9,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 PACKAGE = "keras_vae"
+MAX_SEED = 2**32 - 1  # of Keras' seed generators, whose state is uint32
 
 
 def kl_per_unit(mean, log_var):
@@ -46,6 +48,12 @@ def random_seed() -> int:
 def sum_per_image(values):
     """Sums `(batch, …)` over every axis but the first; returns `(batch,)`."""
     return ops.sum(values, axis=tuple(range(1, len(values.shape))))
+
+
+def _any_mask(mask: Any) -> Any:
+    """The mask of the time steps of a pair of tensors: the first that is not None, or None."""
+    masks = mask if isinstance(mask, (list, tuple)) else [mask]
+    return next((one for one in masks if one is not None), None)
 
 
 def _check_pair(layer: keras.layers.Layer, shapes: Any) -> tuple[tuple, tuple]:
@@ -104,7 +112,7 @@ class GaussianSampling(keras.layers.Layer):
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         # A randomly chosen seed is saved as well, so that a loaded layer repeats the noise.
-        self.seed = random_seed() if seed is None else seed
+        self.seed = random_seed() if seed is None else checks.whole("seed", seed, low=0, high=MAX_SEED)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         # A stream separate from that of training, derived from the same seed.
         self._evaluation_seed = (self.seed + 0x5EED) % 2**31
@@ -148,7 +156,7 @@ class GaussianSampling(keras.layers.Layer):
         state.assign(ops.cast(ops.array([self._evaluation_seed, 0]), state.dtype))
 
     def compute_mask(self, inputs, mask=None):
-        return mask[0] if isinstance(mask, (list, tuple)) else mask
+        return _any_mask(mask)
 
     def compute_output_shape(self, input_shape):
         return _check_pair(self, input_shape)[0]
@@ -175,8 +183,8 @@ class BetaSchedule(keras.layers.Layer):
     """The weight β of the KL term as a function of the training step, computed inside the graph.
 
     β(t) = `beta` · ramp(t / warmup_steps), where the ramp rises from 0 to 1, linearly or as half a cosine period, and
-    t counts the calls with `training=True`. `beta.assign(…)` and `warm_up(…)` take effect in
-    a compiled training step. (The layer counts steps itself because on JAX the optimizer's count cannot be read where
+    t counts the calls with `training=True`. `schedule.beta = …` and `warm_up(…)` take effect in a compiled training
+    step. (The layer counts steps itself because on JAX the optimizer's count cannot be read where
     a loss is computed.)
 
     Args:
@@ -206,14 +214,22 @@ class BetaSchedule(keras.layers.Layer):
     def __init__(self, beta: float = 1.0, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        if not 0.0 <= beta < float("inf"):
-            raise InputError(f"beta: expected a finite number that is 0 or more; received {beta!r}.")
-        self.initial_beta = float(beta)
-        self.beta = self._scalar("beta", self.initial_beta)
+        self.initial_beta = checks.number("beta", beta, low=0)
+        self._beta = self._scalar("beta", self.initial_beta)
         self.warmup_steps = self._scalar("warmup_steps", 0.0)
         self.cosine = self._scalar("cosine", 0.0)
         self.step = self._scalar("step", 0, dtype="int")
         self.built = True
+
+    @property
+    def beta(self) -> keras.Variable:
+        """The final weight, a scalar variable; setting it assigns to the variable, also for compiled steps."""
+        return self._beta
+
+    @beta.setter
+    def beta(self, value: float) -> None:
+        self.initial_beta = checks.number("beta", value, low=0)
+        self._beta.assign(self.initial_beta)
 
     def _scalar(self, name: str, value: float, dtype: str = "float32"):
         constant = keras.initializers.Constant(value)
@@ -227,12 +243,21 @@ class BetaSchedule(keras.layers.Layer):
             shape: `"linear"` or `"cosine"`.
 
         Raises:
-            InputError: if `shape` is unknown.
+            InputError: if `steps` is negative or not finite, or `shape` is unknown.
         """
-        if shape not in self.SHAPES:
-            raise InputError(f"shape: expected one of {', '.join(self.SHAPES)}; received {shape!r}.")
-        self.warmup_steps.assign(float(steps))
+        self.check_shape(shape)
+        self.warmup_steps.assign(checks.number("steps", steps, low=0))
         self.cosine.assign(float(shape == "cosine"))
+
+    @classmethod
+    def check_shape(cls, shape: str) -> None:
+        """Checks the shape of a ramp.
+
+        Raises:
+            InputError: if it is unknown.
+        """
+        if shape not in cls.SHAPES:
+            raise InputError(f"shape: expected one of {', '.join(cls.SHAPES)}; received {shape!r}.")
 
     def call(self, training=None):
         step = ops.cast(self.step, "float32")
@@ -241,7 +266,7 @@ class BetaSchedule(keras.layers.Layer):
         if training:
             self.step.assign(self.step + 1)
         half_cosine = 0.5 * (1.0 - ops.cos(progress * math.pi))
-        return self.beta * (self.cosine * half_cosine + (1.0 - self.cosine) * progress)
+        return self._beta * (self.cosine * half_cosine + (1.0 - self.cosine) * progress)
 
     def get_config(self):
         return {**super().get_config(), "beta": self.initial_beta}
@@ -260,8 +285,8 @@ class KLDivergence(keras.layers.Layer):
     ```
 
     A `log_var` of one unit applies to every unit (n units, one variance). Masked time steps add nothing. `beta` is a
-    variable: `layer.beta.assign(0.5)` takes effect in a compiled training step, and the callback `BetaWarmup` finds
-    the layer.
+    variable: `layer.beta = 0.5` takes effect in a compiled training step, and the callback `BetaWarmup` finds the
+    layer.
 
     Args:
         beta: weight of the KL (Higgins et al. 2017), finite and at least 0.
@@ -298,8 +323,12 @@ class KLDivergence(keras.layers.Layer):
 
     @property
     def beta(self) -> keras.Variable:
-        """The final weight of the KL, a scalar variable."""
+        """The final weight of the KL, a scalar variable; setting it takes effect in compiled steps as well."""
         return self.beta_schedule.beta
+
+    @beta.setter
+    def beta(self, value: float) -> None:
+        self.beta_schedule.beta = value
 
     def build(self, input_shape):
         _check_pair(self, input_shape)
@@ -308,10 +337,12 @@ class KLDivergence(keras.layers.Layer):
     def call(self, inputs, mask=None, training=None):
         mean, log_var = inputs
         kl = kl_per_unit(mean, log_var)
-        step_mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        step_mask = _any_mask(mask)
         if step_mask is not None:
             step_mask = ops.cast(step_mask, "float32")
-            kl = kl * ops.reshape(step_mask, step_mask.shape + (1,) * (len(kl.shape) - len(step_mask.shape)))
+            while len(step_mask.shape) < len(kl.shape):  # a reshape would need sizes, which a compiled step lacks
+                step_mask = ops.expand_dims(step_mask, -1)
+            kl = kl * step_mask
         self.add_loss(self.beta_schedule(training=training) * ops.mean(sum_per_image(kl)))
         return type(inputs)(ops.cast(tensor, self.compute_dtype) for tensor in inputs)
 

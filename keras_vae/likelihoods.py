@@ -7,6 +7,7 @@ registry. Importing this module does not import Keras.
 import math
 from typing import ClassVar
 
+from keras_vae._utils import checks
 from keras_vae._utils.lazy_keras import ops
 from keras_vae._utils.registry import Registry
 from keras_vae.errors import InputError
@@ -42,6 +43,9 @@ class Likelihood:
             with one.
         needs_binary_data: whether log p(x | z) is a log-probability for binary images only; estimates of log p(x) then
             binarise grey images.
+        support: the limits of the values of pixels, both included, outside which `fit` and `evaluate` refuse images;
+            `(-math.inf, math.inf)` refuses NaN and infinity alone, None nothing. A subclass that overrides
+            `nll_per_pixel` or `__call__` must set it again.
         browser_output: how a page's script computes `mean` from logits: `"sigmoid"`, `"linear"` or
             `"continuous-bernoulli"`; None if it cannot. A subclass that overrides `mean` must set it again.
 
@@ -63,6 +67,7 @@ class Likelihood:
     description: ClassVar[str] = ""
     applies_sigmoid: ClassVar[bool] = False
     needs_binary_data: ClassVar[bool] = False
+    support: ClassVar[tuple[float, float] | None] = None
     browser_output: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs):
@@ -70,6 +75,9 @@ class Likelihood:
         # An inherited `browser_output` would belong to the mean of the base class.
         if "mean" in vars(cls) and "browser_output" not in vars(cls):
             cls.browser_output = None
+        # An inherited `support` would belong to the density of the base class.
+        if {"nll_per_pixel", "__call__"} & set(vars(cls)) and "support" not in vars(cls):
+            cls.support = None
 
     def __call__(self, x, logits):
         """−log p(x | z) in nats, summed over pixels.
@@ -98,6 +106,11 @@ class Likelihood:
         Raises:
             InputError: if it does not.
         """
+        if None in (*image_shape, *logits_shape):
+            raise InputError(
+                f"decoder: expected an image and an output of known sizes; received {image_shape} and {logits_shape}; "
+                "give every axis of the inputs a size."
+            )
         if math.prod(image_shape) != math.prod(logits_shape):
             raise InputError(
                 f"decoder: expected an output of the image's shape {image_shape} for the likelihood "
@@ -178,6 +191,7 @@ class Bernoulli(Likelihood):
     description = "cross-entropy of pixels in [0, 1]"
     applies_sigmoid = True
     needs_binary_data = True
+    support = (0.0, 1.0)
     browser_output = "sigmoid"
 
     def __call__(self, x, logits):
@@ -221,6 +235,7 @@ class ContinuousBernoulli(Likelihood):
     name = "continuous-bernoulli"
     description = "the cross-entropy, normalised over [0, 1]"
     applies_sigmoid = True
+    support = (0.0, 1.0)
     browser_output = "continuous-bernoulli"
 
     # For |ℓ| below this value the first omitted term of the series is under 1e-9.
@@ -268,12 +283,16 @@ class Gaussian(Likelihood):
 
     name = "gaussian"
     description = "Gaussian noise of one fixed standard deviation"
+    support = (-math.inf, math.inf)
     browser_output = "linear"
 
     def __init__(self, std: float = 0.1):
-        if not 0.0 < std < math.inf:
-            raise InputError(f"std: expected a finite number above 0; received {std!r}.")
-        self.std = float(std)
+        self._std = checks.number("std", std, low=0, open_low=True)
+
+    @property
+    def std(self) -> float:
+        """The standard deviation; read-only, since compiled steps contain it."""
+        return self._std
 
     def nll_per_pixel(self, x, logits):
         return 0.5 * ops.square((x - logits) / self.std) + math.log(self.std) + 0.5 * math.log(2.0 * math.pi)

@@ -10,10 +10,25 @@ import numpy as np
 from keras import ops
 
 from keras_vae import likelihoods, posteriors
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
-from keras_vae.fast_fit.functions import traced
+from keras_vae.fast_fit import keras_internals
+from keras_vae.fast_fit.functions import loss_of_replica, traced
 from keras_vae.fast_fit.ordered_fit import OrderedFitModel
-from keras_vae.layers import PACKAGE, BetaSchedule, GaussianSampling, random_seed
+from keras_vae.fast_fit.output_layers import ends_with_probabilities
+from keras_vae.fast_fit.support import Support
+from keras_vae.layers import MAX_SEED, PACKAGE, BetaSchedule, GaussianSampling, random_seed
+
+# Compiled steps and the graph contain these; replacing one would have no effect.
+FIXED_ATTRIBUTES = (
+    "encoder", "decoder", "posterior", "likelihood", "seed", "sampling", "beta_schedule", "epochs_seen", "image_shape",
+    "latent_shape",
+)  # fmt: skip
+METRIC_ARGUMENTS = ("metrics", "weighted_metrics")
+WRAPPING = (
+    "wrap it in a functional model, keras.Model(x, part(x)) for x = keras.Input(shape), or use the layers KLDivergence "
+    "and GaussianSampling in a model of your own"
+)
 
 for _likelihood in likelihoods.BUILT_IN:
     keras.saving.register_keras_serializable(PACKAGE)(_likelihood)
@@ -63,6 +78,8 @@ class VAE(OrderedFitModel):
         seed: integer from which the sampling noise and the order of the images derive; `None` chooses one at random.
         name: name of the model.
         dtype: dtype policy, as of any Keras layer; by default the global one.
+        *args: not used.
+        **kwargs: `trainable`, as of any Keras model.
 
     Attributes:
         encoder, decoder: the two Keras models.
@@ -104,9 +121,17 @@ class VAE(OrderedFitModel):
         seed: int | None = None,
         name: str = "vae",
         dtype=None,
+        *args,
+        **kwargs,
     ):
+        # Keras' `clone_model` calls only constructors with `*args` and `**kwargs`, as `VAE(inputs, outputs)`, which is
+        # refused below; otherwise it returns a plain functional model without the loss and the methods of a VAE.
+        if args or not set(kwargs) <= {"trainable"}:
+            raise InputError(f"VAE: expected no other arguments; received {[*args, *kwargs]}.")
+        _check_part("encoder", encoder)
+        _check_part("decoder", decoder)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-        seed = random_seed() if seed is None else seed
+        seed = random_seed() if seed is None else checks.whole("seed", seed, low=0, high=MAX_SEED)
         posterior, likelihood = posteriors.get(posterior), likelihoods.get(likelihood)
         if not posterior.has_divergence and beta != 1.0:
             raise InputError(
@@ -122,7 +147,7 @@ class VAE(OrderedFitModel):
         outputs = {"mean": mean, "log_var": log_var, "z": z, "logits": decoder(z)}
         outputs = {key: tensor for key, tensor in outputs.items() if tensor is not None}
 
-        super().__init__(inputs=image, outputs=outputs, name=name)
+        super().__init__(inputs=image, outputs=outputs, name=name, **kwargs)
         self.dtype_policy = policy
         self.encoder, self.decoder = encoder, decoder
         self.posterior, self.likelihood = posterior, likelihood
@@ -138,11 +163,43 @@ class VAE(OrderedFitModel):
         self._reconstruction_mean = keras.metrics.Mean("reconstruction")
         self._divergence_mean = keras.metrics.Mean(posterior.divergence_name) if posterior.has_divergence else None
         self._beta_mean = keras.metrics.Mean("beta") if posterior.has_divergence else None
+        self._output_keys = tuple(outputs)
+        self._metric_outputs: frozenset[str] = frozenset()
+        self._fixed = FIXED_ATTRIBUTES
 
     @property
     def has_density(self) -> bool:
         """Whether q(z | x) has a density, so that the model reports `kl` and `elbo`."""
         return self.posterior.has_density
+
+    @property
+    def beta(self) -> keras.Variable:
+        """The final weight of the KL or penalty, a scalar variable; setting it takes effect in compiled steps as well.
+
+        Raises:
+            AttributeError: if the posterior has no penalty.
+        """
+        if self.beta_schedule is None:
+            raise AttributeError(f"a VAE with posterior={self.posterior.name!r} has no beta")
+        return self.beta_schedule.beta
+
+    @beta.setter
+    def beta(self, value: float) -> None:
+        if self.beta_schedule is None:
+            raise InputError(
+                f"beta: expected none, since it has no effect for posterior={self.posterior.name!r}, which has no KL "
+                f"term; received {value!r}."
+            )
+        keras_internals.synchronize_weights(self)  # a value set by a callback would be overwritten
+        self.beta_schedule.beta = value
+
+    def __setattr__(self, name: str, value) -> None:
+        if name in self.__dict__.get("_fixed", ()) and value is not getattr(self, name):
+            raise InputError(
+                f"{name}: expected no other value after the model was constructed, since its compiled steps would not "
+                f"use it; construct another VAE({name}=…) instead."
+            )
+        super().__setattr__(name, value)
 
     # -- training, by Keras' own steps ---------------------------------------------------------------------
 
@@ -154,17 +211,31 @@ class VAE(OrderedFitModel):
             loss: must be None.
             jit_compile: `"auto"` compiles many steps into one call where that is faster, True wherever it is possible,
                 False never.
-            **kwargs: other arguments of Keras' `compile`.
+            **kwargs: other arguments of Keras' `compile`. `metrics` and `weighted_metrics` are dictionaries from the
+                names of outputs; those of `logits` compare with the images, the others need targets in `fit`.
 
         Raises:
-            InputError: if a `loss` is given.
+            InputError: if a `loss` is given, or metrics are not in a dictionary by outputs.
         """
         if loss is not None:
             raise InputError(
                 f"compile: expected no loss, since a VAE's loss is reconstruction + beta · kl; received {loss!r}; "
                 "choose VAE(likelihood=…) instead."
             )
+        names = [self._outputs_of_metrics(argument, kwargs.get(argument)) for argument in METRIC_ARGUMENTS]
+        self._metric_outputs = frozenset().union(*names)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def _outputs_of_metrics(self, argument: str, metrics) -> set[str]:
+        """The names of the outputs that have metrics."""
+        if not metrics:
+            return set()
+        if not isinstance(metrics, dict) or not set(metrics) <= set(self._output_keys):
+            raise InputError(
+                f"{argument}: expected a dictionary from outputs ({', '.join(self._output_keys)}) to metrics, such as "
+                f"{{'logits': 'mse'}}; received {metrics!r}."
+            )
+        return set(metrics)
 
     def compile_from_config(self, config: dict) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -201,7 +272,40 @@ class VAE(OrderedFitModel):
             loss = loss + ops.sum(ops.cast(extra, "float32"))
         total_weight = ops.shape(nll)[0] if weight is None else ops.sum(weight)
         self._loss_mean.update_state(loss, sample_weight=total_weight)
-        return loss
+        return loss_of_replica(loss)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
+        """Keras' `compute_metrics`; the target of `logits` is the image unless `y`, a dictionary, holds another."""
+        if self._metric_outputs:
+            y = self._metric_targets(x, y, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _metric_targets(self, x, y, y_pred: dict) -> dict:
+        """A target for every output, as Keras requires; those of outputs without a metric are not used."""
+        logits = y_pred["logits"]
+        images = ops.reshape(_like_encoder_input(x, self.image_shape), (-1, *logits.shape[1:]))
+        self.check_targets(y)
+        given = {"logits": images, **(y if isinstance(y, dict) else {})}
+        return {name: given.get(name, predicted) for name, predicted in y_pred.items()}
+
+    def check_targets(self, y) -> None:
+        """Checks that there is a target for every output with a metric; that of `logits` is the image.
+
+        Raises:
+            InputError: if there is none.
+        """
+        missing = self._metric_outputs - {"logits", *(y if isinstance(y, dict) else ())}
+        if missing:
+            raise InputError(
+                f"y: expected a dictionary with targets for the outputs that have metrics; received none for "
+                f"{', '.join(sorted(missing))}."
+            )
+
+    def image_support(self) -> Support | None:
+        """The values of images that the likelihood is defined for; None if any are, or the loss is a subclass's own."""
+        if self.likelihood.support is None or type(self).compute_loss is not VAE.compute_loss:
+            return None
+        return Support(*self.likelihood.support, type(self.likelihood).__name__)
 
     def get_metrics_result(self) -> dict:
         """Means since the last reset: loss, reconstruction, kl (or penalty), beta, elbo."""
@@ -320,9 +424,11 @@ class VAE(OrderedFitModel):
             Images `(n, …)`.
 
         Raises:
-            InputError: if `n` is 0.
+            InputError: if `n` is not a whole number of at least 1.
         """
-        rng = np.random.default_rng(seed)
+        n = checks.whole("n", n)
+        checks.allocation("n", n, *self.latent_shape, itemsize=4)
+        rng = np.random.default_rng(checks.seed(seed, none=True))
         return self.decode(rng.standard_normal((n, *self.latent_shape), dtype="float32"))
 
     # -- saving --------------------------------------------------------------------------------------------
@@ -350,6 +456,39 @@ class VAE(OrderedFitModel):
         return cls(**config)
 
 
+def _not_a_part(name: str, part) -> str:
+    if keras.tree.flatten(part) and all(isinstance(one, keras.KerasTensor) for one in keras.tree.flatten(part)):
+        return (
+            f"{name}: expected a Keras model; received the tensors of a functional model; to copy a VAE (keras.models."
+            "clone_model cannot), use copy.deepcopy(vae), or kv.VAE.from_config(vae.get_config()) for new weights."
+        )
+    return f"{name}: expected a Keras model; received {type(part).__name__}; {WRAPPING}."
+
+
+def _check_part(name: str, part) -> None:
+    """Checks that an encoder or decoder is a model whose graph is known, with one input of known shape."""
+    if not isinstance(part, keras.Model):
+        raise InputError(_not_a_part(name, part))
+    inputs, outputs = getattr(part, "inputs", None), getattr(part, "outputs", None)
+    if not inputs or not outputs:
+        raise InputError(
+            f"{name}: expected a functional model, or a Sequential one that begins with keras.Input; received a "
+            f"{type(part).__name__} whose inputs are not known; {WRAPPING}."
+        )
+    if len(inputs) != 1:
+        raise InputError(
+            f"{name}: expected a model with one input; received {len(inputs)}; for conditions and other further inputs "
+            "use the layers KLDivergence and GaussianSampling in a model of your own."
+        )
+    if None in inputs[0].shape[1:]:
+        raise InputError(
+            f"{name}: expected an input of known sizes; received {tuple(inputs[0].shape[1:])}; give keras.Input a "
+            "size for every axis, or use the layers KLDivergence and GaussianSampling in a model of your own."
+        )
+    if name == "decoder" and len(outputs) != 1:
+        raise InputError(f"decoder: expected a model with one output, the logits; received {len(outputs)}.")
+
+
 def _check_decoder(
     decoder: keras.Model, latent_shape: tuple, likelihood: likelihoods.Likelihood, image_shape: tuple
 ) -> None:
@@ -358,11 +497,10 @@ def _check_decoder(
             f"decoder: expected an input of the encoder's latent shape {tuple(latent_shape)}; received "
             f"{tuple(decoder.inputs[0].shape[1:])}."
         )
-    activation = getattr(decoder.layers[-1], "activation", None)
-    if activation is keras.activations.sigmoid and likelihood.applies_sigmoid:
+    if likelihood.applies_sigmoid and ends_with_probabilities(decoder):
         raise InputError(
-            "decoder: expected logits, since the likelihood applies the sigmoid itself; received a last layer with "
-            "a sigmoid; remove that activation."
+            "decoder: expected logits, since the likelihood applies the sigmoid itself; received an output that has "
+            "passed a sigmoid or softmax; remove that activation."
         )
     likelihood.check(tuple(image_shape), tuple(decoder.outputs[0].shape[1:]))
 
@@ -370,7 +508,8 @@ def _check_decoder(
 def _batches(array, size: int) -> list[np.ndarray]:
     """The array in batches of `size`. (Calling the model on each avoids `predict`, which retraces for new shapes.)"""
     array = np.asarray(array)
-    if not len(array):
+    size = checks.whole("batch_size", size)
+    if not array.size:
         raise InputError("expected at least one image or latent point; received none.")
     return [array[start : start + size] for start in range(0, len(array), size)]
 
@@ -381,7 +520,7 @@ def _concatenated(batches: Sequence) -> np.ndarray:
 
 def _like_encoder_input(x, image_shape: tuple):
     """Images in the shape of the encoder's input: Keras may have added or removed a channel axis of length 1."""
-    if math.prod(x.shape[1:]) != math.prod(image_shape):
+    if None not in x.shape[1:] and math.prod(x.shape[1:]) != math.prod(image_shape):
         raise InputError(f"x: expected images of shape {image_shape}; received {tuple(x.shape[1:])}.")
     return ops.reshape(x, (-1, *image_shape))
 

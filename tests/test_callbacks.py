@@ -187,6 +187,116 @@ def test_recorder_refusals(images):
         _ = kv.LatentRecorder(images).trajectory
 
 
+# -- restored and repeated trainings -----------------------------------------------------------------------------
+
+
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.at = epoch, batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("same_recorder", [False, True])
+@pytest.mark.parametrize("backup_first", [False, True])
+def test_after_backup_and_restore_frames_carry_the_epoch_that_keras_reports(
+    images, tmp_path, backup_first, same_recorder
+):
+    def fit(recorder, monitor, *others):
+        vae = make()
+        backup = keras.callbacks.BackupAndRestore(tmp_path)
+        callbacks = [backup, recorder, monitor] if backup_first else [recorder, monitor, backup]
+        vae.fit(images, batch_size=32, epochs=4, verbose=0, callbacks=[*callbacks, *others])
+        return vae
+
+    def observers():
+        return kv.LatentRecorder(images[:6], every=1), kv.UnitMonitor(images)
+
+    first = observers()
+    with pytest.raises(KeyboardInterrupt):
+        fit(*first, StopAt(2, 1))
+    assert first[0].trajectory.steps.tolist() == list(range(9))
+    recorder, monitor = first if same_recorder else observers()
+    vae = fit(recorder, monitor)
+    assert recorder.trajectory.steps.tolist() == list(range(0 if same_recorder else 6, 13))
+    np.testing.assert_allclose(recorder.trajectory.epochs, recorder.trajectory.steps / 3)
+    assert monitor.history.epochs.tolist() == [0, 1, 2, 3, 4][0 if same_recorder else 2 :]
+    np.testing.assert_allclose(recorder.trajectory.mean[-1], vae.encode(images[:6]).mean, atol=1e-6)
+
+
+def test_a_first_frame_has_the_initial_epoch(images):
+    vae, recorder, plain = make(), kv.LatentRecorder(images[:6], every=3), kv.LatentRecorder(images[:6], every=3)
+    vae.fit(images, batch_size=32, epochs=2, verbose=0)
+    vae.fit(images, batch_size=32, initial_epoch=2, epochs=4, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.epochs.tolist() == [2, 3, 4]
+    assert recorder.trajectory.steps.tolist() == [6, 9, 12]
+    vae.fit(images, batch_size=32, epochs=1, verbose=0, callbacks=[plain])
+    assert plain.trajectory.epochs.tolist() == [0, 1]
+
+
+def test_a_compiled_again_model_is_recorded_on(images):
+    vae, recorder = make(), kv.LatentRecorder(images[:6], every=3)
+    vae.fit(images, batch_size=32, epochs=2, verbose=0, callbacks=[recorder])
+    vae.compile(keras.optimizers.SGD(1e-4))  # whose count of steps begins at 0
+    vae.fit(images, batch_size=32, epochs=1, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.epochs.tolist() == [0, 1, 2, 3]
+
+
+def test_a_fit_of_no_epochs(images):
+    recorder = kv.LatentRecorder(images[:6])
+    make().fit(images, epochs=0, verbose=0, callbacks=[recorder])
+    assert len(recorder) == 0
+
+
+def test_a_frame_at_the_end_of_every_epoch(images):
+    recorder = kv.LatentRecorder(images[:6], every=None)
+    make().fit(images, batch_size=32, epochs=3, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.steps.tolist() == [0, 3, 6, 9]
+    assert recorder.trajectory.epochs.tolist() == [0, 1, 2, 3]
+
+
+# -- models of several inputs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("structure", ["list", "dictionary"])
+def test_records_and_monitors_a_conditional_model(images, structure):
+    image, label = keras.Input((8, 8), name="image"), keras.Input((4,), name="label")
+    h = keras.layers.Concatenate()([keras.layers.Flatten()(image), label])
+    mean, log_var = kv.KLDivergence()([keras.layers.Dense(2)(h), keras.layers.Dense(2)(h)])
+    z = keras.layers.Concatenate()([kv.GaussianSampling(seed=0)([mean, log_var]), label])
+    inputs = [image, label] if structure == "list" else {"image": image, "label": label}
+    encoder = keras.Model(inputs, [mean, log_var])
+    model = keras.Model(inputs, keras.layers.Reshape((8, 8))(keras.layers.Dense(64)(z)))
+    model.compile("adam", "mse")
+    labels = np.eye(4, dtype="float32")[np.arange(96) % 4]
+    x = [images, labels] if structure == "list" else {"image": images, "label": labels}
+    some = [part[:5] for part in x] if structure == "list" else {name: part[:5] for name, part in x.items()}
+    recorder = kv.LatentRecorder(some, np.arange(5), every=3, encoder=encoder)
+    monitor = kv.UnitMonitor(x, encoder=encoder)
+    model.fit(x, images, batch_size=32, epochs=2, verbose=0, callbacks=[recorder, monitor, kv.BetaWarmup(1)])
+    assert recorder.trajectory.steps.tolist() == [0, 3, 6]
+    expected = encoder.predict(some, verbose=0)[0]
+    np.testing.assert_allclose(recorder.trajectory.mean[-1], expected, atol=1e-6)
+    np.testing.assert_array_equal(recorder.trajectory.images, images[:5])
+    assert monitor.history.kl.shape == (3, 2)
+    with pytest.raises(kv.InputError, match="x: expected inputs of one length; received lengths"):
+        kv.LatentRecorder([images[:5], labels[:4]], encoder=encoder)
+    with pytest.raises(kv.InputError, match="expected a label for each of 5 images"):
+        kv.LatentRecorder(some, np.arange(2), encoder=encoder)
+
+
+def test_a_dictionary_of_one_input_is_recorded(images):
+    recorder = kv.LatentRecorder({"image": images[:5]}, every=3)
+    make().fit(images, batch_size=32, verbose=0, callbacks=[recorder])
+    assert recorder.trajectory.mean.shape == (2, 5, 2)
+
+
 class Betas(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
@@ -244,8 +354,11 @@ def test_warns_when_longer_than_the_training(images):
 
 
 def test_warmup_refusals(images):
-    for arguments in ({}, {"epochs": 0}, {"epochs": float("nan")}, {"epochs": 1, "steps": 2}, {"steps": -1}):
-        with pytest.raises(kv.InputError, match="expected epochs or steps, above 0"):
+    for arguments in ({}, {"epochs": 1, "steps": 2}):
+        with pytest.raises(kv.InputError, match="expected epochs or steps; received"):
+            kv.BetaWarmup(**arguments)
+    for arguments in ({"epochs": 0}, {"epochs": float("nan")}, {"steps": -1}, {"epochs": True}, {"epochs": "2"}):
+        with pytest.raises(kv.InputError, match="expected a finite number above 0"):
             kv.BetaWarmup(**arguments)
     with pytest.raises(kv.InputError, match="shape: expected one of linear, cosine"):
         kv.BetaWarmup(1, "square")

@@ -120,6 +120,55 @@ def test_mask_passes_through_a_functional_model():
     np.testing.assert_allclose(pooled[0], z.mean(axis=0), rtol=1e-4, atol=1e-5)
 
 
+def sequences(kind: str) -> tuple[keras.Model, np.ndarray]:
+    """A model of sequences of six steps, the last two of which are padding, with both layers in it; and its input."""
+    layers, rng = keras.layers, np.random.default_rng(0)
+    tokens, vectors = rng.integers(1, 6, (20, 6)), rng.normal(size=(20, 6, 3)).astype("float32")
+    tokens[:, 4:], vectors[:, 4:] = 0, 0
+    x = tokens if kind.startswith("embedding") else vectors
+    image = keras.Input(x.shape[1:], dtype=x.dtype.name)
+    h = layers.Embedding(6, 3, mask_zero=True)(image) if kind.startswith("embedding") else image
+    if kind.endswith("lstm"):
+        h = layers.LSTM(4, return_sequences=True)(h)
+    if kind == "masking":
+        h = layers.Masking()(h)
+    if kind == "conv1d":
+        h = layers.Conv1D(4, 3, padding="same")(h)
+    if kind == "embedding, summary":
+        h = layers.LSTM(4)(h)
+    one_variance = kind == "embedding, one variance"
+    mean, log_var = KLDivergence(name="kl")([layers.Dense(2)(h), layers.Dense(1 if one_variance else 2)(h)])
+    z = GaussianSampling(seed=0)([mean, log_var])
+    return keras.Model(image, layers.Dense(1)(z)), x
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["embedding", "embedding, one variance", "embedding, lstm", "embedding, summary", "masking", "conv1d", "lstm"],
+)
+def test_sequences_train_compiled_as_they_are_computed_eagerly(kind):
+    """Of a masked sequence the KL of its first four steps counts, of an unmasked one that of all six."""
+    model, x = sequences(kind)
+    model.compile(keras.optimizers.SGD(0.0), loss=lambda y, prediction: 0.0 * prediction)
+    y = np.zeros((len(x), *model.output_shape[1:]))
+    loss = model.fit(x, y, batch_size=len(x), verbose=0).history["loss"][0]
+    assert model.evaluate(x, y, batch_size=len(x), verbose=0) == pytest.approx(loss, rel=1e-5)
+    mean, log_var = (
+        ops.convert_to_numpy(t) for t in keras.Model(model.input, model.get_layer("kl").output).predict_on_batch(x)
+    )
+    kl = 0.5 * (mean**2 + np.expm1(log_var) - log_var)
+    steps = 4 if kind.startswith("embedding") or kind == "masking" else 6
+    kl = kl.sum(axis=1) if kind == "embedding, summary" else kl[:, :steps].sum(axis=(1, 2))
+    assert loss == pytest.approx(kl.mean(), rel=1e-4)
+
+
+def test_a_mask_of_the_second_tensor_alone_counts():
+    mean = np.ones((1, 3, 2), "float32")
+    layer = KLDivergence()
+    layer([mean, np.zeros_like(mean)], mask=[None, ops.convert_to_tensor([[True, False, True]])])
+    assert float(layer.losses[0]) == pytest.approx(2 * 2 * 0.5)
+
+
 def test_kl_stays_float32_under_mixed_precision():
     mean = np.full((4, 300), 20.0, "float32")  # ½ · 400 · 300 = 60,000: near the end of float16
     layer = KLDivergence(beta=2.0, dtype="mixed_float16")
@@ -205,9 +254,15 @@ def test_beta_takes_effect_in_a_compiled_step():
     model.compile(keras.optimizers.SGD(0.0), loss=lambda y, z: 0.0 * z)
     x, y = np.full((2, 1), 2.0, "float32"), np.zeros((2, 1), "float32")
     assert float(model.train_on_batch(x, y)) == pytest.approx(2.0)
-    kl.beta.assign(0.25)
+    kl.beta = 0.25
     model.reset_metrics()
     assert float(model.train_on_batch(x, y)) == pytest.approx(0.5)
+    kl.beta.assign(0.125)
+    model.reset_metrics()
+    assert float(model.train_on_batch(x, y)) == pytest.approx(0.25)
+    assert kl.get_config()["beta"] == 0.25
+    with pytest.raises(InputError, match="beta: expected a finite number of at least 0"):
+        kl.beta = -1.0
 
 
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
@@ -231,7 +286,7 @@ def test_beta_does_not_move_outside_training():
 
 @pytest.mark.parametrize("beta", [-1.0, float("nan"), float("inf")])
 def test_refuses_an_impossible_beta(beta):
-    with pytest.raises(InputError, match="beta: expected a finite number that is 0 or more"):
+    with pytest.raises(InputError, match="beta: expected a finite number of at least 0"):
         KLDivergence(beta=beta)
 
 

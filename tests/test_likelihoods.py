@@ -98,6 +98,19 @@ def test_an_overridden_mean_is_not_exported_to_pages():
     assert not ContinuousBernoulli().needs_binary_data
 
 
+def test_a_support_belongs_to_the_density_that_states_it():
+    class Halved(Bernoulli):
+        def nll_per_pixel(self, x, logits):
+            return 0.5 * super().nll_per_pixel(x, logits)
+
+    class Renamed(Bernoulli):
+        pass
+
+    assert Bernoulli.support == ContinuousBernoulli.support == Renamed.support == (0.0, 1.0)
+    assert Gaussian.support == (-math.inf, math.inf)
+    assert Likelihood.support is Halved.support is None
+
+
 def test_a_registered_likelihood_has_a_name(monkeypatch):
     monkeypatch.setattr(likelihoods._REGISTRY, "_classes", dict(likelihoods._REGISTRY._classes))
 
@@ -118,6 +131,14 @@ def test_refusals():
         likelihoods.get("poisson")
     with pytest.raises(InputError, match="std: expected a finite number above 0"):
         Gaussian(0.0)
+    for std in (-1, float("nan"), float("inf"), True, "0.1", None):
+        with pytest.raises(InputError, match="std: expected a finite number above 0"):
+            Gaussian(std)
+    with pytest.raises(AttributeError, match="no setter"):
+        Gaussian().std = 0.5
+    for shapes in (((None, 8), (8, 8)), ((8, 8), (None,))):
+        with pytest.raises(InputError, match="decoder: expected an image and an output of known sizes"):
+            Bernoulli().check(*shapes)
     with pytest.raises(NotImplementedError, match="must define nll_per_pixel"):
         Likelihood()(np.zeros((1, 2)), np.zeros((1, 2)))
 

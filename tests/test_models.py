@@ -1,5 +1,6 @@
 """The models inside Keras' own fit: losses, weights, data of every form, saving."""
 
+import copy
 import json
 import math
 import subprocess
@@ -592,8 +593,11 @@ def test_refuses_parts_that_do_not_fit():
 
 def test_refuses_batches_and_arrays_that_train_nothing(images):
     for arguments, sentence in (
-        ({"x": images, "batch_size": 0}, "batch_size: expected at least 1"),
-        ({"x": images, "batch_size": -1}, "batch_size: expected at least 1"),
+        ({"x": images, "batch_size": 0}, "batch_size: expected a whole number of at least 1"),
+        ({"x": images, "batch_size": -1}, "batch_size: expected a whole number of at least 1"),
+        ({"x": images, "batch_size": 1.5}, "batch_size: expected a whole number of at least 1"),
+        ({"x": images, "sample_weight": np.full(len(images), np.nan)}, "sample_weight: expected finite weights"),
+        ({"x": images, "sample_weight": np.full(len(images), -1.0)}, "sample_weight: expected finite weights"),
         ({"x": images[:0]}, "at least one image"),
         ({"x": images, "sample_weight": 1.0}, "one weight per image"),
         ({"x": images, "sample_weight": np.ones(3)}, "arrays of one length"),
@@ -606,3 +610,295 @@ def test_refuses_batches_and_arrays_that_train_nothing(images):
 def test_refuses_weights_per_pixel(images):
     with pytest.raises(kv.InputError, match="sample_weight: expected one weight per image"):
         make().fit(images, sample_weight=np.ones_like(images), verbose=0)
+
+
+# -- values outside the likelihood's support ---------------------------------------------------------------------
+
+
+def outside(images, kind: str) -> np.ndarray:
+    if kind == "NaN":
+        return np.where(images > 0.9, np.nan, images)
+    return {"0…255": 255 * images, "bytes": np.uint8(255 * images), "−1…1": 2 * images - 1}[kind]
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous-bernoulli"])
+@pytest.mark.parametrize("kind", ["0…255", "bytes", "−1…1", "NaN"])
+def test_images_outside_the_support_are_refused(images, kind, likelihood):
+    vae, x = make(likelihood=likelihood), outside(images, kind)
+    before = weights(vae)
+    for use in (
+        lambda: vae.fit(x, verbose=0),
+        lambda: vae.fit(ops.convert_to_tensor(x), verbose=0),
+        lambda: vae.fit(images, validation_data=x, verbose=0),
+        lambda: vae.fit(images, validation_data=(x, x), verbose=0),
+        lambda: vae.fit(Batches(x, 32), verbose=0),
+        lambda: vae.fit(((batch,) for batch in np.split(x, 3)), verbose=0),
+        lambda: vae.evaluate(x, verbose=0),
+        lambda: vae.evaluate({"image": x}, verbose=0),
+        lambda: vae.train_on_batch(x),
+        lambda: vae.test_on_batch(x),
+    ):
+        with pytest.raises(kv.InputError, match=r"expected images with values in \[0, 1\]"):
+            use()
+    np.testing.assert_array_equal(before, weights(vae))
+
+
+@on_tensorflow
+def test_a_dataset_is_checked_as_it_is_drawn(images):
+    import tensorflow as tf
+
+    vae = make()
+    bad = np.concatenate([images[:64], 2 * images[64:] - 1])  # the first batches are right
+    for x in (bad, (bad, bad)):
+        dataset = tf.data.Dataset.from_tensor_slices(x).batch(32)
+        for use in (
+            lambda dataset=dataset: vae.fit(dataset, verbose=0),
+            lambda dataset=dataset: vae.fit(images, validation_data=dataset, verbose=0),
+            lambda dataset=dataset: vae.evaluate(dataset, verbose=0),
+        ):
+            with pytest.raises(kv.InputError, match=r"expected images with values in \[0, 1\]"):
+                use()
+
+
+@on_tensorflow
+def test_the_check_of_a_dataset_does_not_change_its_order(images, monkeypatch):
+    import tensorflow as tf
+
+    trained = []
+    for checked in (True, False):
+        if not checked:
+            monkeypatch.setattr(kv.VAE, "image_support", lambda self: None)
+        tf.random.set_seed(0)
+        dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(96).batch(32)
+        vae = make()
+        vae.fit(dataset, epochs=2, verbose=0)
+        trained.append(weights(vae))
+    np.testing.assert_array_equal(*trained)
+
+
+def test_a_generator_trains_on_its_first_batch_as_well(images):
+    from_array, from_generator = make(), make()
+    expected = from_array.fit(images, batch_size=32, shuffle=False, verbose=0).history["loss"]
+    assert from_generator.fit(((batch,) for batch in np.split(images, 3)), verbose=0).history["loss"] == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_data_that_cannot_be_looked_at_is_warned_of(images):
+    class Opaque:
+        pass
+
+    from keras_vae.fast_fit.image_checks import checked
+
+    with pytest.warns(UserWarning, match="the values of a Opaque are not checked"):
+        checked("x", Opaque(), make().image_support())
+
+
+def test_images_inside_the_support_pass(images):
+    make().fit(images > 0.5, verbose=0)
+    make().fit(np.uint8(images > 0.5), verbose=0)
+    make().fit(np.minimum(images, 1) * np.float32(1.000001), verbose=0)  # rounding
+    make(likelihood="gaussian").fit(4 * images - 2, verbose=0)
+    with pytest.raises(kv.InputError, match="received NaN or infinity"):
+        make(likelihood="gaussian").fit(np.full_like(images, np.inf), verbose=0)
+
+
+def test_a_likelihood_of_ones_own_has_no_limits_unless_it_states_them(images):
+    class Masked(kv.Bernoulli):
+        """Ignores pixels that are NaN."""
+
+        def nll_per_pixel(self, x, logits):
+            known = ops.logical_not(ops.isnan(x))
+            return ops.where(known, super().nll_per_pixel(ops.where(known, x, 0.0), logits), 0.0)
+
+    vae = make(likelihood=Masked())
+    assert np.isfinite(vae.fit(outside(images, "NaN"), verbose=0).history["loss"]).all()
+
+    class Positive(kv.Gaussian):
+        support = (0.0, math.inf)
+
+    with pytest.raises(kv.InputError, match=r"expected images with values in \[0, inf\] for the likelihood Positive"):
+        make(likelihood=Positive()).fit(images - 1, verbose=0)
+
+
+def test_what_a_loss_of_ones_own_compares_is_not_checked(images):
+    class Denoising(kv.VAE):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return super().compute_loss(y, None, y_pred, sample_weight, training)
+
+    parts = kv.dense_vae("64-16-2", (8, 8), seed=0)
+    vae = Denoising(parts.encoder, parts.decoder, seed=0)
+    vae.compile("adam")
+    assert np.isfinite(vae.evaluate(2 * images - 1, images, verbose=0)).all()
+    with pytest.warns(UserWarning, match="y: targets are ignored, since a VAE reconstructs its input"):
+        make().fit(images[::-1].copy(), images, verbose=0)
+
+
+def test_a_loss_that_is_not_finite_is_reported(images):
+    vae = make(likelihood="gaussian")
+    with pytest.warns(UserWarning, match="the loss is (inf|nan) after the last epoch"):
+        vae.fit(1e30 * images, verbose=0)
+
+
+# -- what can be set after construction ----------------------------------------------------------------------------
+
+
+def test_beta_can_be_set_and_takes_effect_in_compiled_steps(images, tmp_path):
+    vae = make(beta=0.5)
+    vae.fit(images, batch_size=32, verbose=0)
+    vae.beta = 4
+    assert float(vae.beta) == 4.0
+    assert vae.fit(images, batch_size=32, verbose=0).history["beta"] == [4.0]
+    results = vae.evaluate(images, verbose=0, return_dict=True)
+    assert results["loss"] == pytest.approx(results["reconstruction"] + 4 * results["kl"], rel=1e-5)
+    vae.save(tmp_path / "vae.keras")
+    assert float(keras.models.load_model(tmp_path / "vae.keras").beta) == 4.0
+    assert float(kv.VAE.from_config(vae.get_config()).beta) == 4.0
+    for value in (-1, float("nan"), float("inf"), "4", None, True):
+        with pytest.raises(kv.InputError, match="beta: expected a finite number"):
+            vae.beta = value
+    with pytest.raises(kv.InputError, match="no effect for posterior='autoencoder'"):
+        make("autoencoder").beta = 2
+
+
+def test_a_callback_can_set_beta(images):
+    vae, seen = make(), []
+
+    class Raise(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(logs["beta"] * (batch + 1) - sum(seen))
+            self.model.beta = float(batch + 2)
+
+    vae.fit(images, batch_size=32, verbose=0, callbacks=[Raise()])
+    assert seen == pytest.approx([1, 2, 3])
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder", "likelihood", "posterior", "seed", "sampling", "image_shape"])
+def test_what_would_have_no_effect_cannot_be_set(name):
+    vae, other = make(), kv.dense_vae("64-16-2", (8, 8), "isotropic", "gaussian", seed=1)
+    value = (64,) if name == "image_shape" else getattr(other, name)
+    with pytest.raises(kv.InputError, match=f"{name}: expected no other value after the model was constructed"):
+        setattr(vae, name, value)
+    setattr(vae, name, getattr(vae, name))
+
+
+def test_a_clone_is_refused_and_a_copy_has_the_weights(images):
+    vae = make(beta=0.5)
+    vae.fit(images, verbose=0)
+    with pytest.raises(kv.InputError, match=r"use copy.deepcopy\(vae\)"):
+        keras.models.clone_model(vae)
+    twin = copy.deepcopy(vae)
+    assert type(twin) is kv.VAE
+    np.testing.assert_array_equal(weights(twin), weights(vae))
+    fresh = kv.VAE.from_config(vae.get_config())
+    fresh.set_weights(vae.get_weights())
+    np.testing.assert_array_equal(fresh.encode(images).mean, vae.encode(images).mean)
+
+
+# -- metrics -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
+def test_metrics_of_the_logits_compare_with_the_images(images, argument):
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+    vae.compile("adam", **{argument: {"logits": "mse"}})
+    expected = np.square(vae.predict(images, verbose=0)["logits"] - images).mean()
+    for y in (None, images, np.zeros(len(images))):
+        results = vae.evaluate(images, y, verbose=0, return_dict=True)
+        assert results["logits_mse"] == pytest.approx(expected, rel=1e-5)
+    assert {"logits_mse", "val_logits_mse"} <= set(vae.fit(images, images, validation_split=0.5, verbose=0).history)
+
+
+def test_metrics_without_targets_are_refused(images):
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
+    for metrics in (["mse"], {"pixels": "mse"}, "mse"):
+        with pytest.raises(kv.InputError, match="metrics: expected a dictionary from outputs"):
+            vae.compile("adam", metrics=metrics)
+    vae.compile("adam", metrics={"mean": "mse"})
+    with pytest.raises(kv.InputError, match="received none for mean"):
+        vae.evaluate(images, verbose=0)
+    assert "mean_mse" in vae.evaluate(images, {"mean": np.zeros((96, 2))}, verbose=0, return_dict=True)
+
+
+# -- parts ---------------------------------------------------------------------------------------------------------
+
+
+def test_parts_without_a_known_graph_are_refused_with_a_way():
+    @keras.saving.register_keras_serializable("tests")
+    class Subclassed(keras.Model):
+        def call(self, x):
+            return x
+
+    encoder, decoder = own_parts()
+    condition = keras.Input((10,))
+    two = keras.Model([encoder.inputs[0], condition], list(encoder.outputs))
+    any_size = keras.Input((None, None, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(any_size)
+    unknown = keras.Model(any_size, [keras.layers.Dense(3)(pooled), keras.layers.Dense(3)(pooled)])
+    unbuilt = keras.Sequential([keras.layers.Dense(3)])
+    for part, sentence in (
+        (Subclassed(), "whose inputs are not known; wrap it in a functional model"),
+        (unbuilt, "whose inputs are not known; wrap it in a functional model"),
+        (two, "expected a model with one input; received 2; .* use the layers"),
+        (unknown, "expected an input of known sizes; received .None, None, 1."),
+        (keras.layers.Dense(3), "expected a Keras model; received Dense; wrap it"),
+        (lambda x: x, "expected a Keras model; received function"),
+        (None, "expected a Keras model; received NoneType"),
+    ):
+        with pytest.raises(kv.InputError, match=f"encoder: .*{sentence}"):
+            kv.VAE(part, decoder)
+        with pytest.raises(kv.InputError, match=f"decoder: .*{sentence}"):
+            kv.VAE(encoder, part)
+    with pytest.raises(kv.InputError, match=r"VAE: expected no other arguments; received .'latent'."):
+        kv.VAE(encoder, decoder, latent=3)
+    z = keras.Input((3,))
+    with pytest.raises(kv.InputError, match="expected a model with one output, the logits; received 2"):
+        kv.VAE(encoder, keras.Model(z, [keras.layers.Dense(64)(z), keras.layers.Dense(64)(z)]))
+
+
+def sigmoid_decoders() -> dict[str, keras.Model]:
+    """Decoders that end with a sigmoid in many ways."""
+    layers, z = keras.layers, keras.Input((3,))
+    p = layers.Dense(64, activation="sigmoid")(z)
+    nested = keras.Sequential([keras.Input((64,)), layers.Dense(64), layers.Activation("sigmoid")])
+    padded = layers.Reshape((10, 10, 1))(layers.Dense(100, activation="sigmoid")(z))
+    return {
+        "reshape": keras.Model(z, layers.Reshape((8, 8, 1))(p)),
+        "flatten": keras.Model(z, layers.Flatten()(layers.Reshape((8, 8))(p))),
+        "permute": keras.Model(z, layers.Permute((2, 1, 3))(layers.Reshape((8, 8, 1))(p))),
+        "crop": keras.Model(z, layers.Cropping2D(1)(padded)),
+        "dropout": keras.Model(z, layers.Dropout(0.1)(p)),
+        "linear": keras.Model(z, layers.Activation("linear")(p)),
+        "layer": keras.Model(z, layers.Activation("sigmoid")(layers.Dense(64)(z))),
+        "softmax": keras.Model(z, layers.Softmax()(layers.Dense(64)(z))),
+        "operation": keras.Model(z, ops.reshape(ops.sigmoid(layers.Dense(64)(z)), (-1, 8, 8, 1))),
+        "lambda": keras.Model(z, layers.Lambda(ops.sigmoid)(layers.Dense(64)(z))),
+        "sequential": keras.Sequential([keras.Input((3,)), layers.Dense(64, "sigmoid"), layers.Reshape((8, 8, 1))]),
+        "nested": keras.Model(z, layers.Reshape((8, 8, 1))(nested(layers.Dense(64)(z)))),
+        "around": keras.Model(z, keras.Sequential([keras.Input((64,)), layers.Reshape((8, 8, 1))])(p)),
+        "two halves": keras.Model(z, layers.Concatenate()([layers.Dense(32, "sigmoid")(z), layers.Dense(32)(z)])),
+    }
+
+
+def test_a_sigmoid_is_found_wherever_the_decoder_ends_with_it():
+    encoder, fine = own_parts()
+    for name, decoder in sigmoid_decoders().items():
+        with pytest.raises(kv.InputError, match="remove that activation"):
+            kv.VAE(encoder, decoder, name=name.replace(" ", "_"))
+        kv.VAE(encoder, decoder, likelihood="gaussian")
+    kv.VAE(encoder, fine)
+    z = keras.Input((3,))
+    gated = keras.layers.Dense(64)(keras.layers.Dense(9, activation="sigmoid")(z))
+    kv.VAE(encoder, keras.Model(z, keras.layers.Reshape((8, 8, 1))(gated)))
+
+
+def test_generate_needs_a_number_of_images():
+    vae = make()
+    for n in (0, -1, 2.5, True, None, "3"):
+        with pytest.raises(kv.InputError, match="n: expected a whole number of at least 1"):
+            vae.generate(n)
+    with pytest.raises(kv.InputError, match="seed: expected a whole number"):
+        vae.generate(2, seed=-1)
+    for method in (vae.encode, vae.reconstruct, vae.decode):
+        with pytest.raises(kv.InputError, match="batch_size: expected a whole number of at least 1"):
+            method(np.zeros((2, *(vae.latent_shape if method == vae.decode else (8, 8))), "float32"), batch_size=0)

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 DEFAULT_BATCH_SIZE = 32  # Keras' own
@@ -26,13 +28,28 @@ def add_missing_targets(arguments: dict) -> None:
     """Adds a target, which is ignored, to sample weights: without a target Keras silently drops the weights.
 
     Raises:
-        InputError: if a sample weight is a single number.
+        InputError: if a sample weight is a single number, or an array of them holds a negative or non-finite one.
     """
     weight = arguments.get("sample_weight")
     if weight is not None and np.ndim(weight) == 0:
         raise InputError(f"sample_weight: expected one weight per image, shape (images,); received {weight!r}.")
+    if isinstance(weight, np.ndarray) and not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise InputError("sample_weight: expected finite weights of 0 or more; received others.")
     if weight is not None and arguments.get("y") is None:
         arguments["y"] = np.zeros(len(weight), "float32")
+
+
+def warn_of_ignored_targets(arguments: dict) -> None:
+    """Warns if the targets are other images than the inputs, as for denoising: the loss would not use them."""
+    x, y = arguments["x"], arguments["y"]
+    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)) or y is x or y.shape != x.shape:
+        return
+    if x.ndim > 1 and not np.array_equal(x, y):
+        warnings.warn(
+            "y: targets are ignored, since a VAE reconstructs its input x; for other targets override "
+            "compute_loss(x, y, …) and pass y in place of x.",
+            stacklevel=3,
+        )
 
 
 def add_missing_validation_targets(arguments: dict) -> None:
@@ -44,11 +61,14 @@ def add_missing_validation_targets(arguments: dict) -> None:
         arguments["validation_data"] = tuple(named.values())
 
 
+def is_array(x: Any) -> bool:
+    """Whether data is one array or tensor."""
+    return isinstance(x, np.ndarray) or ops.is_tensor(x)
+
+
 def is_shuffled_array(arguments: dict) -> bool:
     """Whether `fit` trains on an array in an order that Keras would shuffle."""
-    x = arguments["x"]
-    is_array = isinstance(x, np.ndarray) or ops.is_tensor(x)
-    return is_array and arguments["shuffle"] is True and not arguments["steps_per_epoch"]
+    return is_array(arguments["x"]) and arguments["shuffle"] is True and not arguments["steps_per_epoch"]
 
 
 def take_arrays(arguments: dict) -> tuple[np.ndarray, ...]:
@@ -70,7 +90,7 @@ def take_arrays(arguments: dict) -> tuple[np.ndarray, ...]:
     lengths = [len(array) for array in arrays]
     if len(set(lengths)) > 1:
         raise InputError(f"fit: expected arrays of one length; received {lengths}.")
-    split = arguments.pop("validation_split")
+    split = checks.number("validation_split", arguments.pop("validation_split") or 0.0, low=0, high=1)
     if not split or arguments["validation_data"] is not None:
         return arrays
     first = math.floor(n * (1.0 - split))
@@ -90,12 +110,11 @@ def take_batch_size(arguments: dict) -> int:
     """Removes the batch size from the arguments and returns it; it remains the default for validation.
 
     Raises:
-        InputError: if it is below 1.
+        InputError: if it is not a whole number of at least 1.
     """
     batch_size = arguments.pop("batch_size")
     batch_size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-    if batch_size < 1:
-        raise InputError(f"batch_size: expected at least 1; received {batch_size!r}.")
+    batch_size = checks.whole("batch_size", batch_size)
     arguments["validation_batch_size"] = arguments["validation_batch_size"] or batch_size
     return batch_size
 

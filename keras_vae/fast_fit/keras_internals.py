@@ -50,6 +50,19 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer] | None:
     return list(flatten()) if found else None
 
 
+def producer(tensor: Any) -> tuple[Any, list, int] | None:
+    """The layer or operation that made a symbolic tensor, its inputs, and the tensor's index among its outputs.
+
+    None if Keras does not record it.
+    """
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return None
+    operation, node, index = history
+    nodes = getattr(operation, "_inbound_nodes", ())
+    return (operation, list(nodes[node].input_tensors), index) if node < len(nodes) else None
+
+
 def supports_jit(model: keras.Model) -> bool:
     """Whether XLA can compile all layers of a model, by the test that Keras itself applies; False if unknown."""
     supports = function_internal(SUPPORTS_JIT)

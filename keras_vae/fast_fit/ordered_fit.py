@@ -1,13 +1,17 @@
 """Base class of models whose `fit` orders images reproducibly and compiles many steps into one call."""
 
 import contextlib
+import math
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_vae.fast_fit import fit_arguments, keras_internals
+from keras_vae.fast_fit import fit_arguments, image_checks, keras_internals
 from keras_vae.fast_fit.epoch_order import EpochOrder, ordered_batches
 from keras_vae.fast_fit.policy import compiled_epoch
+from keras_vae.fast_fit.support import Support
 
 
 class OrderedFitModel(keras.Model):
@@ -24,6 +28,13 @@ class OrderedFitModel(keras.Model):
     _compiled_epoch: Any = None  # while `fit` uses one
     _program_cache: Any = None
     _has_compiled_metrics = False
+
+    def image_support(self) -> Support | None:
+        """The values of images that the loss is defined for; None if any are."""
+        return None
+
+    def check_targets(self, y) -> None:
+        """Checks the targets of arrays before anything is compiled; raises `InputError` if one is missing."""
 
     def compile(self, optimizer="adam", *, jit_compile="auto", **kwargs) -> None:
         """Keras' `compile`; `jit_compile` also decides whether `fit` compiles many steps into one call.
@@ -60,10 +71,26 @@ class OrderedFitModel(keras.Model):
         second `fit`, or one after loading, continues with new orders. Keras' order is used
         for data that is not an array, for an array with `steps_per_epoch`, and for a model that was compiled with
         metrics (which compare targets).
+
+        Raises:
+            InputError: if images are outside `image_support`.
         """
         arguments = fit_arguments.bind(super().fit, args, kwargs)
+        if fit_arguments.is_array(arguments["x"]):
+            self.check_targets(arguments["y"])
+        support = self.image_support()
+        if support is not None:
+            arguments["x"] = image_checks.checked("x", arguments["x"], support)
+            arguments["validation_data"] = image_checks.check_validation_data(arguments["validation_data"], support)
+            fit_arguments.warn_of_ignored_targets(arguments)
         fit_arguments.add_missing_targets(arguments)
         fit_arguments.add_missing_validation_targets(arguments)
+        with image_checks.refusals([arguments["x"], arguments["validation_data"]], support):
+            history = self._fit(arguments)
+        _warn_if_diverged(history.history.get("loss", []))
+        return history
+
+    def _fit(self, arguments: dict) -> keras.callbacks.History:
         if self._has_compiled_metrics or not fit_arguments.is_shuffled_array(arguments):
             return super().fit(**arguments)
         arrays = fit_arguments.take_arrays(arguments)
@@ -99,5 +126,35 @@ class OrderedFitModel(keras.Model):
         # Keras' `fit` passes private keywords, which are not in the signature.
         private = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("_")}
         arguments = fit_arguments.bind(super().evaluate, args, kwargs)
+        if fit_arguments.is_array(arguments["x"]):
+            self.check_targets(arguments["y"])
+        support = None if private else self.image_support()  # `fit` has checked its validation data
+        if support is not None:
+            arguments["x"] = image_checks.checked("x", arguments["x"], support)
         fit_arguments.add_missing_targets(arguments)
-        return super().evaluate(**arguments, **private)
+        with image_checks.refusals([arguments["x"]], support):
+            return super().evaluate(**arguments, **private)
+
+    def train_on_batch(self, x, *args, **kwargs):
+        """Keras' `train_on_batch`, after a check of the images."""
+        self._check_batch(x)
+        return super().train_on_batch(x, *args, **kwargs)
+
+    def test_on_batch(self, x, *args, **kwargs):
+        """Keras' `test_on_batch`, after a check of the images."""
+        self._check_batch(x)
+        return super().test_on_batch(x, *args, **kwargs)
+
+    def _check_batch(self, x) -> None:
+        support = self.image_support()
+        if support is not None:
+            image_checks.check_arrays("x", x, support)
+
+
+def _warn_if_diverged(losses: Sequence[float]) -> None:
+    if len(losses) and not math.isfinite(losses[-1]):
+        warnings.warn(
+            f"fit: the loss is {losses[-1]} after the last epoch; scale the images, lower the learning rate, or pass "
+            "keras.callbacks.TerminateOnNaN().",
+            stacklevel=3,
+        )

@@ -8,9 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.errors import InputError
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.observers import StepObserver
 from keras_vae.fast_fit.steps_per_call import largest_divisor
+from keras_vae.fast_fit.support import TOLERANCE, Support
 from keras_vae.layers import GaussianSampling
 from keras_vae.posteriors import parse_encoder_outputs
 
@@ -46,10 +48,43 @@ def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
     return dataset.prefetch(4), order.assign
 
 
-def traced_encoder(encoder, x: np.ndarray):
+def dataset_with_check(dataset: tf.data.Dataset, support: Support) -> tf.data.Dataset:
+    """A data set that fails at a batch with images outside a likelihood's support; see `failed_check`.
+
+    (To look at a batch beforehand would draw from the data set, and change the order of a shuffled one.)
+    """
+
+    def check(*batch):
+        images = keras.utils.unpack_x_y_sample_weight(batch[0] if len(batch) == 1 else batch)[0]
+        dense = [tf.cast(part, "float32") for part in tf.nest.flatten(images) if isinstance(part, tf.Tensor)]
+        inside = [
+            tf.reduce_all(
+                tf.math.is_finite(part) & (part >= support.low - TOLERANCE) & (part <= support.high + TOLERANCE)
+            )
+            for part in dense
+        ]
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), [support.refusal])]):
+            checked = tf.nest.map_structure(tf.identity, batch)
+        return checked[0] if len(checked) == 1 else checked
+
+    return dataset.map(check)
+
+
+@contextlib.contextmanager
+def failed_check(support: Support):
+    """Context in which the failure of a data set of `dataset_with_check` is an `InputError`."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:  # which TensorFlow raises for any failed assertion
+        if support.requirement in str(error):
+            raise InputError(support.refusal) from error
+        raise
+
+
+def traced_encoder(encoder, x):
     """A function that returns the encoder's outputs for `x`, traced once, with `x` inside the graph."""
     with tf.device("CPU:0"):
-        x = tf.convert_to_tensor(x)
+        x = tf.nest.map_structure(tf.convert_to_tensor, x)
     # A concrete function: otherwise TensorFlow counts the traces, and warns when many models are trained.
     return tf.function(lambda: encoder(x, training=False)).get_concrete_function()
 
@@ -62,6 +97,11 @@ def compiled(function, model: keras.Model):
 def traced(function, shape: tuple[int, ...]):
     """A function of batches `(n, *shape)`, traced once for all n."""
     return tf.function(function, input_signature=[tf.TensorSpec((None, *shape), "float32")], autograph=False)
+
+
+def number_of_replicas() -> int:
+    """Number of copies of a model that the distribution strategy in force trains at once; 1 without one."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def on_one_device(model: keras.Model) -> bool:

@@ -146,6 +146,10 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
     """
     if isinstance(architecture, Architecture):
         return architecture
+    if not isinstance(architecture, str | list | tuple):
+        raise InputError(
+            f"architecture: expected text such as 784-256-2, or a list of sizes; received {architecture!r}."
+        )
     parts = architecture.split("-") if isinstance(architecture, str) else [str(part) for part in architecture]
     parts = [part.strip() for part in parts]
     convolutions = [part for part in parts if part.startswith("c")]
@@ -178,7 +182,7 @@ def with_decoder(architecture: Architecture, decoder: str | None) -> Architectur
     """
     if decoder is None:
         return architecture
-    sizes = _numbers(decoder.split("-"))
+    sizes = _numbers(decoder.split("-")) if isinstance(decoder, str) else None
     if sizes is None or architecture.kind == "spatial":
         raise InputError(
             "decoder: expected sizes of dense layers above 0 joined by dashes, from the latent units on, such as "

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_vae import likelihoods, posteriors
+from keras_vae._utils import checks
+from keras_vae.errors import InputError
 from keras_vae.models import VAE
 from keras_vae.networks.architecture import KERNEL, STRIDE, Architecture, parse, parse_kind, with_decoder
 
@@ -162,9 +165,9 @@ def build(
     >>> build("c4-4x4x2", image_shape=(8, 8), seed=0).name
     'spatial_vae'
     """
-    architecture, image_shape = parse(architecture), tuple(image_shape)
+    architecture, image_shape = parse(architecture), _image_shape(image_shape)
     architecture.check(image_shape)
-    posterior = posteriors.get(posterior)
+    posterior, seed = posteriors.get(posterior), checks.seed(seed, none=True)
     layers = _Layers(seed, activation, he=architecture.kind != "dense")
     image = keras.Input(image_shape, name="image")
     features = _features(architecture, image, layers)
@@ -174,6 +177,12 @@ def build(
     decoder = keras.Model(z, _logits(architecture, z, image_shape, layers), name="decoder")
     noise_seed = None if seed is None else layers.next_seed()
     return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name or f"{architecture.kind}_vae")
+
+
+def _image_shape(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple):
+        raise InputError(f"image_shape: expected a tuple of sizes, such as (28, 28); received {value!r}.")
+    return tuple(checks.whole("image_shape", size) for size in value)
 
 
 class _Layers:
