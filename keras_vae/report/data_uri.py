@@ -145,6 +145,8 @@ def _open(path: Path) -> Image.Image:
         with Image.open(path, formats=("PNG",)) as found:
             if found.width * found.height > MAX_FIGURE_PIXELS:
                 raise ValueError(f"it has {found.width} × {found.height} pixels")
+            found.verify()  # check sums, which decoding ignores; afterwards the file must be opened again
+        with Image.open(path, formats=("PNG",)) as found:
             return found.convert("RGB")
     except PICTURE_ERRORS as error:
         problem = f"expected a readable picture; it is damaged ({readers.reason(error)})"

@@ -274,6 +274,13 @@ class Encodings(Form):
     mmd: Discrepancy
     separation: TwoSampleTest | None
 
+    @model_validator(mode="after")
+    def _refuse_other_numbers_of_units(self):
+        lengths = {len(self.active), len(self.marginals.kl), len(self.marginals.variance)}
+        if lengths != {self.latent_units}:
+            raise ValueError(f"expected values of {self.latent_units} units; received {sorted(lengths)}")
+        return self
+
 
 class OwnTypicality(Form):
     """Typicality of draws under the posterior they come from."""
@@ -375,6 +382,8 @@ class EvaluationFile(Form):
         missing = [name for name in INTERPOLATIONS if name not in self.interpolation]
         if missing:
             raise ValueError(f"expected interpolation.{missing[0]}; it is missing")
+        if len({paths.midpoints is None for paths in self.interpolation.values()}) > 1:
+            raise ValueError("expected midpoints of all paths of interpolation or of none; received some")
         if len({part is None for part in (self.samples, self.reconstructions, self.judge)}) > 1:
             raise ValueError("expected samples, reconstructions and judge together; one is missing")
         return self
