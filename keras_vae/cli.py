@@ -1,13 +1,14 @@
 """Command line: `keras-vae train` writes a run folder, `draw` its figures, `evaluate` its audit, `report` its page."""
 
 import errno
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keras_vae import likelihoods, posteriors
-from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._utils.exit_codes import as_options, exit_on_error
 from keras_vae._utils.foreign_text import is_clean
 from keras_vae._utils.formatting import listed
 from keras_vae._version import __version__
@@ -205,19 +206,13 @@ def report(
     draw: Annotated[bool, typer.Option(help="Draw missing figures and videos first.")] = True,
 ) -> None:
     """Write a page for each run and study, and an index of several runs."""
-    from keras_vae.plots import run_figures
-    from keras_vae.report import index_page, study_page
-    from keras_vae.report.run_page import write
+    from keras_vae.report import pages
 
-    found = index_page.find(runs)
-    for run in found.runs:
-        if draw:
-            run_figures.draw_what_is_missing(run, video=len(found.runs) == 1)
-        print(write(run))
-    for study in found.studies:
-        print(study_page.write(study))
-    if found.folder is not None:
-        print(index_page.write(found.folder, [*found.runs, *found.unfinished], found.studies))
+    errors = pages.write(runs, draw)
+    for error in errors.values():
+        print(as_options(str(error)), file=sys.stderr)
+    if errors:
+        raise typer.Exit(1)
 
 
 def print_evaluation(evaluation: dict) -> None:

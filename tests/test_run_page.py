@@ -131,8 +131,8 @@ def test_figures_are_compressed_to_fit(tmp_path):
 
     noise = np.random.default_rng(0).integers(0, 256, (900, 1800, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    (fine,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 1e9)
-    (coarse,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 0.5e6)
+    (fine,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 1e9).embedded
+    (coarse,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 0.5e6).embedded
     assert (fine.width, fine.height, fine.is_wide) == (1600, 800, True)
     assert len(coarse.src) < 0.5e6 < len(fine.src)
 
@@ -199,7 +199,7 @@ def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
     assert page.index('alt="First."') < page.index('alt="Second."') < page.index('alt="Own figure."')
     assert captions.RUN_CAPTIONS["latent"] not in page
     (run.path / "figures" / "captions.json").write_text("{")
-    with pytest.raises(InputError, match=r"expected a readable captions\.json .* draw the figures again"):
+    with pytest.raises(InputError, match=r"captions\.json: expected JSON; .* draw the figures again"):
         run_page.write(run)
 
 

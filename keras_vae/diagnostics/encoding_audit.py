@@ -211,7 +211,8 @@ def describe(content: dict[str, Any]) -> str:
 def _lines(content: dict[str, Any]) -> list[str]:
     kl, radius = content["divergence"], content["radii"]
     low, high = kl["interval"]
-    variance, mmd = content["marginals"]["variance"], content["mmd"]
+    variance = [value for value in content["marginals"]["variance"] if value is not None] or [math.nan]
+    mmd = content["mmd"]
     lines = [
         f"{content['images']:,} encodings of {content['latent_units']:,} units, "
         f"{content['n_active']:,} of them active; nats",

@@ -8,7 +8,7 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 `draw` then writes `figures/stds.png` and adds the caption to `figures/captions.json`.
 """
 
-import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,6 +22,7 @@ from keras_vae._utils import palette
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots import audit_figures, layout, visuals
+from keras_vae.runs import forms
 from keras_vae.runs.files import atomic, complete, write_json
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
@@ -342,7 +343,7 @@ def reconstructions(run: Run) -> Figure:
 
 
 def _has_audit(run: Run) -> bool:
-    return (run.path / "evaluation.json").is_file() and bool(run.evaluation.get("audit"))
+    return os.path.lexists(run.path / "evaluation.json") and bool(run.evaluation.get("audit"))
 
 
 @register(
@@ -381,7 +382,11 @@ def _draw_registered(run: Run, figures: Iterable[RunFigure]) -> list[Path]:
 def _write_captions(run: Run, captions: dict[str, str]) -> None:
     """Adds captions to `figures/captions.json`: registered figures first, in order; only of figures that exist."""
     path = run.path / "figures" / CAPTIONS
-    known = (json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}) | captions
+    try:
+        known = forms.read_captions(path, "draw the figures again")
+    except InputError:  # absent, or damaged: drawing replaces it
+        known = {}
+    known |= captions
     order = [name for name in FIGURES if name in known] + [name for name in known if name not in FIGURES]
     write_json(path, {name: known[name] for name in order if path.with_name(f"{name}.png").is_file()})
 

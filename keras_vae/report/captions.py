@@ -1,11 +1,11 @@
 """Captions of the figures and videos of a folder, which are also their alternative texts."""
 
-import json
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_vae.errors import InputError
+from keras_vae.runs import forms
 from keras_vae.runs.files import complete
 
 CAPTIONS = "captions.json"  # file stem → caption, in the order of the page
@@ -47,18 +47,12 @@ def read(folder: Path) -> dict[str, str]:
     A study keeps `captions.json` in its own folder, a run beside its figures.
 
     Raises:
-        InputError: if a captions.json is damaged.
+        DamagedFileError: if a captions.json is damaged.
     """
     found: dict[str, str] = {}
     for path in (folder / CAPTIONS, folder / "figures" / CAPTIONS):
-        if path.is_file():
-            try:
-                found |= json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError, TypeError) as error:
-                raise InputError(
-                    f"folder: expected a readable {path.name} in {path.parent}; it is damaged ({error}); draw the "
-                    "figures again."
-                ) from error
+        if os.path.lexists(path):
+            found |= forms.read_captions(path, "draw the figures again")
     return found
 
 

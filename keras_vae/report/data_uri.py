@@ -2,6 +2,8 @@
 
 import base64
 import io
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +12,8 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
+from keras_vae._utils import readers
+from keras_vae.errors import DamagedFileError
 from keras_vae.report import captions
 from keras_vae.report.captions import Figure
 from keras_vae.runs.files import complete
@@ -19,6 +23,10 @@ IMAGE_QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # (width in p
 MIN_WIDE_ASPECT_RATIO = 1.3  # width over height above which a large figure gets a row of its own
 MIN_WIDE_PIXELS = 1550  # width above which a figure is large
 SPRITE_COLUMNS = 40
+MAX_FIGURE_PIXELS = 2**28  # as RGB, 800 MB
+FIGURE_ADVICE = "draw the figures again"
+# Raised by Pillow for damaged pictures; SyntaxError by its reader of PNG files.
+PICTURE_ERRORS = (OSError, EOFError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
 MAX_WEBP_SIDE = 16_383  # pixels, a limit of the format
 
 
@@ -30,6 +38,7 @@ class Picture(NamedTuple):
         width, height: in pixels.
         alt: what the figure shows.
         is_wide: whether it gets a row of its own.
+        stem: of its file.
     """
 
     src: str
@@ -37,6 +46,7 @@ class Picture(NamedTuple):
     height: int
     alt: str
     is_wide: bool
+    stem: str
 
 
 class Video(NamedTuple):
@@ -92,26 +102,62 @@ def _data_uri(picture: Image.Image, **options) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def pictures(figures: Sequence[Figure], max_bytes: float) -> list[Picture]:
+class Pictures(NamedTuple):
+    """The figures of a page.
+
+    Attributes:
+        embedded: the figures that could be read.
+        notes: a sentence for each figure that is damaged.
+    """
+
+    embedded: list[Picture]
+    notes: list[str]
+
+
+def pictures(figures: Sequence[Figure], max_bytes: float) -> Pictures:
     """Embeds figures at the highest of `IMAGE_QUALITIES` at which all of them fit into `max_bytes`.
 
-    If none of them suffices, the lowest quality is used.
+    If none of them suffices, the lowest quality is used. A damaged figure is left out, with a note.
     """
+    opened: list[tuple[Figure, Image.Image]] = []
+    notes = []
+    for figure in figures:
+        try:
+            opened.append((figure, _open(figure.path)))
+        except DamagedFileError as error:
+            notes.append(f"figures/{figure.path.name} is damaged and not shown; {error.advice}.")
     embedded = []
     for width, quality in IMAGE_QUALITIES:
-        embedded = [_picture(figure, width, quality) for figure in figures]
+        embedded = [_picture(figure, picture, width, quality) for figure, picture in opened]
         if sum(len(picture.src) for picture in embedded) <= max_bytes:
             break
-    return embedded
+    return Pictures(embedded, notes)
 
 
-def _picture(figure: Figure, width: int, quality: int) -> Picture:
-    with Image.open(figure.path) as opened:
-        picture = opened.convert("RGB")
+def _open(path: Path) -> Image.Image:
+    """The decoded picture of a file.
+
+    Raises:
+        DamagedFileError: if it can't be decoded or has more than `MAX_FIGURE_PIXELS` pixels.
+    """
+    readers.check_regular(path, FIGURE_ADVICE)
+    try:
+        with Image.open(path, formats=("PNG",)) as found:
+            if found.width * found.height > MAX_FIGURE_PIXELS:
+                raise ValueError(f"it has {found.width} × {found.height} pixels")
+            found.verify()  # check sums, which decoding ignores; afterwards the file must be opened again
+        with Image.open(path, formats=("PNG",)) as found:
+            return found.convert("RGB")
+    except PICTURE_ERRORS as error:
+        problem = f"expected a readable picture; it is damaged ({readers.reason(error)})"
+        raise DamagedFileError(path, problem, FIGURE_ADVICE) from error
+
+
+def _picture(figure: Figure, picture: Image.Image, width: int, quality: int) -> Picture:
     is_wide = picture.width > MIN_WIDE_ASPECT_RATIO * picture.height and picture.width > MIN_WIDE_PIXELS
     if picture.width > width:
         picture = picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
-    return Picture(_data_uri(picture, quality=quality), *picture.size, figure.caption, is_wide)
+    return Picture(_data_uri(picture, quality=quality), *picture.size, figure.caption, is_wide, figure.path.stem)
 
 
 def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> list[Video]:
@@ -124,6 +170,8 @@ def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> list[Vide
     """
     found, remaining = [], MAX_EMBEDDED_VIDEO_BYTES
     for path in complete(folder / "videos", "*.mp4"):
+        if not path.is_file():
+            continue
         content = path.read_bytes()
         is_file = len(content) > remaining
         if is_file:

@@ -1,7 +1,7 @@
 """The index page of a folder of runs: a table that can be sorted."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -69,7 +69,7 @@ def find(paths: Sequence[Path]) -> Found:
 
 
 def _is_run_or_study(path: Path) -> bool:
-    return Run(path).is_run() or os.path.isfile(path / "study.json")  # False for a name that is too long
+    return Run(path).is_run() or os.path.lexists(path / "study.json")
 
 
 def _index_folder(paths: Sequence[Path], runs: Sequence[Run], studies: Sequence[Path]) -> Path | None:
@@ -80,31 +80,48 @@ def _index_folder(paths: Sequence[Path], runs: Sequence[Run], studies: Sequence[
     return Path(os.path.commonpath([path.absolute().parent for path in (*(run.path for run in runs), *studies)]))
 
 
-def write(folder: str | Path, runs: Sequence[Run], studies: Sequence[Path] = ()) -> Path:
+def write(
+    folder: str | Path,
+    runs: Sequence[Run],
+    studies: Sequence[Path] = (),
+    errors: Mapping[Path, InputError] | None = None,
+) -> Path:
     """Writes `index.html` and returns its path.
 
     Args:
         folder: where the page is written.
         runs: in or below that folder; they may be unfinished.
         studies: folders of studies below it, whose pages are linked.
+        errors: the errors of runs and studies that could not be read, by folder; the page shows them.
     """
-    folder = Path(folder)
-    n_finished = sum(run.finished for run in runs)
+    folder, errors = Path(folder), errors or {}
+    readable = [run for run in runs if run.path not in errors]
+    n_finished = sum(run.finished for run in readable)
     counted = formatting.count(n_finished, "finished run")
-    if n_finished < len(runs):
-        counted += f" and {len(runs) - n_finished} unfinished"
+    if n_finished < len(readable):
+        counted += f" and {len(readable) - n_finished} unfinished"
     page = rendering.render(
         "index.html",
         title=cleaned(folder.resolve().name),
         lead=f"{counted}. Losses are measured on test images, in nats per image.",
         head=HEAD,
-        rows=[_row(folder, run) for run in runs],
-        studies=[(study_page.read(study)["title"], _address(folder, study / rendering.PAGE)) for study in studies],
+        rows=[_row(folder, run) if run in readable else _row_of_error(run.path) for run in runs],
+        studies=[
+            (study_page.read(study)["title"], _address(folder, study / rendering.PAGE))
+            for study in studies
+            if study not in errors
+        ],
+        errors=[str(error) for error in errors.values()],
         footer=rendering.footer({}),
     )
     path = folder / PAGE
     write_text(path, page)
     return path
+
+
+def _row_of_error(path: Path) -> list[Cell]:
+    """The cells of a run that could not be read: the name of its folder."""
+    return [Cell(f"{path.name} (not readable)", path.name), *[Cell(formatting.ABSENT, "")] * (len(HEAD) - 1)]
 
 
 def _row(folder: Path, run: Run) -> list[Cell]:

@@ -4,6 +4,7 @@ It is made from the run folder alone; sections whose data the folder lacks (hist
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,14 @@ def write(run: Run | str | Path) -> Path:
 
     Raises:
         InputError: if the folder holds no finished run.
+        DamagedFileError: if one of its files is damaged; a damaged figure is left out, and the page says so.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     explorer_arrays.ensure(run)
     explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
     max_figure_bytes = max(rendering.MAX_PAGE_BYTES - len(json.dumps(explorer_data)), MIN_FIGURE_BYTES)
-    evaluation = run.evaluation if (run.path / "evaluation.json").is_file() else {}
+    evaluation = run.evaluation if os.path.lexists(run.path / "evaluation.json") else {}
     page = rendering.render(
         "run.html",
         title=run.title,
@@ -79,7 +81,7 @@ def _lead(run: Run) -> str:
     )
     size = " × ".join(map(str, data["image_shape"]))
     images = f"{data['train']:,} images of {size} pixels from {datasets.title(config['dataset'])}"
-    if not run.has_history:
+    if "adopted" in described:
         return f"{model}, trained elsewhere and evaluated on {images}."
     settings = [f"{config['posterior']} posterior"] if posterior_text.is_named(config["posterior"]) else []
     settings.append(f"{config['likelihood']} likelihood")
@@ -102,19 +104,19 @@ def _facts(run: Run) -> list[Fact]:
 
 
 def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
-    """The embedded figures and videos, and which of the figures belong to the audit."""
+    """The embedded figures and videos, which of the figures belong to the audit, and notes on damaged ones."""
     descriptions = captions.read(run.path)
     # The page draws the curves of a history itself.
     excluded = ("loss",) if run.has_history else ()
     defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
     figures = captions.figures(run.path, descriptions | defaults, excluded)
-    pictures = data_uri.pictures(figures, max_figure_bytes)
-    is_audit = [figure.path.stem in AUDIT_FIGURES for figure in figures]
+    pictures, notes = data_uri.pictures(figures, max_figure_bytes)
     video_captions = captions.RUN_VIDEO_CAPTIONS | descriptions
     return {
         "videos": data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions),
-        "pictures": [picture for picture, audit in zip(pictures, is_audit, strict=True) if not audit],
-        "audit_pictures": [picture for picture, audit in zip(pictures, is_audit, strict=True) if audit],
+        "pictures": [picture for picture in pictures if picture.stem not in AUDIT_FIGURES],
+        "audit_pictures": [picture for picture in pictures if picture.stem in AUDIT_FIGURES],
+        "notes": notes,
     }
 
 

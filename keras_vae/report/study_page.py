@@ -1,6 +1,7 @@
 """The page of a study: its claims with their verdicts, its figures and its training runs."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
 from keras_vae.report.rendering import Cell, Fact
+from keras_vae.runs import forms
 from keras_vae.runs.files import write_text
 
 INTERVAL_WIDTH = 150  # pixels
@@ -31,11 +33,12 @@ def write(folder: str | Path) -> Path:
 
     Raises:
         InputError: if the folder holds no study.
+        DamagedFileError: if it is damaged; a damaged figure is left out, and the page says so.
     """
     folder = Path(folder)
     content = read(folder)
     descriptions = captions.read(folder)
-    figures = captions.figures(folder, descriptions)
+    pictures, notes = data_uri.pictures(captions.figures(folder, descriptions), rendering.MAX_PAGE_BYTES)
     described = {key: content[key] for key in ("configs", "dataset", "versions", "threads")}
     page = rendering.render(
         "study.html",
@@ -45,7 +48,8 @@ def write(folder: str | Path) -> Path:
         claims=[_claim(claim) for claim in content["claims"]],
         has_published=any(claim.get("published") is not None for claim in content["claims"]),
         videos=data_uri.videos(folder, content["title"], descriptions),
-        pictures=_rows(data_uri.pictures(figures, rendering.MAX_PAGE_BYTES)),
+        pictures=_rows(pictures),
+        notes=notes,
         tables=_tables(content),
         runs=_run_table(folder, content["runs"]),
         command=content["command"],
@@ -61,14 +65,12 @@ def read(folder: Path) -> dict:
     """The content of a study's `study.json`.
 
     Raises:
-        InputError: if the folder holds no study, or a damaged one.
+        InputError: if the folder holds no study.
+        DamagedFileError: if its `study.json` is damaged.
     """
-    try:
-        return json.loads((folder / "study.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"folder: expected a study at {folder}; there is no study.json in it.") from error
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"folder: expected a readable study.json in {folder}; it is damaged ({error}).") from error
+    if not os.path.lexists(folder / "study.json"):
+        raise InputError(f"folder: expected a study at {folder}; there is no study.json in it.")
+    return forms.read(folder / "study.json", forms.StudyFile, "run its recipe again")
 
 
 def _lead(content: dict) -> str:

@@ -93,7 +93,7 @@ FORMS: dict[str, dict[str, Array]] = {
         "mean": Array("frames points units", required=True),
         "log_var": Array("frames points units"),
         "labels": LABELS,
-        "images": IMAGES,
+        "images": Array("points *thumbnail"),  # smaller than the run's images where those are large
         "units": INDICES,
     },
     "unit_history": {
@@ -143,7 +143,8 @@ FORMS: dict[str, dict[str, Array]] = {
         "sizes": Array("sizes", "iu", low=1),
         "mixture_identity": Array("sizes ends"),
         "mixture_posterior": Array("sizes ends"),
-        "images_*": IMAGES._replace(shape="_ *image"),
+        "images_prior": IMAGES._replace(shape="_ *image"),
+        "images_*": IMAGES,  # of the same test images
     },
 }
 CLOSED = ("trajectory", "unit_history")  # their arrays are the arguments of a class
@@ -230,7 +231,7 @@ def _bind(key: str, shape: tuple[int, ...], axes: list[str], known: dict[str, tu
 
 def _agrees(axis: str, part: tuple[int, ...], known: dict[str, tuple[int, ...]]) -> bool:
     """Whether a part of a shape has the lengths of an axis, which are added if they are not known."""
-    if 0 in part or (axis == "*image" and len(part) not in IMAGE_AXES):
+    if 0 in part or (axis in ("*image", "*thumbnail") and len(part) not in IMAGE_AXES):
         return False
     if axis.startswith("~"):
         expected = known.get(f"*{axis[1:]}", part)

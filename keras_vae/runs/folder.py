@@ -39,6 +39,12 @@ MARKS = ("metrics.json", "history.csv", "checkpoint", "arrays")
 ADVICE = "restore it from a copy, or train again with overwrite=True"
 BUBBLES_ADVICE = "delete it and measure the bubbles again"
 EVALUATION_ADVICE = "evaluate again with overwrite=True"
+ARRAY_ADVICE = {
+    "audit": EVALUATION_ADVICE,
+    "interpolation": EVALUATION_ADVICE,
+    "bubbles": BUBBLES_ADVICE,
+    "explorer": "delete it, and the page of the run writes it again from the model",
+}
 
 
 class Run:
@@ -82,7 +88,7 @@ class Run:
             InputError: if the folder has no `config.json`.
         """
         run = cls(path)
-        if not os.path.isfile(run.path / "config.json"):  # False also for a name that is too long
+        if not os.path.lexists(run.path / "config.json"):
             raise InputError(f"run: expected a run folder (with a config.json) at {path}; there is none.")
         return run
 
@@ -162,12 +168,12 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether training has finished and all its arrays are written."""
-        return (self.path / "metrics.json").is_file()
+        return os.path.lexists(self.path / "metrics.json")
 
     @property
     def has_history(self) -> bool:
         """Whether the training was recorded: an adopted model has neither history nor trajectory."""
-        return (self.path / "history.csv").is_file()
+        return os.path.lexists(self.path / "history.csv")
 
     @property
     def history(self) -> dict[str, np.ndarray]:
@@ -202,7 +208,7 @@ class Run:
 
     def has_arrays(self, name: str) -> bool:
         """Whether `arrays/NAME.npz` exists."""
-        return self._array_path(name).is_file()
+        return os.path.lexists(self._array_path(name))
 
     @property
     def trajectory(self) -> Trajectory:
@@ -219,7 +225,7 @@ class Run:
         return tuple(self.config["dataset"]["image_shape"]) if (self.path / "config.json").exists() else None
 
     def _advice_on_arrays(self, name: str) -> str:
-        return EVALUATION_ADVICE if name in ("audit", "interpolation") else ADVICE
+        return ARRAY_ADVICE.get(name, ADVICE)
 
     def _array_path(self, name: str) -> Path:
         return self.path / "arrays" / f"{name}.npz"

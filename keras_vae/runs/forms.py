@@ -24,6 +24,10 @@ Losses = dict[str, Number]
 FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=255)]
 
 
+# The default of a key that may be missing, but is not null where it is present.
+OPTIONAL: Any = None
+
+
 class Form(BaseModel):
     """Base class: types are not converted, further keys are allowed."""
 
@@ -95,6 +99,9 @@ class Settings(Form):
     warmup: Number = 0.0
 
 
+OF_TRAINING = ("likelihood", "epochs", "batch_size", "learning_rate", "beta")
+
+
 class Data(Form):
     """`dataset` of config.json and study.json."""
 
@@ -103,8 +110,8 @@ class Data(Form):
     train: Whole
     test: Whole
     image_shape: Annotated[list[Positive], Field(min_length=2, max_length=3)]
-    path: str | None = None  # of the file, from the run folder
-    class_names: list[str] | None = None
+    path: str = OPTIONAL  # of the file, from the run folder
+    class_names: list[str] = OPTIONAL
 
 
 class ConfigFile(Form):
@@ -114,14 +121,15 @@ class ConfigFile(Form):
     dataset: Data
     backend: str
     versions: dict[str, str | None] = {}
-    adopted: str | None = None  # digest of the file of a model that was trained elsewhere
+    adopted: str = OPTIONAL  # digest of the file of a model that was trained elsewhere
 
     @model_validator(mode="after")
     def _refuse_incomplete_settings(self):
-        settings = self.config
-        if self.adopted is None and None in (settings.epochs, settings.batch_size, settings.learning_rate):
-            raise ValueError("expected epochs, batch_size and learning_rate in config; one of them is missing")
-        foreign = [key for key in settings.model_extra or () if not key.isidentifier()]
+        settings = self.config.model_dump(exclude_unset=True, exclude_none=True)
+        missing = [key for key in OF_TRAINING if key not in settings]
+        if self.adopted is None and missing:
+            raise ValueError(f"expected config.{missing[0]}; it is missing")
+        foreign = [key for key in self.config.model_extra or () if not key.isidentifier()]
         if foreign:  # they become options of a command and arguments of Python code
             raise ValueError(f"expected names as the keys of config; received {_shortened(repr(foreign[0]))}")
         return self
@@ -156,7 +164,7 @@ class MetricsFile(Form):
     parameters: Parameters
     seconds: Seconds
     peak_memory_gb: Number | None = None
-    weights_digest: str | None = None
+    weights_digest: str = OPTIONAL
     units: list[dict[str, Any]] | None = None
 
     @model_validator(mode="after")
@@ -186,7 +194,7 @@ class InterpolationPaths(Form):
     """Measures of interpolation paths of one kind."""
 
     largest_step: Number
-    midpoints: Scores | None = None
+    midpoints: Scores = OPTIONAL
 
 
 class SampleScores(Form):
@@ -266,6 +274,13 @@ class Encodings(Form):
     mmd: Discrepancy
     separation: TwoSampleTest | None
 
+    @model_validator(mode="after")
+    def _refuse_other_numbers_of_units(self):
+        lengths = {len(self.active), len(self.marginals.kl), len(self.marginals.variance)}
+        if lengths != {self.latent_units}:
+            raise ValueError(f"expected values of {self.latent_units} units; received {sorted(lengths)}")
+        return self
+
 
 class OwnTypicality(Form):
     """Typicality of draws under the posterior they come from."""
@@ -340,8 +355,8 @@ class EvaluationUnit(Form):
 
     var_mean: Number
     active: bool
-    kl: Number | None = None
-    mean_var: Number | None = None
+    kl: Number = OPTIONAL
+    mean_var: Number = OPTIONAL
     total_var: Number
     active_by_variance: bool
     replacement_loss: Number
@@ -357,16 +372,18 @@ class EvaluationFile(Form):
     units: Annotated[list[EvaluationUnit], Field(min_length=1)] | None
     codes: dict[str, Number]
     interpolation: dict[str, InterpolationPaths]
-    samples: SampleScores | None = None
-    reconstructions: Reconstructions | None = None
-    judge: JudgeFacts | None = None
-    audit: Audit | None = None
+    samples: SampleScores = OPTIONAL
+    reconstructions: Reconstructions = OPTIONAL
+    judge: JudgeFacts = OPTIONAL
+    audit: Audit = OPTIONAL
 
     @model_validator(mode="after")
     def _refuse_missing_parts(self):
         missing = [name for name in INTERPOLATIONS if name not in self.interpolation]
         if missing:
             raise ValueError(f"expected interpolation.{missing[0]}; it is missing")
+        if len({paths.midpoints is None for paths in self.interpolation.values()}) > 1:
+            raise ValueError("expected midpoints of all paths of interpolation or of none; received some")
         if len({part is None for part in (self.samples, self.reconstructions, self.judge)}) > 1:
             raise ValueError("expected samples, reconstructions and judge together; one is missing")
         return self
@@ -437,10 +454,10 @@ class DecodedScores(Form):
     """Scores of images decoded from one source of z."""
 
     strokes: Number
-    accuracy: Number | None = None
-    distance: Number | None = None
-    frechet: Number | None = None
-    confidence: Number | None = None
+    accuracy: Number = OPTIONAL
+    distance: Number = OPTIONAL
+    frechet: Number = OPTIONAL
+    confidence: Number = OPTIONAL
 
 
 class BubblesFile(Form):
@@ -451,8 +468,8 @@ class BubblesFile(Form):
     codes: BubbleCodes
     radii: BubbleRadii
     overlap: Overlap
-    decoded: dict[str, DecodedScores] | None = None
-    judge: dict[str, Any] | None = None
+    decoded: dict[str, DecodedScores] = OPTIONAL
+    judge: dict[str, Any] = OPTIONAL
 
     @model_validator(mode="after")
     def _refuse_missing_sources(self):
@@ -572,7 +589,7 @@ class StudyFile(Form):
     threads: Whole | None
     configs: dict[str, dict[str, Any]]
     runs: list[StudyRun]
-    summary: Summary | None = None
+    summary: Summary = OPTIONAL
     tables: list[StudyTable]
     claims: list[StudyClaim]
 
