@@ -28,6 +28,7 @@ from keras_vae.trajectory import Trajectory
 
 CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them
 MAX_TIMELINE_UNITS = 128
+MAX_TITLE_CHARACTERS = 60  # that fit into the narrowest figure
 MAX_VIDEO_FRAMES = 600  # 20 s, of a video of the whole training; a longer trajectory is thinned evenly
 
 Section = Literal["training", "audit"]
@@ -392,7 +393,7 @@ def _has_trajectory_plane(run: Run) -> bool:
 
 def _title(run: Run) -> str:
     """The title of a run, which contains the name of its data set, for matplotlib."""
-    return visuals.plain(run.title)
+    return visuals.plain(visuals.shortened(run.title, MAX_TITLE_CHARACTERS))
 
 
 def _one_per_label(trajectory: Trajectory) -> Trajectory:

@@ -15,6 +15,9 @@ from keras_vae.plots.frame_painter import Painter
 from keras_vae.plots.video_io import MACROBLOCK_PIXELS, encode_mp4, write_gif
 from keras_vae.trajectory import Trajectory
 
+MAX_TURN_KEYS, MAX_TURN_CHARACTERS = 20, 16  # labels in the legend of a turning view, and the length of their names
+LINE_CHARACTERS = 100  # of the legend, in the width of the video
+
 __all__ = ["Painter", "select", "write", "write_gif", "write_turn"]
 
 
@@ -121,7 +124,7 @@ def write_turn(
     n_frames = round(seconds * fps)
     if n_frames < 1:
         raise InputError(f"seconds: expected at least one frame, 1/{fps} s; received {seconds!r}.")
-    keys = [] if labels is None else visuals.label_keys(labels, class_names)
+    keys = [] if labels is None else visuals.label_keys(labels, class_names, MAX_TURN_KEYS, MAX_TURN_CHARACTERS)
     return encode_mp4(_turn_frames(mean, labels, keys, units, title, size, n_frames), n_frames, path, fps, quiet)
 
 
@@ -142,7 +145,9 @@ def _turn_frames(
         cloud = space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
         cloud.points.set_animated(True)
         if keys:
-            figure.legend(handles=keys, loc="lower center", ncols=10, handletextpad=0, columnspacing=1)
+            longest = max(len(str(key.get_label())) for key in keys)
+            columns = min(10, LINE_CHARACTERS // (longest + 4))  # 4 for the dot and the space between columns
+            figure.legend(handles=keys, loc="lower center", ncols=columns, handletextpad=0, columnspacing=1)
         canvas.draw()
     background, pixels = canvas.copy_from_bbox(figure.bbox), np.asarray(canvas.buffer_rgba())
     for i in range(n_frames):

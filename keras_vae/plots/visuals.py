@@ -24,6 +24,7 @@ STYLE = Path(__file__).with_name("style.mplstyle")
 DASHED = (0, (2, 2))  # line style of curves on test images
 MIN_LIMIT = 2.25  # half the side of a view that holds the prior's 2σ circle
 INTERPOLATION_PATHS = {"linear": "linear in z", "spherical": "spherical in z", "cross_fade": "pixel cross-fade"}
+MAX_LEGEND_KEYS, MAX_LEGEND_CHARACTERS = 24, 20  # labels of a legend, and the length of their names
 UNIT_KL_SCALE = LogNorm(1e-3, 5)  # nats, of the colours of a timeline of units
 
 
@@ -36,6 +37,16 @@ def style():
         'bold'
     """
     return mpl.rc_context(mpl.rc_params_from_file(STYLE, use_default_template=False))
+
+
+def shortened(text: str, n: int) -> str:
+    """Text of at most `n` characters; a longer one is cut in the middle, since names often differ at their ends.
+
+    Example:
+        >>> shortened("a long name of a class", 11)
+        'a lon…class'
+    """
+    return text if len(text) <= n else f"{text[: n // 2]}…{text[len(text) - (n - n // 2 - 1) :]}"
 
 
 def plain(text: str) -> str:
@@ -72,12 +83,19 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
     return labels if labels.dtype.kind in "ui" else np.unique(labels, return_inverse=True)[1]
 
 
-def label_keys(labels: np.ndarray, class_names: Sequence[str] | None = None) -> list[Line2D]:
-    """Handles of a legend: a dot for every label that occurs.
+def label_keys(
+    labels: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    max_keys: int = MAX_LEGEND_KEYS,
+    max_characters: int = MAX_LEGEND_CHARACTERS,
+) -> list[Line2D]:
+    """Handles of a legend: a dot for every label that occurs; if they are too many, the last line is their number.
 
     Args:
         labels: `(n,)`.
         class_names: names of the labels 0, 1, …; default the labels themselves.
+        max_keys: maximum number of handles.
+        max_characters: maximum length of a name; a longer one is cut.
 
     Example:
         >>> [key.get_label() for key in label_keys(np.array([3, 0, 3]))]
@@ -86,13 +104,17 @@ def label_keys(labels: np.ndarray, class_names: Sequence[str] | None = None) -> 
         ['cat', 'dog']
     """
     present = np.unique(labels)
-    colors = label_colors(present, len(present))
+    n_shown = len(present) if len(present) <= max_keys else max_keys - 1
+    colors = label_colors(present, len(present))[:n_shown]
     named = dict(enumerate(class_names or ()))
-    names = [str(named.get(label, label)) for label in present.tolist()]
-    return [
+    names = [shortened(str(named.get(label, label)), max_characters) for label in present[:n_shown].tolist()]
+    keys = [
         Line2D([], [], marker="o", linestyle="", color=color, label=_legend_text(name))
         for name, color in zip(names, colors, strict=True)
     ]
+    if n_shown < len(present):
+        keys.append(Line2D([], [], linestyle="", label=f"and {len(present) - n_shown:,} others"))
+    return keys
 
 
 def _legend_text(name: str) -> str:
