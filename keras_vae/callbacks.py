@@ -5,7 +5,8 @@ import warnings
 import keras
 import numpy as np
 
-from keras_vae.diagnostics import UnitHistory, UnitStatistics, units
+from keras_vae.diagnostics import UnitHistory, UnitStatistics
+from keras_vae.diagnostics.unit_statistics import unchecked_units
 from keras_vae.errors import InputError
 from keras_vae.fast_fit.functions import encoder_of_images
 from keras_vae.fast_fit.keras_internals import steps_per_execution
@@ -312,7 +313,7 @@ class UnitMonitor(_EncodingObserver):
         self._statistics = history.frames()
 
     def _keep(self, mean, log_var):
-        self._statistics.append(units(mean, log_var))
+        self._statistics.append(unchecked_units(mean, log_var))  # the training may diverge
 
 
 class BetaWarmup(keras.callbacks.Callback):

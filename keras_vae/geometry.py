@@ -5,7 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae._utils import checks
+from keras_vae.errors import InputError
+
 VIEW_MARGIN = 1.06  # side of a view, relative to the extent of the points in it
+MAX_QUANTILES = 10**6  # in one unit of a grid
 MIN_ARC_SINE = 1e-6  # sine of the angle between two points below which a line replaces their arc
 MAX_EXACT_PCA_UNITS = 500  # for more units, PCA uses a randomised solver
 
@@ -13,20 +17,32 @@ MAX_EXACT_PCA_UNITS = 500  # for more units, PCA uses a randomised solver
 def flat(codes: np.ndarray) -> np.ndarray:
     """Codes of any shape `(n, units…)` as `(n, all units)`, without a copy where the memory layout allows it.
 
+    Raises:
+        InputError: for an array of another shape.
+
     Example:
         >>> flat(np.zeros((3, 2, 2, 5))).shape
         (3, 20)
     """
+    codes = checks.as_array("codes", codes)
+    checks.require_shape("codes", codes, ("n", "units…"))
     return codes.reshape(len(codes), -1)
 
 
 def prior_quantiles(n: int) -> np.ndarray:
     """The quantiles of N(0, 1) at (i + ½) / n, ascending: `n` values with equal mass between them.
 
+    Args:
+        n: number of quantiles, from 1 to 10⁶.
+
+    Raises:
+        InputError: for another number.
+
     Example:
         >>> prior_quantiles(3).round(2).tolist()
         [-0.97, 0.0, 0.97]
     """
+    n = checks.whole("n", n, high=MAX_QUANTILES)
     return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
 
 
@@ -38,23 +54,32 @@ def latent_grid(n: int, units: tuple[int, ...], center: np.ndarray) -> np.ndarra
     ascends within a row of blocks and the fourth descends from one row of blocks to the next.
 
     Args:
-        n: points in each unit.
-        units: the units along x, y, and so on.
+        n: points in each unit, from 1 to 10⁶.
+        units: the units along x, y, and so on, at least one, all different.
         center: `(all units,)`.
 
     Returns:
         `(n ** len(units), all units)` float32.
 
+    Raises:
+        InputError: if an argument is out of range.
+
     Example:
         >>> latent_grid(2, (0, 2), np.array([0.0, 9.0, 0.0])).astype("float64").round(2).tolist()
         [[-0.67, 9.0, 0.67], [0.67, 9.0, 0.67], [-0.67, 9.0, -0.67], [0.67, 9.0, -0.67]]
     """
+    center = checks.array("center", center, ("units",), dtype="float32")
+    units = checks.array("units", units, ("axes",), dtype="int64", low=0, high=len(center) - 1).tolist()
+    if len(set(units)) < len(units):
+        raise InputError(f"units: expected different units; received {units}.")
+    n = checks.whole("n", n, high=MAX_QUANTILES)
+    checks.allocation("n", n, *[n] * len(units), len(center), itemsize=4)
     rising, falling = prior_quantiles(n), prior_quantiles(n)[::-1]
     axes = [falling if i % 2 else rising for i in range(len(units))]
     if len(units) == 3:
         axes[2] = falling
     columns = np.meshgrid(*axes[::-1], indexing="ij")[::-1]  # the first unit changes fastest
-    z = np.tile(np.asarray(center, "float32"), (columns[0].size, 1))
+    z = np.tile(center, (columns[0].size, 1))
     for unit, column in zip(units, columns, strict=True):
         z[:, unit] = column.ravel()
     return z
@@ -65,13 +90,17 @@ def most_varying_units(var_mean: np.ndarray, n: int = 2) -> tuple[int, ...]:
 
     Args:
         var_mean: variance of the posterior means, of the shape of the units; units are numbered in its flat order.
-        n: number of units.
+        n: number of units, at least 1.
+
+    Raises:
+        InputError: for other variances or another number.
 
     Example:
         >>> most_varying_units([0.1, 3.0, 0.0, 2.0])
         (1, 3)
     """
-    return tuple(sorted(np.argsort(-np.ravel(var_mean), kind="stable")[:n].tolist()))
+    var_mean, n = checks.array("var_mean", var_mean, None, dtype=None, low=0), checks.whole("n", n)
+    return tuple(sorted(np.argsort(-var_mean.ravel(), kind="stable")[:n].tolist()))
 
 
 def linear_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
@@ -79,19 +108,34 @@ def linear_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
 
     Args:
         first, last: the ends, of any equal shape.
-        n: number of points.
+        n: number of points, at least 2.
 
     Returns:
         `(n, …)` float32.
+
+    Raises:
+        InputError: for ends of different shapes or that are not finite, or fewer than two points.
 
     Example:
         >>> linear_path(np.array([0.0, 2.0]), np.array([4.0, 2.0]), 3).tolist()
         [[0.0, 2.0], [2.0, 2.0], [4.0, 2.0]]
     """
-    t = np.linspace(0, 1, n, dtype="float32").reshape(-1, *[1] * np.ndim(first))
-    path = (1 - t) * np.asarray(first, "float32")
-    path += t * np.asarray(last, "float32")
+    first, last, n = _ends(first, last, n, None)
+    t = np.linspace(0, 1, n, dtype="float32").reshape(-1, *[1] * first.ndim)
+    path = (1 - t) * first
+    path += t * last
     return path
+
+
+def _ends(
+    first: np.ndarray, last: np.ndarray, n: int, shape: tuple[str, ...] | None
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The checked arguments of a path, the ends as float32."""
+    first = checks.array("first", first, shape, dtype="float32")
+    last = checks.array("last", last, first.shape, dtype="float32")
+    n = checks.whole("n", n, low=2)
+    checks.allocation("n", n, n, first.size, itemsize=4)
+    return first, last, n
 
 
 def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
@@ -103,17 +147,21 @@ def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
 
     Args:
         first, last: the ends, `(pairs, units…)`.
-        n: number of points.
+        n: number of points, at least 2.
 
     Returns:
         `(n, pairs, units…)` float32.
+
+    Raises:
+        InputError: for ends of different shapes or that are not finite, or fewer than two points.
 
     Example:
         >>> path = spherical_path(np.array([[2.0, 0.0]]), np.array([[0.0, 2.0]]), 3)
         >>> path[:, 0].astype("float64").round(3).tolist()
         [[2.0, 0.0], [1.414, 1.414], [0.0, 2.0]]
     """
-    a, b = flat(np.asarray(first, "float32")), flat(np.asarray(last, "float32"))
+    first, last, n = _ends(first, last, n, ("pairs", "units…"))
+    a, b = flat(first), flat(last)
     norms = np.linalg.norm(a, axis=1).astype("float64") * np.linalg.norm(b, axis=1)
     angle = np.arccos(np.clip((a * b).sum(axis=1, dtype="float64") / np.where(norms > 0, norms, 1), -1, 1))
     t = np.linspace(0, 1, n)[:, None]
@@ -123,7 +171,7 @@ def spherical_path(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
     weight_b = np.where(has_arc, np.sin(t * safe) / np.sin(safe), t)
     path = weight_a.astype("float32")[..., None] * a
     path += weight_b.astype("float32")[..., None] * b
-    return path.reshape(n, *np.shape(first))
+    return path.reshape(n, *first.shape)
 
 
 class Plane(NamedTuple):
@@ -131,7 +179,7 @@ class Plane(NamedTuple):
 
     Attributes:
         points: `(n, 2)`; the latent space's origin stays at (0, 0).
-        explained: `(2,)`, the share of the codes' variance along each direction.
+        explained: `(2,)`, the share of the codes' variance along each direction; 0 for codes without variance.
     """
 
     points: np.ndarray
@@ -142,7 +190,10 @@ def principal_plane(codes: np.ndarray) -> Plane:
     """Projects codes on their two principal components (PCA), without a matrix of units × units.
 
     Args:
-        codes: `(n, units…)` of two units or more.
+        codes: `(n, units…)` of two units or more, at least two codes.
+
+    Raises:
+        InputError: for other codes, or if one is not finite.
 
     Example:
         >>> plane = principal_plane(np.array([[0.0, 0, 0], [4.0, 0, 0], [0, 3.0, 0], [4.0, 3.0, 0]]))
@@ -151,10 +202,12 @@ def principal_plane(codes: np.ndarray) -> Plane:
     """
     from sklearn.decomposition import PCA
 
-    codes = flat(codes)
+    codes = flat(checks.array("codes", codes, ("n ≥ 2", "units…"), dtype=None))
+    checks.require_shape("codes", codes, ("n ≥ 2", "units ≥ 2"))
     pca = PCA(2, svd_solver="randomized", random_state=0) if codes.shape[1] > MAX_EXACT_PCA_UNITS else PCA(2)
-    pca.fit(codes)
-    return Plane(codes @ pca.components_.T, pca.explained_variance_ratio_)
+    with np.errstate(invalid="ignore"):  # 0 / 0 for codes without variance
+        pca.fit(codes)
+    return Plane(codes @ pca.components_.T, np.nan_to_num(pca.explained_variance_ratio_))
 
 
 def view_from(azimuth: float, elevation: float) -> np.ndarray:
@@ -168,11 +221,14 @@ def view_from(azimuth: float, elevation: float) -> np.ndarray:
         `(3, 3)`, orthonormal: the columns of `points @ view` are the coordinates to the right, up, and towards the
         viewer.
 
+    Raises:
+        InputError: unless both are finite numbers.
+
     Example:
         >>> (np.array([1.0, 2.0, 3.0]) @ view_from(0, 0)).tolist()  # the second unit points away
         [1.0, 3.0, -2.0]
     """
-    a, e = np.radians([azimuth, elevation])
+    a, e = np.radians([checks.number("azimuth", azimuth), checks.number("elevation", elevation)])
     right = [np.cos(a), np.sin(a), 0]
     toward = [np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)]
     return np.column_stack([right, np.cross(toward, right), toward])
@@ -188,10 +244,17 @@ def reach(mean: np.ndarray, std: np.ndarray | None = None) -> np.ndarray:
     Returns:
         `(…,)`.
 
+    Raises:
+        InputError: if the shapes do not match, or a value is not finite.
+
     Example:
         >>> reach(np.array([[-3.0, 1.0]]), np.array([[0.5, 2.0]])).tolist()
         [4.0]
     """
+    mean = checks.array("mean", mean, None, dtype=None)
+    if mean.shape[-1:] != (2,):
+        raise InputError(f"mean: expected shape (…, 2); received shape {mean.shape}.")
+    std = None if std is None else checks.array("std", std, mean.shape, dtype=None, low=0)
     farthest = np.abs(mean).max(axis=-1)
     return farthest if std is None else farthest + np.sqrt(std[..., 0] * std[..., 1])
 
@@ -203,10 +266,15 @@ def scatter_limit(mean: np.ndarray, share: float = 0.998) -> float:
         mean: `(n, 2)` points.
         share: share of the points that the view contains, in (0, 1].
 
+    Raises:
+        InputError: if an argument is out of range.
+
     Example:
         >>> scatter_limit(np.array([[0.0, -2.0], [1.0, 2.0]]))
         2.12
     """
+    mean = checks.array("mean", mean, ("n", 2), dtype=None)
+    share = checks.number("share", share, low=0, high=1, open_low=True)
     return VIEW_MARGIN * float(np.quantile(reach(mean), share))
 
 
@@ -222,6 +290,9 @@ def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: flo
         std: standard deviations of that shape, or None.
         share: share of the frames that the view contains, in (0, 1].
 
+    Raises:
+        InputError: if an argument is out of range.
+
     Example:
         >>> mean = np.zeros((100, 1, 2))
         >>> mean[:, :, 0] = 2.0
@@ -229,7 +300,12 @@ def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: flo
         >>> trajectory_limit(mean)
         2.12
     """
-    if mean.shape[-1] == 3:
+    mean = checks.array("mean", mean, ("frames", "points", "units ≥ 2"), dtype=None)
+    if mean.shape[2] > 3:
+        raise InputError(f"mean: expected points of two or three units; received {mean.shape[2]} units; select some.")
+    std = None if std is None else checks.array("std", std, mean.shape, dtype=None, low=0)
+    share = checks.number("share", share, low=0, high=1, open_low=True)
+    if mean.shape[2] == 3:
         distance = np.linalg.norm(mean, axis=-1)
         mean = np.stack([distance, np.zeros_like(distance)], axis=-1)
         std = None if std is None else np.repeat(std.prod(axis=-1, keepdims=True) ** (1 / 3), 2, axis=-1)

@@ -24,6 +24,9 @@ class Measure:
         unit: of its values; empty for counts, ratios and fractions.
         better: which values are better, `higher` or `lower`; None where neither is.
 
+    Raises:
+        InputError: unless key and label are text, and the others as stated.
+
     Example:
         >>> import keras_vae as kv
         >>> kv.studies.Measure("sharpness", "sharpness of samples", better="higher").heading
@@ -34,6 +37,14 @@ class Measure:
     label: str
     unit: str = ""
     better: Literal["higher", "lower"] | None = None
+
+    def __post_init__(self):
+        for name in ("key", "label", "unit"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not (value or name == "unit"):
+                raise InputError(f"{name}: expected text; received {value!r}.")
+        if self.better not in (None, "higher", "lower"):
+            raise InputError(f"better: expected 'higher', 'lower' or None; received {self.better!r}.")
 
     @property
     def heading(self) -> str:
@@ -179,10 +190,12 @@ def add(measure: Measure) -> None:
         measure: a measure whose key is new.
 
     Raises:
-        ValueError: if the key is taken.
+        InputError: if the key is taken.
     """
+    if not isinstance(measure, Measure):
+        raise InputError(f"measure: expected a Measure; received {measure!r}.")
     if measure.key in MEASURES:
-        raise ValueError(f"measure: expected a new key; {measure.key!r} is taken.")
+        raise InputError(f"measure: expected a new key; {measure.key!r} is taken; choose another.")
     MEASURES[measure.key] = measure
 
 
@@ -190,9 +203,9 @@ def remove(key: str) -> None:
     """Removes a measure from the vocabulary.
 
     Raises:
-        KeyError: for an unknown key.
+        InputError: for an unknown key.
     """
-    del MEASURES[key]
+    del MEASURES[find(key).key]
 
 
 def find(key: str, own: Iterable[Measure] = ()) -> Measure:
@@ -210,8 +223,11 @@ def find(key: str, own: Iterable[Measure] = ()) -> Measure:
         >>> measures.find("frechet.prior").label
         'Fréchet distance, N(0, I)'
     """
+    own = tuple(own) if isinstance(own, Iterable) else (own,)
+    if not all(isinstance(measure, Measure) for measure in own):
+        raise InputError(f"own: expected measures; received {own!r}.")
     known = MEASURES | {measure.key: measure for measure in own}
-    if key not in known:
+    if not isinstance(key, str) or key not in known:
         from difflib import get_close_matches
 
         similar = get_close_matches(str(key), known, n=1, cutoff=0.0)[0]

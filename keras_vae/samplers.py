@@ -1,11 +1,15 @@
 """Samplers of latent points: the prior, a Gaussian or a mixture fitted to the codes, and the posteriors of images."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.diagnostics import fit_mixture
-from keras_vae.errors import InputError
+from keras_vae.diagnostics.encodings import log_variances
 
 MAX_FITTED_CODES = 10_000
+MAX_STD = 1e18  # a wider range than that of log variances
 MIN_UNITS_WITHOUT_COVARIANCE = 512  # from this number of units on, no matrix of units × units is computed
 Seed = int | np.random.Generator | None  # a generator continues from its state
 
@@ -14,20 +18,27 @@ def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray
     """`n` draws from N(0, I).
 
     Args:
-        n: number of draws.
+        n: number of draws, at least 1.
         shape: shape of the units, or their number.
         seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
 
+    Raises:
+        InputError: if an argument is out of range.
+
     Example:
         >>> from keras_vae import samplers
         >>> samplers.prior(5, (4, 4, 2), seed=0).shape
         (5, 4, 4, 2)
     """
-    units = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    return np.random.default_rng(seed).standard_normal((n, *units), dtype="float32")
+    if isinstance(shape, tuple | list | np.ndarray):
+        units = checks.array("shape", shape, ("axes",), dtype="int64", low=1).tolist()
+    else:
+        units = [checks.whole("shape", shape)]
+    n = _count(n, units)
+    return _rng(seed).standard_normal((n, *units), dtype="float32")
 
 
 def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None) -> np.ndarray:
@@ -37,16 +48,17 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
     arbitrary scale: samples of N(0, I) would reflect that scale and not the shape of the space.
 
     Args:
-        n: number of draws.
+        n: number of draws, at least 1.
         mean: posterior means `(images, units…)`.
-        log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
+        log_var: log variances of that shape, or one that broadcasts to it, from −80 to 80; None for a posterior without
+            a density.
         seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
 
     Raises:
-        InputError: if there are no images.
+        InputError: if there are no images, the shapes do not match, or an argument is out of range.
 
     Example:
         >>> import numpy as np
@@ -55,18 +67,18 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
         >>> samplers.moment_matched(20_000, codes, seed=0).std(axis=0).round().tolist()
         [2.0, 5.0]
     """
+    mean, log_var = _encodings(mean, log_var)
+    n, rng = _count(n, mean.shape[1:]), _rng(seed)
     codes = _flat(mean)
-    rng = np.random.default_rng(seed)
     n_images, n_units = codes.shape
     mean_var = None
     if log_var is not None:
-        log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
-        mean_var = np.exp(log_var).mean(axis=0, dtype="float64")
+        mean_var = np.exp(log_var.reshape(codes.shape)).mean(axis=0, dtype="float64")
     if n_units < min(n_images, MIN_UNITS_WITHOUT_COVARIANCE):
         drawn = _draw_by_covariance(n, codes, mean_var, rng)
     else:
         drawn = _draw_by_weighted_sums(n, codes, mean_var, rng)
-    return drawn.reshape(n, *np.shape(mean)[1:]).astype("float32", copy=False)
+    return drawn.reshape(n, *mean.shape[1:]).astype("float32", copy=False)
 
 
 def _draw_by_covariance(n: int, codes: np.ndarray, mean_var: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
@@ -96,13 +108,17 @@ def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = N
     """`n` draws from q(z), the mixture of the images' posteriors; without a density, codes of random images.
 
     Args:
-        n: number of draws.
-        mean: posterior means `(images, units…)`.
-        log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
+        n: number of draws, at least 1.
+        mean: posterior means `(images, units…)` of at least one image.
+        log_var: log variances of that shape, or one that broadcasts to it, from −80 to 80; None for a posterior without
+            a density.
         seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
+
+    Raises:
+        InputError: if there are no images, the shapes do not match, or an argument is out of range.
 
     Example:
         >>> import numpy as np
@@ -111,12 +127,12 @@ def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = N
         >>> np.unique(samplers.aggregate_posterior(100, codes, seed=0)).tolist()
         [-5.0, 5.0]
     """
-    rng = np.random.default_rng(seed)
-    mean = np.asarray(mean)
+    mean, log_var = _encodings(mean, log_var)
+    n, rng = _count(n, mean.shape[1:]), _rng(seed)
     chosen = rng.integers(0, len(mean), n)
     if log_var is None:
         return mean[chosen].astype("float32")
-    std = np.exp(0.5 * np.broadcast_to(log_var, mean.shape)[chosen])
+    std = np.exp(0.5 * log_var[chosen])
     return (mean[chosen] + std * rng.standard_normal(std.shape)).astype("float32")
 
 
@@ -129,17 +145,18 @@ def gaussian_mixture(
     and does not reproduce the codes of individual images.
 
     Args:
-        n: number of draws.
+        n: number of draws, at least 1.
         mean: posterior means `(images, units…)` of at least two images.
-        log_var: log variances of that shape, or one that broadcasts to it; None for a posterior without a density.
-        components: maximum number of components (see `diagnostics.fit_mixture`).
+        log_var: log variances of that shape, or one that broadcasts to it, from −80 to 80; None for a posterior without
+            a density.
+        components: maximum number of components, at least 1 (see `diagnostics.fit_mixture`).
         seed: seed of the draws and the fit.
 
     Returns:
         `(n, units…)` float32.
 
     Raises:
-        InputError: for fewer than two images.
+        InputError: for fewer than two images, if the shapes do not match, or if an argument is out of range.
 
     Example:
         >>> import numpy as np
@@ -149,15 +166,13 @@ def gaussian_mixture(
         >>> bool((np.abs(z) > 2).all())
         True
     """
-    rng = np.random.default_rng(seed)
+    mean, log_var = _encodings(mean, log_var, "images ≥ 2")
+    n, rng, components = _count(n, mean.shape[1:]), _rng(seed), checks.whole("components", components)
     codes = _flat(mean)
-    if len(codes) < 2:
-        raise InputError(f"mean: expected codes of at least two images to fit a mixture to; received {len(codes)}.")
     if log_var is not None:
-        log_var = np.broadcast_to(log_var, np.shape(mean)).reshape(codes.shape)
-        codes = codes + np.exp(0.5 * log_var) * rng.standard_normal(codes.shape)
+        codes = codes + np.exp(0.5 * log_var.reshape(codes.shape)) * rng.standard_normal(codes.shape)
     mixture = fit_mixture(rng.permutation(codes)[:MAX_FITTED_CODES], components, int(rng.integers(2**31)))
-    return rng.permutation(mixture.sample(n)[0]).reshape(n, *np.shape(mean)[1:]).astype("float32")
+    return rng.permutation(mixture.sample(n)[0]).reshape(n, *mean.shape[1:]).astype("float32")
 
 
 def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = None) -> np.ndarray:
@@ -165,12 +180,15 @@ def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = 
 
     Args:
         mean: codes `(n, units…)`.
-        std: standard deviation of every unit, or an array that broadcasts to the codes' shape, such as that of the
-            posterior.
+        std: standard deviation of every unit, 0 or more, or an array that broadcasts to the codes' shape, such as that
+            of the posterior.
         seed: seed of the draws.
 
     Returns:
         `(n, units…)` float32.
+
+    Raises:
+        InputError: if the shapes do not match, or an argument is out of range.
 
     Example:
         >>> import numpy as np
@@ -178,14 +196,32 @@ def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = 
         >>> round(float(samplers.neighbourhood(np.full((20_000, 1), 3.0), 0.5, seed=0).std()), 1)
         0.5
     """
-    noise = np.random.default_rng(seed).standard_normal(np.shape(mean), dtype="float32")
-    return np.asarray(mean, "float32") + np.asarray(std, "float32") * noise
+    mean = checks.array("mean", mean, ("n", "units…"), dtype="float32")
+    std = checks.array("std", std, ("…",), dtype="float32", low=0, high=MAX_STD)
+    noise = _rng(seed).standard_normal(mean.shape, dtype="float32")
+    return mean + checks.broadcast("std", std, mean.shape) * noise
+
+
+def _encodings(
+    mean: np.ndarray, log_var: np.ndarray | None, images: str = "images"
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The checked encodings, log variances in the shape of the means."""
+    mean = checks.array("mean", mean, (images, "units…"), dtype=None)
+    return mean, None if log_var is None else log_variances(log_var, mean.shape)
+
+
+def _count(n: int, units: Sequence[int]) -> int:
+    """The checked number of draws."""
+    n = checks.whole("n", n)
+    checks.allocation("n", n, n, *units, itemsize=4)
+    return n
+
+
+def _rng(seed: Seed) -> np.random.Generator:
+    return np.random.default_rng(checks.seed(seed, none=True, generator=True))
 
 
 def _flat(array: np.ndarray) -> np.ndarray:
     """Codes as `(images, units)`: float64 for few units; for many, in the given precision to save memory."""
-    array = np.asarray(array)
-    if array.ndim < 2 or not len(array):
-        raise InputError(f"mean: expected codes (images, units…) of at least one image; received {array.shape}.")
     array = array.reshape(len(array), -1)
     return array.astype("float64") if array.shape[1] < MIN_UNITS_WITHOUT_COVARIANCE else array

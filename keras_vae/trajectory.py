@@ -1,11 +1,13 @@
 """Recorded trajectories: the posteriors of fixed images at each recorded training step."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 EPOCH_TOLERANCE = 1e-9  # rounding of sums of fractions of an epoch; single fractions such as 469 / 469 are exact
@@ -15,17 +17,19 @@ EPOCH_TOLERANCE = 1e-9  # rounding of sums of fractions of an epoch; single frac
 class Trajectory:
     """Posterior means and log variances of fixed images (the points) during training.
 
+    Means and log variances may hold NaN: those of a training that diverged.
+
     Args:
         steps: `(frames,)` int64, optimizer steps completed when the frame was recorded; 0 is the untrained model.
         epochs: `(frames,)` float64, the same in epochs: 0.5 is the middle of the first epoch.
         mean: `(frames, points, units)` float32.
         log_var: `(frames, points, units)` float32, or None for a posterior without a density.
-        labels: `(points,)` integers, or None.
+        labels: `(points,)` integers of 0 or more, or None.
         images: `(points, height, width[, channels])`, the images themselves, or None.
         units: `(units,)` int64, the recorded latent units by their index in the model; None for all units.
 
     Raises:
-        InputError: if the shapes do not match.
+        InputError: if the shapes do not match, or steps, epochs, labels or units are not numbers of 0 or more.
 
     Example:
         >>> import numpy as np
@@ -47,22 +51,26 @@ class Trajectory:
     units: np.ndarray | None = None
 
     def __post_init__(self):
-        frames, points, units = self.mean.shape
-        expected = {
-            "steps": (frames,),
-            "epochs": (frames,),
-            "log_var": (frames, points, units),
-            "labels": (points,),
-            "units": (units,),
+        mean = checks.as_array("mean", self.mean)
+        checks.require_shape("mean", mean, ("frames", "points", "units"))
+        frames, points, units = mean.shape
+        arrays = {
+            "steps": checks.array("steps", self.steps, (frames,), dtype="int64", low=0),
+            "epochs": checks.array("epochs", self.epochs, (frames,), dtype=None, low=0),
+            "mean": mean,
         }
-        for name, shape in expected.items():
-            array = getattr(self, name)
-            if array is not None and array.shape != shape:
-                raise InputError(
-                    f"{name}: expected shape {shape} for means of shape {self.mean.shape}; received {array.shape}."
-                )
-        if self.images is not None and len(self.images) != points:
-            raise InputError(f"images: expected one for each of {points} points; received {len(self.images)}.")
+        if self.log_var is not None:
+            arrays["log_var"] = checks.as_array("log_var", self.log_var)
+            checks.require_shape("log_var", arrays["log_var"], mean.shape)
+        if self.labels is not None:
+            arrays["labels"] = checks.array("labels", self.labels, (points,), dtype="int64", low=0)
+        if self.images is not None:
+            arrays["images"] = checks.as_array("images", self.images)
+            checks.require_shape("images", arrays["images"], (points, "…"))
+        if self.units is not None:
+            arrays["units"] = checks.array("units", self.units, (units,), dtype="int64", low=0)
+        for name, array in arrays.items():
+            object.__setattr__(self, name, array)  # lists become arrays
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -81,6 +89,7 @@ class Trajectory:
         Raises:
             InputError: if no frame is between them.
         """
+        first, last = (checks.number("epochs", epoch, low=-math.inf, high=math.inf) for epoch in (first, last))
         inside = (self.epochs >= first - EPOCH_TOLERANCE) & (self.epochs <= last + EPOCH_TOLERANCE)
         if not inside.any():
             recorded = f"{self.epochs.min():g} to {self.epochs.max():g}" if len(self) else "none"
@@ -91,7 +100,12 @@ class Trajectory:
         return self._frames(inside)
 
     def every(self, n: int) -> "Trajectory":
-        """Every nth frame, beginning with the first."""
+        """Every nth frame, beginning with the first.
+
+        Raises:
+            InputError: unless `n` is a whole number of 1 or more.
+        """
+        n = checks.whole("n", n)
         return self._frames(slice(None, None, n))
 
     def _frames(self, which: np.ndarray | slice) -> "Trajectory":
@@ -103,9 +117,21 @@ class Trajectory:
 
         Args:
             which: indices of points, a slice, or a mask `(points,)`.
+
+        Raises:
+            InputError: for an index that no point has, a mask of another length, or no point.
         """
-        mask = np.zeros(self.mean.shape[1], bool)
+        n_points = self.mean.shape[1]
+        if not isinstance(which, slice):
+            which = checks.as_array("which", which)
+            if which.dtype == bool:
+                checks.require_shape("which", which, (n_points,))
+            else:
+                which = checks.array("which", which, ("points",), dtype="int64", low=-n_points, high=n_points - 1)
+        mask = np.zeros(n_points, bool)
         mask[which] = True
+        if not mask.any():
+            raise InputError("which: expected at least one point; received none.")
 
         return replace(
             self,
@@ -135,14 +161,15 @@ class Trajectory:
             units: their indices in the model.
 
         Raises:
-            InputError: if one of them was not recorded.
+            InputError: if one of them was not recorded, or there is none.
         """
+        chosen = checks.array("units", units, ("units",), dtype="int64").tolist()
         recorded = list(range(self.mean.shape[2])) if self.units is None else self.units.tolist()
-        if not set(units) <= set(recorded):
-            raise InputError(f"units: expected some of the recorded units {recorded}; received {units}.")
-        columns = [recorded.index(unit) for unit in units]
+        if not set(chosen) <= set(recorded):
+            raise InputError(f"units: expected some of the recorded units {recorded}; received {chosen}.")
+        columns = [recorded.index(unit) for unit in chosen]
         log_var = None if self.log_var is None else self.log_var[..., columns]
-        return replace(self, mean=self.mean[..., columns], log_var=log_var, units=np.array(units))
+        return replace(self, mean=self.mean[..., columns], log_var=log_var, units=np.array(chosen))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays that are present, by name, for `np.savez`."""

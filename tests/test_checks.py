@@ -89,14 +89,42 @@ def test_missing_values_pass_on_request_and_the_others_are_checked():
 
 def test_whole_numbers_of_any_dtype_pass_as_integers():
     assert checks.array("labels", [0.0, 3.0], ("n",), dtype="int64").dtype == "int64"
-    with pytest.raises(InputError, match="expected whole numbers"):
-        checks.array("labels", [0.5], ("n",), dtype="int64")
+    for value in ([0.5], [True]):
+        with pytest.raises(InputError, match=r"^labels: expected whole numbers; received "):
+            checks.array("labels", value, ("n",), dtype="int64")
+
+
+@pytest.mark.parametrize("value", [["a", "b"], np.array(["a", "b"], object), [0, 1], [0.0, 1.0], [True, False]])
+def test_labels(value):
+    assert checks.labels("labels", value).tolist() == list(value)
+
+
+@pytest.mark.parametrize("value", [[0.5], [np.nan], [1j], [None, "a"], [["a"]], "a", [], [[1], [1, 2]]])
+def test_labels_of_other_kinds_are_refused(value):
+    with pytest.raises(InputError, match=r"^labels: expected "):
+        checks.labels("labels", value)
 
 
 def test_an_array_of_the_dtype_is_not_copied():
     z = np.zeros((5, 2))
     assert np.shares_memory(checks.array("z", z), z)
-    assert np.shares_memory(checks.array("z", z.astype("float32"), dtype=None), z) is False
+    single = z.astype("float32")
+    assert np.shares_memory(checks.array("z", single, dtype=None), single)
+
+
+def test_a_dtype_that_is_not_floating_becomes_float64():
+    assert checks.array("z", np.array([1, 2]), ("n",), dtype=None).dtype == "float64"
+
+
+@pytest.mark.parametrize("value", ["float32", "float64", np.float32, np.dtype("float64"), float])
+def test_floating_dtypes(value):
+    assert checks.float_dtype(value) == np.dtype(value)
+
+
+@pytest.mark.parametrize("value", ["int32", "float16", "text", None, 3, np.complex64, [1]])
+def test_other_dtypes_are_refused(value):
+    with pytest.raises(InputError, match=r"^dtype: expected float32 or float64; received "):
+        checks.float_dtype(value)
 
 
 def test_the_check_takes_no_longer_than_a_few_sums_of_the_array():
@@ -139,13 +167,13 @@ def test_number_refuses(value):
 
 
 def test_seeds():
-    assert checks.seed("seed", 0) == 0
-    assert checks.seed("seed", None, none=True) is None
+    assert checks.seed(0) == 0
+    assert checks.seed(None, none=True) is None
     generator = np.random.default_rng(0)
-    assert checks.seed("seed", generator, generator=True) is generator
+    assert checks.seed(generator, generator=True) is generator
     for value in (-1, 1.5, None, generator, "0"):
         with pytest.raises(InputError, match=r"^seed: expected a whole number of at least 0; received "):
-            checks.seed("seed", value)
+            checks.seed(value)
 
 
 def test_a_count_whose_array_cannot_fit_into_memory_is_refused():

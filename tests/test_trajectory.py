@@ -63,7 +63,7 @@ def test_file_round_trip(trajectory, tmp_path):
 def test_arrays_that_do_not_match_raise(trajectory):
     with pytest.raises(InputError, match=r"labels: expected shape \(4,\)"):
         Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean, labels=np.arange(3))
-    with pytest.raises(InputError, match="images: expected one for each of 4"):
+    with pytest.raises(InputError, match=r"images: expected shape \(4, …\)"):
         Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean, images=np.zeros((3, 5, 5)))
     with pytest.raises(InputError, match="expected a trajectory with labels"):
         Trajectory(trajectory.steps, trajectory.epochs, trajectory.mean).one_per_label()

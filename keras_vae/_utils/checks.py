@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 
 from keras_vae.errors import InputError
 
-MAX_MAGNITUDE = 1e15  # of any number: sums of squares of more than 10⁸ such numbers are finite in float32
+MAX_MAGNITUDE = 1e15  # of any number: sums of squares of more than 10⁷ such numbers are finite in float32
+MAX_SKLEARN_SEED = 2**32 - 1  # the largest seed that scikit-learn takes
 Axis = str | int
 
 
@@ -37,7 +38,8 @@ def array(
         shape: the axes: a number for an exact size, a name for any size of at least 1, a name such as `"n ≥ 2"` for a
             minimum. A last name that ends in `…` stands for one axis or more, `"…"` for any number of axes. None for
             any shape that holds at least one number.
-        dtype: dtype of the result; None keeps that of the value. An integer dtype takes whole numbers of any dtype.
+        dtype: dtype of the result; None keeps a floating dtype, and float64 replaces others. An integer dtype takes
+            whole numbers of any dtype, but no booleans.
         low, high: limits of the values, both included; by default ±10¹⁵.
         finite: whether NaN and infinity are refused; otherwise both pass whatever the limits.
 
@@ -45,37 +47,70 @@ def array(
         InputError: if the value is none such; the message names the argument.
     """
     found = as_array(name, value)
-    if shape is not None and not _fits(found.shape, shape):
-        raise InputError(f"{name}: expected shape {_text(shape)}; received shape {found.shape}.")
     if shape is None and not found.size:
         raise InputError(f"{name}: expected at least one number; received shape {found.shape}.")
-    if not found.size:
-        return found if dtype is None else found.astype(dtype)
-    whole_numbers = dtype is not None and np.issubdtype(dtype, np.integer)
-    _check_range(name, found, low, high, finite or whole_numbers)
-    if whole_numbers and not np.issubdtype(found.dtype, np.integer) and not (found == np.floor(found)).all():
-        raise InputError(f"{name}: expected whole numbers; received fractions.")
-    if dtype is None or found.dtype == dtype:
-        return found
-    with np.errstate(over="ignore"):  # infinite values may pass, and finite ones are below `MAX_MAGNITUDE`
-        return found.astype(dtype)
+    if shape is not None:
+        require_shape(name, found, shape)
+    if dtype is None:
+        dtype = "float64" if found.dtype.kind in "biu" else found.dtype
+    whole_numbers = np.issubdtype(dtype, np.integer)
+    if found.size:
+        _require_range(name, found, low, high, finite or whole_numbers)
+    if whole_numbers and found.dtype.kind not in "iu":
+        _require_whole_numbers(name, found)
+    return found.astype(dtype, copy=False)
+
+
+def require_shape(name: str, value: np.ndarray, shape: Sequence[Axis]) -> None:
+    """Refuses an array of another shape than that of the specification, see `array`."""
+    if not _fits(value.shape, shape):
+        raise InputError(f"{name}: expected shape {_text(shape)}; received shape {value.shape}.")
+
+
+def broadcast(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array in the shape of the means that it belongs to, without a copy.
+
+    Raises:
+        InputError: if it does not broadcast to that shape.
+    """
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError as error:  # NumPy has no test for it
+        raise InputError(
+            f"{name}: expected a shape that broadcasts to the mean's {shape}; received {value.shape}."
+        ) from error
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
     """An argument as an array of real numbers of any shape and dtype; the values are not looked at."""
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that are symbolic or on a device
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(
-            f"{name}: expected an array of numbers; received {_kind(value)}, which NumPy cannot convert ({reason})."
-        ) from error
+    found = _converted(name, value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name}: expected an array without masked values; received some; fill or remove them.")
     if not np.can_cast(found.dtype, "float64", "same_kind"):
         received = f"an array of {found.dtype}" if isinstance(value, np.ndarray | list | tuple) else _kind(value)
         raise InputError(f"{name}: expected an array of real numbers; received {received}.")
     return found
+
+
+def labels(name: str, value: Any) -> np.ndarray:
+    """An argument as labels `(n,)`: int64, or strings where they are strings."""
+    found = _converted(name, value)
+    if found.dtype == object and found.size and all(isinstance(label, str) for label in found.flat):  # of pandas
+        found = found.astype(str)
+    if found.dtype.kind not in "USb":
+        return array(name, value, ("n",), dtype="int64")
+    require_shape(name, found, ("n",))
+    return found
+
+
+def _converted(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that are symbolic or on a device
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            f"{name}: expected an array of numbers; received {_kind(value)}, which NumPy cannot convert ({reason})."
+        ) from error
 
 
 def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
@@ -92,7 +127,8 @@ def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
 
 def number(name: str, value: Any, low: float | None = None, high: float | None = None, open_low: bool = False) -> float:
     """An argument as a finite number from `low` to `high`, both included; `open_low` excludes `low` itself."""
-    wanted = f"a finite number above {low:g}" if open_low else f"a finite number{_limits(low, high)}"
+    kind = "a number" if math.inf in (high, -(low or 0)) else "a finite number"
+    wanted = f"{kind} above {low:g}" if open_low else f"{kind}{_limits(low, high)}"
     if open_low and high is not None:
         wanted += f" and at most {high:g}"
     lowest = -MAX_MAGNITUDE if low is None else low
@@ -106,11 +142,19 @@ def number(name: str, value: Any, low: float | None = None, high: float | None =
     raise InputError(f"{name}: expected {wanted}; received {_short(value)}.")
 
 
-def seed(name: str, value: Any, *, none: bool = False, generator: bool = False) -> Any:
-    """An argument as a seed: a whole number of 0 or more, and, where they are allowed, None or a generator."""
+def seed(value: Any, *, none: bool = False, generator: bool = False, high: int | None = None) -> Any:
+    """The argument `seed`: a whole number of 0 or more, and, where they are allowed, None or a generator."""
     if (none and value is None) or (generator and isinstance(value, np.random.Generator)):
         return value
-    return whole(name, value, low=0)
+    return whole("seed", value, low=0, high=high)
+
+
+def float_dtype(value: Any) -> np.dtype:
+    """The argument `dtype`: float32 or float64."""
+    for dtype in (np.dtype("float32"), np.dtype("float64")):
+        if isinstance(value, str | type | np.dtype) and value == dtype:
+            return dtype
+    raise InputError(f"dtype: expected float32 or float64; received {_short(value)}.")
 
 
 def allocation(name: str, value: Any, *sizes: int, itemsize: int = 8) -> None:
@@ -155,13 +199,20 @@ def _text(shape: Sequence[Axis]) -> str:
     return f"({axes},)" if len(shape) == 1 else f"({axes})"
 
 
-def _check_range(name: str, found: np.ndarray, low: float | None, high: float | None, finite: bool) -> None:
+def _require_whole_numbers(name: str, found: np.ndarray) -> None:
+    is_boolean = found.dtype.kind == "b"
+    if is_boolean or (found != np.floor(found)).any():
+        received = "booleans" if is_boolean else "fractions"
+        raise InputError(f"{name}: expected whole numbers; received {received}; convert them.")
+
+
+def _require_range(name: str, found: np.ndarray, low: float | None, high: float | None, finite: bool) -> None:
     lowest, highest = float(found.min()), float(found.max())
-    if finite and not (math.isfinite(lowest) and math.isfinite(highest)):
-        raise InputError(
-            f"{name}: expected finite numbers; received NaN or infinity; check whether the training diverged."
-        )
-    if not finite and not (math.isfinite(lowest) and math.isfinite(highest)):
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        if finite:
+            raise InputError(
+                f"{name}: expected finite numbers; received NaN or infinity; check whether the training diverged."
+            )
         inside = found[np.isfinite(found)]
         if not inside.size:
             return

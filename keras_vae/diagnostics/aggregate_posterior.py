@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, kl_per_unit, posterior_draws
 from keras_vae.diagnostics.mixture_density import Gaussians, log_sum_exp
@@ -94,6 +95,7 @@ def aggregate_divergence(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -
         >>> [round(bound, 2) for bound in found.interval], round(found.mean_kl, 2)
         ([0.0, 0.01], 1.21)
     """
+    seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
     mean, log_var = flat_encodings(mean, log_var)
     n, rng = len(mean), stream(seed, Stream.AGGREGATE_POSTERIOR_DRAWS)
     z = posterior_draws(mean, log_var, DRAWS_PER_POSTERIOR, rng)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from keras_vae._utils import checks
 from keras_vae.diagnostics.encodings import flat_encodings
 
 
@@ -46,7 +47,7 @@ class ElboTerms(NamedTuple):
 
     def bits_per_pixel(self, pixels: int) -> float:
         """`total` in bits per pixel; only for binary images, since a grey value has no Bernoulli code."""
-        return self.total / (math.log(2) * pixels)
+        return self.total / (math.log(2) * checks.whole("pixels", pixels))
 
 
 def elbo_terms(mean: np.ndarray, log_var: np.ndarray, reconstruction: float) -> ElboTerms:
@@ -58,7 +59,7 @@ def elbo_terms(mean: np.ndarray, log_var: np.ndarray, reconstruction: float) -> 
         reconstruction: mean negative log-likelihood of the same images decoded from draws, nats.
 
     Raises:
-        InputError: unless they are finite encodings of at least two images.
+        InputError: unless they are finite encodings of at least two images, and the reconstruction a finite number.
 
     Example:
         >>> import numpy as np
@@ -67,9 +68,10 @@ def elbo_terms(mean: np.ndarray, log_var: np.ndarray, reconstruction: float) -> 
         1.5
     """
     mean, log_var = flat_encodings(mean, log_var)
+    reconstruction = checks.number("reconstruction", reconstruction)
     prior = 0.5 * (np.square(mean) + np.exp(log_var) + math.log(2 * math.pi)).sum(axis=1)
     posterior = -0.5 * (1 + math.log(2 * math.pi) + log_var).sum(axis=1)
-    return ElboTerms(float(prior.mean()), float(reconstruction), float(posterior.mean()))
+    return ElboTerms(float(prior.mean()), reconstruction, float(posterior.mean()))
 
 
 def pixel_entropy(images: np.ndarray) -> float:
@@ -80,11 +82,14 @@ def pixel_entropy(images: np.ndarray) -> float:
     Args:
         images: `(n, …)` in [0, 1].
 
+    Raises:
+        InputError: for other images.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
         >>> round(diagnostics.pixel_entropy(np.array([[0.0, 1.0, 0.5]])), 4)  # ln 2
         0.6931
     """
-    grey = np.asarray(images, "float64")
+    grey = checks.array("images", images, ("n", "…"), low=0, high=1)
     return float((special.entr(grey) + special.entr(1 - grey)).reshape(len(grey), -1).sum(axis=1).mean())

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
+from keras_vae._utils import checks
+
 ERROR_PER_MEAN = 0.025  # error probability of each of two intervals, so that both hold with 95 %
 
 
@@ -44,13 +46,17 @@ def gaussian_overlap(mean: np.ndarray) -> np.ndarray:
     Returns:
         `(n,)`.
 
+    Raises:
+        InputError: unless they are finite means.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
         >>> diagnostics.gaussian_overlap(np.array([[0.0, 0.0], [0.0, 2.0]])).round(3).tolist()
         [1.0, 0.317]
     """
-    mean = np.asarray(mean, "float64").reshape(len(mean), -1)
+    mean = checks.array("mean", mean, ("n", "units…"))
+    mean = mean.reshape(len(mean), -1)
     return 2 * stats.norm.cdf(-0.5 * np.linalg.norm(mean, axis=1))
 
 
@@ -64,7 +70,11 @@ def overlap(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
     12 / n on either side.
 
     Args:
-        under_p, under_q: log density ratios log q/p at points drawn from p and from q, `(n,)` each, nats.
+        under_p, under_q: log density ratios log q/p at points drawn from p, `(n,)`, and from q, `(m,)`, nats; at least
+            two of each.
+
+    Raises:
+        InputError: unless they are finite numbers, at least two of each.
 
     Example:
         >>> import numpy as np
@@ -76,8 +86,8 @@ def overlap(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
         True
     """
     values, half_widths = [], []
-    for log_ratio in (under_p, under_q):
-        share = 2 * special.expit(-np.abs(np.asarray(log_ratio, "float64")))
+    for name, log_ratio in (("under_p", under_p), ("under_q", under_q)):
+        share = 2 * special.expit(-np.abs(_scores(name, log_ratio, ("n ≥ 2",))))
         n, log_term = len(share), math.log(4 / ERROR_PER_MEAN)
         values.append(share.mean())
         half_widths.append(math.sqrt(2 * share.var(ddof=1) * log_term / n) + 7 * log_term / (3 * (n - 1)))
@@ -93,7 +103,10 @@ def overlap_bound(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
     which there are samples) the log density ratio of another mixture may be the score, if the points are held out.
 
     Args:
-        under_p, under_q: `(n,)` scores of points drawn from p and from q.
+        under_p, under_q: scores of points drawn from p, `(n,)`, and from q, `(m,)`.
+
+    Raises:
+        InputError: unless they are finite numbers.
 
     Example:
         >>> import numpy as np
@@ -103,8 +116,14 @@ def overlap_bound(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
         >>> 0.317 < round(bound.value, 2)
         True
     """
-    errors = [(np.asarray(under_p) > 0).astype("float64"), (np.asarray(under_q) <= 0).astype("float64")]
+    under_p, under_q = _scores("under_p", under_p, ("n",)), _scores("under_q", under_q, ("n",))
+    errors = [(under_p > 0).astype("float64"), (under_q <= 0).astype("float64")]
     value = float(sum(error.mean() for error in errors))
     # Clopper and Pearson's interval of each error rate.
     intervals = [stats.binomtest(int(e.sum()), len(e)).proportion_ci(1 - ERROR_PER_MEAN, "exact") for e in errors]
     return Estimate(min(1.0, value), sum(i.low for i in intervals), min(1.0, sum(i.high for i in intervals)))
+
+
+def _scores(name: str, value: np.ndarray, shape: tuple[str, ...]) -> np.ndarray:
+    """Finite log density ratios, which have no other limit: narrow posteriors make them as large as 10¹⁷."""
+    return checks.array(name, value, shape, low=-math.inf, high=math.inf)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae._utils.formatting import printable
 from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
 from keras_vae.diagnostics.encodings import flat_encodings
@@ -14,6 +15,7 @@ from keras_vae.diagnostics.radial_distribution import Radii, radii
 from keras_vae.diagnostics.two_sample_test import MIN_IMAGES, TwoSampleTest, classifier_two_sample_test
 from keras_vae.diagnostics.unit_marginals import Marginals, marginals
 from keras_vae.diagnostics.unit_statistics import UnitStatistics, units
+from keras_vae.errors import InputError
 
 MAX_CODE_NUMBERS = 2**24  # images × units; of more, a subset of the images is measured
 NOT_AVAILABLE = "not available"
@@ -113,6 +115,7 @@ def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Audit:
         >>> round(found.divergence.mean_kl, 2), round(found.radii.typical, 2)
         (1.09, 0.94)
     """
+    seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
     mean, log_var = flat_encodings(mean, log_var)
     if mean.size > MAX_CODE_NUMBERS:
         subset = np.random.default_rng(seed).permutation(len(mean))[: MAX_CODE_NUMBERS // mean.shape[1]]
@@ -132,6 +135,9 @@ def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Audit:
 def describe(content: dict[str, Any]) -> str:
     """Formats the content of `Audit.as_dict` as text, one line per measure.
 
+    Raises:
+        InputError: for other content.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
@@ -139,6 +145,15 @@ def describe(content: dict[str, Any]) -> str:
         >>> print(diagnostics.describe(found.as_dict()).splitlines()[0])
         10 encodings of 3 units, 0 of them active; nats
     """
+    try:
+        return "\n".join(_lines(content))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # content of another form
+        raise InputError(
+            "content: expected the result of Audit.as_dict; received something else; pass that."
+        ) from error
+
+
+def _lines(content: dict[str, Any]) -> list[str]:
     kl, radius = content["divergence"], content["radii"]
     low, high = kl["interval"]
     variance, mmd = content["marginals"]["variance"], content["mmd"]
@@ -163,7 +178,7 @@ def describe(content: dict[str, Any]) -> str:
             f"SATURATED: I(x; z) is within 1 nat of ln {kl['images']:,}, so the upper bound on KL(q(z) ‖ p) depends on "
             "the number of images and not on q(z); draw no conclusion from it."
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _total_correlation_text(bounds: list[float | None]) -> str:

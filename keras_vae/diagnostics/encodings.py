@@ -1,8 +1,12 @@
 """Validation of encodings, the KL of their units, and draws from their posteriors."""
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
+
+LOG_VAR_RANGE = (-80.0, 80.0)  # σ from 4·10⁻¹⁸ to 2·10¹⁷: variances and precisions are finite in float32
 
 
 def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
@@ -10,14 +14,14 @@ def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64"
 
     Args:
         mean: posterior means `(n, units…)` of n ≥ 2 images.
-        log_var: log variances of that shape, or one that broadcasts to it (one variance per image).
-        dtype: dtype of the returned arrays.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance per image), from −80 to 80.
+        dtype: dtype of the returned arrays, float32 or float64.
 
     Returns:
         Means and log variances, each `(n, units)`.
 
     Raises:
-        InputError: if there are fewer than two images, the shapes do not match, or a value is not finite.
+        InputError: if there are fewer than two images, the shapes do not match, or a value is not a number in range.
 
     Example:
         >>> import numpy as np
@@ -26,32 +30,28 @@ def flat_encodings(mean: np.ndarray, log_var: np.ndarray, dtype: str = "float64"
         >>> mean.shape, log_var.shape
         ((5, 6), (5, 6))
     """
-    if log_var is None:
-        raise InputError("log_var: expected the log variances of a posterior with a density; received None.")
-    mean, log_var = np.asarray(mean, dtype), np.asarray(log_var, dtype)
-    if mean.ndim < 2 or len(mean) < 2:
-        raise InputError(f"mean: expected shape (n, units…) with n ≥ 2 images; received {mean.shape}.")
-    log_var = broadcast_log_var(mean, log_var)
-    for name, array in (("mean", mean), ("log_var", log_var)):
-        if not np.isfinite(array).all():
-            raise InputError(
-                f"{name}: expected finite numbers; received NaN or infinity; check whether the training diverged."
-            )
+    number_type = checks.float_dtype(dtype)
+    mean = checks.array("mean", mean, ("n ≥ 2", "units…"), dtype=number_type)
+    log_var = log_variances(log_var, mean.shape, number_type)
     return mean.reshape(len(mean), -1), log_var.reshape(len(mean), -1)
 
 
-def broadcast_log_var(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """The log variances in the shape of the means, without a copy.
+def log_variances(log_var: np.ndarray, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> np.ndarray:
+    """Validates log variances and broadcasts them to the shape of the means, without a copy.
+
+    Args:
+        log_var: log variances from −80 to 80.
+        shape: shape of the means.
+        dtype: dtype of the result; None keeps that of the log variances.
 
     Raises:
-        InputError: if `log_var` does not broadcast to that shape.
+        InputError: if they are none such, or do not broadcast to that shape.
     """
-    try:
-        return np.broadcast_to(log_var, mean.shape)
-    except ValueError as error:
-        raise InputError(
-            f"log_var: expected a shape that broadcasts to the mean's {mean.shape}; received {np.shape(log_var)}."
-        ) from error
+    if log_var is None:
+        raise InputError("log_var: expected the log variances of a posterior with a density; received None.")
+    low, high = LOG_VAR_RANGE
+    found = checks.array("log_var", log_var, ("…",), dtype=dtype, low=low, high=high)
+    return checks.broadcast("log_var", found, shape)
 
 
 def posterior_draws(mean: np.ndarray, log_var: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -68,10 +68,13 @@ def kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
 
     Args:
         mean: posterior means of any shape.
-        log_var: log variances of that shape, or one that broadcasts to it.
+        log_var: log variances of that shape, or one that broadcasts to it, from −80 to 80.
 
     Returns:
         An array of the shape of `mean`, in the precision of the inputs.
+
+    Raises:
+        InputError: if the shapes do not match, or a value is not a number in range.
 
     Example:
         >>> import numpy as np
@@ -79,4 +82,10 @@ def kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
         >>> diagnostics.kl_per_unit(np.array([[0.0, 2.0]]), np.zeros((1, 2))).tolist()
         [[0.0, 2.0]]
     """
+    mean = checks.array("mean", mean, None, dtype=None)
+    return unchecked_kl_per_unit(mean, log_variances(log_var, mean.shape))
+
+
+def unchecked_kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """`kl_per_unit` of arrays that were validated, or that may hold NaN."""
     return 0.5 * (np.square(mean) + np.expm1(log_var) - log_var)

@@ -4,6 +4,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 CODES_PER_CELL = 25
@@ -20,7 +21,7 @@ def whiten(codes: np.ndarray) -> np.ndarray:
         `(n, directions)`; directions without variance are omitted.
 
     Raises:
-        InputError: if there are not more codes than units.
+        InputError: if there are not more codes than units, or a code is not finite.
 
     Example:
         >>> import numpy as np
@@ -30,8 +31,8 @@ def whiten(codes: np.ndarray) -> np.ndarray:
         array([[1., 0.],
                [0., 1.]])
     """
-    codes = np.asarray(codes, "float64")
-    if codes.ndim != 2 or len(codes) <= codes.shape[1]:
+    codes = checks.array("codes", codes)
+    if len(codes) <= codes.shape[1]:
         raise InputError(f"codes: expected (n, units) with n above the units; received {codes.shape}.")
     centered = codes - codes.mean(axis=0)
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(centered, rowvar=False)))
@@ -51,7 +52,7 @@ def gaussian_divergence(codes: np.ndarray) -> float:
         codes: `(n, units)`; where their scale is arbitrary, apply `whiten` first.
 
     Raises:
-        InputError: for more units than can be divided into two cells each.
+        InputError: for more units than can be divided into two cells each, or if a code is not finite.
 
     Example:
         >>> import numpy as np
@@ -62,7 +63,7 @@ def gaussian_divergence(codes: np.ndarray) -> float:
         >>> round(diagnostics.gaussian_divergence(np.abs(codes)), 1)  # a quarter of the cells: ln 4
         1.4
     """
-    codes = np.asarray(codes, "float64")
+    codes = checks.array("codes", codes)
     n, units = codes.shape
     side = max(2, int((n / CODES_PER_CELL) ** (1 / units) + 1e-9))
     if side**units > n:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings
 from keras_vae.errors import InputError
@@ -14,6 +15,7 @@ from keras_vae.errors import InputError
 UNRELIABLE_PARETO_K = 0.7  # above it, the mean of the weights converges too slowly to be usable (Vehtari et al. 2024)
 INFINITE_VARIANCE_PARETO_K = 0.5
 MIN_PARETO_SAMPLES = 25  # per image
+MAX_PROPORTIONAL_TAIL_SAMPLES = 225  # up to here the tail holds a fifth of the samples
 EQUAL_WEIGHTS_RANGE = 1e-9  # nats between the largest and the smallest log weight
 
 
@@ -80,7 +82,8 @@ def importance_log_weights(
         `(n, samples)` float64.
 
     Raises:
-        InputError: unless they are finite encodings of at least two images, and `samples` is at least 1.
+        InputError: unless they are finite encodings of at least two images, `samples` is at least 1, and the function
+            returns a finite number for each pair.
 
     Example:
         >>> import numpy as np
@@ -89,11 +92,14 @@ def importance_log_weights(
         >>> diagnostics.importance_log_weights(no_data, np.zeros((2, 3)), np.zeros((2, 3)), samples=4).tolist()
         [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     """
-    unit_shape = np.shape(mean)[1:]
-    mean, log_var = flat_encodings(mean, log_var)
-    if samples < 1:
-        raise InputError(f"samples: expected at least 1; received {samples}.")
+    if not callable(log_likelihood):
+        raise InputError("log_likelihood: expected a function of indices of images and points; received another value.")
+    samples, batch_size = checks.whole("samples", samples), checks.whole("batch_size", batch_size)
+    seed = checks.seed(seed)
+    flat, log_var = flat_encodings(mean, log_var)
+    unit_shape, mean = np.shape(mean)[1:], flat
     n, units = mean.shape
+    checks.allocation("samples", samples, n, samples)
     weights = np.empty((n, samples))
     batch_images, batch_samples = max(1, batch_size // samples), min(samples, batch_size)
     for i in range(0, n, batch_images):
@@ -104,7 +110,8 @@ def importance_log_weights(
             noise = np.stack([generator.standard_normal((drawn, units)) for generator in generators])
             z, log_ratio = _draw(mean[images], log_var[images], noise)
             points = z.reshape(-1, *unit_shape).astype("float32")
-            log_p = np.asarray(log_likelihood(np.repeat(images, drawn), points), "float64")
+            log_p = log_likelihood(np.repeat(images, drawn), points)
+            log_p = checks.array("log_likelihood", log_p, (len(points),))
             weights[i : i + len(images), k : k + drawn] = log_p.reshape(len(images), drawn) + log_ratio
     return weights
 
@@ -133,12 +140,7 @@ def importance_weighted_evidence(log_weights: np.ndarray) -> Evidence:
         >>> round(found.value, 1), {k: round(value, 1) for k, value in found.curve.items()}
         (-89.5, {1: -90.0, 10: -89.6, 100: -89.5, 1000: -89.5})
     """
-    log_weights = np.asarray(log_weights, "float64")
-    if log_weights.ndim != 2 or min(log_weights.shape) < 2 or not np.isfinite(log_weights).all():
-        raise InputError(
-            "log_weights: expected finite (images, samples), at least 2 of each; received "
-            f"{log_weights.shape}{'' if np.isfinite(log_weights).all() else ', some of them not finite'}."
-        )
+    log_weights = checks.array("log_weights", log_weights, ("images ≥ 2", "samples ≥ 2"))
     n, k = log_weights.shape
     log_p = special.logsumexp(log_weights, axis=1) - math.log(k)
     relative = np.exp(log_weights - log_p[:, None])  # w / w̄
@@ -165,7 +167,10 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
         log_weights: `(images, samples)`.
 
     Returns:
-        `(images,)`: NaN for fewer than 25 samples, −∞ for equal weights.
+        `(images,)`: NaN for fewer than 25 samples, −∞ where the largest weights are equal.
+
+    Raises:
+        InputError: unless they are finite weights.
 
     Example:
         >>> import numpy as np
@@ -174,12 +179,15 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
         >>> round(float(np.median(diagnostics.pareto_k(-0.9 * np.log(uniform)))), 1)  # Pareto weights of shape 0.9
         0.9
     """
+    log_weights = checks.array("log_weights", log_weights, ("images", "samples"), dtype=None)
     if log_weights.shape[1] < MIN_PARETO_SAMPLES:
         return np.full(len(log_weights), np.nan)
     from arviz_stats.base import array_stats
 
-    # Equal weights, as of an exact posterior, have no tail to fit.
-    equal = np.ptp(log_weights, axis=1) < EQUAL_WEIGHTS_RANGE
+    # Weights whose largest ones are equal, such as those of an exact posterior, have no tail to fit.
+    samples = log_weights.shape[1]
+    tail = int(3 * math.sqrt(samples)) if samples > MAX_PROPORTIONAL_TAIL_SAMPLES else samples // 5  # as `psislw`
+    equal = np.ptp(np.partition(log_weights, -tail, axis=1)[:, -tail:], axis=1) < EQUAL_WEIGHTS_RANGE
     k = np.full(len(log_weights), -np.inf)
     if not equal.all():
         # `psislw` is written for leave-one-out weights, 1/likelihood, and expects the log likelihood.

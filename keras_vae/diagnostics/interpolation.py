@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_vae.errors import InputError
+from keras_vae._utils import checks
 
 
 def largest_step(images: np.ndarray) -> np.ndarray:
@@ -18,7 +18,7 @@ def largest_step(images: np.ndarray) -> np.ndarray:
         `(paths,)` float64; 1 for a path of equal images.
 
     Raises:
-        InputError: for fewer than three points.
+        InputError: for fewer than three points, or if a pixel is not finite.
 
     Example:
         >>> import numpy as np
@@ -27,11 +27,7 @@ def largest_step(images: np.ndarray) -> np.ndarray:
         >>> diagnostics.largest_step(np.stack([even, jump], axis=1)[:, :, None]).tolist()
         [1.0, 2.0]
     """
-    images = np.asarray(images, "float64")
-    if images.ndim < 3 or len(images) < 3:
-        raise InputError(
-            f"images: expected paths of three points or more, (points, paths, …); received {images.shape}."
-        )
+    images = checks.array("images", images, ("points ≥ 3", "paths", "pixels…"))
     steps = np.linalg.norm(np.diff(images, axis=0).reshape(len(images) - 1, images.shape[1], -1), axis=2)
     mean = steps.mean(axis=0)
     return np.where(mean > 0, steps.max(axis=0) / np.where(mean > 0, mean, 1), 1.0)

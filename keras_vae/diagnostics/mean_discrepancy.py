@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings
 
@@ -55,6 +56,7 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
         >>> round(found.value, 1), found.error < 0.02
         (1.1, True)
     """
+    seed = checks.seed(seed)
     mean, log_var = flat_encodings(mean, log_var)
     max_images = min(MAX_PAIRED_IMAGES, math.isqrt(MAX_PAIR_NUMBERS // mean.shape[1]))
     if len(mean) > max_images:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_vae._utils import checks
+
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
@@ -24,6 +26,9 @@ def fit_mixture(points: np.ndarray, components: int, seed: int) -> "GaussianMixt
     Returns:
         The mixture, with diagonal covariances for more than 64 units or fewer than 4 points per unit.
 
+    Raises:
+        InputError: unless they are at least two finite points, and `components` is at least 1.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
@@ -31,6 +36,9 @@ def fit_mixture(points: np.ndarray, components: int, seed: int) -> "GaussianMixt
         >>> sorted(diagnostics.fit_mixture(points, components=2, seed=0).means_.round().ravel().tolist())
         [-3.0, 3.0]
     """
+    points = checks.array("points", points, ("n ≥ 2", "units"), dtype=None)
+    components = checks.whole("components", components)
+    seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits

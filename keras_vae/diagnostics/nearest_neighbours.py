@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 HELD_OUT_SHARE = 0.5
@@ -16,7 +17,7 @@ def knn_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int |
 
     Args:
         codes: `(n, units…)`.
-        labels: `(n,)`.
+        labels: `(n,)` whole numbers or strings.
         k: number of neighbours that vote.
         seed: seed of the split into halves.
 
@@ -24,7 +25,7 @@ def knn_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int |
         A share in [0, 1].
 
     Raises:
-        InputError: for fewer than 2 (k + 1) codes, or a different number of labels.
+        InputError: for fewer than 2 (k + 1) codes, a different number of labels, or codes that are not finite.
 
     Example:
         >>> import numpy as np
@@ -34,7 +35,9 @@ def knn_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int |
         >>> diagnostics.knn_accuracy(codes, labels)
         1.0
     """
-    codes, labels = np.asarray(codes).reshape(len(codes), -1), np.asarray(labels)
+    codes, labels = checks.array("codes", codes, ("n", "units…"), dtype=None), checks.labels("labels", labels)
+    k, seed = checks.whole("k", k), checks.seed(seed, none=True, generator=True)
+    codes = codes.reshape(len(codes), -1)
     if len(codes) != len(labels) or len(codes) < 2 * (k + 1):
         raise InputError(
             f"labels: expected one for each of at least {2 * (k + 1)} codes; received {len(codes)} codes and "
@@ -60,7 +63,7 @@ def nearest(images: np.ndarray, references: np.ndarray, batch_size: int = 500) -
         `(n,)` integers.
 
     Raises:
-        InputError: if images and references differ in size.
+        InputError: if images and references differ in size, or a number is not finite.
 
     Example:
         >>> import numpy as np
@@ -68,7 +71,10 @@ def nearest(images: np.ndarray, references: np.ndarray, batch_size: int = 500) -
         >>> diagnostics.nearest(np.array([[0.9], [0.2]]), np.array([[0.0], [1.0]])).tolist()
         [1, 0]
     """
-    images, references = (np.asarray(a, "float32").reshape(len(a), -1) for a in (images, references))
+    batch_size = checks.whole("batch_size", batch_size)
+    images = checks.array("images", images, ("n", "…"), dtype="float32")
+    references = checks.array("references", references, ("m", "…"), dtype="float32")
+    images, references = images.reshape(len(images), -1), references.reshape(len(references), -1)
     if images.shape[1] != references.shape[1]:
         raise InputError(
             f"references: expected {images.shape[1]} numbers each, as the images have; received {references.shape[1]}."

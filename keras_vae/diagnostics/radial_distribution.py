@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws
 
 TYPICAL_SHARE = 0.95  # central share of the prior's radii
+MAX_UNITS = 10**9  # beyond, quantiles of χ_d are not computed exactly
 TAIL_PROBABILITY = 1e-6  # omitted at either end of a drawn density
 
 
@@ -68,6 +70,7 @@ def radii(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Radii:
         >>> round(found.typical, 2), round(abs(found.mean - found.prior_mean), 1)
         (0.95, 0.0)
     """
+    seed = checks.seed(seed)
     mean, log_var = flat_encodings(mean, log_var)
     d = mean.shape[1]
     draws = posterior_draws(mean, log_var, 1, stream(seed, Stream.RADII_DRAWS))
@@ -91,11 +94,14 @@ def radius_density(units: int, points: int = 400) -> tuple[np.ndarray, np.ndarra
     """The density of ‖z‖ under N(0, I), between its 10⁻⁶ and 1 − 10⁻⁶ quantiles.
 
     Args:
-        units: number of latent units d.
+        units: number of latent units d, at most 10⁹.
         points: number of radii.
 
     Returns:
         Radii and their densities, each `(points,)`.
+
+    Raises:
+        InputError: unless both are whole numbers in range.
 
     Example:
         >>> from keras_vae import diagnostics
@@ -103,6 +109,8 @@ def radius_density(units: int, points: int = 400) -> tuple[np.ndarray, np.ndarra
         >>> round(float(r[density.argmax()]), 1)  # the mode, √(d − 1)
         9.9
     """
+    units, points = checks.whole("units", units, high=MAX_UNITS), checks.whole("points", points)
+    checks.allocation("points", points, points)
     prior = stats.chi(units)
     low, high = prior.ppf([TAIL_PROBABILITY, 1 - TAIL_PROBABILITY])
     r = np.linspace(low, high, points)

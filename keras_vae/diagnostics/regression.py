@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def held_out_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -> np.nd
         `(factors,)`.
 
     Raises:
-        InputError: for fewer than 20 images, or unequal numbers of inputs and factors.
+        InputError: for fewer than 20 images, unequal numbers of inputs and factors, or numbers that are not finite.
 
     Example:
         >>> import numpy as np
@@ -54,7 +55,7 @@ def held_out_linear_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -
         `(factors,)`.
 
     Raises:
-        InputError: for fewer than 20 images, or unequal numbers of inputs and factors.
+        InputError: for fewer than 20 images, unequal numbers of inputs and factors, or numbers that are not finite.
 
     Example:
         >>> import numpy as np
@@ -71,6 +72,11 @@ def held_out_linear_r2(inputs: np.ndarray, factors: np.ndarray, seed: int = 0) -
 def _r2(regressor: "RegressorMixin", inputs: np.ndarray, factors: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.metrics import r2_score
 
+    seed = checks.seed(seed)
+    inputs = checks.array("inputs", inputs, ("n", "…"), dtype=None)
+    factors = checks.array("factors", factors, ("n", "…"), dtype=None)
+    if factors.ndim > 2:
+        raise InputError(f"factors: expected shape (n, factors); received shape {factors.shape}.")
     if len(inputs) != len(factors) or len(inputs) < 2 * NEIGHBOURS:
         raise InputError(
             f"factors: expected as many as there are inputs, at least {2 * NEIGHBOURS}; received {len(factors)} and "

@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 MAX_ROWS = 1000  # rows of a matrix of distances that are computed at once
 ROUNDING_TOLERANCE = 1e-6  # relative tolerance of squared distances
+PROBABILITY_TOLERANCE = 1e-2  # of sums of probabilities in half precision
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -22,10 +24,10 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     ‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½). It is biased upwards for few images, so compare equal numbers.
 
     Args:
-        a, b: features `(n, features)`, at least two rows each.
+        a, b: features `(n, features)` and `(m, features)`, at least two rows each.
 
     Raises:
-        InputError: unless they are finite features of at least two images.
+        InputError: unless they are equally many finite features of at least two images each.
 
     Example:
         >>> import numpy as np
@@ -34,7 +36,8 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
         >>> round(diagnostics.frechet_distance(features, features + 2.0), 6)  # 3 · 2²
         12.0
     """
-    a, b = _validated(a, "a"), _validated(b, "b")
+    a = _features("a", a)
+    b = _features("b", b, a.shape[1])
     cov_a, cov_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
     # tr (Σ_a Σ_b)^½ by the symmetric Σ_a^½ Σ_b Σ_a^½, which has the same eigenvalues and no imaginary parts.
     values, vectors = np.linalg.eigh(cov_a)
@@ -72,11 +75,11 @@ def precision_recall(
 
     Args:
         real, generated: features `(n, features)`, equal numbers.
-        k: which nearest neighbour, not counting the image itself.
+        k: which nearest neighbour, not counting the image itself; from 1 to n − 1.
         real_radii: `neighbour_distances(real, k)`, if already computed.
 
     Raises:
-        InputError: for unequal numbers, or fewer than k + 1 images.
+        InputError: for unequal numbers, fewer than k + 1 images, or features that are not finite.
 
     Example:
         >>> import numpy as np
@@ -85,14 +88,19 @@ def precision_recall(
         >>> diagnostics.precision_recall(real, real)
         PrecisionRecall(precision=1.0, recall=1.0)
     """
-    real, generated = _validated(real, "real"), _validated(generated, "generated")
-    if len(real) != len(generated) or len(real) <= k:
+    real = _features("real", real)
+    generated = _features("generated", generated, real.shape[1])
+    if len(real) != len(generated):
         raise InputError(
-            f"generated: expected as many images as real ones, equal numbers above {k}; received {len(generated)} "
-            f"generated and {len(real)} real."
+            f"generated: expected as many images as real ones, equal numbers; received {len(generated)} generated and "
+            f"{len(real)} real."
         )
-    around_real = neighbour_distances(real, k) if real_radii is None else real_radii
-    around_generated = neighbour_distances(generated, k)
+    k = checks.whole("k", k, high=len(real) - 1)
+    if real_radii is None:
+        around_real = _neighbour_distances(real, k)
+    else:
+        around_real = checks.array("real_radii", real_radii, (len(real),), low=0)
+    around_generated = _neighbour_distances(generated, k)
     among_real, among_generated = [], np.zeros(len(real), bool)
     start = 0
     for squared in _squared_distances(generated, real):
@@ -108,10 +116,13 @@ def neighbour_distances(features: np.ndarray, k: int = 3) -> np.ndarray:
 
     Args:
         features: `(n, features)` with n above k.
-        k: which nearest neighbour, at least 1.
+        k: which nearest neighbour, from 1 to n − 1.
 
     Returns:
         `(n,)` float64.
+
+    Raises:
+        InputError: for fewer than k + 1 images, or features that are not finite.
 
     Example:
         >>> import numpy as np
@@ -119,7 +130,11 @@ def neighbour_distances(features: np.ndarray, k: int = 3) -> np.ndarray:
         >>> diagnostics.neighbour_distances(np.array([[0.0], [1.0], [3.0]]), k=1).tolist()
         [1.0, 1.0, 2.0]
     """
-    features = _validated(features, "features")
+    features = _features("features", features)
+    return _neighbour_distances(features, checks.whole("k", k, high=len(features) - 1))
+
+
+def _neighbour_distances(features: np.ndarray, k: int) -> np.ndarray:
     nearest = [np.partition(squared, k, axis=1)[:, k] for squared in _squared_distances(features, features)]
     return np.sqrt(np.concatenate(nearest))
 
@@ -143,13 +158,16 @@ def confidence(probabilities: np.ndarray) -> float:
     Args:
         probabilities: predicted class probabilities, `(n, classes)`.
 
+    Raises:
+        InputError: unless they are class probabilities, which sum to 1.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
         >>> diagnostics.confidence(np.array([[1.0, 0.0], [0.5, 0.5]]))
         0.75
     """
-    return float(np.max(probabilities, axis=1).mean())
+    return float(_probabilities(probabilities).max(axis=1).mean())
 
 
 def entropy(probabilities: np.ndarray) -> float:
@@ -158,13 +176,16 @@ def entropy(probabilities: np.ndarray) -> float:
     Args:
         probabilities: predicted class probabilities, `(n, classes)`.
 
+    Raises:
+        InputError: unless they are class probabilities, which sum to 1.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
         >>> round(diagnostics.entropy(np.array([[1.0, 0.0], [0.5, 0.5]])), 4)  # ½ ln 2
         0.3466
     """
-    return float(special.entr(np.asarray(probabilities, "float64")).sum(axis=1).mean())
+    return float(special.entr(_probabilities(probabilities).astype("float64")).sum(axis=1).mean())
 
 
 def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -178,6 +199,9 @@ def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:
     Returns:
         1 where all classes are as frequent as in the data, 0 where no class of the data occurs.
 
+    Raises:
+        InputError: unless they are class probabilities, and labels of these classes.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
@@ -185,17 +209,23 @@ def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:
         >>> diagnostics.class_balance(one_class_only, labels=np.array([0, 1]))
         0.5
     """
+    probabilities = _probabilities(probabilities)
     classes = probabilities.shape[1]
+    labels = checks.array("labels", labels, ("m",), dtype="int64", low=0, high=classes - 1)
     generated = np.bincount(probabilities.argmax(axis=1), minlength=classes) / len(probabilities)
     real = np.bincount(labels, minlength=classes) / len(labels)
     return float(1 - 0.5 * np.abs(generated - real).sum())
 
 
-def _validated(features: np.ndarray, name: str) -> np.ndarray:
-    features = np.asarray(features, "float64")
-    if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
-        raise InputError(
-            f"{name}: expected finite features of shape (n, features), n above 1; received {features.shape}"
-            f"{'' if np.isfinite(features).all() else ', some of them not finite'}."
-        )
-    return features
+def _features(name: str, value: np.ndarray, features: int | str = "features") -> np.ndarray:
+    return checks.array(name, value, ("n ≥ 2", features))
+
+
+def _probabilities(value: np.ndarray) -> np.ndarray:
+    """Class probabilities in their precision: rows that sum to 1."""
+    found = checks.array("probabilities", value, ("n", "classes"), dtype=None, low=0, high=1 + PROBABILITY_TOLERANCE)
+    sums = found.sum(axis=1, dtype="float64")
+    worst = sums[np.abs(sums - 1).argmax()]
+    if abs(worst - 1) > PROBABILITY_TOLERANCE:
+        raise InputError(f"probabilities: expected rows that sum to 1; received one that sums to {worst:g}.")
+    return found

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws
 from keras_vae.errors import InputError
@@ -62,6 +63,7 @@ def classifier_two_sample_test(mean: np.ndarray, log_var: np.ndarray, seed: int 
         >>> abs(found.auc - 0.5) < 3 * found.error
         True
     """
+    seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
     mean, log_var = flat_encodings(mean, log_var)
     rng = stream(seed, Stream.TWO_SAMPLE_TEST)
     images = rng.permutation(len(mean))[: max(MIN_IMAGES, min(MAX_IMAGES, MAX_CODE_NUMBERS // mean.shape[1]))]

@@ -22,6 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
+from keras_vae._utils import checks
+
+MAX_UNITS = 10**9  # beyond, the χ² distribution is not computed exactly
 UNITS = (2, 5, 10, 20, 50, 100, 200, 400, 800)
 ZERO_ENTROPY_VARIANCE = 1 / (2 * math.pi * math.e)  # the variance at which a Gaussian's entropy is 0
 
@@ -71,10 +74,13 @@ def typicality(
 
     Args:
         variance: σ², above 0.
-        units: numbers of units n.
+        units: numbers of units n, at least one.
         epsilon: ε of Definition 1, in nats per unit (the paper mixes bases: 2^(−nh) with natural logarithms).
         draws: pairs of samples from N(μ, σ²I) for each n.
         seed: seed of the draws.
+
+    Raises:
+        InputError: if an argument is out of range.
 
     Example:
         >>> from keras_vae import diagnostics
@@ -82,7 +88,10 @@ def typicality(
         >>> found.deviation.round(2).tolist(), found.exact_deviation.round(2).tolist()
         ([0.37, 0.08, 0.02], [0.37, 0.08, 0.02])
     """
-    rng, entropy = np.random.default_rng(seed), gaussian_entropy(variance)
+    units = checks.array("units", units, ("numbers",), dtype="int64", low=1, high=MAX_UNITS).tolist()
+    epsilon, draws = checks.number("epsilon", epsilon, low=0), checks.whole("draws", draws)
+    checks.allocation("draws", draws, 2, draws, max(units), itemsize=4)
+    rng, entropy = np.random.default_rng(checks.seed(seed)), gaussian_entropy(variance)
     rows = []
     for n in units:
         squares = np.square(rng.standard_normal((2 * draws, n), dtype="float32")).sum(axis=1, dtype="float64")
@@ -108,26 +117,35 @@ def typicality(
 def gaussian_entropy(variance: float) -> float:
     """½ ln(2πe σ²), nats: the differential entropy of N(μ, σ²), negative for σ² < 1/(2πe).
 
+    Args:
+        variance: σ², above 0.
+
+    Raises:
+        InputError: for another variance.
+
     Example:
         >>> from keras_vae import diagnostics
         >>> round(diagnostics.gaussian_entropy(1.0), 4)
         1.4189
     """
-    return 0.5 * math.log(2 * math.pi * math.e * variance)
+    return 0.5 * math.log(2 * math.pi * math.e * checks.number("variance", variance, low=0, open_low=True))
 
 
 def expected_deviation(units: int) -> float:
     """E |χ²ₙ/n − 1| / 2 = k^k e^(−k) / Γ(k + 1) with k = n/2: about 1/√(πn).
 
     Args:
-        units: number of units n.
+        units: number of units n, from 1 to 10⁹.
+
+    Raises:
+        InputError: for another number.
 
     Example:
         >>> from keras_vae import diagnostics
         >>> round(diagnostics.expected_deviation(100), 4)  # 1/√(100 π) = 0.0564
         0.0563
     """
-    k = units / 2
+    k = checks.whole("units", units, high=MAX_UNITS) / 2
     return math.exp(k * math.log(k) - k - special.gammaln(k + 1))
 
 
@@ -135,14 +153,18 @@ def typical_probability(units: int, epsilon: float) -> float:
     """P(|χ²ₙ/n − 1| / 2 < ε): the probability of the ε-typical set of length n.
 
     Args:
-        units: number of units n.
-        epsilon: ε, nats per unit.
+        units: number of units n, from 1 to 10⁹.
+        epsilon: ε, nats per unit, 0 or more.
+
+    Raises:
+        InputError: if an argument is out of range.
 
     Example:
         >>> from keras_vae import diagnostics
         >>> round(diagnostics.typical_probability(200, 0.1), 3)
         0.955
     """
+    units, epsilon = checks.whole("units", units, high=MAX_UNITS), checks.number("epsilon", epsilon, low=0)
     chi2 = stats.chi2(units)
     return float(chi2.cdf(units * (1 + 2 * epsilon)) - chi2.cdf(units * max(0.0, 1 - 2 * epsilon)))
 
@@ -151,17 +173,21 @@ def min_typical_units(epsilon: float, max_units: int = 100_000) -> int | None:
     """The smallest n from which P(ε-typical) stays above 1 − ε; Lemma 2 (ii) makes no statement about smaller n.
 
     Args:
-        epsilon: ε, nats per unit.
-        max_units: largest n that is searched.
+        epsilon: ε, nats per unit, 0 or more.
+        max_units: largest n that is searched, from 1 to 10⁹.
 
     Returns:
         n, or None if it is above the largest power of two within `max_units`.
+
+    Raises:
+        InputError: if an argument is out of range.
 
     Example:
         >>> from keras_vae import diagnostics
         >>> diagnostics.min_typical_units(0.1)
         134
     """
+    max_units = checks.whole("max_units", max_units, high=MAX_UNITS)
 
     def is_typical(n: int) -> bool:
         return typical_probability(n, epsilon) > 1 - epsilon

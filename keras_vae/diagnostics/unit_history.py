@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, UnitStatistics, classify_units
 
 MIN_ACTIVE_EPOCHS = 1.0  # shorter periods, active or inactive, do not count
@@ -45,7 +46,10 @@ class UnitHistory:
         steps: `(frames,)` int64, optimizer steps completed at each measurement; 0 is the untrained model.
         epochs: `(frames,)` float64, the same in epochs.
         var_mean, kl, mean_var: `(frames, units)`, as in `UnitStatistics`; the last two are None for a posterior
-            without a density.
+            without a density. They may hold NaN: those of a training that diverged.
+
+    Raises:
+        InputError: if the shapes do not match, or steps or epochs are not numbers of 0 or more.
 
     Example:
         >>> import numpy as np
@@ -62,6 +66,22 @@ class UnitHistory:
     kl: np.ndarray | None = None
     mean_var: np.ndarray | None = None
 
+    def __post_init__(self):
+        var_mean = checks.as_array("var_mean", self.var_mean)
+        checks.require_shape("var_mean", var_mean, ("frames", "units"))
+        shape, frames = var_mean.shape, len(var_mean)
+        arrays = {
+            "steps": checks.array("steps", self.steps, (frames,), dtype="int64", low=0),
+            "epochs": checks.array("epochs", self.epochs, (frames,), dtype=None, low=0),
+            "var_mean": var_mean,
+        }
+        for name in ("kl", "mean_var"):
+            if getattr(self, name) is not None:
+                arrays[name] = checks.as_array(name, getattr(self, name))
+                checks.require_shape(name, arrays[name], shape)
+        for name, array in arrays.items():
+            object.__setattr__(self, name, array)
+
     @property
     def active(self) -> np.ndarray:
         """`(frames, units)` booleans: `var_mean` above 0.01 (Burda et al. 2016)."""
@@ -72,7 +92,11 @@ class UnitHistory:
 
         Only periods of a whole epoch or more count: shorter ones are noise of the first steps. The untrained model is
         left out, since its random weights make the means vary as well.
+
+        Raises:
+            InputError: if a variance is not finite.
         """
+        checks.array("var_mean", self.var_mean, None, dtype=None)
         trained = self.epochs > 0
         times = [self._active_period(unit, self.epochs[trained]) for unit in self.active[trained].T]
         active_from, collapsed_at = np.array(times, "float64").reshape(-1, 2).T

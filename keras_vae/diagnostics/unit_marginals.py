@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import integrate, stats
 
+from keras_vae._utils import checks
 from keras_vae.diagnostics.encodings import flat_encodings
 
 SUPPORT_STDS = 8.0  # standard deviations to either side of its mean within which a component is evaluated
+MIN_STD, MAX_STD = 1e-18, 1e18  # a wider range than that of log variances
 STEPS_PER_STD = 4  # grid steps in the smallest standard deviation
 OCTAVES_FINER = 2  # wider components have 2² times as many steps: 16 in a standard deviation
 MIDPOINT_WEIGHTS = np.array([-5, 49, -245, 1225, 1225, -245, 49, -5]) / 2048  # of the eight nearest grid points
@@ -72,10 +74,13 @@ def marginal_density(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.
     """The density of a mixture of N(mean, std²) on an even grid that resolves it and covers both it and N(0, 1).
 
     Args:
-        mean, std: means and standard deviations of the components, `(n,)` each.
+        mean, std: means and standard deviations of the components, `(n,)` each; standard deviations from 10⁻¹⁸ to 10¹⁸.
 
     Returns:
         The grid and the density there, each `(points,)`; both empty where the grid would be too fine.
+
+    Raises:
+        InputError: if the shapes do not match, or a value is not a number in range.
 
     Example:
         >>> import numpy as np
@@ -84,6 +89,8 @@ def marginal_density(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.
         >>> round(float(density.sum() * (grid[1] - grid[0])), 6)
         1.0
     """
+    mean = checks.array("mean", mean, ("n",), dtype=None)
+    std = checks.array("std", std, mean.shape, dtype=None, low=MIN_STD, high=MAX_STD)
     low = min((mean - SUPPORT_STDS * std).min(), -SUPPORT_STDS)
     high = max((mean + SUPPORT_STDS * std).max(), SUPPORT_STDS)
     points = math.ceil((high - low) / (min(std.min(), 1.0) / STEPS_PER_STD)) + 1

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vae._utils import checks
+from keras_vae.errors import InputError
+
 
 def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, seed: int = 0) -> np.ndarray:
     """Increase of the reconstruction loss when one unit is replaced by draws from the prior, nats per image.
@@ -20,6 +23,9 @@ def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, see
     Returns:
         `(units…)` float64.
 
+    Raises:
+        InputError: unless the points are finite, and the function returns one finite number for each.
+
     Example:
         >>> import numpy as np
         >>> from keras_vae import diagnostics
@@ -28,13 +34,19 @@ def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, see
         >>> diagnostics.replacement_loss(nll, z).round(1).tolist()
         [2.0, 0.0]
     """
-    z = np.asarray(z, "float32")
-    rng = np.random.default_rng(seed)
+    if not callable(nll):
+        raise InputError("nll: expected a function of latent points; received another value.")
+    z = checks.array("z", z, ("n", "units…"), dtype="float32")
+    rng = np.random.default_rng(checks.seed(seed))
     flat = z.reshape(len(z), -1)
-    complete = np.mean(nll(z), dtype="float64")
+    complete = _mean_nll(nll, z)
     losses = np.empty(flat.shape[1])
     for unit in range(flat.shape[1]):
         replaced = flat.copy()
         replaced[:, unit] = rng.standard_normal(len(z))
-        losses[unit] = np.mean(nll(replaced.reshape(z.shape)), dtype="float64") - complete
+        losses[unit] = _mean_nll(nll, replaced.reshape(z.shape)) - complete
     return losses.reshape(z.shape[1:])
+
+
+def _mean_nll(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> float:
+    return np.mean(checks.array("nll", nll(z), (len(z),), dtype=None), dtype="float64")

@@ -1,11 +1,12 @@
 """Statistics of latent units: KL, variances, and which units are active or collapsed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_vae.diagnostics.encodings import broadcast_log_var, kl_per_unit
+from keras_vae._utils import checks
+from keras_vae.diagnostics.encodings import log_variances, unchecked_kl_per_unit
 from keras_vae.errors import InputError
 
 ACTIVE_VAR_MEAN = 0.01  # variance of the posterior means above which a unit is active
@@ -61,14 +62,14 @@ def units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics
 
     Args:
         mean: posterior means `(n, units…)`.
-        log_var: log variances of that shape, or one that broadcasts to it (one variance per image); None for a
-            posterior without a density.
+        log_var: log variances of that shape, or one that broadcasts to it (one variance per image), from −80 to 80;
+            None for a posterior without a density.
 
     Returns:
         The statistics, arrays of shape `(units…)`.
 
     Raises:
-        InputError: if there are no images or the shapes do not match.
+        InputError: if there are no images, the shapes do not match, or a value is not a number in range.
 
     Example:
         >>> import numpy as np
@@ -87,13 +88,13 @@ def units_from_batches(batches: Iterable[tuple[np.ndarray, np.ndarray | None]]) 
     (The encodings of 10,000 images in 65,536 units take 5 GB.)
 
     Args:
-        batches: pairs (mean, log_var), as `VAE.encode` returns them.
+        batches: pairs (mean, log_var), as `VAE.encode` returns them and `units` takes them.
 
     Returns:
         The statistics over the images of all batches, arrays of shape `(units…)`.
 
     Raises:
-        InputError: if there are no images or the shapes do not match.
+        InputError: if there are no images, the shapes do not match, or a value is not a number in range.
 
     Example:
         >>> import numpy as np
@@ -102,9 +103,32 @@ def units_from_batches(batches: Iterable[tuple[np.ndarray, np.ndarray | None]]) 
         >>> diagnostics.units_from_batches(batches).var_mean.tolist()
         [1.0, 0.0]
     """
+    return _statistics(_validated(batches))
+
+
+def unchecked_units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics:
+    """`units` of arrays as they are, whose numbers may be NaN: those of a model whose training diverges."""
+    return _statistics([(mean, log_var)])
+
+
+def _validated(batches: Iterable) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """The batches as arrays, in their precision."""
+    if not isinstance(batches, Iterable):
+        raise InputError(f"batches: expected pairs (mean, log_var); received a value of type {type(batches).__name__}.")
+    shape: tuple[int | str, ...] = ("units…",)  # of the units: that of the first batch
+    for batch in batches:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise InputError(f"batches: expected pairs (mean, log_var); received a {type(batch).__name__} in them.")
+        mean, log_var = batch
+        mean = checks.array("mean", mean, ("n", *shape), dtype=None)
+        shape = mean.shape[1:]
+        yield mean, None if log_var is None else log_variances(log_var, mean.shape)
+
+
+def _statistics(batches: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> UnitStatistics:
     moments = None
     for mean, log_var in batches:
-        batch = _moments(np.asarray(mean), log_var)
+        batch = _moments(mean, log_var)
         moments = batch if moments is None else moments.joined(batch)
     if moments is None:
         raise InputError("batches: expected encodings of at least one image; received none.")
@@ -147,11 +171,9 @@ def _weighted_sum(a: float, first: np.ndarray | None, b: float, second: np.ndarr
 
 
 def _moments(mean: np.ndarray, log_var: np.ndarray | None) -> _Moments:
-    if mean.ndim < 2 or not len(mean):
-        raise InputError(f"mean: expected posterior means of shape (n, units…) with n above 0; received {mean.shape}.")
     center, var_mean = mean.mean(axis=0, dtype="float64"), mean.var(axis=0, dtype="float64")
     if log_var is None:
         return _Moments(len(mean), center, var_mean, None, None)
-    log_var = broadcast_log_var(mean, log_var)
-    kl = kl_per_unit(mean, log_var).mean(axis=0, dtype="float64")
+    log_var = np.broadcast_to(log_var, mean.shape)
+    kl = unchecked_kl_per_unit(mean, log_var).mean(axis=0, dtype="float64")
     return _Moments(len(mean), center, var_mean, kl, np.exp(log_var).mean(axis=0, dtype="float64"))

@@ -6,9 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_vae import diagnostics, geometry, measures
+from keras_vae._utils import checks
+from keras_vae.diagnostics.encodings import log_variances
+from keras_vae.errors import InputError
 from keras_vae.measures import Measure
 
 N_NEIGHBOURS = 10  # of the k-nearest-neighbour accuracy
+MIN_LABELLED_CODES = 2 * (N_NEIGHBOURS + 1)  # each half of the codes has as many neighbours
 MAX_COVARIANCE_UNITS = 128
 MAX_BINNED_UNITS = 6  # of the histogram behind the divergence from a Gaussian
 
@@ -37,7 +41,7 @@ def register(measure: Measure) -> Callable:
     measure's key, is shown in the tables of the terminal and the page under its label, and can be used in studies.
 
     Raises:
-        ValueError: if the key is taken.
+        InputError: if the key is taken.
 
     Example:
         >>> from keras_vae.evaluation.code_measures import register, unregister
@@ -60,8 +64,10 @@ def unregister(key: str) -> None:
     """Removes a registered measure.
 
     Raises:
-        KeyError: for an unknown key.
+        InputError: for an unknown key.
     """
+    if key not in names():
+        raise InputError(f"key: expected one of {', '.join(names())}; received {key!r}.")
     del _FUNCTIONS[key]
     measures.remove(key)
 
@@ -72,7 +78,16 @@ def names() -> tuple[str, ...]:
 
 
 def evaluate_codes(codes: Codes) -> dict[str, float]:
-    """The values of all registered measures that apply, by key."""
+    """The values of all registered measures that apply, by key.
+
+    Raises:
+        InputError: unless they are finite codes, with a label for each, if any.
+    """
+    mean = checks.array("mean", codes.mean, ("n", "units"), dtype=None)
+    if codes.log_var is not None:
+        log_variances(codes.log_var, mean.shape)
+    if codes.labels is not None:
+        checks.require_shape("labels", np.asarray(codes.labels), (len(mean),))
     values = {key: function(codes) for key, function in _FUNCTIONS.items()}
     return {key: value for key, value in values.items() if value is not None}
 
@@ -121,13 +136,13 @@ def knn_accuracy(codes: Codes) -> float | None:
 @register(Measure("knn_accuracy_pca", "k-nearest-neighbour accuracy on two principal components", better="higher"))
 def knn_accuracy_pca(codes: Codes) -> float | None:
     """`diagnostics.knn_accuracy` of the codes on their two principal components; None without labels."""
-    if codes.labels is None or codes.mean.shape[1] < 2:
+    if codes.labels is None or codes.mean.shape[1] < 2 or len(codes.mean) < MIN_LABELLED_CODES:
         return None
     return _knn_accuracy(geometry.principal_plane(codes.mean).points, codes.labels)
 
 
 def _knn_accuracy(points: np.ndarray, labels: np.ndarray | None) -> float | None:
     """The accuracy; None without labels, and for too few points to have `N_NEIGHBOURS` neighbours in each fold."""
-    if labels is None or len(points) < 2 * (N_NEIGHBOURS + 1):
+    if labels is None or len(points) < MIN_LABELLED_CODES:
         return None
     return diagnostics.knn_accuracy(points, labels, N_NEIGHBOURS)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_vae import diagnostics
+from keras_vae._utils import checks
 from keras_vae._utils.keras_import import import_keras
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
@@ -17,6 +18,7 @@ EPOCHS = 4
 BATCH_SIZE = 128
 VERSION = 1  # of the architecture and its training, part of the cached file's name
 MAX_IMAGES = 5000  # compared with as many test images
+MIN_IMAGES = 4  # each has three neighbours: see `diagnostics.precision_recall`
 SUBSET_SEED = 0
 
 
@@ -47,7 +49,7 @@ class Judge:
 
     Args:
         data: a labelled data set.
-        images: maximum number of images that are scored, and of test images that they are compared with.
+        images: maximum number of images that are scored, and of test images that they are compared with; at least 4.
         epochs: of the classifier's training.
         cache: the folder of trained classifiers; default `cache_folder()`.
 
@@ -58,7 +60,7 @@ class Judge:
         identity: what scores depend on besides the images; scores of different judges can't be compared.
 
     Raises:
-        InputError: if the data has no labels.
+        InputError: if the data has no labels, or fewer than four training or test images.
     """
 
     def __init__(self, data: Dataset, images: int = MAX_IMAGES, epochs: int = EPOCHS, cache: Path | None = None):
@@ -66,8 +68,13 @@ class Judge:
             raise InputError(
                 f"judge: expected labels for training and test images; {data.name} lacks them; use a labelled data set."
             )
-        self.n = min(images, len(data.x_test), len(data.x_train))
-        self._data, self._epochs, self._cache = data, epochs, cache
+        self.n = min(checks.whole("images", images, MIN_IMAGES), len(data.x_test), len(data.x_train))
+        if self.n < MIN_IMAGES:
+            raise InputError(
+                f"judge: expected at least {MIN_IMAGES} training and {MIN_IMAGES} test images; {data.name} has "
+                f"{len(data.x_train)} and {len(data.x_test)}; evaluate without a judge."
+            )
+        self._data, self._epochs, self._cache = data, checks.whole("epochs", epochs), cache
         self._train_labels, self.labels = data.y_train.astype("int64"), data.y_test.astype("int64")
 
     @property
@@ -108,11 +115,13 @@ class Judge:
         """Scores of `n` images `(n, height, width[, channels])` in [0, 1].
 
         Raises:
-            InputError: for another number of images.
+            InputError: for images of another number or shape, or with pixels that are not finite.
         """
-        if len(images) != self.n:
+        images = checks.as_array("images", images)
+        if images.shape[:1] != (self.n,):
             raise InputError(
-                f"images: expected {self.n}, as many as the test images they are compared with; received {len(images)}."
+                f"images: expected {self.n}, as many as the test images they are compared with; received "
+                f"{len(images) if images.ndim else 'a number'}."
             )
         features, probabilities = self._features(images)
         return Scores(
@@ -133,12 +142,18 @@ class Judge:
         return np.random.default_rng(SUBSET_SEED).permutation(available)[: self.n]
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities `(n, classes)` of images `(n, height, width[, channels])`, for any n."""
+        """Class probabilities `(n, classes)` of images `(n, height, width[, channels])`, for any n.
+
+        Raises:
+            InputError: for images of another shape, or with pixels that are not finite.
+        """
         return self._features(images)[1]
 
     def _features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features and class probabilities."""
-        features, probabilities = self._network.predict(_with_channels(images), batch_size=1000, verbose=0)
+        images = _with_channels(checks.array("images", images, ("n", "height", "width", "…"), dtype=None))
+        checks.require_shape("images", images, ("n", *_with_channels(self._data.x_test).shape[1:]))
+        features, probabilities = self._network.predict(images, batch_size=1000, verbose=0)
         return features, probabilities
 
 

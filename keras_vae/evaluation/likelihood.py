@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_vae import data as datasets
 from keras_vae import diagnostics
-from keras_vae._utils import keras_import, memory
+from keras_vae._utils import checks, keras_import, memory
 
 N_IMPORTANCE_SAMPLES = 1000  # per image, by default
 MAX_IMAGES = 500
@@ -48,7 +48,11 @@ def likelihood_and_elbo_terms(vae, data: datasets.Dataset, seed: int, samples: i
 
     Returns:
         `likelihood` and `elbo_terms` of the audit in `evaluation.json`, in nats per image.
+
+    Raises:
+        InputError: unless `samples` is at least 2.
     """
+    samples = checks.whole("samples", samples, low=2)
     n_units = math.prod(vae.latent_shape)
     x, description, is_binary = _images(vae, data, n_units, samples)
     mean, log_var = vae.encode(x, batch_size=memory.images_that_fit(n_units, 1000))

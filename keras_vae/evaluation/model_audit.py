@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_vae import data as datasets
 from keras_vae import diagnostics
+from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation import audit_arrays
 from keras_vae.evaluation.judge import Judge
@@ -47,13 +48,17 @@ def audit(
         (`diagnostics.Audit.as_dict`), `own_typicality` (typicality of draws under the posterior they come from, which
         is an identity), `elbo_terms` (−ELBO in three terms) and `likelihood` (`diagnostics.Evidence`), which are None
         without a density, and `samplers` (scores of generated images by sampler).
+
+    Raises:
+        InputError: unless the encodings are finite, `samples` is at least 2 and `seed` at least 0.
     """
+    samples, seed = checks.whole("samples", samples, low=2), checks.seed(seed)
     result = {"version": VERSION, "samples": samples, "judge": None if judge is None else judge.identity}
     result |= dict.fromkeys(("encodings", "own_typicality", "elbo_terms", "likelihood"))
     arrays = {}
     if vae.has_density:
         log("Comparing the aggregate posterior with the prior")
-        flat = diagnostics.flat_encodings(mean, np.asarray(log_var))
+        flat = diagnostics.flat_encodings(mean, log_var)
         found = diagnostics.audit(*flat, seed)
         result["encodings"] = found.as_dict()
         arrays = audit_arrays.arrays(*flat, found, seed)

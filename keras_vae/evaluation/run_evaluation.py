@@ -21,9 +21,8 @@ import numpy as np
 
 from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, samplers
-from keras_vae._utils import keras_import, memory
+from keras_vae._utils import checks, keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.errors import InputError
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
@@ -82,13 +81,12 @@ def evaluate(
         >>> sorted(kv.evaluate(run))
         ['codes', 'epochs', 'interpolation', 'units', 'version']
     """
+    samples = checks.whole("samples", samples, low=2)
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     result = None if overwrite else _valid_evaluation(run, judge)
     if result is not None and (not with_audit or _is_audited(result, judge, samples)):
         return result
-    if samples < 2:
-        raise InputError(f"samples: expected at least 2 for each image; received {samples}.")
     config = run.config
     if data is None:
         data = run_data.load(run)

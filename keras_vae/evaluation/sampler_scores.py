@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_vae import data as datasets
 from keras_vae import diagnostics, samplers
-from keras_vae._utils import memory
+from keras_vae._utils import checks, memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import FLOOR
@@ -69,8 +69,11 @@ def decode_draws(vae, n: int, seed: int, draw: Callable[[int, np.random.Generato
         n: number of images.
         seed: of the draws.
         draw: returns a number of latent points `(number, *latent_shape)`, drawn by a generator.
+
+    Raises:
+        InputError: unless `n` is at least 1 and `seed` at least 0.
     """
-    rng = np.random.default_rng(seed)
+    n, rng = checks.whole("n", n), np.random.default_rng(checks.seed(seed))
     sizes = memory.chunk_sizes(n, math.prod(vae.latent_shape))
     return np.concatenate([vae.decode(draw(size, rng)) for size in sizes])
 

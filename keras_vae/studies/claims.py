@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from keras_vae._utils import checks
 from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
+from keras_vae.errors import InputError
 from keras_vae.measures import Measure
 
 CONFIDENCE = 0.95
@@ -51,11 +53,18 @@ def verdict(interval: Interval, region: tuple[float, float]) -> str:
     Returns:
         `holds`, `does not hold` or `undecided`.
 
+    Raises:
+        InputError: unless both are pairs of numbers.
+
     Example:
         >>> from keras_vae.studies.claims import Interval, verdict
         >>> [verdict(Interval(2.0, low, high), (1.0, 4.0)) for low, high in ((1.5, 2.5), (0.5, 3.5), (4.5, 5.0))]
         ['holds', 'undecided', 'does not hold']
     """
+    if not isinstance(interval, Interval):
+        raise InputError(f"interval: expected an Interval; received {interval!r}.")
+    checks.array("interval", interval, (3,), finite=False)
+    region = _region(region)
     if math.isnan(interval.low) or math.isnan(interval.high):
         return UNDECIDED
     if region[0] <= interval.low and interval.high <= region[1]:
@@ -63,24 +72,39 @@ def verdict(interval: Interval, region: tuple[float, float]) -> str:
     return FAILS if interval.high < region[0] or interval.low > region[1] else UNDECIDED
 
 
+def _region(region: tuple[float, float]) -> tuple[float, float]:
+    """The checked region in which a claim is true."""
+    if not isinstance(region, tuple | list) or len(region) != 2:
+        raise InputError(f"region: expected (low, high); received {region!r}.")
+    low, high = (checks.number("region", bound, low=-math.inf, high=math.inf) for bound in region)
+    if low > high:
+        raise InputError(f"region: expected (low, high) in ascending order; received {region!r}.")
+    return low, high
+
+
 def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
     """The mean of values with Student's t interval, over those that are not NaN.
 
     Args:
-        values: `(seeds,)`.
+        values: `(seeds,)`; NaN where one is missing.
         resolution: spacing of the grid on which the values lie, 1 for counts. Rounding to a grid has a variance of
             resolution² / 12, a lower bound of the variance: equal counts don't give an interval of width 0.
 
     Returns:
         The interval; its ends are NaN for a single value, and for equal values with a resolution of 0.
+
+    Raises:
+        InputError: unless values and resolution are numbers, the resolution 0 or more.
     """
-    values = np.asarray(values, "float64")
+    values = checks.array("values", values, ("seeds ≥ 0",), finite=False)
+    resolution = checks.number("resolution", resolution, low=0)
     values = values[~np.isnan(values)]
     n = len(values)
     if not n:
         return UNKNOWN
-    mean = float(values.mean())
-    variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
+    with np.errstate(invalid="ignore"):  # of infinite values: the ends are NaN
+        mean = float(values.mean())
+        variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
     if not variance:
         return Interval(mean, math.nan, math.nan)
     low, high = stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=math.sqrt(variance / n))
@@ -96,12 +120,25 @@ class Claim:
         measure: the key of a measure, see `keras_vae.measures`.
         region: (low, high) in which the claim is true; infinite where there is no bound.
         published: the source's own value of the estimate, if it states one.
+
+    Raises:
+        InputError: if one of them is none such, or `of` names no configurations as stated.
     """
 
     words: str
     measure: str
     region: tuple[float, float]
     published: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self):
+        if not isinstance(self.words, str):
+            raise InputError(f"words: expected text; received {self.words!r}.")
+        for key in self.measure_keys():
+            if not isinstance(key, str) or not key:
+                raise InputError(f"measure: expected the key of a measure; received {key!r}.")
+        _region(self.region)
+        if self.published is not None:
+            checks.number("published", self.published)
 
     def configs(self) -> tuple[str, ...]:
         """The names of the configurations that the claim is about."""
@@ -164,6 +201,15 @@ class Mean(Claim):
     of: Mapping[str, float]
     resolution: float = 0.0
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.of, Mapping) or not self.of:
+            raise InputError(f"of: expected the weight of each configuration by its name; received {self.of!r}.")
+        for name, weight in self.of.items():
+            _require_names((name,), 1)
+            checks.number(f"of: the weight of {name}", weight)
+        checks.number("resolution", self.resolution, low=0)
+
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
 
@@ -187,6 +233,10 @@ class Ratio(Claim):
     """
 
     of: tuple[str, str]
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_names(self.of, 2)
 
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
@@ -215,6 +265,10 @@ class ExactRatio(Claim):
 
     of: tuple[str, str]
 
+    def __post_init__(self):
+        super().__post_init__()
+        _require_names(self.of, 2)
+
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
 
@@ -242,6 +296,10 @@ class Bracket(Claim):
     low: str
     high: str
     of: str
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_names((self.of,), 1)
 
     def configs(self) -> tuple[str, ...]:
         return (self.of,)
@@ -275,6 +333,10 @@ class Gap(Claim):
     low: str
     high: str
     of: tuple[str, str]
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_names(self.of, 2)
 
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
@@ -315,6 +377,10 @@ class Spread(Claim):
 
     of: tuple[str, str]
 
+    def __post_init__(self):
+        super().__post_init__()
+        _require_names(self.of, 2)
+
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
 
@@ -350,6 +416,10 @@ class Proportion(Claim):
 
     of: str
 
+    def __post_init__(self):
+        super().__post_init__()
+        _require_names((self.of,), 1)
+
     def configs(self) -> tuple[str, ...]:
         return (self.of,)
 
@@ -363,6 +433,14 @@ class Proportion(Claim):
 
     def formula(self, label: str) -> str:
         return f"proportion of seeds with {label}: {self.of}"
+
+
+def _require_names(names: tuple[str, ...], n: int) -> None:
+    """Refuses anything but the names of `n` configurations."""
+    is_sequence = isinstance(names, tuple | list) and len(names) == n
+    if not is_sequence or not all(isinstance(name, str) and name for name in names):
+        wanted = "the name of a configuration" if n == 1 else f"the names of {n} configurations"
+        raise InputError(f"of: expected {wanted}; received {names!r}.")
 
 
 def _finite(value: float) -> float | None:
