@@ -61,11 +61,51 @@ def read_picture(source: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB"))
 
 
-def open_page(browser, path: Path) -> None:
+# What a failed wait reports beside its condition.
+STATE = """
+const text = (id) => document.getElementById(id)?.textContent;
+const e = window.explorer;
+return e ? {z: [...e.z].slice(0, 8), axes: e.axes, hovered: e.hovered, selected: e.selected, frame: e.frame,
+  path: e.path && e.path.drawn, dirty: [...e.dirty], pointer: window.lastPointer, near: text("near-text"),
+  strip: text("strip-text"), epoch: text("epoch-text"), announcement: text("announcement")} : document.title;
+"""
+IS_DRAWN = "explorer.dirty.size === 0"  # no part of the page waits for an animation frame
+TIMEOUT_SECONDS = 60
+
+
+def wait_for(browser, condition: str, *arguments):
+    """Waits until a JavaScript expression holds, and returns its value; `arguments[0]` … are the arguments.
+
+    The page handles input and draws in animation frames of its own, which are late on a busy machine: what a test
+    reads right after an action may be older than the action.
+    """
+    from selenium.common.exceptions import TimeoutException
     from selenium.webdriver.support.ui import WebDriverWait
 
+    wait = WebDriverWait(browser, TIMEOUT_SECONDS, poll_frequency=0.03)
+    try:
+        return wait.until(lambda b: b.execute_script(f"return {condition}", *arguments))
+    except TimeoutException:
+        state = browser.execute_script(STATE)
+    raise AssertionError(f"after {TIMEOUT_SECONDS} s not {condition} with {arguments}; the page: {state}")
+
+
+def wait_for_text(browser, identifier: str, start: str) -> str:
+    """Waits until the text of an element starts as given, and returns it."""
+    wait_for(browser, "document.getElementById(arguments[0]).textContent.startsWith(arguments[1])", identifier, start)
+    return browser.execute_script("return document.getElementById(arguments[0]).textContent", identifier)
+
+
+def open_page(browser, path: Path) -> None:
+    """Opens a run's page and waits until the explorer is drawn; `lastPointer` then holds the last pointer event."""
     browser.get(path.as_uri())
-    WebDriverWait(browser, 20).until(lambda b: b.execute_script("return Boolean(window.explorer)"))
+    wait_for(browser, f"Boolean(window.explorer) && {IS_DRAWN}")
+    browser.execute_script(
+        "for (const type of ['pointermove', 'pointerdown', 'pointerup'])"
+        "  explorer.front.addEventListener(type, (e) => {"
+        "    window.lastPointer = {type, x: e.clientX, y: e.clientY};"
+        "  });"
+    )
 
 
 def check_silence(browser, path: Path) -> None:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from pages import Page, check_silence, copy, load, needs_browser, open_page, trained
+from pages import IS_DRAWN, Page, check_silence, copy, load, needs_browser, open_page, trained, wait_for, wait_for_text
 
 from keras_vae._utils import palette
 from keras_vae.networks import decoder_export
@@ -118,20 +118,23 @@ def test_figures_use_the_same_label_colours():
 
 def canvas_pixels(browser, canvas: str, height: int, width: int) -> np.ndarray:
     """The pixels of a canvas, `(height, width, 3)`, after the pending drawing."""
-    pixels = browser.execute_async_script(
-        "const [id, done] = arguments; requestAnimationFrame(() => requestAnimationFrame(() => {"
-        "const canvas = document.getElementById(id);"
+    wait_for(browser, IS_DRAWN)
+    pixels = browser.execute_script(
+        "const canvas = document.getElementById(arguments[0]);"
         "const copy = Object.assign(document.createElement('canvas'), {width: canvas.width, height: canvas.height});"
         "const context = copy.getContext('2d', {willReadFrequently: true});"  # avoids a warning of Chromium
         "context.drawImage(canvas, 0, 0);"
-        "done([...context.getImageData(0, 0, copy.width, copy.height).data]); }));",
+        "return [...context.getImageData(0, 0, copy.width, copy.height).data];",
         canvas,
     )
     return np.array(pixels).reshape(height, width, 4)[..., :3]
 
 
 def move(browser, x: float, y: float, *more) -> None:
-    """Moves the mouse to a point of the plane, in pixels from its centre; with `more` points, drags on to those."""
+    """Moves the mouse to a point of the plane, in pixels from its centre; with `more` points, drags on to those.
+
+    Returns when the page has received the last event and drawn what it changes.
+    """
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
 
@@ -143,7 +146,19 @@ def move(browser, x: float, y: float, *more) -> None:
         for place in more:
             chain.move_to_element_with_offset(plane, *place)
         chain.release()
+        browser.execute_script("window.lastPointer = null")
     chain.perform()
+    last = (more or [(x, y)])[-1]
+    wait_for(
+        browser,
+        "((box) => window.lastPointer?.type === arguments[0]"
+        " && Math.abs(lastPointer.x - box.left - box.width / 2 - arguments[1]) < 2"
+        " && Math.abs(lastPointer.y - box.top - box.height / 2 - arguments[2]) < 2)"
+        "(explorer.front.getBoundingClientRect())",
+        "pointerup" if more else "pointermove",
+        *last,
+    )
+    wait_for(browser, IS_DRAWN)
 
 
 @needs_browser
@@ -230,6 +245,7 @@ def test_the_pointer_shows_images_and_interpolates(toy_run, tmp_path, browser):
     first, last = ([x - size / 2, y - size / 2] for x, y in ends)
     move(browser, *first)
     hovered = browser.execute_script("return explorer.hovered")
+    assert hovered is not None
     image, decoded = (canvas_pixels(browser, f"near-{name}", 8, 8)[..., 0] for name in ("image", "reconstruction"))
     assert np.array_equal(image, arrays["images"][hovered])
     expected = 255 * vae.decode(arrays["mean"][hovered][None].astype("float32"))[0]
@@ -245,7 +261,6 @@ def test_the_pointer_shows_images_and_interpolates(toy_run, tmp_path, browser):
 
 @needs_browser
 def test_the_keyboard_moves_selects_and_interpolates(toy_run, tmp_path, browser):
-    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
@@ -254,24 +269,23 @@ def test_the_keyboard_moves_selects_and_interpolates(toy_run, tmp_path, browser)
     front = browser.find_element(By.CSS_SELECTOR, "#plane .front")
     before = browser.execute_script("return [...explorer.z]")
     front.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_UP)
+    wait_for(browser, "explorer.z[1] !== arguments[0]", before[1])  # the last of the three keys
     after = browser.execute_script("return [...explorer.z]")
     step = browser.execute_script("return explorer.limit") / 40
     assert np.subtract(after, before) == pytest.approx([2 * step, step], rel=1e-3)
     front.send_keys(Keys.HOME)
-    assert browser.execute_script("return [...explorer.z]") == [0, 0]
+    wait_for(browser, "explorer.z.every((value) => value === 0)")
 
-    announcement, text = (browser.find_element(By.ID, name) for name in ("announcement", "strip-text"))
     front.send_keys("i", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "i")
-    ActionChains(browser).pause(0.3).perform()
-    assert text.text.startswith("Linear interpolation from ")
-    assert announcement.get_attribute("textContent") == text.text
+    text = wait_for_text(browser, "strip-text", "Linear interpolation from ")
+    wait_for_text(browser, "announcement", text)
     browser.execute_script("explorer.moveTo(explorer.pointXY(7))")
     front.send_keys(Keys.ENTER)
+    wait_for(browser, "explorer.selected !== null")
     cursor, selected = browser.execute_script("return [explorer.cursorXY(), explorer.pointXY(explorer.selected)]")
     assert cursor == pytest.approx(selected, abs=0.05)
     front.send_keys(Keys.ESCAPE)
-    ActionChains(browser).pause(0.3).perform()
-    assert text.text.startswith("Drag from one point")
+    wait_for_text(browser, "strip-text", "Drag from one point")
     assert browser.execute_script("return [explorer.selected, explorer.path]") == [None, None]
     assert browser.execute_script("return explorer.marker(-1).width") == 32  # labels may be negative
     check_silence(browser, path)
@@ -279,7 +293,6 @@ def test_the_keyboard_moves_selects_and_interpolates(toy_run, tmp_path, browser)
 
 @needs_browser
 def test_backgrounds_and_recorded_epochs(toy_run, tmp_path, browser):
-    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
@@ -288,15 +301,16 @@ def test_backgrounds_and_recorded_epochs(toy_run, tmp_path, browser):
     open_page(browser, path)
     for background in ("aggregate", "manifold", "none", "prior"):
         browser.execute_script(f"document.querySelector('[value={background}]').click()")
-        ActionChains(browser).pause(0.3).perform()
+        wait_for(browser, f"explorer.background === arguments[0] && {IS_DRAWN}", background)
     epoch = browser.find_element(By.ID, "epoch")
     browser.execute_script("arguments[0].value = 0; arguments[0].dispatchEvent(new Event('input'))", epoch)
-    assert "epoch 0" in browser.find_element(By.ID, "epoch-text").text
+    wait_for_text(browser, "epoch-text", "epoch 0")
     point = browser.execute_script("return explorer.pointXY(2)")
     assert point == pytest.approx(run.trajectory.mean[0, 2].tolist(), rel=2e-3, abs=1e-4)
     epoch.send_keys(Keys.END)
-    assert "trained model" in browser.find_element(By.ID, "epoch-text").text
+    wait_for_text(browser, "epoch-text", "trained model")
     browser.find_element(By.ID, "theme").click()
+    wait_for(browser, f"'theme' in document.documentElement.dataset && {IS_DRAWN}")
     check_silence(browser, path)
 
 
@@ -316,6 +330,7 @@ def test_a_tap_selects_a_point(toy_run, tmp_path, browser):
     actions = ActionBuilder(browser, mouse=PointerInput(POINTER_TOUCH, "finger"))
     actions.pointer_action.move_to_location(x, y).pointer_down().pointer_up()
     actions.perform()
+    wait_for(browser, "explorer.selected !== null")
     chosen = browser.execute_script("return explorer.selected")
     places = [browser.execute_script(f"return explorer.pointXY({i})") for i in (3, chosen)]
     assert places[0] == pytest.approx(places[1], abs=0.05)  # the point, or one at the same place
@@ -334,9 +349,10 @@ def test_sliders_and_axes(npz, tmp_path, browser):
     use_selected = browser.find_element(By.ID, "use-selected")
     assert not use_selected.is_enabled()
     browser.execute_script("explorer.select(4)")
-    canvas_pixels(browser, "near-image", 8, 8)
+    wait_for(browser, IS_DRAWN)
+    assert use_selected.is_enabled()
     use_selected.click()
-    assert browser.execute_script("return [...explorer.z]") == mean[4].tolist()
+    wait_for(browser, "[...explorer.z].every((value, i) => value === arguments[0][i])", mean[4].tolist())
     other = next(unit for unit in range(5) if unit not in browser.execute_script("return explorer.axes"))
     browser.execute_script(
         "const {input} = explorer.sliders.get(arguments[0]);input.value = 2.5; input.dispatchEvent(new Event('input'))",
@@ -347,11 +363,11 @@ def test_sliders_and_axes(npz, tmp_path, browser):
     assert np.abs(canvas_pixels(browser, "decoded", 8, 8)[..., 0] - 255 * vae.decode(z[None])[0]).max() <= 2
     first, second = browser.execute_script("return explorer.axes")
     Select(browser.find_element(By.ID, "axis-x")).select_by_value(str(second))
-    assert browser.execute_script("return explorer.axes") == [second, first]  # the axes are swapped
+    wait_for(browser, "explorer.axes.join() === arguments[0]", f"{second},{first}")  # the axes are swapped
     Select(browser.find_element(By.ID, "axis-y")).select_by_value(str(other))
-    assert browser.execute_script("return explorer.axes") == [second, other]
+    wait_for(browser, "explorer.axes.join() === arguments[0]", f"{second},{other}")
     browser.find_element(By.ID, "zero").click()
-    assert browser.execute_script("return [...explorer.z]") == [0] * 5
+    wait_for(browser, "explorer.z.every((value) => value === 0)")
     check_silence(browser, path)
 
 
@@ -380,4 +396,44 @@ def test_the_page_fits_a_phone(architecture, npz, tmp_path, browser):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     open_page(browser, path)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    check_silence(browser, path)
+
+
+NAMES = ["</script><b>bold", "$x^{", "quotes \"'`", "ünïcode 界", "_hidden", "a very long name " * 4]
+
+
+@needs_browser
+@pytest.mark.parametrize(("classes", "names"), [(0, None), (1, NAMES), (6, NAMES), (1000, None), (1000, NAMES)])
+def test_labels_and_their_names_on_a_phone(classes, names, toy_run, tmp_path, browser):
+    run = copy(toy_run, tmp_path / "run")
+    arrays = run.arrays("explorer")
+    n = len(arrays["images"])
+    labels = np.linspace(0, classes - 1, n).astype(int)
+    if classes:
+        run.write_arrays("explorer", **{**arrays, "labels": labels, "trajectory_labels": labels[:12]})
+    else:
+        run.write_arrays("explorer", **{name: array for name, array in arrays.items() if "labels" not in name})
+    if names is not None:
+        names = [names[i] if i < len(names) else f"{names[-1]}{i}" for i in range(classes)]
+        config = run.config
+        config["dataset"]["class_names"] = names
+        run.write_json("config.json", config)
+    path = run_page.write(run)
+    narrow = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    open_page(browser, path)
+    present = np.unique(labels).tolist() if classes else []
+    texts = browser.execute_script("return [...document.querySelectorAll('#legend button')].map((b) => b.textContent)")
+    assert texts == [str(label) if names is None else names[label] for label in present]
+    browser.execute_script("explorer.select(arguments[0])", n - 1)
+    wait_for(browser, IS_DRAWN)
+    shown = browser.execute_script("return document.getElementById('near-text').textContent")
+    assert shown.startswith(f"label {texts[-1]}" if texts else f"image {n - 1}")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    if texts:
+        assert browser.execute_script("return document.getElementById('legend').clientHeight") <= 240
+        browser.execute_script("document.querySelectorAll('#legend button')[arguments[0]].click()", len(texts) - 1)
+        assert browser.execute_script("return explorer.label") == present[-1]
+        browser.execute_script("explorer.setFrame(0)")
+        wait_for(browser, IS_DRAWN)
     check_silence(browser, path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from keras_vae import Run, geometry
+from keras_vae import Config, Run, geometry
 from keras_vae._utils import palette
 from keras_vae.plots import study_figures
 
@@ -13,6 +13,8 @@ from keras_vae.plots import study_figures
 def run(tmp_path) -> Run:
     """A run folder of four units, the last of which collapses; each image of a grid has its own grey value."""
     run = Run(tmp_path / "run")
+    data = {"name": "noise", "digest": "0" * 64, "train": 9, "test": 60, "image_shape": [6, 6]}
+    run.write_json("config.json", {"config": Config("36-4").model_dump(), "dataset": data})
     rng = np.random.default_rng(0)
     mean = rng.normal(size=(60, 4)) * [1, 2, 3, 0.01]
     run.write_arrays("encodings", mean=mean, log_var=np.zeros((60, 4)), labels=np.arange(60) % 3)
@@ -126,3 +128,21 @@ def test_dynamics_planes_and_interpolations(run):
     linear, spherical, cross_fade = (shown[0][row] for row in (1, 4 + 1, 8 + 1))
     assert linear[0] == spherical[0] == 0
     assert cross_fade[0] == 1
+
+
+def test_runs_of_different_lengths_are_drawn_over_their_own_epochs(run, tmp_path):
+    def history(epochs):
+        names = ("loss", "reconstruction", "kl")
+        return [{"epoch": e, **{f"{p}{name}": 1.0 / e for name in names for p in ("", "val_")}} for e in epochs]
+
+    shorter, autoencoder = Run(tmp_path / "shorter"), Run(tmp_path / "autoencoder")
+    run.write_history(history((1, 2, 3)))
+    shorter.write_history(history((1, 2)))
+    rows = history((1,))
+    autoencoder.write_history([{key: value for key, value in rows[0].items() if "kl" not in key}])
+    loss, _, kl = study_figures.dynamics({"a": run, "b": shorter, "c": autoencoder}).get_axes()
+    assert [line.get_xdata().tolist() for line in loss.lines[::2]] == [[1, 2, 3], [1, 2], [1]]
+    assert loss.get_xlim() == (1, 3)
+    assert len(kl.lines) == 4
+    colors = [to_hex(line.get_color()) for line in loss.lines]
+    assert colors[::2] == colors[1::2] == list(palette.LABELS[:3])

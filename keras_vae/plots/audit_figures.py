@@ -14,14 +14,15 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import NullLocator
 from scipy import stats
 
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import radius_density, typicality
 from keras_vae.measures import SAMPLERS
 from keras_vae.plots import layout, visuals
-from keras_vae.plots.study_figures import Runs
+from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
 
+MIN_DRAWN_NATS = 1e-3  # length of the axis of the KL where all units are collapsed
 TRAINING_IMAGES = {"data": "training images"}  # beside the samplers, for comparison
 
 
@@ -53,6 +54,9 @@ def marginals(ax: Axes, grid: np.ndarray, densities: np.ndarray, units: np.ndarr
         >>> [line.get_label() for line in lines]
         ['unit 4', 'unit 0']
     """
+    grid = checks.array("grid", grid, ("points ≥ 2",))
+    units = checks.array("units", units, ("units",), dtype="int64", low=0)
+    densities = checks.array("densities", densities, (len(units), len(grid)), low=0, finite=False)
     _prior_area(ax, grid, stats.norm.pdf(grid), "N(0, 1)")
     colors = visuals.label_colors(np.arange(len(units)), len(units))
     lines = [
@@ -73,6 +77,7 @@ def radii(ax: Axes, values: np.ndarray, n_units: int) -> list[Polygon]:
         values: `(n,)` distances from the origin of draws from q(z).
         n_units: number of latent units.
     """
+    values = checks.array("values", values, ("n",), low=0)
     _prior_area(ax, *radius_density(n_units), "prior N(0, I)")
     _, _, outlines = ax.hist(
         values,
@@ -100,6 +105,7 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
         ax: to draw on.
         divergence: `encodings.divergence` of an audit.
     """
+    visuals.checked_mapping("divergence", divergence, ("interval", "mean_kl", "images", "saturated"))
     low, high = divergence["interval"]
     total, max_information = divergence["mean_kl"], math.log(divergence["images"])
     high = max(low, min(high, total))  # the bounds may cross, by their Monte-Carlo errors
@@ -115,7 +121,9 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
         x = total - max_information
         ax.vlines(x, -0.35, 0.35, color=palette.INK, linestyle="--", linewidth=1)
         ax.annotate(f"I(x; z) = ln {divergence['images']:,}", (x, 0.4), fontsize=8, ha="center")
-    ax.set(yticks=[], ylim=(-0.6, 0.6), xlim=(0, total * 1.02), xlabel="mean KL(q(z | x) ‖ p), nats")
+    ax.set(
+        yticks=[], ylim=(-0.6, 0.6), xlim=(0, max(total, MIN_DRAWN_NATS) * 1.02), xlabel="mean KL(q(z | x) ‖ p), nats"
+    )
     ax.legend(fontsize=8, loc="lower center", ncols=3)
     suffix = ": saturated" if divergence["saturated"] else ""
     layout.subtitle(ax, f"KL(q(z) ‖ p) is {number(low)} … {number(high)} of {number(total)} nats{suffix}")
@@ -134,7 +142,8 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
         >>> likelihood_curve(Figure().subplots(), found).get_ydata()
         array([-100.,  -98.])
     """
-    samples = [int(k) for k in likelihood["curve"]]
+    visuals.checked_mapping("likelihood", likelihood, ("curve", "unreliable", "images"))
+    samples = [int(k) for k in visuals.checked_mapping("likelihood['curve']", likelihood["curve"])]
     (line,) = ax.plot(samples, list(likelihood["curve"].values()), "o-", color=palette.LOSS, markersize=4)
     ax.set_xscale("log")
     ax.set(xlabel="importance samples K", ylabel="nats per image")
@@ -164,7 +173,7 @@ def samplers(run: Run, title: str) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def densities(runs: Runs) -> Figure:
     """For each run with two units: codes in the plane, and the densities q(z) and N(0, I) on one scale."""
     figure = Figure(figsize=(14, 4.7 * len(runs)), layout="constrained")
@@ -197,13 +206,16 @@ def plane_density(ax: Axes, density: np.ndarray, limit: float, highest: float) -
         >>> picture.get_extent()
         [-3.0, 3.0, -3.0, 3.0]
     """
+    density = checks.array("density", density, ("n", "n"), dtype=None, low=0)
+    limit = checks.number("limit", limit, 0, open_low=True)
+    highest = checks.number("highest", highest, 0, open_low=True)
     view = (-limit, limit, -limit, limit)
     picture = ax.imshow(density, palette.DENSITY_MAP, origin="lower", extent=view, vmin=0, vmax=highest)
     ax.set(xlabel="latent unit 0", yticks=[], ylim=(-limit, limit))
     return picture
 
 
-@visuals.style()
+@of_runs
 def typical_densities(runs: Runs) -> Figure:
     """Distance of the densities of posterior samples from that of a typical sequence, in three definitions.
 
@@ -251,6 +263,10 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
         >>> line.get_xdata().tolist(), line.get_ydata().round(2).tolist()
         ([2, 8], [0.65, 0.65])
     """
+    visuals.checked_mapping("quantities", quantities)
+    for name, by_units in visuals.checked_mapping("series", series).items():
+        for found in visuals.checked_mapping(f"series[{name!r}]", by_units).values():
+            visuals.checked_mapping(f"series[{name!r}]", found, tuple(quantities))
     figure, axes = layout.panels(len(quantities), min(3, len(quantities)), (4.4, 3.6))
     colors = visuals.label_colors(np.arange(len(series)), len(series))
     for ax, (quantity, title) in zip(axes, quantities.items(), strict=True):

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae._utils.formatting import number
 from keras_vae.measures import BUBBLE_KINDS
 from keras_vae.plots import layout, visuals
-from keras_vae.plots.study_figures import Runs
+from keras_vae.plots.study_figures import Runs, of_runs
 
 SHELL_STD = 1 / math.sqrt(2)  # standard deviation of the distance from the centre, in many dimensions
 N_DRAWN_BUBBLES = 7
@@ -31,7 +31,7 @@ LOG_OVERLAP_AXES = {"xscale": "log", "yscale": "log", "ylim": (MIN_OVERLAP, 1.3)
 BELOW_AXES: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "fontsize": 8}
 
 
-@visuals.style()
+@of_runs
 def to_scale(runs: Runs) -> Figure:
     """Bubbles with radii and distances to scale, and below them the prior and one bubble in coordinates along μ.
 
@@ -80,6 +80,7 @@ def rings(ax: Axes, d: int, norms: np.ndarray) -> list[Circle]:
         >>> [circle.radius for circle in circles]
         [4.0, 4.0, 4.0]
     """
+    d, norms = checks.whole("d", d), checks.array("norms", norms, ("n",), low=0)
     angles = 2 * np.pi * GOLDEN_ANGLE * np.arange(len(norms))
     centers = np.column_stack([norms * np.cos(angles), norms * np.sin(angles)])
     circles = [_ring(ax, center, math.sqrt(d), palette.UNIT_VARIANCE_POSTERIOR, 0.16) for center in centers]
@@ -111,6 +112,8 @@ def along_mean(ax: Axes, d: int, norm: float, farthest: float) -> list:
         norm: ‖μ‖.
         farthest: the largest ‖μ‖ of all panels, which sets the common scale.
     """
+    d, norm = checks.whole("d", d), checks.number("norm", norm, low=0)
+    farthest = checks.number("farthest", farthest, low=0)
     rng = np.random.default_rng(0)
     drawn = []
     for center, color in ((norm, palette.UNIT_VARIANCE_POSTERIOR), (0.0, palette.PRIOR)):
@@ -121,7 +124,7 @@ def along_mean(ax: Axes, d: int, norm: float, farthest: float) -> list:
     return drawn
 
 
-@visuals.style()
+@of_runs
 def overlaps(runs: Runs) -> Figure:
     """The overlap of the bubbles with the prior: by dimension, and by the number of bubbles in the mixture."""
     figure = Figure(figsize=(13, 5.6), layout="constrained")
@@ -153,7 +156,8 @@ def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
         The lines of the mixtures, in the order of `BUBBLE_KINDS`.
     """
     line, squares = {}, {}
-    for name, one in found.items():
+    for name, one in visuals.checked_mapping("found", found).items():
+        visuals.checked_mapping(f"found[{name!r}]", one, ("units", "overlap"))
         if one["units"] in line:
             squares[name] = one
         else:
@@ -217,7 +221,7 @@ def _error_bars(estimates: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
     return drawn, np.stack([drawn - np.clip(low, MIN_OVERLAP / 10, drawn), np.maximum(high - drawn, 0)])
 
 
-@visuals.style()
+@of_runs
 def codes(runs: Runs) -> Figure:
     """Distributions of the means and standard deviations of all posteriors, one line per run."""
     figure = Figure(figsize=(13, 4.4), layout="constrained")
@@ -237,7 +241,7 @@ def codes(runs: Runs) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def radii(runs: Runs) -> Figure:
     """Distances of draws from the origin, minus √d: the shell has one thickness in all dimensions."""
     figure = Figure(figsize=(3.3 * len(runs), 3.2), layout="constrained")
@@ -271,7 +275,7 @@ IMAGE_ROWS = {  # name of the row: array in `bubbles.npz`
 }
 
 
-@visuals.style()
+@of_runs
 def images(runs: Runs) -> Figure:
     """Images decoded from points around the code of each test image, and from the prior, one column per run."""
     figure = Figure(figsize=(5.4 * len(runs) + 1.2, 4.4), layout="constrained")

@@ -1,6 +1,5 @@
 """Frames of a trajectory video, drawn over a background that is rendered once."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 
 from keras_vae import geometry
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
 from keras_vae.plots import space_3d, visuals
 from keras_vae.plots.thumbnails import Thumbnails, with_height_and_width
@@ -23,6 +22,7 @@ MAX_CIRCLES = 1_000  # points; above, dots are drawn in place of circles and tra
 MAX_POINTS = 20_000  # 0.1 s per frame
 DOT_RADIUS, SMALL_DOT_RADIUS = 0.012, 0.005  # of the view; small ones where there are many
 SMALL_DOT_OPACITY = 0.5
+MAX_SIDE_PIXELS = 4_096  # of a frame
 TRAIL_SECONDS = 1.5
 TRAIL_PIECES = 12
 TRAIL_STRIDE_FRAMES = 2  # between two vertices of a trail
@@ -48,7 +48,7 @@ class Painter:
         fps: frames per second, which sets the length of the trails and the speed of the rotation.
 
     Raises:
-        InputError: if `limit`, given or computed, is not a finite number above 0.
+        InputError: if an argument is out of range, or the trajectory is of a training that diverged.
 
     Example:
         >>> import numpy as np
@@ -70,21 +70,20 @@ class Painter:
         size: int = 720,
         fps: int = 30,
     ):
-        self.trajectory, self.ellipses, self.size, self.fps = trajectory, ellipses, size, fps
+        self.trajectory, self.ellipses = trajectory, ellipses
         n = _number_of_points(trajectory)
+        self.size = checks.whole("size", size, low=16, high=MAX_SIDE_PIXELS)
+        self.fps = checks.number("fps", fps, low=1)
         self.has_circles = n <= MAX_CIRCLES
         self.mean = trajectory.mean.astype("float64")
-        self.limit = max(geometry.trajectory_limit(trajectory.mean, trajectory.std), 2.25) if limit is None else limit
-        if not 0 < self.limit < math.inf:
-            raise InputError(
-                f"limit: expected half the side of the view, a finite number above 0; received {self.limit}; a "
-                "trajectory of a diverged training cannot be drawn."
-            )
+        if limit is None:
+            limit = max(geometry.trajectory_limit(trajectory.mean, trajectory.std), visuals.MIN_LIMIT)
+        self.limit = checks.number("limit", limit, 0, open_low=True)
         self.is_3d = self.mean.shape[2] == 3
-        self.std = trajectory.std
-        if self.std is None or not self.has_circles:  # a dot of constant size marks the point
-            radius = DOT_RADIUS if self.has_circles else SMALL_DOT_RADIUS
-            self.std = np.full_like(self.mean, radius * self.limit)
+        # Without a density, or of very many points, a dot of constant size marks the point.
+        radius = DOT_RADIUS if self.has_circles else SMALL_DOT_RADIUS
+        dots = np.full_like(self.mean, radius * self.limit)
+        self.std = trajectory.std if self.has_circles and trajectory.std is not None else dots
         if self.is_3d:  # the projection of a sphere is the same circle from every direction
             self.std = np.repeat(self.std.prod(axis=2, keepdims=True) ** (1 / 3), 2, axis=2)
         self.colors = visuals.label_colors(trajectory.labels, n)
@@ -200,10 +199,12 @@ class Painter:
 
 
 def _number_of_points(trajectory: Trajectory) -> int:
+    if not isinstance(trajectory, Trajectory) or trajectory.mean.shape[2] not in (2, 3):
+        raise InputError("trajectory: expected a Trajectory of two or three units; choose them with video.select.")
     n = trajectory.mean.shape[1]
-    if not 0 < n <= MAX_POINTS:
+    if n > MAX_POINTS:
         raise InputError(
-            f"trajectory: expected 1 to {MAX_POINTS:,} points to draw; received {n:,}; select some with "
+            f"trajectory: expected at most {MAX_POINTS:,} points to draw; received {n:,}; select some with "
             f"trajectory.points(slice({MAX_POINTS}))."
         )
     return n

@@ -7,9 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.text import Text
 
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.plots import visuals
 from keras_vae.runs.files import atomic
+
+MAX_PANELS = 1_000  # of a figure
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -35,6 +37,8 @@ def panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, lis
         >>> len(axes), figure.get_size_inches().tolist()
         (3, [8.0, 6.0])
     """
+    n, columns = checks.whole("n", n, high=MAX_PANELS), checks.whole("columns", columns, high=MAX_PANELS)
+    size = tuple(checks.array("size", size, (2,), low=0.1, high=100).tolist())
     rows = -(-n // columns)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -45,6 +49,7 @@ def panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, lis
 
 def parts(figure: Figure, rows: int = 1, columns: int = 1) -> list[SubFigure]:
     """The subfigures of a grid, row by row."""
+    rows, columns = checks.whole("rows", rows, high=MAX_PANELS), checks.whole("columns", columns, high=MAX_PANELS)
     return list(figure.subfigures(rows, columns, squeeze=False).ravel())
 
 
@@ -83,4 +88,5 @@ def signed(values: np.ndarray) -> list[str]:
         >>> signed(np.array([-0.9674, 0.0, 0.9674]))
         ['−0.97', '0', '+0.97']
     """
+    values = checks.array("values", values, ("n",))
     return ["0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−") for value in values]

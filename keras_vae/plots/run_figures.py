@@ -8,17 +8,19 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 `draw` then writes `figures/stds.png` and adds the caption to `figures/captions.json`.
 """
 
+import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_vae import geometry
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots import audit_figures, layout, visuals
@@ -29,9 +31,11 @@ from keras_vae.trajectory import Trajectory
 
 CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them
 MAX_TIMELINE_UNITS = 128
+MAX_TITLE_CHARACTERS = 60  # that fit into the narrowest figure
 MAX_VIDEO_FRAMES = 600  # 20 s, of a video of the whole training; a longer trajectory is thinned evenly
 
 Section = Literal["training", "audit"]
+FIGURE_NAME = re.compile(r"[\w-]+")
 Draw = Callable[[Run], Figure]
 
 
@@ -67,6 +71,12 @@ def register(
     Raises:
         InputError: if another figure has this name.
     """
+    if not isinstance(name, str) or not FIGURE_NAME.fullmatch(name):
+        raise InputError(f"name: expected letters, digits, - and _, as in a file's name; received {name!r}.")
+    if not isinstance(caption, str) or not caption:
+        raise InputError(f"caption: expected a sentence that says what the figure shows; received {caption!r}.")
+    if section not in get_args(Section):
+        raise InputError(f"section: expected training or audit; received {section!r}.")
     if name in FIGURES:
         raise InputError(f"name: expected a name that no figure has yet; received {name!r}; choose another.")
 
@@ -107,7 +117,7 @@ def draw(
     run.require_finished()
     run.check_writable()
     if epochs is not None:
-        run.trajectory.between(*epochs)  # raises before anything is drawn
+        run.trajectory.between(*checks.array("epochs", epochs, (2,)).tolist())  # raises before anything is drawn
     drawn = _draw_registered(run, FIGURES.values())
     if video and _has_trajectory_plane(run):
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
@@ -182,7 +192,7 @@ def trajectory_stills(
     trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
     part = video.select(trajectory, epochs, _recorded_plane(run))
     painter = video.Painter(part, title=_title(run))
-    nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in at]
+    nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in checks.array("at", at, ("frames",))]
     row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
     path = run.path / "figures" / f"{name}.png"
     with atomic(path) as temporary:
@@ -398,7 +408,7 @@ def _has_trajectory_plane(run: Run) -> bool:
 
 def _title(run: Run) -> str:
     """The title of a run, which contains the name of its data set, for matplotlib."""
-    return visuals.plain(run.title)
+    return visuals.plain(visuals.shortened(run.title, MAX_TITLE_CHARACTERS))
 
 
 def _one_per_label(trajectory: Trajectory) -> Trajectory:

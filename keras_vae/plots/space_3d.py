@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 
 from keras_vae import geometry
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.plots import visuals
 
 AZIMUTH, ELEVATION = 30.0, 18.0  # degrees, the direction of the view in a still
@@ -24,6 +24,7 @@ def limit(mean: np.ndarray) -> float:
         >>> limit(np.zeros((5, 3)))
         2.4
     """
+    mean = checks.array("mean", mean, ("n", 3), dtype=None)
     return max(2.4, 1.06 * float(np.quantile(np.linalg.norm(mean, axis=1), 0.995)))
 
 
@@ -47,7 +48,7 @@ class Guides:
         self.axes = LineCollection([], colors=palette.INK, linewidths=0.9, alpha=0.55, **style)
         for collection in (self.circles, self.axes):
             ax.add_collection(collection)
-        names = range(3) if units is None else units
+        names = range(3) if units is None else checks.array("units", units, (3,), dtype="int64", low=0)
         text: dict[str, Any] = {"fontsize": 8, "color": palette.INK, "ha": "center", "va": "center"}
         self.names = [ax.text(0, 0, f"unit {name}", **text, **style) for name in names]
 
@@ -103,12 +104,14 @@ class Cloud:
         limit: float,
         units: np.ndarray | tuple[int, ...] | None = None,
     ):
-        self.mean, self.colors = np.asarray(mean, "float64"), visuals.label_colors(labels, len(mean))
+        self.mean = checks.array("mean", mean, ("n", 3))
+        self.colors = visuals.label_colors(labels, len(self.mean))
+        limit = checks.number("limit", limit, 0, open_low=True)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
         ax.set_axis_off()
         visuals.prior_rings(ax, limit)
         self.guides = Guides(ax, units)
-        size = np.clip(20_000 / len(mean), 3, 30)
+        size = np.clip(20_000 / len(self.mean), 3, 30)
         self.points: PathCollection = ax.scatter(self.mean[:, 0], self.mean[:, 1], s=size, linewidths=0)
         self.turn(AZIMUTH, ELEVATION)
 

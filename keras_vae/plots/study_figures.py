@@ -1,7 +1,9 @@
 """Figures that compare several runs, drawn from the arrays in the run folders."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,13 +14,15 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from keras_vae import diagnostics, geometry
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, COLLAPSED_MEAN_VAR
+from keras_vae.errors import InputError
 from keras_vae.evaluation import tables
 from keras_vae.plots import layout, space_3d, visuals
 from keras_vae.runs.folder import Run
 
 Runs = Mapping[str, Run]  # by the name that the figure shows
+Draw = TypeVar("Draw", bound=Callable[..., Figure])
 
 UNIT_THRESHOLDS = {  # quantity of a unit: the value that the figure marks with a dashed line
     "kl": None,
@@ -27,6 +31,19 @@ UNIT_THRESHOLDS = {  # quantity of a unit: the value that the figure marks with 
     "total_var": 1.0,  # of q(z) where it equals the prior
     "replacement_loss": None,
 }
+
+
+def of_runs(function: Draw) -> Draw:
+    """A decorator of functions that draw runs: the package's style, and a check of the first argument."""
+
+    @functools.wraps(function)
+    def checked(runs: Runs, *args: Any, **kwargs: Any) -> Figure:
+        if not isinstance(runs, Mapping) or not runs or not all(isinstance(run, Run) for run in runs.values()):
+            raise InputError(f"runs: expected at least one Run by its name; received {type(runs).__name__}.")
+        with visuals.style():
+            return function(runs, *args, **kwargs)
+
+    return cast(Draw, checked)
 
 
 def save_all(folder: Path, figures: Mapping[str, tuple[Figure, str]]) -> dict[Path, str]:
@@ -44,7 +61,7 @@ def save_all(folder: Path, figures: Mapping[str, tuple[Figure, str]]) -> dict[Pa
     }
 
 
-@visuals.style()
+@of_runs
 def comparison(runs: Runs) -> Figure:
     """One row per run: codes in a plane, samples from the prior, samples from a Gaussian fitted to the codes."""
     figure = Figure(figsize=(13, 4.6 * len(runs)), layout="constrained")
@@ -61,25 +78,25 @@ def comparison(runs: Runs) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def dynamics(runs: Runs) -> Figure:
     """Loss, reconstruction and KL over epochs: one panel per quantity, one line per run; dashed on test images."""
     figure, axes = layout.panels(3, 3, (13 / 3, 4))
     for ax, (key, title) in zip(
         axes, {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}.items(), strict=True
     ):
-        lines: dict[str, np.ndarray] = {}
-        for name, run in runs.items():
-            history = run.history
+        histories = {name: run.history for name, run in runs.items()}
+        for name, history in histories.items():
             if key in history:
-                lines |= {name: history[key], f"test {name}": history[f"val_{key}"]}
-        visuals.curves(ax, history["epoch"], lines)
+                lines = {name: history[key], f"test {name}": history[f"val_{key}"]}
+                visuals.curves(ax, history["epoch"], lines)
+        visuals.epoch_axis(ax, max((history["epoch"] for history in histories.values()), key=len))
         ax.legend(handles=[line for line in ax.lines if not str(line.get_label()).startswith("test ")])
         layout.subtitle(ax, f"{title} (dashed: test images)")
     return figure
 
 
-@visuals.style()
+@of_runs
 def planes(runs: Runs) -> Figure:
     """The codes of each run: of two units in their plane, of more units on their two principal components."""
     figure, axes = layout.panels(len(runs), 2, (6.75, 6.2))
@@ -94,7 +111,7 @@ def planes(runs: Runs) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def interpolations(runs: Runs, pairs: int = 3) -> Figure:
     """Interpolation paths between the same pairs of test images, one column per run."""
     figure = Figure(figsize=(6.6 * len(runs), 1.55 * pairs + 0.4), layout="constrained")
@@ -117,6 +134,8 @@ def drawn_from(rows: Mapping[str, np.ndarray], columns: int = 20) -> Figure:
         >>> [ax.texts[0].get_text() for ax in figure.get_axes()]
         ['test image', 'reconstruction']
     """
+    columns = checks.whole("columns", columns, high=visuals.MAX_COLUMNS)
+    visuals.checked_mapping("rows", rows)
     figure = Figure(figsize=(0.5 * columns + 2.2, 0.62 * len(rows) + 0.2), layout="constrained")
     for ax, (name, images) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows.items(), strict=True):
         visuals.image_grid(ax, images[:columns], columns)
@@ -124,7 +143,7 @@ def drawn_from(rows: Mapping[str, np.ndarray], columns: int = 20) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def originals_and_reconstructions(runs: Runs) -> Figure:
     """Test images, and below them the reconstructions of each run."""
     arrays = {name: run.arrays("reconstructions") for name, run in runs.items()}
@@ -133,7 +152,7 @@ def originals_and_reconstructions(runs: Runs) -> Figure:
     return drawn_from(rows, len(originals))
 
 
-@visuals.style()
+@of_runs
 def spaces(runs: Runs) -> Figure:
     """The codes of the three units that vary most, as a cloud in space."""
     figure = Figure(figsize=(6.4 * len(runs) + 0.8, 6.4), layout="constrained")
@@ -146,7 +165,7 @@ def spaces(runs: Runs) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def slices(runs: Runs) -> Figure:
     """Horizontal slices through a space of three units, usually five of 25 decoded images each, for every run."""
     spaced = ConstrainedLayoutEngine(h_pad=0.08)  # between the name of a run and the titles of its slices
@@ -168,7 +187,7 @@ def slices(runs: Runs) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def blocks(runs: Runs) -> Figure:
     """3⁴ = 81 images decoded on a grid in four units: two units select the block, two the position within it."""
     spaced = ConstrainedLayoutEngine(w_pad=0.15)  # between the axis names of neighbours
@@ -189,8 +208,11 @@ def image_blocks(ax: Axes, images: np.ndarray, side: int, units: Sequence[int]) 
         side: grid points in each unit.
         units: the numbers of the four units.
     """
+    images, side = visuals.checked_images("images", images), checks.whole("side", side)
+    checks.require_shape("images", images, (side**4, "height", "width", "…"))
+    units = checks.array("units", units, (4,), dtype="int64", low=0).tolist()
     inner = [visuals.tile(block, side) for block in images.reshape(side * side, side * side, *images.shape[1:])]
-    gap = images.shape[1] // 3
+    gap = min(images.shape[1] // 3, visuals.MAX_GAP_PIXELS)
     picture = visuals.image_grid(ax, np.stack(inner), side, gap=gap)
     height, width = inner[0].shape[:2]
     for i in range(1, side):
@@ -220,7 +242,7 @@ def _centers(size: int, gap: int, side: int) -> list[float]:
     return [i * (size + gap) + (j + 0.5) * step for i in range(side) for j in range(side)]
 
 
-@visuals.style()
+@of_runs
 def samples(runs: Runs) -> Figure:
     """A hundred images per run, decoded from draws of the prior."""
     figure, axes = layout.panels(len(runs), 2, (6, 6.25))
@@ -240,7 +262,7 @@ def collapse(name: str, run: Run) -> Figure:
     axes = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     active = np.array([unit["active"] for _, unit in units])
     for ax, column in zip(axes, columns, strict=True):
-        values = np.array([unit[column] for _, unit in units])
+        values = np.array([unit[column] for _, unit in units], "float64")  # None becomes NaN
         unit_bars(ax, values, active, UNIT_THRESHOLDS[column], logarithmic=column == "var_mean")
         threshold = "" if UNIT_THRESHOLDS[column] is None else f" (dashed: {UNIT_THRESHOLDS[column]:g})"
         layout.subtitle(ax, tables.UNIT_COLUMNS[column] + threshold)
@@ -275,20 +297,24 @@ def unit_bars(
         >>> [round(float(bar.get_width()), 2) for bar in bars]
         [0.9, 0.1]
     """
+    values = checks.array("values", values, ("units",), finite=False)
+    active = checks.array("active", active, None, low=0, high=1).astype(bool)
+    checks.require_shape("active", active, values.shape)
+    threshold = None if threshold is None else checks.number("threshold", threshold)
     edges = np.where(active, palette.ACTIVE, palette.COLLAPSED)
     faces = np.where(active, palette.ACTIVE, "white")
     lengths = np.maximum(values, 1e-7) if logarithmic else values
     bars = ax.barh(np.arange(len(values)), lengths, color=faces, edgecolor=edges, linewidth=1, height=0.72)
     if logarithmic:
         ax.set_xscale("log")
-        ax.set_xlim(min(1e-4, values[values > 0].min() / 2), None)
+        ax.set_xlim(min(1e-4, values[values > 0].min(initial=1e-4) / 2), None)
     if threshold is not None:
         ax.axvline(threshold, color=palette.MUTED, linewidth=1, linestyle=(0, (4, 4)))
     ax.tick_params(axis="y", length=0)
     return bars
 
 
-@visuals.style()
+@of_runs
 def timelines(runs: Runs) -> Figure:
     """The KL of every unit through training; a cross marks the collapse of a unit that had been active."""
     figure, axes = layout.panels(len(runs), 2, (6.5, 4.3))
@@ -313,6 +339,12 @@ def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Figure:
         >>> figure.get_axes()[0].texts[0].get_text()
         'final 4.0 ± 0.00'
     """
+    for name, runs in visuals.checked_mapping("histories", histories).items():
+        if not isinstance(runs, Sequence) or not runs:
+            raise InputError(f"histories[{name!r}]: expected the history of one seed or more; received none.")
+        for history in runs:
+            found = visuals.checked_mapping(f"histories[{name!r}]", history, ("epoch", "val_loss"))
+            checks.array(f"histories[{name!r}]: val_loss", found["val_loss"], (len(found["epoch"]),))
     figure = Figure(figsize=(13, 3.8), layout="constrained")
     axes = figure.subplots(1, len(histories), sharey=True, squeeze=False)[0]
     for ax, (name, runs) in zip(axes, histories.items(), strict=True):
@@ -333,7 +365,7 @@ def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Figure:
     return figure
 
 
-@visuals.style()
+@of_runs
 def factors(runs: Runs, values: np.ndarray, names: Sequence[str]) -> Figure:
     """One row per run: its codes in the two units that vary most, coloured by each factor in turn.
 
@@ -342,10 +374,13 @@ def factors(runs: Runs, values: np.ndarray, names: Sequence[str]) -> Figure:
         values: the factors of the encoded test images, `(n, factors)`.
         names: of the factors, with units.
     """
+    values = checks.array("values", values, ("n", len(names)), dtype=None)
     figure = Figure(figsize=(4.1 * len(names), 3.9 * len(runs)), layout="constrained")
     for (name, run), part in zip(runs.items(), layout.parts(figure, rows=len(runs)), strict=True):
         layout.heading(part, name)
         mean, _, plane = _codes(run, 2)
+        if len(values) < len(mean):
+            raise InputError(f"values: expected factors of {len(mean)} test images; received {len(values)}.")
         limit = visuals.view_limit(mean)
         size = visuals.marker_size(len(mean))
         for ax, factor, value in zip(part.subplots(1, len(names)), names, values[: len(mean)].T, strict=True):

@@ -5,6 +5,10 @@ import math
 import numpy as np
 from PIL import Image, ImageFilter
 
+from keras_vae._utils import checks
+from keras_vae.plots import visuals
+
+MAX_SIDE_PIXELS = 4_096
 MARGIN_PIXELS = 3  # around a thumbnail, for its halo and the subpixel shift
 HALO_RADIUS_PIXELS = 1.4
 
@@ -20,6 +24,9 @@ class Thumbnails:
     """
 
     def __init__(self, images: np.ndarray, colors: np.ndarray, side: int):
+        images = visuals.checked_images("images", images)
+        colors = checks.array("colors", colors, (len(images), 3), low=0, high=1)
+        side = checks.whole("side", side, high=MAX_SIDE_PIXELS)
         self.sprites = np.stack([_sprite(image, color, side) for image, color in zip(images, colors, strict=True)])
 
     def blend_into(self, canvas: np.ndarray, centers: np.ndarray, order: np.ndarray | None = None) -> None:
@@ -52,7 +59,10 @@ class Thumbnails:
 
 def with_height_and_width(images: np.ndarray | None) -> np.ndarray | None:
     """Reshapes flat images of a square number of pixels to squares; None if there is no shape to draw them in."""
-    if images is None or images.ndim > 2:
+    if images is None:
+        return None
+    images = checks.array("images", images, ("points", "pixels", "…"), dtype=None)
+    if images.ndim > 2:
         return images
     side = math.isqrt(images.shape[1])
     return images.reshape(-1, side, side) if side**2 == images.shape[1] else None

@@ -1,5 +1,6 @@
 """Videos of latent spaces: recorded trajectories, and a rotating view of codes in three units."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,12 +9,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
 from keras_vae.plots import space_3d, visuals
-from keras_vae.plots.frame_painter import Painter
+from keras_vae.plots.frame_painter import MAX_SIDE_PIXELS, Painter
 from keras_vae.plots.video_io import MACROBLOCK_PIXELS, encode_mp4, write_gif
 from keras_vae.trajectory import Trajectory
+
+MAX_TURN_POINTS = 200_000  # of a turning view, 0.6 s per frame
+MAX_FPS, MAX_SECONDS = 1_000, 3_600
+MAX_TURN_KEYS, MAX_TURN_CHARACTERS = 20, 16  # labels in the legend of a turning view, and the length of their names
+LINE_CHARACTERS = 100  # of the legend, in the width of the video
 
 __all__ = ["Painter", "select", "write", "write_gif", "write_turn"]
 
@@ -90,7 +96,7 @@ def write_turn(
     """Writes an MP4 of codes in three latent units, rotated once by 360° so that the video can be looped.
 
     Args:
-        mean: codes `(n, 3)`.
+        mean: codes `(n, 3)`, at most 200,000.
         labels: `(n,)` integers or text, or None.
         path: ends in `.mp4`.
         units: numbers of the three units, which name the axes.
@@ -118,10 +124,15 @@ def write_turn(
         ('turn.mp4', True)
     """
     path = _checked_path(path, size, fps)
-    n_frames = round(seconds * fps)
+    mean = checks.array("mean", mean, ("n", 3), dtype=None)
+    if len(mean) > MAX_TURN_POINTS:
+        raise InputError(f"mean: expected at most {MAX_TURN_POINTS:,} codes to draw; received {len(mean):,}.")
+    units = tuple(checks.array("units", units, (3,), dtype="int64", low=0).tolist())
+    visuals.label_colors(labels, len(mean))  # refuses other labels before the encoder starts
+    n_frames = round(checks.number("seconds", seconds, high=MAX_SECONDS) * fps)
     if n_frames < 1:
         raise InputError(f"seconds: expected at least one frame, 1/{fps} s; received {seconds!r}.")
-    keys = [] if labels is None else visuals.label_keys(labels, class_names)
+    keys = [] if labels is None else visuals.label_keys(labels, class_names, MAX_TURN_KEYS, MAX_TURN_CHARACTERS)
     return encode_mp4(_turn_frames(mean, labels, keys, units, title, size, n_frames), n_frames, path, fps, quiet)
 
 
@@ -142,7 +153,9 @@ def _turn_frames(
         cloud = space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
         cloud.points.set_animated(True)
         if keys:
-            figure.legend(handles=keys, loc="lower center", ncols=10, handletextpad=0, columnspacing=1)
+            longest = max(len(str(key.get_label())) for key in keys)
+            columns = min(10, LINE_CHARACTERS // (longest + 4))  # 4 for the dot and the space between columns
+            figure.legend(handles=keys, loc="lower center", ncols=columns, handletextpad=0, columnspacing=1)
         canvas.draw()
     background, pixels = canvas.copy_from_bbox(figure.bbox), np.asarray(canvas.buffer_rgba())
     for i in range(n_frames):
@@ -177,22 +190,28 @@ def select(
         >>> video.select(recorded, epochs=(1, 2), units=(0, 3)).mean.shape  # epochs 1, 1.5 and 2
         (3, 10, 2)
     """
+    if not isinstance(trajectory, Trajectory):
+        raise InputError(f"trajectory: expected a Trajectory; received {type(trajectory).__name__}.")
     if trajectory.mean.shape[2] < 2:
         raise InputError(f"trajectory: expected at least two units to draw; received {trajectory.mean.shape[2]}.")
     if units is None:
         units = (0, 1) if trajectory.units is None else tuple(trajectory.units[:2].tolist())
+    units = tuple(checks.array("units", units, ("n",), dtype="int64").tolist())
     if len(units) not in (2, 3):
         raise InputError(f"units: expected two or three to draw; received {len(units)}.")
     part = trajectory.of_units(*units)
-    return part if epochs is None else part.between(*epochs)
+    return part if epochs is None else part.between(*checks.array("epochs", epochs, (2,)).tolist())
 
 
 def _checked_path(path: str | Path, size: int, fps: int) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path: expected a name that ends in .mp4; received {type(path).__name__}.")
     path = Path(path)
     if path.suffix != ".mp4":
         raise InputError(f"path: expected a name that ends in .mp4; received {path.name!r}.")
+    size = checks.whole("size", size, low=0, high=MAX_SIDE_PIXELS)
     if size < MACROBLOCK_PIXELS or size % MACROBLOCK_PIXELS:
         raise InputError(f"size: expected a multiple of {MACROBLOCK_PIXELS} pixels; received {size!r}.")
-    if fps < 1:
+    if checks.number("fps", fps, high=MAX_FPS) < 1:
         raise InputError(f"fps: expected at least 1 frame per second; received {fps!r}.")
     return path

@@ -17,13 +17,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from keras_vae import geometry
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.diagnostics import UnitHistory
+from keras_vae.errors import InputError
 
+MAX_COLUMNS, MAX_GAP_PIXELS = 1_000, 1_000  # of a grid of images
 STYLE = Path(__file__).with_name("style.mplstyle")
 DASHED = (0, (2, 2))  # line style of curves on test images
 MIN_LIMIT = 2.25  # half the side of a view that holds the prior's 2σ circle
 INTERPOLATION_PATHS = {"linear": "linear in z", "spherical": "spherical in z", "cross_fade": "pixel cross-fade"}
+MAX_LEGEND_KEYS, MAX_LEGEND_CHARACTERS = 24, 14  # labels of a legend, and the length of their names
 UNIT_KL_SCALE = LogNorm(1e-3, 5)  # nats, of the colours of a timeline of units
 
 
@@ -36,6 +39,16 @@ def style():
         'bold'
     """
     return mpl.rc_context(mpl.rc_params_from_file(STYLE, use_default_template=False))
+
+
+def shortened(text: str, n: int) -> str:
+    """Text of at most `n` characters; a longer one is cut in the middle, since names often differ at their ends.
+
+    Example:
+        >>> shortened("a long name of a class", 11)
+        'a lon…class'
+    """
+    return text if len(text) <= n else f"{text[: n // 2]}…{text[len(text) - (n - n // 2 - 1) :]}"
 
 
 def plain(text: str) -> str:
@@ -63,21 +76,30 @@ def label_colors(labels: np.ndarray | None, n: int) -> np.ndarray:
         >>> label_colors(np.array([1, 0, 1]), 3).round(2).tolist()
         [[0.12, 0.44, 0.71], [0.82, 0.29, 0.36], [0.12, 0.44, 0.71]]
     """
+    n = checks.whole("n", n, low=0)
     colors = np.array([to_rgb(color) for color in palette.LABELS])
-    return colors[np.zeros(n, int) if labels is None else _numbered(labels) % len(colors)]
+    return colors[np.zeros(n, int) if labels is None else _numbered(labels, n) % len(colors)]
 
 
-def _numbered(labels: np.ndarray) -> np.ndarray:
-    labels = np.asarray(labels)
+def _numbered(labels: np.ndarray, n: int) -> np.ndarray:
+    labels = checks.labels("labels", labels)
+    checks.require_shape("labels", labels, (n,))
     return labels if labels.dtype.kind in "ui" else np.unique(labels, return_inverse=True)[1]
 
 
-def label_keys(labels: np.ndarray, class_names: Sequence[str] | None = None) -> list[Line2D]:
-    """Handles of a legend: a dot for every label that occurs.
+def label_keys(
+    labels: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    max_keys: int = MAX_LEGEND_KEYS,
+    max_characters: int = MAX_LEGEND_CHARACTERS,
+) -> list[Line2D]:
+    """Handles of a legend: a dot for every label that occurs; if they are too many, the last line is their number.
 
     Args:
         labels: `(n,)`.
         class_names: names of the labels 0, 1, …; default the labels themselves.
+        max_keys: maximum number of handles.
+        max_characters: maximum length of a name; a longer one is cut.
 
     Example:
         >>> [key.get_label() for key in label_keys(np.array([3, 0, 3]))]
@@ -85,14 +107,19 @@ def label_keys(labels: np.ndarray, class_names: Sequence[str] | None = None) -> 
         >>> [key.get_label() for key in label_keys(np.array([1, 0, 1]), ["cat", "dog"])]
         ['cat', 'dog']
     """
-    present = np.unique(labels)
-    colors = label_colors(present, len(present))
+    present = np.unique(checks.labels("labels", labels))
+    max_keys = checks.whole("max_keys", max_keys, low=2)
+    n_shown = len(present) if len(present) <= max_keys else max_keys - 1
+    colors = label_colors(present, len(present))[:n_shown]
     named = dict(enumerate(class_names or ()))
-    names = [str(named.get(label, label)) for label in present.tolist()]
-    return [
+    names = [shortened(str(named.get(label, label)), max_characters) for label in present[:n_shown].tolist()]
+    keys = [
         Line2D([], [], marker="o", linestyle="", color=color, label=_legend_text(name))
         for name, color in zip(names, colors, strict=True)
     ]
+    if n_shown < len(present):
+        keys.append(Line2D([], [], linestyle="", label=f"and {len(present) - n_shown:,} others"))
+    return keys
 
 
 def _legend_text(name: str) -> str:
@@ -117,6 +144,7 @@ def prior_rings(ax: Axes, limit: float) -> list[Circle]:
         >>> [ring.radius for ring in prior_rings(Figure().subplots(), limit=2.5)]
         [1.0, 2.0]
     """
+    limit = checks.number("limit", limit, 0, open_low=True)
     rings = []
     for sigma in (1, 2, 3) if limit > 3.2 else (1, 2):
         line = {"edgecolor": palette.PRIOR, "linewidth": 0.9, "linestyle": (0, (4, 4)), "alpha": 0.8}
@@ -148,6 +176,7 @@ def prior_density(ax: Axes, limit: float, strength: float = 0.2) -> AxesImage:
         limit: half the side of the view, in data units.
         strength: opacity at the origin, in [0, 1].
     """
+    limit, strength = checks.number("limit", limit, 0, open_low=True), checks.number("strength", strength, 0, 1)
     x = np.linspace(-limit, limit, 256)
     density = np.exp(-0.5 * (x**2 + x[:, None] ** 2))
     shade = np.empty((*density.shape, 4))
@@ -184,6 +213,10 @@ def posterior_circles(
         >>> circles.get_widths().tolist(), circles.get_heights().tolist()  # diameters
         ([2.0], [2.0])
     """
+    mean = checks.array("mean", mean, ("points", 2), dtype=None)
+    std = checks.array("std", std, mean.shape, dtype=None, low=0)
+    colors = checks.array("colors", colors, (len(mean), 3), low=0, high=1)
+    fill, line = checks.number("fill", fill, 0, 1), checks.number("line", line, 0, 1)
     if len(colors) == 1:
         # Matplotlib draws a collection of one colour as markers, and those snap to whole pixels.
         colors = np.repeat(colors, 2, axis=0)
@@ -240,6 +273,7 @@ def latent_scatter(
         >>> len(points.get_offsets()), ax.get_xlabel()
         (5, 'latent unit 4')
     """
+    mean = checks.array("mean", mean, ("n", 2), dtype=None)
     prior_rings(ax, limit)
     colors = label_colors(labels, len(mean))
     order = np.random.default_rng(0).permutation(len(mean))  # no label lies on top of all others
@@ -254,7 +288,7 @@ def latent_scatter(
 
 def marker_size(n: int) -> float:
     """The area of a point's marker, in points², in a scatter of `n` points."""
-    return float(np.clip(30_000 / n, 3, 30))
+    return float(np.clip(30_000 / checks.whole("n", n), 3, 30))
 
 
 def latent_plane(
@@ -303,8 +337,19 @@ def interpolations(figure: FigureBase, images: Mapping[str, np.ndarray], pairs: 
         >>> len(pictures), pictures[0].get_array().shape
         (3, (17, 98))
     """
-    kinds = {name: images[key] for key, name in INTERPOLATION_PATHS.items() if key in images}
-    pairs = min(pairs, next(iter(kinds.values())).shape[1])
+    found = checked_mapping("images", images)
+    shape = ("points", "pairs", "height", "…")
+    kinds = {
+        name: checks.array(f"images[{key!r}]", found[key], shape, dtype=None)
+        for key, name in INTERPOLATION_PATHS.items()
+        if key in found
+    }
+    if not kinds or len({paths.shape for paths in kinds.values()}) > 1:
+        raise InputError(
+            f"images: expected paths of one shape, of some of the kinds {', '.join(INTERPOLATION_PATHS)}; received "
+            f"{ ({str(key): np.shape(paths) for key, paths in found.items()}) }."
+        )
+    pairs = min(checks.whole("pairs", pairs), next(iter(kinds.values())).shape[1])
     drawn = []
     for i, ax in enumerate(np.atleast_1d(figure.subplots(pairs, 1))):
         rows = [path[:, i] for path in kinds.values()]
@@ -318,6 +363,8 @@ def interpolations(figure: FigureBase, images: Mapping[str, np.ndarray], pairs: 
 
 def square_view(ax: Axes, limit: float, units: tuple[int, ...]) -> None:
     """Equal scales from −limit to limit, and the names of the two units."""
+    limit = checks.number("limit", limit, 0, open_low=True)
+    units = checks.array("units", units, (2,), dtype="int64", low=0).tolist()
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     ax.set(xlabel=f"latent unit {units[0]}", ylabel=f"latent unit {units[1]}")
 
@@ -337,7 +384,7 @@ def image_grid(ax: Axes, images: np.ndarray, columns: int, gap: int = 1) -> Axes
         >>> picture.get_array().shape  # two rows of three images
         (17, 26)
     """
-    tiled = tile(np.clip(images, 0.0, 1.0), columns, gap)
+    tiled = tile(np.clip(checked_images("images", images), 0.0, 1.0), columns, gap)
     picture = ax.imshow(tiled, vmin=0, vmax=1)
     ax.set_axis_off()
     return picture
@@ -361,6 +408,8 @@ def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
                [0., 0., 0., 0., 0.],
                [1., 1., 0., 0., 0.]])
     """
+    images, columns = checked_images("images", images), checks.whole("columns", columns, high=MAX_COLUMNS)
+    gap = checks.whole("gap", gap, low=0, high=MAX_GAP_PIXELS)
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
     n, height, width = images.shape[:3]
@@ -371,6 +420,27 @@ def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = image
     return canvas
+
+
+def checked_images(name: str, images: np.ndarray) -> np.ndarray:
+    """An argument as images `(n, height, width[, channels])` that can be drawn."""
+    found = checks.array(name, images, ("n", "height", "width", "…"), dtype=None)
+    if found.shape[3:] not in ((), (1,), (3,), (4,)):
+        raise InputError(
+            f"{name}: expected shape (n, height, width) or (n, height, width, channels) with 1, 3 or 4 channels; "
+            f"received {found.shape}."
+        )
+    return found
+
+
+def checked_mapping(name: str, value: Mapping[Any, Any], keys: Sequence[str] = ()) -> Mapping[Any, Any]:
+    """An argument as a mapping with at least one entry, and with these keys."""
+    if not isinstance(value, Mapping) or not value:
+        raise InputError(f"{name}: expected a mapping with at least one entry; received {type(value).__name__}.")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise InputError(f"{name}: expected the keys {', '.join(keys)}; {', '.join(missing)} missing.")
+    return value
 
 
 def curves(
@@ -395,9 +465,11 @@ def curves(
         >>> train.get_linestyle(), test.get_linestyle(), train.get_color() == test.get_color()
         ('-', '--', True)
     """
+    epochs = checks.array("epochs", epochs, ("n",), dtype=None)
     drawn = []
     used: dict[str, Any] = dict(colors or {})  # colours in any of matplotlib's notations
-    for name, values in lines.items():
+    for name, values in checked_mapping("lines", lines).items():
+        values = checks.array(f"lines[{name!r}]", values, (len(epochs),), dtype=None, finite=False)
         quantity = name.removeprefix("test ")
         options: dict[str, Any] = {"color": used[quantity]} if quantity in used else {}
         if quantity != name:
@@ -413,6 +485,7 @@ def curves(
 
 def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
     """An x axis from the first to the last epoch with ticks at whole epochs, and horizontal grid lines."""
+    epochs = checks.array("epochs", epochs, ("n",), dtype=None)
     ax.set_xlabel("epoch")
     margin = 0.5 if len(epochs) == 1 else 0.0
     ax.set_xlim(min(epochs) - margin, max(epochs) + margin)
@@ -431,6 +504,9 @@ def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize = UNIT_KL_SCA
         history: statistics of the units through training.
         scale: of the colours.
 
+    Raises:
+        InputError: if no measurement is later than epoch 0.
+
     Example:
         >>> from matplotlib.figure import Figure
         >>> kl = np.array([[0.0, 0.0], [0.1, 1.0], [0.1, 2.0]])
@@ -443,6 +519,8 @@ def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize = UNIT_KL_SCA
     quantity = history.var_mean if history.kl is None else history.kl
     order = np.argsort(-quantity[-1], kind="stable")
     later = history.epochs > 0
+    if not later.any():
+        raise InputError("history: expected a measurement after epoch 0; received none; record at least one epoch.")
     epochs, values = history.epochs[later], np.clip(quantity[later][:, order], 1e-12, None)
     edges = np.concatenate([[0.5 * epochs[0]], 0.5 * (epochs[1:] + epochs[:-1]), [epochs[-1]]])
     y = np.arange(len(order) + 1) - 0.5

@@ -150,7 +150,9 @@ def _decoder(vae: "VAE", image_shape: tuple, mean: np.ndarray, offered: list[int
 def _grid(mean: np.ndarray, offered: list[int], pixels: int) -> tuple[float, np.ndarray]:
     """Half the side of a square in the plane of the first two units, and evenly spaced points, the others at 0."""
     plane = offered[:2]
-    limit = max(geometry.scatter_limit(mean[:, plane]), MIN_GRID_LIMIT)
+    # With a single unit, the points lie on the x axis.
+    points = mean[:, plane] if len(plane) == 2 else np.pad(mean[:, plane], ((0, 0), (0, 1)))
+    limit = max(geometry.scatter_limit(points), MIN_GRID_LIMIT)
     side = max(2, min(GRID_SIDE, math.floor((MAX_GRID_PIXELS / pixels) ** (1 / len(plane)))))
     axis = np.linspace(-limit, limit, side, dtype="float32")
     z = np.zeros((side ** len(plane), mean.shape[1]), "float32")
