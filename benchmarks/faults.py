@@ -84,10 +84,10 @@ def make_part(name: str, subjects: Subjects, seed: int, kills: int) -> Part:
     return module.Kills(subjects, seed, kills) if name == "kills" else getattr(module, name.capitalize())(subjects)
 
 
-def numbers(part: Part, only: int | None, n_cases: int | None, end: float | None) -> Iterator[int]:
-    """Numbers of the cases to run: one, those before `end` (`time.monotonic`), or all; at most `n_cases`."""
-    if only is not None:
-        yield only
+def numbers(part: Part, only: list[int] | None, n_cases: int | None, end: float | None) -> Iterator[int]:
+    """Numbers of the cases to run: given ones, those before `end` (`time.monotonic`), or all; at most `n_cases`."""
+    if only:
+        yield from only
         return
     for number in count() if n_cases is None else range(n_cases):
         if time.monotonic() >= end if end is not None else number >= part.n_cases:
@@ -156,7 +156,7 @@ def main(
         float | None, typer.Option(help="Run cases of all parts for this time, in equal shares.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random cases.")] = 0,
-    case: Annotated[int | None, typer.Option(help="Run only the case of this number.")] = None,
+    case: Annotated[list[int] | None, typer.Option(help="Run only the case of this number; may be repeated.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of faults.json.")] = Path("runs/faults"),
 ) -> None:
     """Attack the package, report what it did wrong, and exit with 1 if anything failed."""

@@ -157,7 +157,7 @@ def test_failures_are_counted_and_exit_with_1(monkeypatch, tmp_path, capsys, cam
     written = json.loads((tmp_path / "faults.json").read_text())["parts"]["fuzz"]
     assert written["cases"] == {"group: failed": 1, "group: passed": 1, "group: skipped": 1}
     assert (written["problems"], written["figures"]) == ({"traceback": 1}, {"kills": 7})
-    faults.main(**arguments | {"case": 0})  # exits without an error
+    faults.main(**arguments | {"case": [0]})  # exits without an error
 
 
 @LINUX

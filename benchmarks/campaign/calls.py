@@ -26,10 +26,11 @@ from campaign.subjects import Subjects
 
 MODULES = ("", "data", "diagnostics", "plots", "report", "samplers", "studies", "video")
 # Functions whose arguments are free (names, functions, text) or whose job isn't to compute.
+HANDED_ON = {"name", "activation"}  # arguments that Keras checks itself, with a ValueError
 EXCLUDED = {"describe", "main", "number", "register", "register_format", "run_command", "start"}
 TIMEOUT = 60.0  # seconds
 PREFIX = "answer: "  # of the lines that a process prints for its parent
-ARRAY, NUMBER, WHOLE, TEXT = ("array",), ("number",), ("whole",), ("text",)
+ARRAY, NUMBER, WHOLE, TEXT = ("array", "optional array"), ("number",), ("whole",), ("text",)
 PATH, KEYWORD = ("path",), ("keyword",)
 MAX_BYTES = 16 * 2**30  # of address space
 
@@ -39,8 +40,8 @@ class Bad(NamedTuple):
 
     Attributes:
         name: for the report.
-        kinds: of the good values that it replaces: `array`, `number`, `whole`, `text`, `path`, `other`; `keyword` for
-            an argument of an unknown name.
+        kinds: of the good values that it replaces: `array`, `optional array`, `number`, `whole`, `text`, `path`,
+            `other`; `keyword` for an argument of an unknown name.
         make: the bad value from the good one.
         must_refuse: whether any answer is a fault.
     """
@@ -175,6 +176,8 @@ def _kinds(module: str, function: str) -> dict[str, str]:
             parameter = arguments.signature.parameters[name]
             if name != "self" and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 kinds[name] = _kind(value, str(parameter.annotation))
+                if kinds[name] == "array" and "None" in str(parameter.annotation):
+                    kinds[name] = "optional array"
         kinds["no_such_argument"] = "keyword"
 
     _call_in_example(module, function, note)
@@ -211,13 +214,13 @@ def answer(one: Call) -> Answer:
             arguments.arguments[one.argument] = one.bad.make(arguments.arguments[one.argument])
         unknown = {one.argument: 1} if one.bad.kinds == KEYWORD else {}
         args, kwargs = list(arguments.args), dict(arguments.kwargs) | unknown
-        result.append(_answer(lambda: _consumed(original(*args, **kwargs)), one.bad))
+        result.append(_answer(lambda: _consumed(original(*args, **kwargs)), one.bad, one.argument in HANDED_ON))
 
     _call_in_example(one.module, one.function, attack)
     return result[0]
 
 
-def _answer(function: Callable[[], Any], bad: Bad) -> Answer:
+def _answer(function: Callable[[], Any], bad: Bad, is_handed_on: bool) -> Answer:
     from keras_vae import InputError
 
     try:
@@ -226,6 +229,8 @@ def _answer(function: Callable[[], Any], bad: Bad) -> Answer:
         return Answer("InputError", True, str(error)[:200])
     except TypeError as error:
         return Answer("InputError" if bad.kinds == KEYWORD else "TypeError", True, str(error)[:200])
+    except ValueError as error:
+        return Answer("InputError" if is_handed_on else "ValueError", True, str(error)[:200])
     except Exception as error:  # whatever a bad call raises is the result
         return Answer(type(error).__name__, True, str(error)[:200])
     return Answer("", _is_finite(value), repr(value)[:150])
@@ -322,7 +327,7 @@ BAD = (
     Bad("ragged", ARRAY, lambda good: [[1.0], [1.0, 2.0]]),
     Bad("a number", ARRAY, lambda good: 1.0),
     Bad("empty", ARRAY, lambda good: np.asarray(good)[:0]),
-    Bad("None", ARRAY, lambda good: None),
+    Bad("None", ("array",), lambda good: None),
     Bad("a text", ARRAY, lambda good: "word"),
     Bad("one row", ARRAY, lambda good: np.asarray(good)[:1], False),
     Bad("a row shorter", ARRAY, lambda good: np.asarray(good)[:-1], False),
@@ -340,7 +345,7 @@ BAD = (
     *_values(WHOLE, False, **{"-1": -1, "0": 0, "1": 1, "10¹⁵": 10**15}),
     *_values(TEXT, True, **{"a number": 7, "a list": [1]}),
     *_values(TEXT, False, **{"no such name": "no-such-name", "empty": "", "a null character": "a\x00"}),
-    *_values(PATH, True, **{"a null character": "a\x00b.keras", "a long name": "n" * 5000}),
+    *_values(PATH, False, **{"a null character": "a\x00b.keras", "a long name": "n" * 5000}),
     *_values(("other",), True, **{"an object": object()}),
     *_values(KEYWORD, True, **{"given": 1}),
 )
