@@ -274,8 +274,10 @@ def _call_in_example(module: str, function: str, replacement: Callable[[Any, ins
 def _kind(value: Any, annotation: str) -> str:
     if "Path" in annotation:
         return "path"
-    if isinstance(value, (bool, str)):
-        return "text" if isinstance(value, str) else "other"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool):  # any object is true or false
+        return "nothing"
     if isinstance(value, (int, np.integer)):
         return "number" if "float" in annotation else "whole"
     if isinstance(value, (float, np.floating)):

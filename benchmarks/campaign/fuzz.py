@@ -3,6 +3,8 @@
 Expected: either a result whose text gives the same result again, or an `InputError` of one sentence.
 """
 
+import csv
+import io
 import json
 import math
 import tempfile
@@ -21,6 +23,16 @@ TOKENS = (
     *("784", "256", "2", "0", "-1", "c32", "c", "c0", "C8", "8x8x16", "8x8", "x", "1e3", "1.5", "", " ", "٣", "²"),
     *("c32c", "007", "9" * 30, "-", "--", "nan", "None", "\x00", "\n", "%s", "../..", "𝟚", "c4-c8-16-3", "64-16-2"),
 )
+GOOD_TOKENS = ("784", "256", "2", "64", "16", "c4", "c32", "7x7x2", "8x8x16")
+# Values that most fields of a configuration accept.
+GOOD_VALUES: dict[str, tuple[Any, ...]] = {
+    "architecture": ("784-256-2", "784-64-16-4", "c4-c8-16-3", "c4-c8-7x7x2"),
+    "posterior": ("diagonal", "isotropic", "autoencoder"),
+    "likelihood": ("bernoulli", "gaussian"),
+    "dataset": ("mnist", "a file.npz", "ü.npz"),
+    "jit_compile": ("auto", True, False),
+    "decoder": (None, "500-500", "16"),
+}
 VALUES: tuple[Any, ...] = (
     *(
         None,
@@ -75,7 +87,7 @@ class Fuzz:
             parsed.count_parameters((28, 28))
             parsed.check((28, 28))
 
-        texts = ("-".join(_some(rng, TOKENS, 5)) for _ in range(PER_CASE))
+        texts = ("-".join(_some(rng, _one(rng, (TOKENS, GOOD_TOKENS)), 5)) for _ in range(PER_CASE))
         return self._all(check, ((_mutated(rng, text) if rng.random() < 0.3 else text,) for text in texts))
 
     def _configurations(self, rng: np.random.Generator) -> Problem | None:
@@ -89,7 +101,10 @@ class Fuzz:
             assert Config(**written) == config, f"{written} is read as another configuration"
             assert config.n_units >= 1
 
-        drawn = ({name: _one(rng, VALUES) for name in _some(rng, fields, 3)} for _ in range(PER_CASE))
+        def value(name: str) -> Any:
+            return _one(rng, VALUES) if rng.random() < 0.3 else _one(rng, GOOD_VALUES.get(name, (1, 2, 7)))
+
+        drawn = ({name: value(name) for name in _some(rng, fields, 3)} for _ in range(PER_CASE))
         return self._all(check, ((arguments,) for arguments in drawn))
 
     def _command_lines(self, rng: np.random.Generator) -> Problem | None:
@@ -132,21 +147,34 @@ class Fuzz:
             with tempfile.TemporaryDirectory() as folder:
                 (Path(folder) / "history.csv").write_text(text, encoding="utf-8", newline="")
                 history = Run(folder).history
-                lengths = {len(column) for column in history.values()}
-                assert len(lengths) <= 1, f"columns of {lengths} rows"
                 assert history, "no columns"
-                assert all(np.isfinite(c).all() or "beta" in n for n, c in history.items()), "a value that isn't finite"
+                assert len({len(column) for column in history.values()}) == 1, "columns of different lengths"
+                # An empty cell is a missing value.
+                n_empty = sum(not cell for row in csv.reader(io.StringIO(text)) for cell in row)
+                n_not_finite = sum(int((~np.isfinite(column)).sum()) for column in history.values())
+                assert n_not_finite <= n_empty, "a value that isn't finite"
 
         def table() -> str:
-            rows = [["epoch", "loss", "kl"], *([str(i), *_some(rng, cells, 3)] for i in range(int(rng.integers(4))))]
-            return "\r\n".join(",".join(row) for row in rows)
+            numbers = rng.random() < 0.5
+            rows = [["epoch", "loss", "kl"]]
+            for i in range(1, int(rng.integers(1, 5))):
+                rows.append([str(i), "210.5", "7.25"] if numbers else [str(i), *_some(rng, cells, 3)])
+            text = "".join(",".join(row) + "\r\n" for row in rows)
+            return _mutated(rng, text) if rng.random() < 0.3 else text
 
-        return self._all(check, ((_mutated(rng, table()) if rng.random() < 0.3 else table(),) for _ in range(PER_CASE)))
+        return self._all(check, ((table(),) for _ in range(PER_CASE)))
 
     def _studies(self, rng: np.random.Generator) -> Problem | None:
         from keras_vae import studies
 
-        names = ("loss", "kl", "no_such_measure", "", "frechet.prior", "one", "two", "\x00")
+        names = ("loss", "kl", "frechet.prior", "no_such_measure", "", "one", "two", "\x00")
+
+        def one() -> str:
+            return _one(rng, names if rng.random() < 0.2 else names[:3])
+
+        def weights() -> dict[str, float]:
+            chosen = names if rng.random() < 0.2 else ("one", "two")
+            return {name: _one(rng, (1, -1, 0, 0.5)) for name in _some(rng, chosen, 2)}
 
         def check(arguments: dict) -> None:
             claim = studies.Mean("words", arguments["key"], arguments["region"], arguments["weights"])
@@ -160,10 +188,10 @@ class Fuzz:
 
         def definition() -> dict:
             return {
-                "key": _one(rng, names),
+                "key": one(),
                 "region": (float(_one(rng, (0, 1, -1, math.nan, math.inf))), float(_one(rng, (0, 1, 2, math.inf)))),
-                "weights": {name: _one(rng, (1, -1, 0, 0.5)) for name in _some(rng, names, 2)},
-                "measures": _some(rng, names, 3),
+                "weights": weights(),
+                "measures": [one(), one()],
             }
 
         return self._all(check, ((definition(),) for _ in range(PER_CASE)))
