@@ -101,11 +101,9 @@ class Hostile:
         found = []
         for text, write in writers.items():
             found.append(self._code_case("pickle", f"train on {text}", self._hostile_data(write)))
-            for attack in ATTACKS:
-                if attack.name in ("draw", "report", "train --resume", "evaluate"):
-                    found.append(
-                        self._code_case("pickle", f"{attack.name}: {text}", self._hostile_arrays(attack, write))
-                    )
+            for attack in READING_ARRAYS:
+                program = self._hostile_arrays(attack, write)
+                found.append(self._code_case("pickle", f"{attack.name}: {text}", program))
         return found
 
     def _models(self) -> list[Case]:
