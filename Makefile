@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	done)
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench
+.PHONY: setup demo test test-slow lint bench
 
 setup: .venv/.installed
 
@@ -24,6 +24,9 @@ demo: setup
 # Two processes, each of which may hold a few GB.
 test: setup
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-slow: setup
+	@$(BIN)/python -m pytest -m slow --numprocesses 2 --dist worksteal
 
 # One table; about ten minutes on two quiet cores. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
 bench: setup

@@ -182,6 +182,7 @@ def test_a_run_of_one_backend_is_read_by_another(toy_run):
     assert python(program, KERAS_BACKEND="jax").strip() == "True"
 
 
+@pytest.mark.slow
 def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
     source = tmp_path / "source"
     patterns = shutil.ignore_patterns(".*", "build", "*.egg-info", "media", "tests")

@@ -59,6 +59,7 @@ def test_an_invalid_argument_ends_in_one_line_and_exit_code_2(tmp_path):
     assert done.stderr == f"trajectories: dataset: expected {names}; received 'cifar'.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FULL_MNIST.is_file(), reason="full MNIST is not in $KERAS_HOME/datasets")
 def test_full_mnist_gives_the_published_loss(tmp_path):
     """784-256-2, Adam 1e-3, batch 128: an independent implementation had 163.5 in the fifth epoch."""
@@ -78,26 +79,29 @@ def studies(tmp_path_factory):
     return tmp_path_factory.mktemp("studies")
 
 
+# Figures that the page of a study has, among others.
+FIGURES = {
+    "sampling": {"784-256-2.png", "784-256-32-8-2.png"},
+    "latent_3d": {"space.png", "slices.png"},
+    "latent_4d": {"81-images.png", "seeds.png"},
+    "collapse": {"samples.png", "timelines.png", "units-784-256-32-24-16.png"},
+    "tiles": {"codes.png", "reconstructions.png", "samples.png"},
+    "aggregate_posterior": {"plane.png", "over-units.png", "samplers.png", "samples-d-32.png"},
+    "bigger_is_not_better": {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-3.png"},
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "figures"),
-    [
-        ("sampling", {"784-256-2.png", "784-256-32-8-2.png"}),
-        ("latent_3d", {"space.png", "slices.png"}),
-        ("latent_4d", {"81-images.png", "seeds.png"}),
-        ("collapse", {"samples.png", "timelines.png", "units-784-256-32-24-16.png"}),
-        ("tiles", {"codes.png", "reconstructions.png", "samples.png"}),
-        ("aggregate_posterior", {"plane.png", "over-units.png", "samplers.png", "samples-d-32.png"}),
-        ("bigger_is_not_better", {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-3.png"}),
-    ],
+    "name", [pytest.param(name, marks=() if name == "sampling" else pytest.mark.slow) for name in FIGURES]
 )
-def test_a_study_at_toy_size(name, figures, studies, monkeypatch):
+def test_a_study_at_toy_size(name, studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
     done = recipe(f"{name}.py", "--quick", "--seeds", 1, "--out", studies)
     assert done.returncode == 0, done.stderr
     assert "undecided" in done.stdout or name == "tiles"
     dataset = "tiles-2k" if name == "tiles" else "mnist-5k"
     folder = studies / f"{name}_{dataset}_1-epochs_1-seeds_quick"
-    assert figures <= {path.name for path in (folder / "figures").iterdir()}
+    assert FIGURES[name] <= {path.name for path in (folder / "figures").iterdir()}
     content = json.loads((folder / "study.json").read_text())
     assert content["seeds"] == content["epochs"] == 1
     assert {claim["verdict"] for claim in content["claims"]} <= {"undecided"}
@@ -119,6 +123,7 @@ def test_a_study_at_toy_size(name, figures, studies, monkeypatch):
         assert len(list((folder / "videos").glob("*.mp4"))) == 4
 
 
+@pytest.mark.slow
 def test_the_convolutional_ablation_at_toy_size(studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
     done = recipe("conv_ablation.py", "--quick", "--seeds", 1, "--epochs", 2, "--out", studies)
@@ -137,6 +142,7 @@ def test_the_convolutional_ablation_at_toy_size(studies, monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_soap_bubbles_at_toy_size(studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
     done = recipe("soap_bubble.py", "--quick", "--seeds", 1, "--channels", 8, "--out", studies)

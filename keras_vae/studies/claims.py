@@ -198,8 +198,9 @@ class Ratio(Claim):
         return Interval(*np.exp(mean_interval(self._log_ratios(values))).tolist())
 
     def _log_ratios(self, values: Values) -> np.ndarray:
-        numerator, denominator = (np.log(values(name, self.measure)) for name in self.of)
-        return numerator - denominator
+        numerator, denominator = (values(name, self.measure) for name in self.of)
+        with np.errstate(invalid="ignore", divide="ignore"):  # no geometric mean unless both are positive: NaN
+            return np.log(numerator) - np.log(denominator)
 
     def formula(self, label: str) -> str:
         return f"{label}: {self.of[0]} / {self.of[1]}"
@@ -330,7 +331,9 @@ class Spread(Claim):
         groups = self._groups(values)
         if min(map(len, groups)) < 3:
             return ""
-        return f"Brown–Forsythe p = {stats.levene(*groups, center='median').pvalue:.3f}"
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no value differs from its median
+            p = stats.levene(*groups, center="median").pvalue
+        return "" if np.isnan(p) else f"Brown–Forsythe p = {p:.3f}"
 
     def _groups(self, values: Values) -> list[np.ndarray]:
         measured = (values(name, self.measure) for name in self.of)
