@@ -9,12 +9,14 @@ import importlib
 import inspect
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
 from functools import wraps
 from io import StringIO
 from itertools import islice, product
 from numbers import Number
+from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -79,6 +81,8 @@ class Calls:
     """Each public function, argument and bad value."""
 
     def __init__(self, subjects: Subjects):
+        self._folder = subjects.work / "calls"  # relative paths of bad calls are created here
+        self._folder.mkdir()
         self._found: list[Call] = []
         self._calls_of: dict[tuple[str, str], list[Call]] = {}  # those of functions that have not been called yet
         self._answers: dict[Call, Answer] = {}
@@ -107,9 +111,9 @@ class Calls:
             yield from calls
 
     def _check(self, one: Call) -> Problem | None:
-        self._answers |= answers(self._calls_of.pop(one[:2], []))
+        self._answers |= answers(self._calls_of.pop(one[:2], []), self._folder)
         if one not in self._answers:  # the process of all calls of the function ended before this one
-            outcome = call(lambda: print_answers([one]), TIMEOUT, max_bytes=MAX_BYTES)
+            outcome = call(lambda: print_answers([one], self._folder), TIMEOUT, max_bytes=MAX_BYTES)
             problem = crash_problem(outcome)
             if problem is not None:
                 return problem
@@ -184,16 +188,17 @@ def _kinds(module: str, function: str) -> dict[str, str]:
     return kinds
 
 
-def answers(calls: list[Call]) -> dict[Call, Answer]:
+def answers(calls: list[Call], folder: Path) -> dict[Call, Answer]:
     """The answers of several bad calls in one process, up to the first that ends the process."""
     if not calls:
         return {}
-    outcome = call(lambda: print_answers(calls), TIMEOUT, max_bytes=MAX_BYTES)
+    outcome = call(lambda: print_answers(calls, folder), TIMEOUT, max_bytes=MAX_BYTES)
     return dict(zip(calls, parse_answers(outcome.out), strict=False))
 
 
-def print_answers(calls: list[Call]) -> None:
-    """Prints a line for each bad call."""
+def print_answers(calls: list[Call], folder: Path) -> None:
+    """Prints a line for each bad call, which is made in this working directory."""
+    os.chdir(folder)
     for one in calls:
         print(f"\n{PREFIX}{json.dumps(answer(one))}", flush=True)
 
