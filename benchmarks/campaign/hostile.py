@@ -163,14 +163,15 @@ class Hostile:
         """A classifier in the cache that carries code: the evaluation trains another, or refuses."""
         canary, attack, subjects = self._canary(), _attack("evaluate"), self._subjects
         subjects.reference(attack)
-        cached = list((subjects.work / "cache" / "keras_vae").glob("*.keras"))
+        cached = {path: path.read_bytes() for path in (subjects.work / "cache" / "keras_vae").glob("*.keras")}
         for path in cached:
             write(path, canary)
         outcome = call(attack.program(subjects.copy(attack, subjects.subject), subjects.data))
-        problem = _ran(canary) or crash_problem(outcome)
-        for path in cached:
-            path.unlink(missing_ok=True)
-        return problem if cached else Problem("no cache", "expected a classifier in the cache")
+        for path, content in cached.items():
+            path.write_bytes(content)
+        if not cached:
+            return Problem("no cache", "expected a classifier in the cache")
+        return _ran(canary) or crash_problem(outcome)
 
     def _fresh(self) -> Path:
         folder = self._subjects.subject
