@@ -35,6 +35,7 @@ from keras_vae._utils.terminal import print_table
 from keras_vae.studies import run_command
 
 PARTS = ("kills", "disk", "damage", "hostile", "calls", "fuzz")
+CASES_PER_LINE = 25  # cases between lines of progress
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
@@ -108,6 +109,8 @@ def run_part(name: str, part: Part, seed: int, which: Iterator[int]) -> Result:
         except Exception as error:  # a fault of one case, even in the campaign itself, must not end the others
             problem = Problem("error in the campaign", " ".join("".join(format_exception(error)[-2:]).split()))
         result.add(case, problem, f"python benchmarks/faults.py --only {name} --seed {seed} --case {number}")
+        if sum(result.counts.values()) % CASES_PER_LINE == 0:
+            print(f"{name}: {sum(result.counts.values())} cases, {result.number_of(FAILED)} failed", flush=True)
     result.figures, result.seconds = part.figures, time.monotonic() - began
     return result
 

@@ -98,7 +98,7 @@ def test_runs_that_differ_in_more_than_durations_are_noticed(campaign, toy_run, 
 
 
 def test_other_weights_of_a_model_are_noticed(campaign, toy_run, tmp_path):
-    from campaign.damage import write_other_weights
+    from campaign.damage_kinds import write_other_weights
 
     folders = campaign["folders"]
     (copy := tmp_path / "model.keras").write_bytes(toy_run.model_path.read_bytes())

@@ -1,4 +1,4 @@
-"""Faults of disks and folders while commands write: full, read-only, somebody's, unusable paths, removed folders.
+"""Faults of disks and folders while commands write: full, read-only, of another user, unusable paths, removed folders.
 
 Expected of a command that can't write: exit code 1 or 2, one line on stderr, nothing partial under a final name, and
 success when the command is repeated after the fault is gone.

@@ -4,17 +4,12 @@ Expected: no code of a file runs (it would write a canary file), no markup of a 
 outside of the run folder is changed, memory is bounded, and whatever is refused is refused with one line.
 """
 
-import io
 import json
 import os
 import pickle
-import re
 import shutil
-import subprocess
-import zipfile
 from collections import Counter
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +17,21 @@ import numpy as np
 
 from campaign.cases import Case, Problem, crash_problem, sentence_problem
 from campaign.children import Outcome, call
+from campaign.hostile_files import (
+    CANARY,
+    MODELS,
+    TERABYTES,
+    Payload,
+    insert_markup,
+    objects,
+    write_pickled_member,
+    writer_of_claims,
+)
+from campaign.pages import command_problem, structure
 from campaign.subjects import ATTACKS, N_TEST, N_TRAIN, Attack, Program, Subjects, blobs, command, train
 
 MAX_PEAK_BYTES = 2 * 2**30  # of a command on toy data
-TERABYTES = 10**13
-CANARY = "canary"  # a file that appears if hostile code runs
 
-MARKUP = "\"'></script><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
 NAMES = (
     "<script>alert(1)<!--",
     "\"'><img src=x onerror=alert(1)>",
@@ -63,16 +66,6 @@ LABELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-class Payload:
-    """An object whose unpickling writes the canary."""
-
-    def __init__(self, canary: Path):
-        self._canary = str(canary)
-
-    def __reduce__(self):
-        return (open, (self._canary, "w"))
-
-
 class Hostile:
     """A fixed list of hostile files and names; further cases put markup into random texts of JSON files."""
 
@@ -94,9 +87,9 @@ class Hostile:
 
     def _pickles(self) -> list[Case]:
         writers = {
-            "an object array": lambda path, canary: np.savez(path, x_train=_objects(canary), x_test=_objects(canary)),
+            "an object array": lambda path, canary: np.savez(path, x_train=objects(canary), x_test=objects(canary)),
             "a plain pickle": lambda path, canary: path.write_bytes(pickle.dumps(Payload(canary))),
-            "a pickle in the archive": _write_pickled_member,
+            "a pickle in the archive": write_pickled_member,
         }
         found = []
         for text, write in writers.items():
@@ -184,13 +177,11 @@ class Hostile:
         huge = {"x_train": (TERABYTES, 8, 8), "x_test": (4, 8, 8)}
         both = {"claimed by the array": False, "claimed by the archive too": True}
         found = [
-            self._code_case(
-                "archive", f"train on terabytes {text}", self._hostile_data(_writer_of_claims(huge, forged))
-            )
+            self._code_case("archive", f"train on terabytes {text}", self._hostile_data(writer_of_claims(huge, forged)))
             for text, forged in both.items()
         ]
         for attack in READING_ARRAYS:
-            write = _writer_of_claims({"images": (TERABYTES, 8, 8), "mean": (TERABYTES, 2)}, True)
+            write = writer_of_claims({"images": (TERABYTES, 8, 8), "mean": (TERABYTES, 2)}, True)
             text = f"{attack.name}: terabytes in an array"
             found.append(self._code_case("archive", text, self._hostile_arrays(attack, write)))
         return found
@@ -252,7 +243,7 @@ class Hostile:
             problem = _ran(folder / CANARY) or _ran(canary) or _memory(outcome) or crash_problem(outcome)
             if problem or outcome.code != 0:
                 return problem or sentence_problem(outcome)
-        problem = _command_problem(run / "report.html", folder)
+        problem = command_problem(run / "report.html", folder)
         if problem is None and not evaluated and name != NAMES[0]:
             problem = self._structure_problem("named", run / "report.html")
         return problem
@@ -263,20 +254,20 @@ class Hostile:
         folder = subjects.copy(attack, subjects.subject)
         names = [name for name in reference.read if name.endswith(".json")]
         name = names[int(rng.integers(len(names)))]
-        where = _insert_markup(folder / name, rng)
+        where = insert_markup(folder / name, rng)
         outcome = call(attack.program(folder, subjects.data))
         problem = crash_problem(outcome)
         if problem is None and outcome.code != 0:
             problem = sentence_problem(outcome)
         for page in [] if problem or outcome.code else [n for n in reference.written if n.endswith(".html")]:
-            self._structures.setdefault(page, _structure(reference.folder / page))
+            self._structures.setdefault(page, structure(reference.folder / page))
             problem = problem or self._structure_problem(page, folder / page)
-            problem = problem or _command_problem(folder / page, folder)
+            problem = problem or command_problem(folder / page, folder)
         return problem and problem._replace(detail=f"({name}, {where}) {problem.detail}")
 
     def _structure_problem(self, kind: str, page: Path) -> Problem | None:
         """Compares the elements of a page that run code with those of another page of its kind."""
-        found = _structure(page)
+        found = structure(page)
         expected = self._structures.setdefault(kind, found)
         added = found - expected
         return Problem("markup in a page", f"{page.name} has {dict(added)} more") if added else None
@@ -365,162 +356,3 @@ def _inside(folder: Path, program: Program) -> Program:
         program()
 
     return run
-
-
-# -- writers of hostile files ---------------------------------------------------------------------------------
-
-
-def _objects(canary: Path) -> np.ndarray:
-    array = np.empty(1, dtype=object)
-    array[0] = Payload(canary)
-    return array
-
-
-def _write_pickled_member(path: Path, canary: Path) -> None:
-    """An archive whose members are pickles with the names of arrays."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in ("x_train.npy", "x_test.npy", "mean.npy", "images.npy"):
-            archive.writestr(name, pickle.dumps(Payload(canary)))
-
-
-def _writer_of_claims(shapes: dict[str, tuple[int, ...]], forged: bool) -> Callable[[Path, Path], None]:
-    """A writer of arrays that claim shapes which their data don't have; `forged`: the archive claims the sizes too."""
-
-    def write(path: Path, canary: Path) -> None:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, shape in shapes.items():
-                header = io.BytesIO()
-                np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
-                archive.writestr(f"{name}.npy", header.getvalue() + bytes(1024))
-            if forged:
-                for member in archive.filelist:
-                    member.file_size = TERABYTES
-
-    return write
-
-
-def _model_config(layer: dict) -> dict:
-    inputs = {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 64], "name": "x"}}
-    inputs |= {"registered_name": None, "name": "x", "inbound_nodes": []}
-    node = {"class_name": "__keras_tensor__", "config": {"shape": [None, 64], "dtype": "float32"}}
-    node["config"]["keras_history"] = ["x", 0, 0]
-    layer = {**layer, "name": "h", "inbound_nodes": [{"args": [node], "kwargs": {}}]}
-    config = {"name": "m", "layers": [inputs, layer], "input_layers": [["x", 0, 0]], "output_layers": [["h", 0, 0]]}
-    return {
-        "module": "keras.src.models.functional",
-        "class_name": "Functional",
-        "config": config,
-        "registered_name": None,
-    }
-
-
-def _keras_writer(make: Callable[[Path], dict]) -> Callable[[Path, Path], None]:
-    def write(path: Path, canary: Path) -> None:
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", json.dumps(make(canary)))
-            archive.writestr("metadata.json", json.dumps({"keras_version": "3.12.0"}))
-            archive.writestr("model.weights.h5", b"")
-
-    return write
-
-
-def _lambda_layer(canary: Path) -> dict:
-    import base64
-    import marshal
-
-    code = compile(f"lambda x: (open({str(canary)!r}, 'w'), x)[1]", "<hostile>", "eval").co_consts[0]
-    value = {"code": base64.b64encode(marshal.dumps(code)).decode(), "defaults": None, "closure": None}
-    function = {"class_name": "__lambda__", "config": value}
-    return _model_config(
-        {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "h", "function": function}}
-    )
-
-
-def _system_call(canary: Path) -> dict:
-    """A configuration whose "layer" is a function of the standard library."""
-    call_it = {"module": "os", "class_name": "system", "config": f"touch {canary}", "registered_name": None}
-    return {**call_it, "build_config": {}, "compile_config": {}}
-
-
-def _function_call(canary: Path) -> dict:
-    function = {"module": "builtins", "class_name": "function", "config": "exec", "registered_name": "exec"}
-    config = {"name": "h", "activation": function, "units": 2}
-    return _model_config({"module": "keras.layers", "class_name": "Dense", "config": config})
-
-
-def _pickle_file(path: Path, canary: Path) -> None:
-    path.write_bytes(pickle.dumps(Payload(canary)))
-
-
-MODELS: dict[str, Callable[[Path, Path], Any]] = {
-    "a Lambda layer": _keras_writer(_lambda_layer),
-    "os.system as its class": _keras_writer(_system_call),
-    "exec as activation": _keras_writer(_function_call),
-    "a pickle": _pickle_file,
-}
-
-
-def _insert_markup(path: Path, rng: np.random.Generator) -> str:
-    """Replaces a random text of a JSON file by markup and a shell command."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    where: list[tuple[Any, Any]] = []
-
-    def collect(value: Any) -> None:
-        for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
-            if isinstance(item, str):
-                where.append((value, key))
-            elif isinstance(item, (dict, list)):
-                collect(item)
-
-    collect(content)
-    if not where:
-        content["hostile"] = MARKUP
-        place = "hostile"
-    else:
-        container, place = where[int(rng.integers(len(where)))]
-        container[place] = (MARKUP, f"a; touch {CANARY}; $(touch {CANARY})")[int(rng.integers(2))]
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return str(place)
-
-
-# -- pages ----------------------------------------------------------------------------------------------------
-
-
-class _Elements(HTMLParser):
-    """Counts elements that run or load something, and attributes that hold code."""
-
-    ACTIVE = ("script", "iframe", "object", "embed", "link", "meta", "base", "form", "svg")
-
-    def __init__(self):
-        super().__init__()
-        self.found: Counter = Counter()
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self.ACTIVE:
-            self.found[tag] += 1
-        for name, value in attrs:
-            if name.startswith("on") or (value or "").strip().lower().startswith("javascript:"):
-                self.found[f"{tag} {name}"] += 1
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-
-def _structure(page: Path) -> Counter:
-    parser = _Elements()
-    parser.feed(page.read_text(encoding="utf-8"))
-    return parser.found
-
-
-def _command_problem(page: Path, folder: Path) -> Problem | None:
-    """Runs the shell commands that a page shows, with `keras-vae` and `python` replaced by commands without effect."""
-    parser = _Elements()
-    parser.feed(page.read_text(encoding="utf-8", errors="surrogateescape"))
-    shown = [text for text in parser.text if re.match(r"\s*(keras-vae|python) ", text)]
-    for text in shown:
-        script = "keras_vae() { :; }; python() { :; }\n" + text.strip().replace("keras-vae", "keras_vae", 1)
-        subprocess.run(["bash", "-c", script.encode("utf-8", "surrogateescape")], cwd=folder, capture_output=True)
-        if (folder / CANARY).exists():
-            return Problem("code ran", f"the shown command, pasted into a shell: {text.strip()[:150]!r}")
-    return None
