@@ -13,6 +13,8 @@ import importlib
 import json
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -197,5 +199,7 @@ def main(
 
 
 if __name__ == "__main__":
+    # An exception in place of an end without clean-up, which would leave mounts behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     run_command(main)
