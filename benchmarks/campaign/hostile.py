@@ -156,7 +156,7 @@ class Hostile:
         """A classifier in the cache that carries code: the evaluation trains another, or refuses."""
         canary, attack, subjects = self._canary(), _attack("evaluate"), self._subjects
         subjects.reference(attack)
-        cached = {path: path.read_bytes() for path in (subjects.work / "cache" / "keras_vae").glob("*.keras")}
+        cached = {path: path.read_bytes() for path in (subjects.work / "cache" / "keras_vae").iterdir()}
         for path in cached:
             write(path, canary)
         outcome = call(attack.program(subjects.copy(attack, subjects.subject), subjects.data))
