@@ -8,7 +8,6 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 `draw` then writes `figures/stds.png` and adds the caption to `figures/captions.json`.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable
