@@ -51,6 +51,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
         if overwrite:
             run.clear()
         vae.compile()
+        vae.optimizer.build(vae.trainable_variables)  # Keras warns when it loads a model without these variables
         config = {
             "architecture": cleaned(model.stem),
             "dataset": data.name,
