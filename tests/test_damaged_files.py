@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_vae import InputError, Run
 from keras_vae.errors import DamagedFileError
@@ -42,6 +43,8 @@ def run(toy_run, data, judge, tmp_path_factory) -> Run:
     run_evaluation.evaluate(run, data, judge, with_audit=True, samples=30)
     bubbles.measure_bubbles(run, data, judge)
     run_figures.draw(run, video=False, quiet=True)
+    for path in (run.path / "figures").glob("*.png"):  # small ones are embedded faster
+        Image.new("RGB", (30, 20), "red").save(path)
     return run
 
 
@@ -186,6 +189,7 @@ def page(run: Run) -> str:
 
 
 def drawn(figure) -> bytes:
+    figure.set_layout_engine("none")  # the layout takes most of the time
     buffer = io.BytesIO()
     figure.savefig(buffer, format="raw", dpi=30)
     return buffer.getvalue()

@@ -1,5 +1,6 @@
 """The index page of a folder of runs, and the command that writes all pages."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,12 @@ def test_the_index_of_studies_and_runs_in_several_folders(toy_run, tmp_path):
     runs, study, foreign = tmp_path / "runs", tmp_path / "study", tmp_path / "model"
     for folder in (study, foreign):
         folder.mkdir()
-    (study / "study.json").write_text('{"title": "A study"}')
+    content = {
+        "title": "A study", "command": "python recipes/a.py", "dataset": {"name": "mnist", "train": 1, "test": 1},
+        "epochs": 1, "seeds": 1, "minutes": 1.0, "versions": {}, "threads": 2, "configs": {}, "runs": [], "tables": [],
+        "claims": [],
+    }  # fmt: skip
+    (study / "study.json").write_text(json.dumps(content))
     (study / "report.html").write_text("its page")
     (foreign / "config.json").write_text('{"architectures": ["Model"]}')
     run_page.write(copy(toy_run, runs / "a"))
