@@ -23,7 +23,7 @@ demo: setup
 
 # Two processes, each of which may hold a few GB.
 test: setup
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
 	@$(BIN)/python -m pytest -m slow --numprocesses 2 --dist worksteal

@@ -11,6 +11,18 @@ import numpy as np
 import pytest
 
 
+# The files that take longest, in this order: of two processes neither waits long for the other.
+STARTED_FIRST = (
+    "test_models", "test_study", "test_fast_fit", "test_write_faults", "test_damaged_files", "test_experiment",
+    "test_documents", "test_package", "test_cli", "test_explorer", "test_audit",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(STARTED_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
 def blobs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Images of a bright spot in one of four corners, `(n, 8, 8)` uint8, and the corners, `(n,)`."""
     rng = np.random.default_rng(seed)

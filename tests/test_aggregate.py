@@ -35,6 +35,7 @@ def test_the_interval_covers_the_population(d, total):
     assert np.mean(inside) >= 0.9  # of 40: 95 % less a standard error and a half
 
 
+@pytest.mark.slow
 def test_the_monte_carlo_error_has_its_nominal_coverage():
     """In one dimension KL(q_N ‖ p) is known by quadrature."""
     inside = []
@@ -363,6 +364,7 @@ def test_memorised_posteriors_do_not_raise_the_auc():
     assert abs(found.auc - 0.5) < 3 * found.error + 0.02
 
 
+@pytest.mark.slow
 def test_the_error_of_the_auc_has_its_nominal_coverage():
     """Without a difference, ½ is within 1.96 errors at the rate of a two-sided test."""
     found = [diagnostics.classifier_two_sample_test(*encodings(60, 2, seed=seed), seed=seed) for seed in range(40)]

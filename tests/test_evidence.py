@@ -48,6 +48,7 @@ def test_the_estimate_of_a_known_evidence():
     assert 100 < found.effective < 4000
 
 
+@pytest.mark.slow
 def test_error_and_bias_have_their_nominal_coverage():
     x, k = data(200), 30
     found = [diagnostics.importance_weighted_evidence(weights(x, k, seed, width=2.0)) for seed in range(200)]

@@ -224,6 +224,7 @@ def test_epochs_may_grow_when_resuming(toy_run, toy_config, tmp_path, monkeypatc
     assert grown.config["config"]["epochs"] == 3
 
 
+@pytest.mark.slow
 def test_a_process_killed_by_the_system_leaves_a_run_that_resumes(toy_config, tmp_path):
     """A separate process receives SIGKILL at an arbitrary moment."""
     config = variant(toy_config, epochs=60)

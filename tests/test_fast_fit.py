@@ -12,6 +12,8 @@ import keras_vae as kv
 from keras_vae.fast_fit import keras_internals, ordered_fit, policy, steps_per_call
 from keras_vae.fast_fit.observers import StepObserver
 
+# Programs take seconds to compile: `make test` runs one case of each kind, `make test-slow` the others.
+slow = pytest.mark.slow
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
     reason="only TensorFlow compiles epochs; other backends use Keras' own step",
@@ -47,7 +49,7 @@ class Listener(keras.callbacks.Callback):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("steps", [1, 2, 5, 7, 50])
+@pytest.mark.parametrize("steps", [5, *(pytest.param(steps, marks=slow) for steps in (1, 2, 7, 50))])
 def test_the_same_weights_as_keras_own_step(images, monkeypatch, steps):
     own, own_history = trained(images, monkeypatch)
     monkeypatch.undo()
@@ -129,6 +131,7 @@ def test_layers_without_xla_support_use_keras_own_step(images):
     assert not policy.can_compile_epoch(vae, (images,), 17, jit_compile=True)
 
 
+@slow
 @on_tensorflow
 def test_fit_restores_the_model(images, tmp_path, monkeypatch):
     monkeypatch.setattr(policy, "MIN_STEPS_PER_EPOCH", 1)
@@ -145,6 +148,7 @@ def test_fit_restores_the_model(images, tmp_path, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+@slow
 @on_tensorflow
 def test_callbacks_are_called_at_the_requested_steps(images):
     every, fifth, tested = Listener(), Listener(), Listener()
@@ -211,6 +215,7 @@ def test_convolutions_on_a_cpu_are_not_compiled_by_default():
     assert gains_from_xla(keras.Sequential([image, keras.layers.Dense(3)]))
 
 
+@slow
 @on_tensorflow
 def test_predrawn_noise_is_the_same(images, monkeypatch):
     """However many steps a call takes the weights are the same; those of Keras' step without XLA but for rounding."""
@@ -232,7 +237,7 @@ def test_predrawn_noise_is_the_same(images, monkeypatch):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("units", [2, 9])
+@pytest.mark.parametrize("units", [2, pytest.param(9, marks=slow)])
 def test_xla_compiles_once(tmp_path, units):
     """One program for any number of steps: XLA would compile again if it took their numbers for constants."""
     script = f"""
@@ -274,7 +279,9 @@ def test_a_custom_train_step_keeps_its_logs(images):
 
 
 @on_tensorflow
-@pytest.mark.parametrize(("every", "steps"), [(1, 50), (4, 1), (4, 3), (5, 50)])
+@pytest.mark.parametrize(
+    ("every", "steps"), [(4, 3), *(pytest.param(*case, marks=slow) for case in ((1, 50), (4, 1), (5, 50)))]
+)
 def test_frames_are_recorded_within_a_call(images, monkeypatch, every, steps):
     """Of 3 epochs of 6 steps, the last of each a smaller batch: the same frames as when every step is a call."""
 
@@ -335,7 +342,10 @@ def by_keras_own_step(images, monkeypatch):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("missing", [*keras_internals.MODEL_INTERNALS, keras_internals.SUPPORTS_JIT])
+@pytest.mark.parametrize(
+    "missing",
+    [keras_internals.SUPPORTS_JIT, *(pytest.param(name, marks=slow) for name in keras_internals.MODEL_INTERNALS)],
+)
 def test_without_an_internal_keras_own_step_is_used(images, monkeypatch, missing):
     """Keras itself needs them; what is removed is the package's access to each."""
     expected = by_keras_own_step(images, monkeypatch)

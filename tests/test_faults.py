@@ -160,6 +160,7 @@ def test_failures_are_counted_and_exit_with_1(monkeypatch, tmp_path, capsys, cam
     faults.main(**arguments | {"case": [0]})  # exits without an error
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_tiny_campaign_finds_nothing(tmp_path):
     done = run_campaign("--only", "hostile", "--only", "calls", "--only", "fuzz", "--cases", 2, "--out", tmp_path)

@@ -53,21 +53,20 @@ def test_a_missing_keras_raises_the_usual_error():
     assert "No module named 'keras'" in python(program)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "callbacks",
-        "fast_fit.epoch_order",
-        "fast_fit.functions",
-        "fast_fit.ordered_fit",
-        "fast_fit.policy",
-        "layers",
-        "likelihoods",
-        "models",
-        "posteriors",
-        "networks.builders",
-    ],
+MODULES = (
+    "fast_fit.epoch_order",
+    "fast_fit.functions",
+    "fast_fit.ordered_fit",
+    "fast_fit.policy",
+    "layers",
+    "likelihoods",
+    "models",
+    "posteriors",
+    "networks.builders",
 )
+
+
+@pytest.mark.parametrize("name", ["callbacks", *(pytest.param(name, marks=pytest.mark.slow) for name in MODULES)])
 def test_any_module_can_be_imported_first(name):
     program = (
         f"import keras_vae.{name} as first, keras_vae as kv, sys\n"

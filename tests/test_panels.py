@@ -14,7 +14,7 @@ def run(tmp_path) -> Run:
     """A run folder of four units, the last of which collapses; each image of a grid has its own grey value."""
     run = Run(tmp_path / "run")
     data = {"name": "noise", "digest": "0" * 64, "train": 9, "test": 60, "image_shape": [6, 6]}
-    run.write_json("config.json", {"config": Config("36-4").model_dump(), "dataset": data})
+    run.write_json("config.json", {"config": Config("36-4").model_dump(), "dataset": data, "backend": "tensorflow"})
     rng = np.random.default_rng(0)
     mean = rng.normal(size=(60, 4)) * [1, 2, 3, 0.01]
     run.write_arrays("encodings", mean=mean, log_var=np.zeros((60, 4)), labels=np.arange(60) % 3)
@@ -121,7 +121,7 @@ def test_dynamics_planes_and_interpolations(run):
     variances = np.linalg.eigvalsh(np.cov(run.arrays("encodings")["mean"], rowvar=False))
     share = 100 * variances[-1] / variances.sum()
     assert plane.get_xlabel() == f"principal component 1 ({share:.0f} % of the variance)"
-    greys = np.arange(11)[:, None, None, None] * np.ones((11, 4, 3, 3)) / 10
+    greys = np.arange(11)[:, None, None, None] * np.ones((11, 4, 6, 6)) / 10
     run.write_arrays("interpolation", linear=greys, spherical=greys, cross_fade=1 - greys)
     shown = pictures(study_figures.interpolations({"a": run}, pairs=2))
     assert len(shown) == 2

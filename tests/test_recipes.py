@@ -91,9 +91,8 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "sampling" else pytest.mark.slow) for name in FIGURES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_study_at_toy_size(name, studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
     done = recipe(f"{name}.py", "--quick", "--seeds", 1, "--out", studies)

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import sys
 from dataclasses import replace
 from urllib.parse import unquote
@@ -23,10 +24,18 @@ from keras_vae.studies import Mean, Study, Table, main, presentation, run_study,
 WIDE, NARROW = "64-16-2", "64-4-2"
 
 
-@pytest.fixture
-def toy(npz, tmp_path, monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def classifier_cache(tmp_path_factory):
+    """All tests use one classifier."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "cache_folder", lambda: folder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def toy():
     """A study of two nets that draws one figure and has a measure of its own."""
-    monkeypatch.setattr(judge, "cache_folder", lambda: tmp_path / "cache")
 
     def draw(results):
         path = results.folder / "figures" / "a.png"
@@ -54,6 +63,21 @@ def run(toy, npz, out, epochs=1, seeds=2, quick=True):
     return run_study(toy, str(npz), epochs, seeds, out, quick)
 
 
+@pytest.fixture(scope="module")
+def trained(toy, npz, tmp_path_factory):
+    """The folder of a study of two seeds, read-only for tests."""
+    out = tmp_path_factory.mktemp("study") / "out"
+    run(toy, npz, out)
+    return out
+
+
+@pytest.fixture
+def finished(trained, toy, npz, tmp_path):
+    """The results of a study that is not quick, whose runs were trained before."""
+    shutil.copytree(trained / "runs", tmp_path / "out" / "runs")
+    return run(toy, npz, tmp_path / "out", quick=False)
+
+
 def test_run_study_writes_runs_measures_and_verdicts(toy, npz, tmp_path, capsys):
     results = run(toy, npz, tmp_path / "out")
     assert capsys.readouterr().out.startswith("Toy nets: 4 trainings of 1 epoch on ")
@@ -76,8 +100,8 @@ def test_run_study_writes_runs_measures_and_verdicts(toy, npz, tmp_path, capsys)
     assert len(content["dataset"]["digest"]) == 64
 
 
-def test_the_report_prints_summary_verdicts_and_paths(toy, npz, tmp_path, capsys):
-    results = run(toy, npz, tmp_path / "out", quick=False)
+def test_the_report_prints_summary_verdicts_and_paths(finished, npz, tmp_path, capsys):
+    results = finished
     assert [claim["verdict"] for claim in results.verdicts] == [HOLDS, UNDECIDED]
     capsys.readouterr()
     presentation.report(results)
@@ -173,8 +197,8 @@ def test_the_command_line_checks_options_and_runs_the_study(toy, npz, tmp_path, 
     assert "2 trainings of 1 epoch on" in capsys.readouterr().out
 
 
-def test_a_seed_with_a_missing_value_is_left_out_of_a_difference(toy, npz, tmp_path):
-    results = run(toy, npz, tmp_path / "out", seeds=2)
+def test_a_seed_with_a_missing_value_is_left_out_of_a_difference(finished):
+    results = finished
     del results.rows[WIDE, 1]["loss"]
     difference = Mean("", "loss", (-math.inf, 0), {NARROW: 1, WIDE: -1}).interval(results.values)
     assert difference.estimate == results.rows[NARROW, 0]["loss"] - results.rows[WIDE, 0]["loss"]
@@ -187,8 +211,8 @@ def test_numbers_are_formatted_with_about_three_digits():
     assert formatted == ["–", "0", "−1.23", "151.0", "12346", "0.065", "0.0012", "0"]
 
 
-def test_the_study_page_shows_claims_measures_and_links(toy, npz, tmp_path):
-    results = run(toy, npz, tmp_path / "out", quick=False)
+def test_the_study_page_shows_claims_measures_and_links(finished):
+    results = finished
     presentation.report(results)
     page = (results.folder / "report.html").read_text(encoding="utf-8")
     for text in (
