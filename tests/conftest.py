@@ -10,7 +10,6 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import numpy as np
 import pytest
 
-
 # The files that take longest, in this order: of two processes neither waits long for the other.
 STARTED_FIRST = (
     "test_models", "test_study", "test_fast_fit", "test_write_faults", "test_damaged_files", "test_experiment",
