@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import Config, InputError, TrainingDiverged, likelihoods, posteriors, train
+from keras_vae import Config, InputError, Run, TrainingDiverged, likelihoods, posteriors, train
 from keras_vae.runs import config as run_config
 from keras_vae.runs import final_files, recording
 from keras_vae.runs.checkpoint_callback import CheckpointCallback
@@ -146,7 +146,7 @@ class Killed(BaseException):
 
 @contextlib.contextmanager
 def killed_after(monkeypatch, epoch: int, where: str):
-    """Stops a training as a kill does: at the end of an epoch, before its checkpoint or after it."""
+    """Stops a training as a kill does: at the end of an epoch, before its checkpoint, before its history or after it."""
     original = CheckpointCallback.end_epoch
 
     def end_epoch(self, row):
@@ -156,13 +156,21 @@ def killed_after(monkeypatch, epoch: int, where: str):
         if row["epoch"] == epoch and where == "after the checkpoint":
             raise Killed
 
+    write_history = Run.write_history
+
+    def write(self, rows):
+        if len(rows) == epoch and where == "before the history":
+            raise Killed
+        write_history(self, rows)
+
     with monkeypatch.context() as patched:
         patched.setattr(CheckpointCallback, "end_epoch", end_epoch)
+        patched.setattr(Run, "write_history", write)
         with pytest.raises(Killed):
             yield
 
 
-@pytest.mark.parametrize("where", ["before the checkpoint", "after the checkpoint"])
+@pytest.mark.parametrize("where", ["before the checkpoint", "before the history", "after the checkpoint"])
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(
     toy_run, toy_config, tmp_path, monkeypatch, epoch, where

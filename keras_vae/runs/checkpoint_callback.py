@@ -86,6 +86,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._n_saved = len(self.recorder) if state.get("growth") else 0  # earlier versions saved all frames each time
         self.monitor.resume_from(UnitHistory(**_under("units/", arrays)), *done)
         self.rows, self._seconds_before = state["history"], state["seconds"]
+        self.run.write_history(self.rows)  # the process may have been killed between checkpoint and history
         self.progress.message(f"Resuming after epoch {self.epochs_done}")
 
     def end_epoch(self, row: dict) -> None:
