@@ -18,13 +18,15 @@ import pytest
 from PIL import Image
 
 from keras_vae import InputError, Run
+from keras_vae._utils import forms
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import bubbles, run_evaluation
 from keras_vae.evaluation.training_curves import training_curves
 from keras_vae.measures import SAMPLERS
 from keras_vae.plots import bubble_figures, run_figures, study_figures
 from keras_vae.report import captions, data_uri, index_page, pages, run_page, study_page
-from keras_vae.runs import checkpoint, explorer_arrays, forms, model_file
+from keras_vae.runs import checkpoint, explorer_arrays, model_file
+from keras_vae.runs.study_forms import StudyFile
 from keras_vae.studies import Mean, Results, Study, Table
 from keras_vae.studies.run_measures import run_measures
 from keras_vae.studies.study_files import write_results
@@ -486,5 +488,5 @@ def test_a_damaged_evaluation_is_repeated(run, data, judge, tmp_path):
 def test_forms_are_those_of_the_whole_files(run, study):
     """A form that requires a key that no file has would refuse all files."""
     assert run.config["config"]["seed"] == 7
-    assert forms.read(study / "study.json", forms.StudyFile, "")["title"] == "Toy"
+    assert forms.read(study / "study.json", StudyFile, "")["title"] == "Toy"
     assert checkpoint.load(run.checkpoint_path) is None

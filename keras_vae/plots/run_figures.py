@@ -20,10 +20,11 @@ from matplotlib.figure import Figure
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
+from keras_vae._utils.foreign_text import shortened
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots import audit_figures, layout, visuals
-from keras_vae.runs import forms
+from keras_vae.runs import study_forms
 from keras_vae.runs.files import atomic, complete, write_json
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
@@ -392,7 +393,7 @@ def _write_captions(run: Run, captions: dict[str, str]) -> None:
     """Adds captions to `figures/captions.json`: registered figures first, in order; only of figures that exist."""
     path = run.path / "figures" / CAPTIONS
     try:
-        known = forms.read_captions(path, "draw the figures again")
+        known = study_forms.read_captions(path, "draw the figures again")
     except InputError:  # absent, or damaged: drawing replaces it
         known = {}
     known |= captions
@@ -407,7 +408,7 @@ def _has_trajectory_plane(run: Run) -> bool:
 
 def _title(run: Run) -> str:
     """The title of a run, which contains the name of its data set, for matplotlib."""
-    return visuals.plain(visuals.shortened(run.title, MAX_TITLE_CHARACTERS))
+    return visuals.plain(shortened(run.title, MAX_TITLE_CHARACTERS))
 
 
 def _one_per_label(trajectory: Trajectory) -> Trajectory:

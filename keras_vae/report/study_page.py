@@ -10,14 +10,14 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from keras_vae import data as datasets
-from keras_vae._utils import formatting
+from keras_vae._utils import formatting, forms
 from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
 from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
 from keras_vae.report.rendering import Cell, Fact
-from keras_vae.runs import forms
 from keras_vae.runs.files import write_text
+from keras_vae.runs.study_forms import StudyFile
 
 INTERVAL_WIDTH = 150  # pixels
 INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values
@@ -70,7 +70,7 @@ def read(folder: Path) -> dict:
     """
     if not os.path.lexists(folder / "study.json"):
         raise InputError(f"folder: expected a study at {folder}; there is no study.json in it.")
-    return forms.read(folder / "study.json", forms.StudyFile, "run its recipe again")
+    return forms.read(folder / "study.json", StudyFile, "run its recipe again")
 
 
 def _lead(content: dict) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils import readers
+from keras_vae._utils import forms, readers
 from keras_vae.data import Dataset, registry
 from keras_vae.errors import InputError, WriteError
-from keras_vae.runs import array_forms, forms
+from keras_vae.runs import array_forms
+from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
 from keras_vae.runs.files import (
     PARTIAL_PREFIX,
     check_writable,
@@ -24,6 +25,7 @@ from keras_vae.runs.files import (
     write_npz,
     write_text,
 )
+from keras_vae.runs.forms import ConfigFile, MetricsFile
 from keras_vae.runs.history import check_history
 from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
@@ -101,7 +103,7 @@ class Run:
         Raises:
             DamagedFileError: if the file is damaged, as for all files that a run reads.
         """
-        return forms.read(self.path / "config.json", forms.ConfigFile, ADVICE)
+        return forms.read(self.path / "config.json", ConfigFile, ADVICE)
 
     @property
     def metrics(self) -> dict:
@@ -111,7 +113,7 @@ class Run:
             InputError: if training has not finished.
         """
         self.require_finished()
-        return forms.read(self.path / "metrics.json", forms.MetricsFile, ADVICE)
+        return forms.read(self.path / "metrics.json", MetricsFile, ADVICE)
 
     def require_finished(self) -> None:
         """Checks that training has finished.
@@ -155,15 +157,13 @@ class Run:
         """Content of evaluation.json, see `evaluate`."""
         path = self.path / "evaluation.json"
         content = migrate_evaluation(readers.read_json(path, EVALUATION_ADVICE))
-        forms.check(content, forms.EvaluationFile, path, EVALUATION_ADVICE)
+        forms.check(content, EvaluationFile, path, EVALUATION_ADVICE)
         return content
 
     @property
     def bubbles(self) -> dict:
         """Content of bubbles.json, see `evaluation.bubbles`."""
-        return forms.read(
-            self.path / "bubbles.json", forms.BubblesFile, "delete the file and measure the bubbles again"
-        )
+        return forms.read(self.path / "bubbles.json", BubblesFile, BUBBLES_ADVICE)
 
     @property
     def finished(self) -> bool:
