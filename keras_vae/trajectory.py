@@ -202,7 +202,8 @@ class Trajectory:
         known = [field.name for field in fields(cls)]
         required = {field.name for field in fields(cls) if field.default is MISSING}
         if not required <= set(arrays) <= set(known):
-            problem = f"expected the arrays of a trajectory ({', '.join(known)}); received {', '.join(arrays) or 'none'}"
+            received = ", ".join(arrays) or "none"
+            problem = f"expected the arrays of a trajectory ({', '.join(known)}); received {received}"
             raise DamagedFileError(path, problem, LOAD_ADVICE)
         try:
             return cls(**arrays)
