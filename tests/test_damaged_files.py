@@ -18,13 +18,16 @@ import pytest
 from PIL import Image
 
 from keras_vae import InputError, Run
+from keras_vae._utils import forms
+from keras_vae._utils.files import delete
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import bubbles, run_evaluation
 from keras_vae.evaluation.training_curves import training_curves
 from keras_vae.measures import SAMPLERS
 from keras_vae.plots import bubble_figures, run_figures, study_figures
 from keras_vae.report import captions, data_uri, index_page, pages, run_page, study_page
-from keras_vae.runs import checkpoint, explorer_arrays, forms, model_file
+from keras_vae.runs import checkpoint, explorer_arrays, model_file
+from keras_vae.runs.study_forms import StudyFile
 from keras_vae.studies import Mean, Results, Study, Table
 from keras_vae.studies.run_measures import run_measures
 from keras_vae.studies.study_files import write_results
@@ -386,9 +389,43 @@ def test_damaged_figures_are_left_out_with_a_note(run, study):
     assert note in text
     assert "<img" not in text
     (run.path / "figures" / "samples.png").write_bytes(b"")
+    (run.path / "videos" / "a.mp4").mkdir(parents=True)
     text = page(run)
     (run.path / "figures" / "samples.png").write_bytes(whole)
+    delete(run.path / "videos")
     assert "figures/samples.png is damaged and not shown" in text
+    assert "videos/a.mp4 is damaged and not shown; delete it and draw the video again." in text
+
+
+@pytest.mark.parametrize("kind", ["of another kind", "a looping link"])
+@pytest.mark.parametrize(
+    ("name", "shown_in"), [("evaluation.json", "aggregate"), ("history.csv", "loss"), ("arrays", "interpolation")]
+)
+def test_what_is_no_file_is_damaged_and_not_absent(run, name, shown_in, kind, tmp_path):
+    """A figure whose data is absent is left out; a folder in place of its file is an error."""
+    other = Run(shutil.copytree(run.path, tmp_path / "run"))
+    path = other.path / name
+    is_folder = path.is_dir()
+    delete(path)
+    if kind == "a looping link":
+        path.symlink_to(path)
+    elif is_folder:
+        path.touch()
+    else:
+        path.mkdir()
+    with pytest.raises(DamagedFileError, match=name):
+        figure(shown_in)(other)
+    delete(path)
+    assert figure(shown_in)(other) == b""
+
+
+@pytest.mark.parametrize("name", ["figures", "videos"])
+def test_a_file_in_place_of_a_folder_of_figures_is_reported(run, name, tmp_path):
+    other = Run(shutil.copytree(run.path, tmp_path / "run"))
+    delete(other.path / name)
+    (other.path / name).touch()
+    with pytest.raises(DamagedFileError, match=f"{name}: expected a folder; it is a file"):
+        run_page.write(other)
 
 
 def test_the_page_of_another_model_is_not_written(run, toy_config, data, tmp_path):
@@ -486,5 +523,5 @@ def test_a_damaged_evaluation_is_repeated(run, data, judge, tmp_path):
 def test_forms_are_those_of_the_whole_files(run, study):
     """A form that requires a key that no file has would refuse all files."""
     assert run.config["config"]["seed"] == 7
-    assert forms.read(study / "study.json", forms.StudyFile, "")["title"] == "Toy"
+    assert forms.read(study / "study.json", StudyFile, "")["title"] == "Toy"
     assert checkpoint.load(run.checkpoint_path) is None

@@ -192,7 +192,7 @@ def test_more_classes_than_the_limit_are_refused(monkeypatch):
         (np.array(["b", "a", "c"], dtype=object), ("a", "b", "c")),
         (np.array([3, -1, 2], dtype=object), ("-1", "2", "3")),
         (["$a$", "two\nlines", "\udcff"], ("$a$", "two\ufffdlines", "\ufffd")),
-        (["x" * 100, "y", "z"], ("x" * 59 + "…", "y", "z")),
+        (["x" * 100, "y", "z"], ("x" * 30 + "…" + "x" * 29, "y", "z")),
         ([[0, 1, 0], [1, 0, 0], [0, 0, 1]], None),
     ],
 )

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from test_bad_calls import damages
 
 from keras_vae import InputError, Trajectory
+from keras_vae._utils.foreign_text import shortened
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.plots import (
     audit_figures,
@@ -258,7 +259,7 @@ def test_long_names_fit_into_the_figure():
         figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
         visuals.latent_scatter(ax, RNG.normal(size=(80, 2)), np.arange(80) % 40, 3.0, (0, 1), names)
         name = f"784-256-2 on {'a very long name of a data set ' * 9}"
-        layout.title(ax, visuals.shortened(name, run_figures.MAX_TITLE_CHARACTERS), "a note")
+        layout.title(ax, shortened(name, run_figures.MAX_TITLE_CHARACTERS), "a note")
         FigureCanvasAgg(figure).draw()
     for artist in (*ax.get_legend().get_texts(), ax.title, ax):
         box = artist.get_window_extent()

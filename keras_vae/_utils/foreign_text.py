@@ -1,4 +1,4 @@
-"""Text from outside of the package, such as names of data sets and classes, without what can't be printed."""
+"""Text from outside of the package, such as names of data sets and classes: without what can't be printed, short."""
 
 import unicodedata
 
@@ -13,6 +13,16 @@ def is_clean(text: str) -> bool:
         (True, False, False)
     """
     return not any(unicodedata.category(character) in _NOT_PRINTABLE for character in text)
+
+
+def shortened(text: str, n: int) -> str:
+    """Text of at most `n` characters; a longer one is cut in the middle, since names often differ at their ends.
+
+    Example:
+        >>> shortened("a long name of a class", 11)
+        'a lon…class'
+    """
+    return text if len(text) <= n else f"{text[: n // 2]}…{text[len(text) - (n - n // 2 - 1) :]}"
 
 
 def cleaned(text: str) -> str:

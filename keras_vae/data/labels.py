@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_vae._utils.foreign_text import cleaned
+from keras_vae._utils.foreign_text import cleaned, shortened
 from keras_vae.errors import InputError
 
 MAX_CLASSES = 10_000
-MAX_NAME_CHARACTERS = 60  # of a class; a longer name is cut
+MAX_NAME_CHARACTERS = 60  # of a class; a longer name is cut in the middle
 _LOG = logging.getLogger(__name__)
 
 
@@ -66,8 +66,7 @@ def _indices(y: np.ndarray, index: dict[Any, int]) -> np.ndarray:
 
 
 def _name(value: Any) -> str:
-    text = cleaned(str(value))
-    return text if len(text) <= MAX_NAME_CHARACTERS else f"{text[: MAX_NAME_CHARACTERS - 1]}…"
+    return shortened(cleaned(str(value)), MAX_NAME_CHARACTERS)
 
 
 def _flat(y: np.ndarray, n: int, where: str) -> np.ndarray:

@@ -10,8 +10,10 @@ import numpy as np
 
 from keras_vae._utils import checks
 from keras_vae._utils.formatting import printable
+from keras_vae._utils.forms import first_difference
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
+from keras_vae.diagnostics.audit_form import AuditForm
 from keras_vae.diagnostics.encodings import flat_encodings, random_images, row_chunks
 from keras_vae.diagnostics.mean_discrepancy import Discrepancy, mmd
 from keras_vae.diagnostics.radial_distribution import Radii, radii
@@ -200,12 +202,10 @@ def describe(content: dict[str, Any]) -> str:
         >>> print(diagnostics.describe(found.as_dict()).splitlines()[0])
         10 encodings of 3 units, 0 of them active; nats
     """
-    try:
-        return "\n".join(_lines(content))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # content of another form
-        raise InputError(
-            "content: expected the result of Audit.as_dict; received something else; pass that."
-        ) from error
+    difference = first_difference(content, AuditForm)
+    if difference is not None:
+        raise InputError(f"content: expected the result of Audit.as_dict; received something else ({difference}).")
+    return "\n".join(_lines(content))
 
 
 def _lines(content: dict[str, Any]) -> list[str]:
@@ -230,7 +230,7 @@ def _lines(content: dict[str, Any]) -> list[str]:
         f"classifier two-sample test     {_two_sample_text(content['separation'])}",
     ]
     if content.get("used"):
-        counts = [f"{images:,} ({USED[part]})" for part, images in content["used"].items()]
+        counts = [f"{images:,} ({USED.get(part, part)})" for part, images in content["used"].items()]
         lines.append(f"encodings used                 {', '.join(counts)}")
     if kl["saturated"]:
         lines.append(

@@ -20,11 +20,12 @@ from matplotlib.figure import Figure
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
+from keras_vae._utils.files import atomic, complete, write_json
+from keras_vae._utils.foreign_text import shortened
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots import audit_figures, layout, visuals
-from keras_vae.runs import forms
-from keras_vae.runs.files import atomic, complete, write_json
+from keras_vae.runs import study_forms
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
@@ -134,7 +135,7 @@ def audit(run: Run) -> list[Path]:
 
 def draw_what_is_missing(run: Run, video: bool = True) -> None:
     """Draws a finished run's figures, and its video, unless they exist."""
-    if not (run.path / "figures" / "samples.png").is_file():  # `audit` alone draws others
+    if not os.path.lexists(run.path / "figures" / "samples.png"):  # `audit` alone draws others
         draw(run, video=False)
     if video and _has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
         trajectory_video(run)
@@ -392,12 +393,12 @@ def _write_captions(run: Run, captions: dict[str, str]) -> None:
     """Adds captions to `figures/captions.json`: registered figures first, in order; only of figures that exist."""
     path = run.path / "figures" / CAPTIONS
     try:
-        known = forms.read_captions(path, "draw the figures again")
+        known = study_forms.read_captions(path, "draw the figures again")
     except InputError:  # absent, or damaged: drawing replaces it
         known = {}
     known |= captions
     order = [name for name in FIGURES if name in known] + [name for name in known if name not in FIGURES]
-    write_json(path, {name: known[name] for name in order if path.with_name(f"{name}.png").is_file()})
+    write_json(path, {name: known[name] for name in order if os.path.lexists(path.with_name(f"{name}.png"))})
 
 
 def _has_trajectory_plane(run: Run) -> bool:
@@ -407,7 +408,7 @@ def _has_trajectory_plane(run: Run) -> bool:
 
 def _title(run: Run) -> str:
     """The title of a run, which contains the name of its data set, for matplotlib."""
-    return visuals.plain(visuals.shortened(run.title, MAX_TITLE_CHARACTERS))
+    return visuals.plain(shortened(run.title, MAX_TITLE_CHARACTERS))
 
 
 def _one_per_label(trajectory: Trajectory) -> Trajectory:

@@ -18,6 +18,7 @@ from matplotlib.patches import Circle
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
+from keras_vae._utils.foreign_text import shortened
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 
@@ -39,16 +40,6 @@ def style():
         'bold'
     """
     return mpl.rc_context(mpl.rc_params_from_file(STYLE, use_default_template=False))
-
-
-def shortened(text: str, n: int) -> str:
-    """Text of at most `n` characters; a longer one is cut in the middle, since names often differ at their ends.
-
-    Example:
-        >>> shortened("a long name of a class", 11)
-        'a lon…class'
-    """
-    return text if len(text) <= n else f"{text[: n // 2]}…{text[len(text) - (n - n // 2 - 1) :]}"
 
 
 def plain(text: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_vae.runs import forms
-from keras_vae.runs.files import complete
+from keras_vae._utils.files import complete
+from keras_vae.runs import study_forms
 
 CAPTIONS = "captions.json"  # file stem → caption, in the order of the page
 
@@ -52,7 +52,7 @@ def read(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in (folder / CAPTIONS, folder / "figures" / CAPTIONS):
         if os.path.lexists(path):
-            found |= forms.read_captions(path, "draw the figures again")
+            found |= study_forms.read_captions(path, "draw the figures again")
     return found
 
 

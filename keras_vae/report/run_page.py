@@ -11,6 +11,7 @@ from typing import Any
 from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import formatting
+from keras_vae._utils.files import write_text
 from keras_vae.evaluation import tables
 from keras_vae.report import (
     audit_text,
@@ -25,7 +26,6 @@ from keras_vae.report import (
 )
 from keras_vae.report.rendering import Fact
 from keras_vae.runs import explorer_arrays
-from keras_vae.runs.files import write_text
 from keras_vae.runs.folder import Run
 
 MIN_FIGURE_BYTES = 0.4e6  # for all figures, however large the explorer's data are
@@ -110,13 +110,14 @@ def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
     excluded = ("loss",) if run.has_history else ()
     defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
     figures = captions.figures(run.path, descriptions | defaults, excluded)
-    pictures, notes = data_uri.pictures(figures, max_figure_bytes)
+    pictures = data_uri.pictures(figures, max_figure_bytes)
     video_captions = captions.RUN_VIDEO_CAPTIONS | descriptions
+    videos = data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions)
     return {
-        "videos": data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions),
-        "pictures": [picture for picture in pictures if picture.stem not in AUDIT_FIGURES],
-        "audit_pictures": [picture for picture in pictures if picture.stem in AUDIT_FIGURES],
-        "notes": notes,
+        "videos": videos.shown,
+        "pictures": [picture for picture in pictures.shown if picture.stem not in AUDIT_FIGURES],
+        "audit_pictures": [picture for picture in pictures.shown if picture.stem in AUDIT_FIGURES],
+        "notes": [*pictures.notes, *videos.notes],
     }
 
 

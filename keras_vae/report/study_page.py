@@ -10,14 +10,14 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from keras_vae import data as datasets
-from keras_vae._utils import formatting
+from keras_vae._utils import formatting, forms
+from keras_vae._utils.files import write_text
 from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
 from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
 from keras_vae.report.rendering import Cell, Fact
-from keras_vae.runs import forms
-from keras_vae.runs.files import write_text
+from keras_vae.runs.study_forms import StudyFile
 
 INTERVAL_WIDTH = 150  # pixels
 INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values
@@ -38,7 +38,8 @@ def write(folder: str | Path) -> Path:
     folder = Path(folder)
     content = read(folder)
     descriptions = captions.read(folder)
-    pictures, notes = data_uri.pictures(captions.figures(folder, descriptions), rendering.MAX_PAGE_BYTES)
+    videos = data_uri.videos(folder, content["title"], descriptions)
+    pictures = data_uri.pictures(captions.figures(folder, descriptions), rendering.MAX_PAGE_BYTES)
     described = {key: content[key] for key in ("configs", "dataset", "versions", "threads")}
     page = rendering.render(
         "study.html",
@@ -47,9 +48,9 @@ def write(folder: str | Path) -> Path:
         facts=_facts(content),
         claims=[_claim(claim) for claim in content["claims"]],
         has_published=any(claim.get("published") is not None for claim in content["claims"]),
-        videos=data_uri.videos(folder, content["title"], descriptions),
-        pictures=_rows(pictures),
-        notes=notes,
+        videos=videos.shown,
+        pictures=_rows(pictures.shown),
+        notes=[*pictures.notes, *videos.notes],
         tables=_tables(content),
         runs=_run_table(folder, content["runs"]),
         command=content["command"],
@@ -70,7 +71,7 @@ def read(folder: Path) -> dict:
     """
     if not os.path.lexists(folder / "study.json"):
         raise InputError(f"folder: expected a study at {folder}; there is no study.json in it.")
-    return forms.read(folder / "study.json", forms.StudyFile, "run its recipe again")
+    return forms.read(folder / "study.json", StudyFile, "run its recipe again")
 
 
 def _lead(content: dict) -> str:

@@ -14,8 +14,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from keras_vae._utils.forms import Form, Positive, Whole, first_difference
 from keras_vae.errors import DamagedFileError
-from keras_vae.runs import forms
 
 MAX_LABEL = 2**20  # figures hold a colour for each label up to the largest
 IMAGE_AXES = (2, 3)  # height, width and perhaps channels
@@ -260,15 +260,15 @@ def _check_edges(arrays: Mapping[str, np.ndarray]) -> None:
             raise _Difference(f"expected increasing '{quantity}_edges' around each of '{quantity}_counts'")
 
 
-class _Layer(forms.Form):
+class _Layer(Form):
     kind: str
 
 
-class _Description(forms.Form):
+class _Description(Form):
     """`description` of the arrays of the explorer."""
 
-    units: Annotated[list[forms.Whole], Field(min_length=1)]
-    latent_shape: Annotated[list[forms.Positive], Field(min_length=1)]
+    units: Annotated[list[Whole], Field(min_length=1)]
+    latent_shape: Annotated[list[Positive], Field(min_length=1)]
     layers: list[_Layer] | None = None
     output: str | None = None
     obstacle: str | None = None
@@ -282,11 +282,7 @@ RECORDED = ("epochs", "trajectory_mean", "trajectory_units")
 
 def _check_explorer(arrays: Mapping[str, np.ndarray]) -> None:
     """The description agrees with the arrays, and the parts that belong together are complete."""
-    try:
-        description = json.loads(str(arrays["description"]))
-        _Description.model_validate(description)
-    except (ValueError, RecursionError) as error:
-        raise _Difference("expected 'description' as JSON with units, latent_shape, and layers or obstacle") from error
+    description = _description(arrays)
     n_units, offered = arrays["mean"].shape[1], description["units"]
     log_var = arrays.get("log_var")
     if (
@@ -305,6 +301,17 @@ def _check_explorer(arrays: Mapping[str, np.ndarray]) -> None:
     missing = sorted(needed - set(arrays))
     if missing:
         raise _Difference(f"expected an array {missing[0]!r}; it is missing")
+
+
+def _description(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    try:
+        description = json.loads(str(arrays["description"]))
+    except (ValueError, RecursionError) as error:
+        raise _Difference("expected JSON in 'description'; it can't be parsed") from error
+    difference = first_difference(description, _Description)
+    if difference is not None:
+        raise _Difference(f"description: {difference}")
+    return description
 
 
 RELATIONS: dict[str, Callable[[Mapping[str, Any]], None]] = {

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils import readers
+from keras_vae._utils import forms, readers
 from keras_vae._utils.digests import of_arrays
+from keras_vae._utils.files import delete, write_json, write_npz
 from keras_vae.errors import DamagedFileError, WriteError
-from keras_vae.runs import forms
 from keras_vae.runs.array_forms import NamedArrays
-from keras_vae.runs.files import delete, write_json, write_npz
+from keras_vae.runs.forms import CheckpointFile
 
 STATE = "state.json"
 ADVICE = "train again with overwrite=True"
@@ -41,7 +41,7 @@ def save(
     Raises:
         WriteError: if a file can't be written; the previous checkpoint is kept.
     """
-    before = _read_state(folder) if (folder / STATE).is_file() else {}
+    before = _read_state(folder) if os.path.lexists(folder / STATE) else {}
     grown, digests = before.get("growth", []), before.get("digests", {})
     file, addition = (f"{kind}-{state['epoch']:06d}.npz" for kind in ("arrays", "growth"))
     contents: dict[str, dict[str, np.ndarray]] = {file: arrays} if growth is None else {file: arrays, addition: growth}
@@ -98,7 +98,7 @@ def _read_part(path: Path, state: dict) -> dict[str, np.ndarray]:
 
 def _read_state(folder: Path) -> dict:
     path = folder / STATE
-    state = forms.read(path, forms.CheckpointFile, ADVICE)
+    state = forms.read(path, CheckpointFile, ADVICE)
     if "digest" in state and state["digest"] != _digest(state):  # earlier versions wrote none
         raise DamagedFileError(path, "expected the state as it was saved; it has been changed", ADVICE)
     return state

@@ -7,12 +7,14 @@ from datetime import timedelta
 import keras
 import numpy as np
 
+from keras_vae._utils import forms
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError, TrainingDiverged
-from keras_vae.runs import checkpoint, forms
+from keras_vae.runs import checkpoint
 from keras_vae.runs.folder import Run
+from keras_vae.runs.forms import TrainingState
 from keras_vae.runs.history import ordered_losses
 from keras_vae.trajectory import Trajectory
 
@@ -72,7 +74,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         if saved is None:
             return
         arrays, state = saved
-        forms.check(state, forms.TrainingState, self.run.checkpoint_path / checkpoint.STATE, checkpoint.ADVICE)
+        forms.check(state, TrainingState, self.run.checkpoint_path / checkpoint.STATE, checkpoint.ADVICE)
         variables = _variables(model)
         if [list(v.shape) for v in variables] != state["shapes"] or "units/steps" not in arrays:
             raise InputError(

@@ -11,11 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils import readers
-from keras_vae.data import Dataset, registry
-from keras_vae.errors import InputError, WriteError
-from keras_vae.runs import array_forms, forms
-from keras_vae.runs.files import (
+from keras_vae._utils import forms, readers
+from keras_vae._utils.files import (
     PARTIAL_PREFIX,
     check_writable,
     delete,
@@ -24,6 +21,11 @@ from keras_vae.runs.files import (
     write_npz,
     write_text,
 )
+from keras_vae.data import Dataset, registry
+from keras_vae.errors import InputError, WriteError
+from keras_vae.runs import array_forms
+from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
+from keras_vae.runs.forms import ConfigFile, MetricsFile
 from keras_vae.runs.history import check_history
 from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
@@ -101,7 +103,7 @@ class Run:
         Raises:
             DamagedFileError: if the file is damaged, as for all files that a run reads.
         """
-        return forms.read(self.path / "config.json", forms.ConfigFile, ADVICE)
+        return forms.read(self.path / "config.json", ConfigFile, ADVICE)
 
     @property
     def metrics(self) -> dict:
@@ -111,7 +113,7 @@ class Run:
             InputError: if training has not finished.
         """
         self.require_finished()
-        return forms.read(self.path / "metrics.json", forms.MetricsFile, ADVICE)
+        return forms.read(self.path / "metrics.json", MetricsFile, ADVICE)
 
     def require_finished(self) -> None:
         """Checks that training has finished.
@@ -155,15 +157,13 @@ class Run:
         """Content of evaluation.json, see `evaluate`."""
         path = self.path / "evaluation.json"
         content = migrate_evaluation(readers.read_json(path, EVALUATION_ADVICE))
-        forms.check(content, forms.EvaluationFile, path, EVALUATION_ADVICE)
+        forms.check(content, EvaluationFile, path, EVALUATION_ADVICE)
         return content
 
     @property
     def bubbles(self) -> dict:
         """Content of bubbles.json, see `evaluation.bubbles`."""
-        return forms.read(
-            self.path / "bubbles.json", forms.BubblesFile, "delete the file and measure the bubbles again"
-        )
+        return forms.read(self.path / "bubbles.json", BubblesFile, BUBBLES_ADVICE)
 
     @property
     def finished(self) -> bool:
@@ -207,8 +207,9 @@ class Run:
         return array_forms.NamedArrays(arrays, path, advice)
 
     def has_arrays(self, name: str) -> bool:
-        """Whether `arrays/NAME.npz` exists."""
-        return os.path.lexists(self._array_path(name))
+        """Whether there is something at `arrays/NAME.npz`, or no folder in place of `arrays`: reading reports it."""
+        path = self._array_path(name)
+        return os.path.lexists(path) or (os.path.lexists(path.parent) and not path.parent.is_dir())
 
     @property
     def trajectory(self) -> Trajectory:
@@ -222,7 +223,8 @@ class Run:
 
     def _image_shape(self) -> tuple[int, ...] | None:
         """Shape of the images; None in a folder that is no run."""
-        return tuple(self.config["dataset"]["image_shape"]) if (self.path / "config.json").exists() else None
+        has_config = os.path.lexists(self.path / "config.json")
+        return tuple(self.config["dataset"]["image_shape"]) if has_config else None
 
     def _advice_on_arrays(self, name: str) -> str:
         return ARRAY_ADVICE.get(name, ADVICE)
@@ -299,7 +301,7 @@ class Run:
         try:
             content = readers.read_json(path, ADVICE)
         except InputError:
-            return any((self.path / name).exists() for name in MARKS)
+            return any(os.path.lexists(self.path / name) for name in MARKS)
         return isinstance(content, dict) and {"config", "dataset", "backend"} <= set(content)
 
     def clear(self) -> None:

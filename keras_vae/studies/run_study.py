@@ -9,12 +9,14 @@ OUT/sampling/study.json  study.md  report.html  figures/  videos/   results of o
 """
 
 import gc
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from keras_vae import data as datasets
 from keras_vae._utils import keras_import
+from keras_vae._utils.files import check_writable, complete
 from keras_vae._utils.formatting import count
 from keras_vae._utils.progress import MultiPartProgress
 from keras_vae.errors import InputError, TrainingDiverged
@@ -23,7 +25,6 @@ from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.runs import training
 from keras_vae.runs.config import Config
-from keras_vae.runs.files import check_writable, complete
 from keras_vae.runs.folder import Run
 from keras_vae.studies.results import Results
 from keras_vae.studies.run_measures import run_measures
@@ -170,7 +171,7 @@ def _check_folder(folder: Path) -> None:
                 f"out: expected an empty folder or a study at {folder}; it holds something else ({foreign[0]}); choose "
                 "another out."
             )
-    elif folder.exists():
+    elif os.path.lexists(folder):
         raise InputError(f"out: expected a folder at {folder}; it is a file; choose another out.")
     check_writable(folder)
 
