@@ -146,8 +146,7 @@ class Killed(BaseException):
 
 @contextlib.contextmanager
 def killed_after(monkeypatch, epoch: int, where: str):
-    """Stops a training as a kill does: at the end of an epoch, before or after its checkpoint, or between checkpoint and
-    history."""
+    """Stops a training as a kill does, at the end of an epoch: before, between or after its checkpoint and history."""
     original = CheckpointCallback.end_epoch
 
     def end_epoch(self, row):
