@@ -1,15 +1,17 @@
 """Recorded trajectories: the posteriors of fixed images at each recorded training step."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from keras_vae._utils import checks
-from keras_vae.errors import InputError
+from keras_vae._utils.files import write_npz
+from keras_vae._utils.readers import read_npz
+from keras_vae.errors import DamagedFileError, InputError
 
+LOAD_ADVICE = "pass a file that Trajectory.save has written"
 EPOCH_TOLERANCE = 1e-9  # rounding of sums of fractions of an epoch; single fractions such as 469 / 469 are exact
 
 
@@ -176,12 +178,35 @@ class Trajectory:
         return {name: array for name, array in vars(self).items() if array is not None}
 
     def save(self, path: str | Path) -> None:
-        """Writes a compressed `.npz` file."""
-        arrays: dict[str, Any] = self.arrays()  # Any: for numpy's type hints a name could be that of an option
-        np.savez_compressed(path, **arrays)
+        """Writes a compressed `.npz` file.
+
+        Args:
+            path: the file; `.npz` is added where it is missing.
+
+        Raises:
+            WriteError: if it can't be written; no incomplete file is left.
+        """
+        path = Path(path if str(path).endswith(".npz") else f"{path}.npz")
+        write_npz(path, self.arrays(), compressed=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "Trajectory":
-        """Reads a file written by `save`."""
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(**{name: arrays[name] for name in arrays.files})
+        """Reads a file written by `save`.
+
+        Raises:
+            InputError: if there is no file.
+            DamagedFileError: if it is damaged, or holds other arrays than those of a trajectory.
+        """
+        path = Path(path)
+        arrays = read_npz(path, LOAD_ADVICE)
+        known = [field.name for field in fields(cls)]
+        required = {field.name for field in fields(cls) if field.default is MISSING}
+        if not required <= set(arrays) <= set(known):
+            received = ", ".join(arrays) or "none"
+            problem = f"expected the arrays of a trajectory ({', '.join(known)}); received {received}"
+            raise DamagedFileError(path, problem, LOAD_ADVICE)
+        try:
+            return cls(**arrays)
+        except InputError as error:  # the constructor checks shapes and values, and does not know the path
+            problem = f"expected a trajectory; it holds other arrays ({str(error).rstrip('.')})"
+            raise DamagedFileError(path, problem, LOAD_ADVICE) from error

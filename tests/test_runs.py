@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from keras_vae import InputError, Run, load
+from keras_vae._utils.files import atomic, write_text
 from keras_vae.errors import DamagedFileError
 from keras_vae.runs import checkpoint
-from keras_vae.runs.files import atomic, write_text
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

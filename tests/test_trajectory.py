@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_vae import InputError, Trajectory
+from keras_vae import InputError, Trajectory, WriteError
+from keras_vae.errors import DamagedFileError
 
 
 @pytest.fixture
@@ -58,6 +59,34 @@ def test_file_round_trip(trajectory, tmp_path):
         loaded = Trajectory.load(tmp_path / "t.npz")
         for name in ("steps", "epochs", "mean", "log_var", "labels", "images", "units"):
             np.testing.assert_array_equal(getattr(loaded, name), getattr(original, name))
+    trajectory.save(tmp_path / "without-suffix")
+    assert (tmp_path / "without-suffix.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mean": None}, "expected the arrays of a trajectory .* received steps, epochs, log_var, labels"),
+        ({"other": np.zeros(2)}, "expected the arrays of a trajectory .*, other"),
+        ({"steps": np.arange(3)}, "expected a trajectory; it holds other arrays \\(steps: expected shape"),
+        ({"labels": np.array([None])}, "Python objects"),
+    ],
+)
+def test_a_file_of_other_arrays_is_refused(trajectory, change, message, tmp_path):
+    arrays = {name: array for name, array in {**trajectory.arrays(), **change}.items() if array is not None}
+    np.savez(tmp_path / "t.npz", **arrays)
+    with pytest.raises(DamagedFileError, match=rf"t\.npz: .*{message}"):
+        Trajectory.load(tmp_path / "t.npz")
+
+
+def test_files_that_cannot_be_read_or_written_are_reported(trajectory, tmp_path):
+    with pytest.raises(InputError, match=r"t\.npz: expected a file; there is none"):
+        Trajectory.load(tmp_path / "t.npz")
+    (tmp_path / "t.npz").mkdir()
+    with pytest.raises(DamagedFileError, match="it is a folder"):
+        Trajectory.load(tmp_path / "t.npz")
+    with pytest.raises(WriteError, match=r"t\.npz"):
+        trajectory.save(tmp_path / "t.npz")
 
 
 def test_arrays_that_do_not_match_raise(trajectory):

@@ -21,6 +21,7 @@ from PIL import Image
 from keras_vae import Config, InputError, Run, WriteError, cli, train
 from keras_vae._utils import user_folders
 from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._utils.files import PARTIAL_PREFIX, atomic, check_writable, write_json, write_npz, write_text
 from keras_vae.data import keras_cache
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import judge as judges
@@ -30,7 +31,6 @@ from keras_vae.plots.video_io import encode_mp4
 from keras_vae.report import train_command
 from keras_vae.runs import checkpoint, final_files
 from keras_vae.runs.checkpoint_callback import CheckpointCallback
-from keras_vae.runs.files import PARTIAL_PREFIX, atomic, check_writable, write_json, write_npz, write_text
 from keras_vae.studies.run_study import _configurations, run_study
 from keras_vae.studies.study import Study
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from keras_vae import diagnostics
 from keras_vae._utils import checks
+from keras_vae._utils.files import write_npz
 from keras_vae._utils.keras_import import import_keras
 from keras_vae._utils.readers import read_npz
 from keras_vae._utils.user_folders import home
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
-from keras_vae.runs.files import write_npz
 
 EPOCHS = 4
 BATCH_SIZE = 128

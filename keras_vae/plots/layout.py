@@ -8,8 +8,8 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.text import Text
 
 from keras_vae._utils import checks, palette
+from keras_vae._utils.files import atomic
 from keras_vae.plots import visuals
-from keras_vae.runs.files import atomic
 
 MAX_PANELS = 1_000  # of a figure
 

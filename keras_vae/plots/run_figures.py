@@ -20,12 +20,12 @@ from matplotlib.figure import Figure
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
+from keras_vae._utils.files import atomic, complete, write_json
 from keras_vae._utils.foreign_text import shortened
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots import audit_figures, layout, visuals
 from keras_vae.runs import study_forms
-from keras_vae.runs.files import atomic, complete, write_json
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 

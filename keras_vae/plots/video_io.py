@@ -14,9 +14,9 @@ from typing import IO, cast
 import imageio_ffmpeg
 import numpy as np
 
+from keras_vae._utils.files import atomic
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.errors import InputError
-from keras_vae.runs.files import atomic
 
 MACROBLOCK_PIXELS = 16  # H.264 encodes squares of this side; other sizes are padded
 # One thread: painting takes longer than encoding, and needs the other core.

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_vae._utils.files import complete
 from keras_vae.runs import study_forms
-from keras_vae.runs.files import complete
 
 CAPTIONS = "captions.json"  # file stem → caption, in the order of the page
 

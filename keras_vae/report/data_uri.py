@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from keras_vae._utils import readers
+from keras_vae._utils.files import complete
 from keras_vae.errors import DamagedFileError
 from keras_vae.report import captions
 from keras_vae.report.captions import Figure
-from keras_vae.runs.files import complete
 
 MAX_EMBEDDED_VIDEO_BYTES = 3e6  # of all videos of a page together; the others stay files beside it
 IMAGE_QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # (width in pixels, WebP quality), finest first

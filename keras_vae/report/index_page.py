@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from keras_vae import data as datasets
 from keras_vae._utils import formatting
+from keras_vae._utils.files import write_text
 from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import InputError
 from keras_vae.report import rendering, study_page
 from keras_vae.report.rendering import Cell
-from keras_vae.runs.files import write_text
 from keras_vae.runs.folder import Run
 
 PAGE = "index.html"

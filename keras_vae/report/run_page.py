@@ -11,6 +11,7 @@ from typing import Any
 from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import formatting
+from keras_vae._utils.files import write_text
 from keras_vae.evaluation import tables
 from keras_vae.report import (
     audit_text,
@@ -25,7 +26,6 @@ from keras_vae.report import (
 )
 from keras_vae.report.rendering import Fact
 from keras_vae.runs import explorer_arrays
-from keras_vae.runs.files import write_text
 from keras_vae.runs.folder import Run
 
 MIN_FIGURE_BYTES = 0.4e6  # for all figures, however large the explorer's data are

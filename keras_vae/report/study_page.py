@@ -11,12 +11,12 @@ from markupsafe import Markup, escape
 
 from keras_vae import data as datasets
 from keras_vae._utils import formatting, forms
+from keras_vae._utils.files import write_text
 from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
 from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
 from keras_vae.report.rendering import Cell, Fact
-from keras_vae.runs.files import write_text
 from keras_vae.runs.study_forms import StudyFile
 
 INTERVAL_WIDTH = 150  # pixels

@@ -12,9 +12,9 @@ import numpy as np
 
 from keras_vae._utils import forms, readers
 from keras_vae._utils.digests import of_arrays
+from keras_vae._utils.files import delete, write_json, write_npz
 from keras_vae.errors import DamagedFileError, WriteError
 from keras_vae.runs.array_forms import NamedArrays
-from keras_vae.runs.files import delete, write_json, write_npz
 from keras_vae.runs.forms import CheckpointFile
 
 STATE = "state.json"

@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import memory
+from keras_vae._utils.files import atomic
 from keras_vae.data import Dataset
 from keras_vae.runs import checkpoint, explorer_arrays
-from keras_vae.runs.files import atomic
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
 from keras_vae.runs.provenance import weights_digest

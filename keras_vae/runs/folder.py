@@ -12,11 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import forms, readers
-from keras_vae.data import Dataset, registry
-from keras_vae.errors import InputError, WriteError
-from keras_vae.runs import array_forms
-from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
-from keras_vae.runs.files import (
+from keras_vae._utils.files import (
     PARTIAL_PREFIX,
     check_writable,
     delete,
@@ -25,6 +21,10 @@ from keras_vae.runs.files import (
     write_npz,
     write_text,
 )
+from keras_vae.data import Dataset, registry
+from keras_vae.errors import InputError, WriteError
+from keras_vae.runs import array_forms
+from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
 from keras_vae.runs.forms import ConfigFile, MetricsFile
 from keras_vae.runs.history import check_history
 from keras_vae.runs.migration import migrate_evaluation

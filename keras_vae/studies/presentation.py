@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from keras_vae._utils.files import write_json
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae._utils.terminal import print_table
 from keras_vae.report import run_page, study_page
-from keras_vae.runs.files import write_json
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from keras_vae import data as datasets
 from keras_vae._utils import keras_import
+from keras_vae._utils.files import check_writable, complete
 from keras_vae._utils.formatting import count
 from keras_vae._utils.progress import MultiPartProgress
 from keras_vae.errors import InputError, TrainingDiverged
@@ -23,7 +24,6 @@ from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
 from keras_vae.runs import training
 from keras_vae.runs.config import Config
-from keras_vae.runs.files import check_writable, complete
 from keras_vae.runs.folder import Run
 from keras_vae.studies.results import Results
 from keras_vae.studies.run_measures import run_measures

@@ -1,6 +1,6 @@
 """Writes the results of a study: `study.json` and `study.md`."""
 
-from keras_vae.runs.files import write_json, write_text
+from keras_vae._utils.files import write_json, write_text
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
 
