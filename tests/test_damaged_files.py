@@ -19,6 +19,7 @@ from PIL import Image
 
 from keras_vae import InputError, Run
 from keras_vae._utils import forms
+from keras_vae._utils.files import delete
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import bubbles, run_evaluation
 from keras_vae.evaluation.training_curves import training_curves
@@ -388,9 +389,34 @@ def test_damaged_figures_are_left_out_with_a_note(run, study):
     assert note in text
     assert "<img" not in text
     (run.path / "figures" / "samples.png").write_bytes(b"")
+    (run.path / "videos" / "a.mp4").mkdir(parents=True)
     text = page(run)
     (run.path / "figures" / "samples.png").write_bytes(whole)
+    delete(run.path / "videos")
     assert "figures/samples.png is damaged and not shown" in text
+    assert "videos/a.mp4 is damaged and not shown; delete it and draw the video again." in text
+
+
+@pytest.mark.parametrize("kind", ["of another kind", "a looping link"])
+@pytest.mark.parametrize(
+    ("name", "shown_in"), [("evaluation.json", "aggregate"), ("history.csv", "loss"), ("arrays", "interpolation")]
+)
+def test_what_is_no_file_is_damaged_and_not_absent(run, name, shown_in, kind, tmp_path):
+    """A figure whose data is absent is left out; a folder in place of its file is an error."""
+    other = Run(shutil.copytree(run.path, tmp_path / "run"))
+    path = other.path / name
+    is_folder = path.is_dir()
+    delete(path)
+    if kind == "a looping link":
+        path.symlink_to(path)
+    elif is_folder:
+        path.touch()
+    else:
+        path.mkdir()
+    with pytest.raises(DamagedFileError, match=name):
+        figure(shown_in)(other)
+    delete(path)
+    assert figure(shown_in)(other) == b""
 
 
 def test_the_page_of_another_model_is_not_written(run, toy_config, data, tmp_path):

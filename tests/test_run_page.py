@@ -131,8 +131,8 @@ def test_figures_are_compressed_to_fit(tmp_path):
 
     noise = np.random.default_rng(0).integers(0, 256, (900, 1800, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    (fine,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 1e9).embedded
-    (coarse,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 0.5e6).embedded
+    (fine,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 1e9).shown
+    (coarse,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 0.5e6).shown
     assert (fine.width, fine.height, fine.is_wide) == (1600, 800, True)
     assert len(coarse.src) < 0.5e6 < len(fine.src)
 

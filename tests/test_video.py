@@ -79,7 +79,7 @@ def test_gif_respects_the_maximum_size(tmp_path):
     with pytest.raises(InputError, match="too long"):
         video.write_gif(mp4, tmp_path / "absent.gif", max_bytes=100)
     assert not (tmp_path / "absent.gif").exists()
-    with pytest.raises(InputError, match="expected an existing MP4"):
+    with pytest.raises(InputError, match="expected a file; there is none; pass the path of an MP4"):
         video.write_gif(tmp_path / "absent.mp4", tmp_path / "absent.gif")
 
 

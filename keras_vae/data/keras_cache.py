@@ -53,7 +53,7 @@ def download(name: str, file: str, folder: str = "") -> Path:
             cache_subdir=Path("datasets", DOWNLOADS, folder),
         )
     except Exception as error:  # Keras raises a bare Exception
-        damaged = [str(path) for path in candidates(str(Path(folder, file))) if path.is_file()]
+        damaged = [str(path) for path in candidates(str(Path(folder, file))) if os.path.lexists(path)]
         found = f"{damaged[0]} is damaged or another file, and there is no network" if damaged else "found neither"
         raise InputError(
             f"dataset: expected {name} in {cache_folder()} or a network to download it; {found}; use "

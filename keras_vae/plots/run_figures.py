@@ -135,7 +135,7 @@ def audit(run: Run) -> list[Path]:
 
 def draw_what_is_missing(run: Run, video: bool = True) -> None:
     """Draws a finished run's figures, and its video, unless they exist."""
-    if not (run.path / "figures" / "samples.png").is_file():  # `audit` alone draws others
+    if not os.path.lexists(run.path / "figures" / "samples.png"):  # `audit` alone draws others
         draw(run, video=False)
     if video and _has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
         trajectory_video(run)
@@ -398,7 +398,7 @@ def _write_captions(run: Run, captions: dict[str, str]) -> None:
         known = {}
     known |= captions
     order = [name for name in FIGURES if name in known] + [name for name in known if name not in FIGURES]
-    write_json(path, {name: known[name] for name in order if path.with_name(f"{name}.png").is_file()})
+    write_json(path, {name: known[name] for name in order if os.path.lexists(path.with_name(f"{name}.png"))})
 
 
 def _has_trajectory_plane(run: Run) -> bool:

@@ -14,6 +14,7 @@ from typing import IO, cast
 import imageio_ffmpeg
 import numpy as np
 
+from keras_vae._utils import readers
 from keras_vae._utils.files import atomic
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.errors import InputError
@@ -136,7 +137,7 @@ def write_gif(video: str | Path, path: str | Path, max_bytes: int = MAX_GIF_BYTE
         The path.
 
     Raises:
-        InputError: if the MP4 does not exist, the smallest GIF of it exceeds `max_bytes`, or ffmpeg can't be started.
+        InputError: if the MP4 is not a file, the smallest GIF of it exceeds `max_bytes`, or ffmpeg can't be started.
         WriteError: if ffmpeg fails or the file can't be written.
 
     Example:
@@ -152,8 +153,7 @@ def write_gif(video: str | Path, path: str | Path, max_bytes: int = MAX_GIF_BYTE
         ('latent.gif', True)
     """
     video, path = Path(video), Path(path)
-    if not video.is_file():
-        raise InputError(f"video: expected an existing MP4; received {str(video)!r}, which is not a file.")
+    readers.check_regular(video, "pass the path of an MP4")
     with atomic(path) as temporary:
         for width, fps in GIF_WIDTHS_AND_FPS:
             _convert_to_gif(video, temporary, width, fps)

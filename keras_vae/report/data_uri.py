@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -14,7 +14,7 @@ from PIL import Image
 
 from keras_vae._utils import readers
 from keras_vae._utils.files import complete
-from keras_vae.errors import DamagedFileError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.report import captions
 from keras_vae.report.captions import Figure
 
@@ -25,9 +25,12 @@ MIN_WIDE_PIXELS = 1550  # width above which a figure is large
 SPRITE_COLUMNS = 40
 MAX_FIGURE_PIXELS = 2**28  # as RGB, 800 MB
 FIGURE_ADVICE = "draw the figures again"
+VIDEO_ADVICE = "delete it and draw the video again"
 # Raised by Pillow for damaged pictures; SyntaxError by its reader of PNG files.
 PICTURE_ERRORS = (OSError, EOFError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
 MAX_WEBP_SIDE = 16_383  # pixels, a limit of the format
+
+T = TypeVar("T")
 
 
 class Picture(NamedTuple):
@@ -102,19 +105,19 @@ def _data_uri(picture: Image.Image, **options) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-class Pictures(NamedTuple):
-    """The figures of a page.
+class Media(NamedTuple, Generic[T]):
+    """The pictures or videos of a page.
 
     Attributes:
-        embedded: the figures that could be read.
-        notes: a sentence for each figure that is damaged.
+        shown: those that could be read.
+        notes: a sentence for each other one.
     """
 
-    embedded: list[Picture]
+    shown: list[T]
     notes: list[str]
 
 
-def pictures(figures: Sequence[Figure], max_bytes: float) -> Pictures:
+def pictures(figures: Sequence[Figure], max_bytes: float) -> Media[Picture]:
     """Embeds figures at the highest of `IMAGE_QUALITIES` at which all of them fit into `max_bytes`.
 
     If none of them suffices, the lowest quality is used. A damaged figure is left out, with a note.
@@ -124,20 +127,25 @@ def pictures(figures: Sequence[Figure], max_bytes: float) -> Pictures:
     for figure in figures:
         try:
             opened.append((figure, _open(figure.path)))
-        except DamagedFileError as error:
-            notes.append(f"figures/{figure.path.name} is damaged and not shown; {error.advice}.")
+        except InputError:
+            notes.append(_note(figure.path, FIGURE_ADVICE))
     embedded = []
     for width, quality in IMAGE_QUALITIES:
         embedded = [_picture(figure, picture, width, quality) for figure, picture in opened]
         if sum(len(picture.src) for picture in embedded) <= max_bytes:
             break
-    return Pictures(embedded, notes)
+    return Media(embedded, notes)
+
+
+def _note(path: Path, advice: str) -> str:
+    return f"{path.parent.name}/{path.name} is damaged and not shown; {advice}."
 
 
 def _open(path: Path) -> Image.Image:
     """The decoded picture of a file.
 
     Raises:
+        InputError: if it is a link to nothing.
         DamagedFileError: if it can't be decoded or has more than `MAX_FIGURE_PIXELS` pixels.
     """
     readers.check_regular(path, FIGURE_ADVICE)
@@ -160,17 +168,22 @@ def _picture(figure: Figure, picture: Image.Image, width: int, quality: int) -> 
     return Picture(_data_uri(picture, quality=quality), *picture.size, figure.caption, is_wide, figure.path.stem)
 
 
-def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> list[Video]:
+def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> Media[Video]:
     """The videos of a folder, embedded while they fit into `MAX_EMBEDDED_VIDEO_BYTES`, else as files.
+
+    What is not a file is left out, with a note; the content of a video is not checked.
 
     Args:
         folder: of the page; its videos are in `videos/`.
         alt: what all of them show.
         descriptions: captions by file stem.
     """
-    found, remaining = [], MAX_EMBEDDED_VIDEO_BYTES
+    shown, notes, remaining = [], [], MAX_EMBEDDED_VIDEO_BYTES
     for path in complete(folder / "videos", "*.mp4"):
-        if not path.is_file():
+        try:
+            readers.check_regular(path, VIDEO_ADVICE)
+        except InputError:
+            notes.append(_note(path, VIDEO_ADVICE))
             continue
         content = path.read_bytes()
         is_file = len(content) > remaining
@@ -180,5 +193,5 @@ def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> list[Vide
             remaining -= len(content)
             src = f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
         caption = captions.describe(path.stem, descriptions)
-        found.append(Video(src, f"{alt}: {captions.from_stem(path.stem)}", caption, is_file))
-    return found
+        shown.append(Video(src, f"{alt}: {captions.from_stem(path.stem)}", caption, is_file))
+    return Media(shown, notes)

@@ -110,13 +110,14 @@ def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
     excluded = ("loss",) if run.has_history else ()
     defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
     figures = captions.figures(run.path, descriptions | defaults, excluded)
-    pictures, notes = data_uri.pictures(figures, max_figure_bytes)
+    pictures = data_uri.pictures(figures, max_figure_bytes)
     video_captions = captions.RUN_VIDEO_CAPTIONS | descriptions
+    videos = data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions)
     return {
-        "videos": data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions),
-        "pictures": [picture for picture in pictures if picture.stem not in AUDIT_FIGURES],
-        "audit_pictures": [picture for picture in pictures if picture.stem in AUDIT_FIGURES],
-        "notes": notes,
+        "videos": videos.shown,
+        "pictures": [picture for picture in pictures.shown if picture.stem not in AUDIT_FIGURES],
+        "audit_pictures": [picture for picture in pictures.shown if picture.stem in AUDIT_FIGURES],
+        "notes": [*pictures.notes, *videos.notes],
     }
 
 

@@ -38,7 +38,8 @@ def write(folder: str | Path) -> Path:
     folder = Path(folder)
     content = read(folder)
     descriptions = captions.read(folder)
-    pictures, notes = data_uri.pictures(captions.figures(folder, descriptions), rendering.MAX_PAGE_BYTES)
+    videos = data_uri.videos(folder, content["title"], descriptions)
+    pictures = data_uri.pictures(captions.figures(folder, descriptions), rendering.MAX_PAGE_BYTES)
     described = {key: content[key] for key in ("configs", "dataset", "versions", "threads")}
     page = rendering.render(
         "study.html",
@@ -47,9 +48,9 @@ def write(folder: str | Path) -> Path:
         facts=_facts(content),
         claims=[_claim(claim) for claim in content["claims"]],
         has_published=any(claim.get("published") is not None for claim in content["claims"]),
-        videos=data_uri.videos(folder, content["title"], descriptions),
-        pictures=_rows(pictures),
-        notes=notes,
+        videos=videos.shown,
+        pictures=_rows(pictures.shown),
+        notes=[*pictures.notes, *videos.notes],
         tables=_tables(content),
         runs=_run_table(folder, content["runs"]),
         command=content["command"],

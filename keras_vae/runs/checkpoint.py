@@ -41,7 +41,7 @@ def save(
     Raises:
         WriteError: if a file can't be written; the previous checkpoint is kept.
     """
-    before = _read_state(folder) if (folder / STATE).is_file() else {}
+    before = _read_state(folder) if os.path.lexists(folder / STATE) else {}
     grown, digests = before.get("growth", []), before.get("digests", {})
     file, addition = (f"{kind}-{state['epoch']:06d}.npz" for kind in ("arrays", "growth"))
     contents: dict[str, dict[str, np.ndarray]] = {file: arrays} if growth is None else {file: arrays, addition: growth}

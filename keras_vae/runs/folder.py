@@ -207,8 +207,9 @@ class Run:
         return array_forms.NamedArrays(arrays, path, advice)
 
     def has_arrays(self, name: str) -> bool:
-        """Whether `arrays/NAME.npz` exists."""
-        return os.path.lexists(self._array_path(name))
+        """Whether there is something at `arrays/NAME.npz`, or no folder in place of `arrays`: reading reports it."""
+        path = self._array_path(name)
+        return os.path.lexists(path) or (os.path.lexists(path.parent) and not path.parent.is_dir())
 
     @property
     def trajectory(self) -> Trajectory:
@@ -222,7 +223,8 @@ class Run:
 
     def _image_shape(self) -> tuple[int, ...] | None:
         """Shape of the images; None in a folder that is no run."""
-        return tuple(self.config["dataset"]["image_shape"]) if (self.path / "config.json").exists() else None
+        has_config = os.path.lexists(self.path / "config.json")
+        return tuple(self.config["dataset"]["image_shape"]) if has_config else None
 
     def _advice_on_arrays(self, name: str) -> str:
         return ARRAY_ADVICE.get(name, ADVICE)
@@ -299,7 +301,7 @@ class Run:
         try:
             content = readers.read_json(path, ADVICE)
         except InputError:
-            return any((self.path / name).exists() for name in MARKS)
+            return any(os.path.lexists(self.path / name) for name in MARKS)
         return isinstance(content, dict) and {"config", "dataset", "backend"} <= set(content)
 
     def clear(self) -> None:

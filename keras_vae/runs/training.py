@@ -1,6 +1,7 @@
 """Reproducible, resumable training of a VAE into a run folder."""
 
 import errno
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +108,7 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
 
 def _remove_checkpoint(run: Run) -> None:
     """Deletes the checkpoint that a process leaves if it is killed after it has finished the run."""
-    if run.checkpoint_path.exists():
+    if os.path.lexists(run.checkpoint_path):
         with run.lock():
             if run.finished:  # no other process has begun to replace the run
                 checkpoint_files.remove(run.checkpoint_path)

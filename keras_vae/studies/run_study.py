@@ -9,6 +9,7 @@ OUT/sampling/study.json  study.md  report.html  figures/  videos/   results of o
 """
 
 import gc
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def _check_folder(folder: Path) -> None:
                 f"out: expected an empty folder or a study at {folder}; it holds something else ({foreign[0]}); choose "
                 "another out."
             )
-    elif folder.exists():
+    elif os.path.lexists(folder):
         raise InputError(f"out: expected a folder at {folder}; it is a file; choose another out.")
     check_writable(folder)
 
