@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from keras_vae.errors import InputError
 
 MAX_MAGNITUDE = 1e15  # of any number: sums of squares of more than 10⁷ such numbers are finite in float32
+PIXEL_ROUNDING = 1e-5  # distance from its range that a pixel may have after resizing or averaging
 MAX_SKLEARN_SEED = 2**32 - 1  # the largest seed that scikit-learn takes
 Axis = str | int
 
@@ -85,7 +86,7 @@ def broadcast(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
 
 def as_array(name: str, value: Any) -> np.ndarray:
     """An argument as an array of real numbers of any shape and dtype; the values are not looked at."""
-    found = _converted(name, value)
+    found = converted(name, value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name}: expected an array without masked values; received some; fill or remove them.")
     if not np.can_cast(found.dtype, "float64", "same_kind"):
@@ -96,7 +97,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
 
 def labels(name: str, value: Any) -> np.ndarray:
     """An argument as labels `(n,)`: int64, or strings where they are strings."""
-    found = _converted(name, value)
+    found = converted(name, value)
     if found.dtype == object and found.size and all(isinstance(label, str) for label in found.flat):  # of pandas
         found = found.astype(str)
     if found.dtype.kind not in "USb":
@@ -105,13 +106,16 @@ def labels(name: str, value: Any) -> np.ndarray:
     return found
 
 
-def _converted(name: str, value: Any) -> np.ndarray:
+def converted(
+    name: str, value: Any, expected: str = "an array of numbers", advice: str = "pass an array"
+) -> np.ndarray:
+    """An argument as an array of any type; `expected` and `advice` are parts of the message."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that are symbolic or on a device
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
-            f"{name}: expected an array of numbers; received {_kind(value)}, which NumPy cannot convert ({reason})."
+            f"{name}: expected {expected}; received {_kind(value)}, which NumPy cannot convert ({reason}); {advice}."
         ) from error
 
 

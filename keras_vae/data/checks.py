@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 FACTOR_KEYS = ("factors_train", "factors_test")
@@ -42,14 +43,8 @@ def _as_array(key: str, value: Any, name: str) -> np.ndarray:
             f"dataset: expected an array as {key} of {name}; received a {type(value).__name__}; collect its images, as "
             "in np.stack([example['image'] for example in dataset.as_numpy_iterator()])."
         )
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a PyTorch tensor with a gradient
-        raise InputError(
-            f"dataset: expected an array, or a list of images of one size, as {key} of {name}; received a "
-            f"{type(value).__name__} that NumPy can't convert; resize the images to one size."
-        ) from error
-    return array
+    expected = f"an array, or a list of images of one size, as {key} of {name}"
+    return checks.converted("dataset", value, expected, "resize the images to one size")
 
 
 def check_factors(factors: np.ndarray, n: int, where: str) -> None:

@@ -1,6 +1,5 @@
 """Data sets as arrays: loading by name or path, scaling to [0, 1], digests, and binarization."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae._utils.digests import of_arrays
 from keras_vae._utils.foreign_text import cleaned, is_clean
 from keras_vae.data import registry
 from keras_vae.data.checks import FACTOR_KEYS, as_arrays, check_factors
@@ -78,7 +78,7 @@ class Dataset:
         for key, x in zip(FACTOR_KEYS, (x_train, x_test), strict=True):
             if key in found:
                 check_factors(found[key], len(x), f"{key} of {name}")
-        digest = _digest(found)
+        digest = of_arrays((key, _of_digest(key, found[key])) for key in sorted(found))
         x_train, x_test = scaled(x_train, x_test, name)
         return cls(
             name=name,
@@ -160,17 +160,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for key in sorted(arrays):
-        array = np.ascontiguousarray(_of_digest(key, arrays[key]))
-        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.data if array.dtype.kind in "biufc" else array.tobytes())
-    return digest.hexdigest()
-
-
 def _of_digest(key: str, array: np.ndarray) -> np.ndarray:
-    """The array whose bytes represent the content: labels in one column are flat, objects are text."""
+    """The array whose bytes represent the content, not its layout: a column of labels is flat, objects are text."""
     if key.startswith("y_") and array.ndim == 2 and array.shape[1] == 1:
         array = array.reshape(-1)
-    return array.astype("U") if array.dtype.kind == "O" else array
+    return np.atleast_1d(array.astype("U") if array.dtype.kind == "O" else array)

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
+from keras_vae._utils.checks import PIXEL_ROUNDING
 from keras_vae.errors import InputError
 
-ROUNDING = 1e-5  # distance from [0, 1] that floats may have after resizing or averaging
 KINDS = {"u": "integers", "i": "integers", "b": "booleans", "f": "floats"}  # by NumPy's kind of type
 _LOG = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def _check_range(x: np.ndarray, where: str) -> None:
                 f"{_integer_scaling(low, high)}."
             )
         return
-    tolerance = max(ROUNDING, float(np.finfo(x.dtype).eps))
+    tolerance = max(PIXEL_ROUNDING, float(np.finfo(x.dtype).eps))
     if not (math.isfinite(low) and math.isfinite(high)):
         n_bad = np.count_nonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))
         raise InputError(

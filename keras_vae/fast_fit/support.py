@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae._utils.checks import PIXEL_ROUNDING
 from keras_vae.errors import InputError
-
-TOLERANCE = 1e-5  # of rounding: resized or divided images may reach 1.0000001
 
 
 class Support(NamedTuple):
@@ -43,7 +42,7 @@ class Support(NamedTuple):
     def contains(self, low: float, high: float) -> bool:
         """Whether numbers from `low` to `high` are finite and in the support, up to rounding."""
         finite = math.isfinite(low) and math.isfinite(high)
-        return finite and self.low - TOLERANCE <= low and high <= self.high + TOLERANCE
+        return finite and self.low - PIXEL_ROUNDING <= low and high <= self.high + PIXEL_ROUNDING
 
     def check(self, name: str, array: np.ndarray) -> None:
         """Checks all values of an array.

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae._utils.checks import PIXEL_ROUNDING
 from keras_vae.errors import InputError
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.observers import StepObserver
 from keras_vae.fast_fit.steps_per_call import largest_divisor
-from keras_vae.fast_fit.support import TOLERANCE, Support
+from keras_vae.fast_fit.support import Support
 from keras_vae.layers import GaussianSampling
 from keras_vae.posteriors import parse_encoder_outputs
 
@@ -57,12 +58,8 @@ def dataset_with_check(dataset: tf.data.Dataset, support: Support) -> tf.data.Da
     def check(*batch):
         images = keras.utils.unpack_x_y_sample_weight(batch[0] if len(batch) == 1 else batch)[0]
         dense = [tf.cast(part, "float32") for part in tf.nest.flatten(images) if isinstance(part, tf.Tensor)]
-        inside = [
-            tf.reduce_all(
-                tf.math.is_finite(part) & (part >= support.low - TOLERANCE) & (part <= support.high + TOLERANCE)
-            )
-            for part in dense
-        ]
+        low, high = support.low - PIXEL_ROUNDING, support.high + PIXEL_ROUNDING
+        inside = [tf.reduce_all(tf.math.is_finite(part) & (part >= low) & (part <= high)) for part in dense]
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), [support.refusal])]):
             checked = tf.nest.map_structure(tf.identity, batch)
         return checked[0] if len(checked) == 1 else checked
