@@ -59,7 +59,7 @@ def _any_mask(mask: Any) -> Any:
 def _check_pair(layer: keras.layers.Layer, shapes: Any) -> tuple[tuple, tuple]:
     if not isinstance(shapes, Sequence) or len(shapes) != 2 or not isinstance(shapes[0], Sequence):
         raise InputError(
-            f"{type(layer).__name__} expects two inputs, [mean, log_var]; received inputs of shape "
+            f"{type(layer).__name__}: expected two inputs, [mean, log_var]; received inputs of shape "
             f"{shapes}; call it as layer([mean, log_var])."
         )
     mean, log_var = (tuple(shape) for shape in shapes)
@@ -68,7 +68,7 @@ def _check_pair(layer: keras.layers.Layer, shapes: Any) -> tuple[tuple, tuple]:
     )
     if not fits:
         raise InputError(
-            f"{type(layer).__name__} expects a log_var of the mean's shape, or one that broadcasts to it; "
+            f"{type(layer).__name__}: expected a log_var of the mean's shape, or one that broadcasts to it; "
             f"received mean {mean} and log_var {log_var}."
         )
     return mean, log_var

@@ -132,8 +132,8 @@ def register(cls: type[Likelihood]) -> type[Likelihood]:
     """Class decorator that registers a `Likelihood` under its `name`.
 
     Raises:
-        TypeError: if `cls` is not a subclass of `Likelihood` or does not define a `name`.
-        ValueError: if the name is registered for another class.
+        InputError: if `cls` is not a subclass of `Likelihood` with a `name` of its own, or the name is registered for
+            another class.
     """
     return _REGISTRY.register(cls)
 

@@ -188,7 +188,7 @@ class VAE(OrderedFitModel):
         if self.beta_schedule is None:
             raise InputError(
                 f"beta: expected none, since it has no effect for posterior={self.posterior.name!r}, which has no KL "
-                f"term; received {value!r}."
+                f"term; received {value!r}; remove it."
             )
         keras_internals.synchronize_weights(self)  # a value set by a callback would be overwritten
         self.beta_schedule.beta = value
@@ -357,7 +357,7 @@ class VAE(OrderedFitModel):
         """
         parsed = [
             posteriors.parse_encoder_outputs(self.encoder(batch, training=False), self.posterior)
-            for batch in _batches(x, batch_size)
+            for batch in _batches("x", x, batch_size)
         ]
         means, log_vars = zip(*parsed, strict=True)
         return Encoding(_concatenated(means), None if log_vars[0] is None else _concatenated(log_vars))
@@ -375,11 +375,11 @@ class VAE(OrderedFitModel):
         Raises:
             InputError: if there is no point, or the points have another shape.
         """
-        z = np.asarray(z, "float32")
+        z = checks.as_array("z", z).astype("float32", copy=False)
         if z.shape[1:] != self.latent_shape:
             expected = ", ".join(map(str, ("n", *self.latent_shape)))
             raise InputError(f"z: expected latent points of shape ({expected}); received {z.shape}.")
-        batches = _batches(z, batch_size)
+        batches = _batches("z", z, batch_size)
         decode = self._expected_of_many if len(batches) > 1 else self._expected
         images, done = np.empty(0), 0
         for batch in batches:
@@ -411,7 +411,7 @@ class VAE(OrderedFitModel):
             InputError: if there is no image.
         """
         # Batch by batch: the codes of all images may take more memory than the images.
-        return np.concatenate([self.decode(self.encode(batch).mean) for batch in _batches(x, batch_size)])
+        return np.concatenate([self.decode(self.encode(batch).mean) for batch in _batches("x", x, batch_size)])
 
     def generate(self, n: int, seed: int | None = None) -> np.ndarray:
         """Images decoded from samples of the prior N(0, I).
@@ -505,12 +505,12 @@ def _check_decoder(
     likelihood.check(tuple(image_shape), tuple(decoder.outputs[0].shape[1:]))
 
 
-def _batches(array, size: int) -> list[np.ndarray]:
+def _batches(name: str, array, size: int) -> list[np.ndarray]:
     """The array in batches of `size`. (Calling the model on each avoids `predict`, which retraces for new shapes.)"""
-    array = np.asarray(array)
+    array = checks.as_array(name, array)
     size = checks.whole("batch_size", size)
     if not array.size:
-        raise InputError("expected at least one image or latent point; received none.")
+        raise InputError(f"{name}: expected at least one image or latent point; received shape {array.shape}.")
     return [array[start : start + size] for start in range(0, len(array), size)]
 
 

@@ -180,8 +180,8 @@ def register(cls: type[Posterior]) -> type[Posterior]:
     """Class decorator that registers a `Posterior` under its `name`.
 
     Raises:
-        TypeError: if `cls` is not a subclass of `Posterior` or does not define a `name`.
-        ValueError: if the name is registered for another class.
+        InputError: if `cls` is not a subclass of `Posterior` with a `name` of its own, or the name is registered for
+            another class.
     """
     return _REGISTRY.register(cls)
 

@@ -292,7 +292,7 @@ def test_refuses_to_resume_another_configuration_or_other_data(toy_config, tmp_p
         train(toy_config, tmp_path / "run", quiet=True)
     for changes, sentence in (
         ({"beta": 2.0}, r"beta=1.0; received 2.0; repeat it, or set overwrite=True"),
-        ({"epochs": 2}, "planned for 3 epochs; received 2"),
+        ({"epochs": 2}, "expected the 3 epochs of the run in .* or more; received 2"),
     ):
         with pytest.raises(InputError, match=sentence):
             train(variant(toy_config, **changes), tmp_path / "run", resume=True, quiet=True)

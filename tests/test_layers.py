@@ -292,7 +292,7 @@ def test_refuses_an_impossible_beta(beta):
 
 @pytest.mark.parametrize("layer", [GaussianSampling, KLDivergence])
 def test_refuses_what_is_not_a_fitting_pair(layer):
-    with pytest.raises(InputError, match="expects two inputs"):
+    with pytest.raises(InputError, match="expected two inputs"):
         layer()(keras.Input((2,)))
     with pytest.raises(InputError, match="one that broadcasts"):
         layer()([keras.Input((4,)), keras.Input((3,))])

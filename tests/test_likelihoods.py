@@ -122,7 +122,7 @@ def test_a_registered_likelihood_has_a_name(monkeypatch):
     assert isinstance(likelihoods.get("laplace"), Laplace)
     assert likelihoods.names()[-1] == "laplace"
     assert likelihoods.descriptions()["laplace"] == "pixels with Laplacian noise"
-    with pytest.raises(ValueError, match="'gaussian' belongs to Gaussian"):
+    with pytest.raises(ValueError, match="'gaussian', which belongs to Gaussian"):
         likelihoods.register(type("Other", (Likelihood,), {"name": "gaussian"}))
 
 

@@ -96,10 +96,10 @@ def test_refusals(registry):
     for identifier in ("full", None, posteriors.Diagonal):
         with pytest.raises(kv.InputError, match="posterior: expected one of diagonal, isotropic"):
             posteriors.get(identifier)
-    with pytest.raises(ValueError, match="'none' belongs to NoSampling; choose another"):
+    with pytest.raises(kv.InputError, match="'none', which belongs to NoSampling; choose another"):
         posteriors.register(type("Other", (posteriors.Posterior,), {"name": "none"}))
     for cls in (type("Nameless", (posteriors.Diagonal,), {}), type("Unrelated", (), {"name": "x"})):
-        with pytest.raises(TypeError, match="expected a subclass of Posterior with a `name` of its own"):
+        with pytest.raises(kv.InputError, match="expected a subclass of Posterior with a `name` of its own"):
             posteriors.register(cls)
 
 

@@ -18,6 +18,7 @@ INTERRUPTED = 128 + signal.SIGINT  # exit code of Typer after a KeyboardInterrup
 _OPTIONS = {
     r"\bset (overwrite|resume)=True": r"add --\1",
     r"\b(overwrite|resume)=True": r"--\1",
+    r"\bvideo=False": "--no-video",
     r"\bdataset='([^']*)'": r"--dataset \1",
     r"\bdata=load\('([^']*)'\)": r"--dataset \1",
     r"^folder: ": "out: ",

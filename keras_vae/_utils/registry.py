@@ -28,12 +28,14 @@ class Registry(Generic[T]):
     def register(self, cls: type[T]) -> type[T]:
         name = vars(cls).get("name", "")
         if not issubclass(cls, self.base) or not name:
-            raise TypeError(
+            raise InputError(
                 f"register: expected a subclass of {self.base.__name__} with a `name` of its own; received {cls!r}."
             )
         taken = self._classes.get(name)
         if taken is not None and taken.__qualname__ != cls.__qualname__:
-            raise ValueError(f"register: the name {name!r} belongs to {taken.__name__}; choose another.")
+            raise InputError(
+                f"register: expected a new name; received {name!r}, which belongs to {taken.__name__}; choose another."
+            )
         self._classes[name] = cls
         return cls
 

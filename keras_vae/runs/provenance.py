@@ -92,10 +92,10 @@ def check_resumable(run: Run, config: Config, data: Dataset) -> None:
         )
     run.check_data(data)
     if config.epochs < had["epochs"] or (run.finished and config.epochs != had["epochs"]):
-        state, accepted = ("finished with", "") if run.finished else ("planned for", " or a larger one")
+        accepted = "" if run.finished else " or more"
         raise InputError(
-            f"resume: the run in {run.path} is {state} {had['epochs']} epochs; received {config.epochs}; repeat that "
-            f"number{accepted}, or set overwrite=True."
+            f"resume: expected the {had['epochs']} epochs of the run in {run.path}{accepted}; received "
+            f"{config.epochs}; repeat that number, or set overwrite=True."
         )
 
 
