@@ -107,10 +107,9 @@ def aggregate_divergence(
     """Bounds KL(q(z) ‖ N(0, I)) and I(x; z) from the encodings of N images, with two draws from each posterior.
 
     It computes 2 N² densities as matrix products: 10,000 images of 32 units take seconds on two cores, and 100 MB of
-    memory in addition to the codes. For N above 10,000 the draws of a random subset of the images are evaluated, so
-    that there are at most 2³¹ densities, ten times as many: see the module's docstring on why both bounds
-    hold for subsets. The errors include the choice of the subset; they are reduced by regression on
-    KL(q(z | x) ‖ N(0, I)), which is known for all images (Cochran 1977, double sampling).
+    memory in addition to the codes. Of more than 10,000 images the draws of a random subset are evaluated, at most 2³¹
+    densities; the module's docstring says why both bounds hold for subsets. The errors include the choice of the
+    subset, and are reduced by regression on KL(q(z | x) ‖ N(0, I)), which is known for all images (Cochran 1977).
 
     Args:
         mean: posterior means `(n, units…)`.
@@ -133,24 +132,16 @@ def aggregate_divergence(
     checks.function("progress", progress)
     mean, log_var = flat_encodings(mean, log_var)
     rng, image_rng = stream(seed, Stream.AGGREGATE_POSTERIOR_DRAWS), stream(seed, Stream.AGGREGATE_POSTERIOR_IMAGES)
-    all_kl = kl_per_image(mean, log_var)
-    kl = all_kl
+    all_kl = kl = kl_per_image(mean, log_var)
     if len(mean) > MAX_COMPONENTS:
         components = random_images(len(mean), MAX_COMPONENTS, image_rng)
         mean, log_var, kl = mean[components], log_var[components], all_kl[components]
     n = len(mean)
     drawn = random_images(n, MAX_DRAWN_IMAGES, image_rng)
-    evaluated = drawn[: max(2, MAX_DENSITIES // (DRAWS_PER_POSTERIOR * n))]
     z = posterior_draws(mean[drawn], log_var[drawn], DRAWS_PER_POSTERIOR, rng)
     z = z.reshape(DRAWS_PER_POSTERIOR, len(drawn), -1)
-    points = z[:, : len(evaluated)].reshape(-1, mean.shape[1])
-    own, others = log_ratios(mean, log_var, points, evaluated, lambda share: progress(MIXTURE_SHARE * share))
-    # own − kl has expectation 0 for all posteriors, which makes it a control variate.
-    control = own - kl[evaluated]
-    high = _Bound.estimate(np.logaddexp(own, others) - math.log(n), control, kl[evaluated], all_kl)
-    low = _Bound.estimate(others - math.log(n - 1), control, kl[evaluated], all_kl)
-    shuffled = rng.permutation(z, axis=1)  # images may be sorted by label
-    fitted, fitted_error = _fitted_bound(shuffled, seed)
+    low, high, evaluated = _mixture_bounds(mean, log_var, z, drawn, kl, all_kl, progress)
+    fitted, fitted_error = _fitted_bound(rng.permutation(z, axis=1), seed)  # images may be sorted by label
     progress(1.0)
     mean_kl = float(all_kl.mean())
     return AggregateDivergence(
@@ -167,7 +158,7 @@ def aggregate_divergence(
         fitted_error=fitted_error,
         images=n,
         saturated=bool(mean_kl - high.value > math.log(n) - SATURATION_MARGIN),
-        evaluated=len(evaluated),
+        evaluated=evaluated,
         fitted_images=len(drawn),
     )
 
@@ -248,6 +239,44 @@ class _Bound(NamedTuple):
             error=float(math.sqrt(share * within.sum() + between) / n),
             image_error=float(by_image.std(ddof=1) / math.sqrt(n) * math.sqrt(1 - explained * (1 - share))),
         )
+
+
+class _MixtureBounds(NamedTuple):
+    """The bounds by a mixture, and the number of images whose draws were evaluated under it."""
+
+    low: _Bound
+    high: _Bound
+    evaluated: int
+
+
+def _mixture_bounds(
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    z: np.ndarray,
+    drawn: np.ndarray,
+    kl: np.ndarray,
+    all_kl: np.ndarray,
+    progress: Callable[[float], None],
+) -> _MixtureBounds:
+    """Both bounds by the mixture of the posteriors of n images, from draws of as many of them as the cost allows.
+
+    Args:
+        mean, log_var: `(n, units)`, the components.
+        z: `(draws, m, units)`, draws from the posteriors of m images.
+        drawn: `(m,)`, the indices of these images.
+        kl: `(n,)`, KL(q(z | x) ‖ p) of the components.
+        all_kl: `(N,)`, that of all given images.
+        progress: called with the share of all work that is done, up to `MIXTURE_SHARE`.
+    """
+    n = len(mean)
+    images = drawn[: max(2, MAX_DENSITIES // (DRAWS_PER_POSTERIOR * n))]
+    points = z[:, : len(images)].reshape(-1, mean.shape[1])
+    own, others = log_ratios(mean, log_var, points, images, lambda share: progress(MIXTURE_SHARE * share))
+    # own − kl has expectation 0 for all posteriors, which makes it a control variate.
+    control = own - kl[images]
+    high = _Bound.estimate(np.logaddexp(own, others) - math.log(n), control, kl[images], all_kl)
+    low = _Bound.estimate(others - math.log(n - 1), control, kl[images], all_kl)
+    return _MixtureBounds(low, high, len(images))
 
 
 def _slope(values: np.ndarray, regressor: np.ndarray) -> float:

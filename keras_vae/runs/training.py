@@ -70,9 +70,7 @@ def train(
     run, progress = Run(folder), progress or ProgressReporter(quiet)
     data = _checked_data(config, run, overwrite, resume, data)
     if resume and run.finished:
-        _remove_checkpoint(run)
-        progress.message(f"{run.path} is finished already.")
-        return run
+        return _finished_before(run, progress)
     plan = recording.plan(config, data)
     progress.message(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
     _check_backend(run, resume)
@@ -106,12 +104,14 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
     return data
 
 
-def _remove_checkpoint(run: Run) -> None:
-    """Deletes the checkpoint that a process leaves if it is killed after it has finished the run."""
+def _finished_before(run: Run, progress: ProgressReporter) -> Run:
+    """Deletes the checkpoint that a process leaves if it is killed after it has finished the run; returns the run."""
     if os.path.lexists(run.checkpoint_path):
         with run.lock():
             if run.finished:  # no other process has begun to replace the run
                 checkpoint_files.remove(run.checkpoint_path)
+    progress.message(f"{run.path} is finished already.")
+    return run
 
 
 def _check_backend(run: Run, resume: bool) -> None:
