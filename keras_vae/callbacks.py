@@ -243,13 +243,12 @@ class LatentRecorder(_EncodingObserver):
         points = len(keras.tree.flatten(self.x)[0])
         if self.y is not None and len(self.y) != points:
             raise InputError(f"y: expected a label for each of {points} images; received {len(self.y)}.")
-        self.units = None
         if units is not None:
-            self.units = checks.as_array("units", units).reshape(-1)
-            if self.units.size:
-                self.units = checks.array("units", self.units, ("units",), dtype="int64", low=0)
-        if self.units is not None and not len(self.units):
-            raise InputError("units: expected at least one latent unit to record; received none.")
+            units = checks.as_array("units", units).reshape(-1)
+            if not units.size:
+                raise InputError("units: expected at least one latent unit to record; received none.")
+            units = checks.array("units", units, ("units",), dtype="int64", low=0)
+        self.units = units
         self._means: list[np.ndarray] = []
         self._log_vars: list[np.ndarray] = []
 
