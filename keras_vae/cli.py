@@ -15,6 +15,8 @@ from keras_vae._version import __version__
 from keras_vae.data import registry
 from keras_vae.errors import InputError, WriteError
 
+ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
+
 app = typer.Typer(
     name="keras-vae",
     no_args_is_help=True,
@@ -28,9 +30,6 @@ def _path(text: str) -> Path:
     if not text or not is_clean(text):
         raise typer.BadParameter(f"expected a path without control characters; received {text!r}.")
     return Path(text)
-
-
-ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
 
 
 def _print_version(requested: bool) -> None:

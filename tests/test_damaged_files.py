@@ -419,6 +419,15 @@ def test_what_is_no_file_is_damaged_and_not_absent(run, name, shown_in, kind, tm
     assert figure(shown_in)(other) == b""
 
 
+@pytest.mark.parametrize("name", ["figures", "videos"])
+def test_a_file_in_place_of_a_folder_of_figures_is_reported(run, name, tmp_path):
+    other = Run(shutil.copytree(run.path, tmp_path / "run"))
+    delete(other.path / name)
+    (other.path / name).touch()
+    with pytest.raises(DamagedFileError, match=f"{name}: expected a folder; it is a file"):
+        run_page.write(other)
+
+
 def test_the_page_of_another_model_is_not_written(run, toy_config, data, tmp_path):
     """Without explorer.npz a page exports the decoder of model.keras, which may be that of another training."""
     from keras_vae.runs import training

@@ -45,7 +45,7 @@ def array(
         finite: whether NaN and infinity are refused; otherwise both pass whatever the limits.
 
     Raises:
-        InputError: if the value is none such; the message names the argument.
+        InputError: if the value has another shape, type or range; the message names the argument.
     """
     found = as_array(name, value)
     if shape is None and not found.size:
@@ -85,7 +85,7 @@ def broadcast(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-    """An argument as an array of real numbers of any shape and dtype; the values are not looked at."""
+    """An argument as an array of real numbers of any shape and dtype; the values are not checked."""
     found = converted(name, value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name}: expected an array without masked values; received some; fill or remove them.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae.errors import InputError, WriteError
+from keras_vae.errors import DamagedFileError, InputError, WriteError
 
 PARTIAL_PREFIX = ".partial-"  # of the names of files that are being written
 
@@ -55,7 +55,13 @@ def atomic(path: Path, check: Callable[[], None] | None = None) -> Iterator[Path
 
 
 def complete(folder: Path, pattern: str) -> list[Path]:
-    """Sorted files of a folder that match a pattern, without those that a killed process left incomplete."""
+    """Sorted files of a folder that match a pattern, without those that a killed process left incomplete.
+
+    Raises:
+        DamagedFileError: if there is something else than a folder at its path.
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise DamagedFileError(folder, "expected a folder; it is a file or a link to nothing", "delete it")
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith(PARTIAL_PREFIX))
 
 

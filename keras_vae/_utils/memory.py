@@ -46,9 +46,9 @@ def _available_of_the_system() -> list[int]:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # not Linux, where the memory in use is not known
         pass
-    try:  # elsewhere the memory in use is not known
+    try:
         return [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (AttributeError, OSError, ValueError):  # Windows
         return []
@@ -83,7 +83,7 @@ def peak_gb() -> float | None:
         lines = Path("/proc/self/status").read_text().splitlines()
         (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
         return round(int(kilobytes) * 1024 / 1e9, 2)
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # not Linux
         pass
     try:
         import resource

@@ -33,9 +33,9 @@ def program_output() -> Iterator[None]:
 
 
 def _discard_unwritten() -> None:
-    """Directs output that can't be written to nowhere; otherwise Python fails again when it exits."""
+    """Sends output that can't be written to the null device; otherwise Python fails again when it exits."""
     try:
         sys.stdout.flush()
     except OSError:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), sys.stdout.fileno())

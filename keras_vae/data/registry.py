@@ -100,7 +100,7 @@ def find_reader(name: str) -> Callable[[], dict[str, Any]] | None:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether the name is neither that of a registered data set nor, by its format, something else than a file."""
+    """Whether a name stands for a file: no registered data set has it, and its format, if it has one, has a suffix."""
     if name in _SETS:
         return False
     found = next((entry for entry in _FORMATS.values() if entry.matches(name)), None)

@@ -51,7 +51,7 @@ def log_variances(log_var: np.ndarray | None, shape: tuple[int, ...], dtype: DTy
         dtype: dtype of the result; None keeps that of the log variances.
 
     Raises:
-        InputError: if they are none such, or do not broadcast to that shape.
+        InputError: if one is not a number in that range, or they do not broadcast to that shape.
     """
     if log_var is None:
         raise InputError("log_var: expected the log variances of a posterior with a density; received None.")

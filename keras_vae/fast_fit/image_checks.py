@@ -17,8 +17,8 @@ from keras_vae.fast_fit.support import Support
 def checked(name: str, data: Any, support: Support) -> Any:
     """Data for `fit` or `evaluate` whose images are checked as far as that is possible without changing it.
 
-    Arrays and tensors are looked at whole; of a `PyDataset` and a generator the first batch; a `tf.data.Dataset` checks
-    every batch as it is drawn (see `refusals`). For other data a warning is issued.
+    Arrays and tensors are checked as a whole; of a `PyDataset` and a generator the first batch; a `tf.data.Dataset`
+    checks every batch as it is drawn (see `refusals`). For other data a warning is issued.
 
     Returns:
         The data to use in place of `data`: the same, except for generators and `tf.data`.

@@ -52,7 +52,7 @@ def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
 def dataset_with_check(dataset: tf.data.Dataset, support: Support) -> tf.data.Dataset:
     """A data set that fails at a batch with images outside a likelihood's support; see `failed_check`.
 
-    (To look at a batch beforehand would draw from the data set, and change the order of a shuffled one.)
+    (A check beforehand would draw from the data set, and change the order of a shuffled one.)
     """
 
     def check(*batch):

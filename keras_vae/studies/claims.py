@@ -122,7 +122,7 @@ class Claim:
         published: the source's own value of the estimate, if it states one.
 
     Raises:
-        InputError: if one of them is none such, or `of` names no configurations as stated.
+        InputError: if a value is of another kind, or `of` names other numbers of configurations.
     """
 
     words: str
