@@ -7,7 +7,6 @@ registry. Importing this module does not import Keras.
 import math
 from typing import ClassVar
 
-from keras_vae._utils import checks
 from keras_vae._utils.lazy_keras import ops
 from keras_vae._utils.registry import Registry
 from keras_vae.errors import InputError
@@ -287,6 +286,8 @@ class Gaussian(Likelihood):
     browser_output = "linear"
 
     def __init__(self, std: float = 0.1):
+        from keras_vae._utils import checks  # which imports NumPy; the help of the command line does not need it
+
         self._std = checks.number("std", std, low=0, open_low=True)
 
     @property

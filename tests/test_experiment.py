@@ -339,7 +339,7 @@ def test_refuses_a_configuration_out_of_range(toy_config, changes, sentence):
         ({"batch_size": 97}, "no more than the 96 training images"),
         ({"architecture": "64-4000", "epochs": 20_000, "record_every": 1}, "record_every: expected steps"),
         ({"architecture": "64-" + "9" * 400 + "-2"}, "architecture: expected layer sizes above 0"),
-        ({"dataset": "x" * 300 + ".npz"}, "there is none"),
+        ({"dataset": "x" * 300 + ".npz"}, "File name too long"),
     ],
 )
 def test_refuses_before_anything_is_written(toy_config, tmp_path, changes, sentence):

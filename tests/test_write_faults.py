@@ -540,6 +540,15 @@ def test_other_exits_and_errors_pass():
         exit_on_error(failing(ZeroDivisionError()))
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", ["train", "draw", "evaluate", "report"])
 def test_a_signal_ends_a_command_with_its_code_and_complete_files(

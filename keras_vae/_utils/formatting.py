@@ -12,7 +12,7 @@ REPLACEMENTS = {
     "–": "-", "−": "-", "…": "...", "·": "*", "×": "x", "→": "->", "‖": "||", "≤": "<=", "≥": ">=", "≠": "!=",
     "±": "+-", "√": "sqrt ", "∞": "inf", "∫": "integral ", "½": "1/2", "¼": "1/4", "ℓ": "l", "°": " degrees",
     "✓": "yes", "✗": "no", "“": '"', "”": '"', "’": "'", "\N{COMBINING CIRCUMFLEX ACCENT}": "-hat", "µ": "mu",
-    "\N{COMBINING MACRON}": "-bar", "\N{NO-BREAK SPACE}": " ", "ø": "o", "⁻": "-",
+    "\N{COMBINING MACRON}": "-bar", "\N{NO-BREAK SPACE}": " ", "ø": "o", "ß": "ss", "⁻": "-", "∖": "\\",
 }  # fmt: skip
 ERRORS = "keras_vae.replace"  # name of the error handler of encodings that makes these replacements
 
