@@ -78,8 +78,8 @@ class VAE(OrderedFitModel):
         seed: integer from which the sampling noise and the order of the images derive; `None` chooses one at random.
         name: name of the model.
         dtype: dtype policy, as of any Keras layer; by default the global one.
-        *args: not used.
-        **kwargs: `trainable`, as of any Keras model.
+        *args: refused.
+        **kwargs: `trainable`, as of any Keras model; others are refused.
 
     Attributes:
         encoder, decoder: the two Keras models.

@@ -26,14 +26,14 @@ def write(paths: Sequence[Path], draw: bool, log: Callable[[str], None] = print)
     found = index_page.find(paths)
     is_single = len(found.runs) + len(found.unfinished) + len(found.studies) == 1
     errors: dict[Path, InputError] = {}
-    works: list[tuple[Path, Callable[[], Path | None]]] = [
+    tasks: list[tuple[Path, Callable[[], Path | None]]] = [
         *((run.path, partial(_run_page, run, draw, is_single)) for run in found.runs),
         *((run.path, partial(_check_unfinished, run)) for run in found.unfinished),
         *((study, partial(study_page.write, study)) for study in found.studies),
     ]
-    for folder, work in works:
+    for folder, task in tasks:
         try:
-            page = work()
+            page = task()
         except InputError as error:
             if is_single:
                 raise
