@@ -47,7 +47,7 @@ def test_an_audit_is_stored_reused_and_deterministic(own_run, data, judge):
     assert again == found  # deterministic
     fewer = run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=20)
     assert fewer["audit"]["likelihood"]["samples"] == 20
-    with pytest.raises(InputError, match="samples: expected a whole number from 2 to"):
+    with pytest.raises(InputError, match="samples: expected a whole number from 2 to 1,000,000; received 1"):
         run_evaluation.evaluate(own_run, data, judge, with_audit=True, samples=1)
 
 

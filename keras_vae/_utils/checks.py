@@ -239,10 +239,14 @@ def _require_range(name: str, found: np.ndarray, low: float | None, high: float 
 
 def _limits(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}" if low < high else f" that is {low:g}"
+        return f" from {_digits(low)} to {_digits(high)}" if low < high else f" that is {_digits(low)}"
     if low is not None:
-        return f" of at least {low:g}"
-    return "" if high is None else f" of at most {high:g}"
+        return f" of at least {_digits(low)}"
+    return "" if high is None else f" of at most {_digits(high)}"
+
+
+def _digits(limit: float) -> str:
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
 
 
 def _kind(value: Any) -> str:
