@@ -237,7 +237,8 @@ def test_predrawn_noise_is_the_same(images, monkeypatch):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("units", [2, pytest.param(9, marks=slow)])
+@slow
+@pytest.mark.parametrize("units", [2, 9])
 def test_xla_compiles_once(tmp_path, units):
     """One program for any number of steps: XLA would compile again if it took their numbers for constants."""
     script = f"""
@@ -252,6 +253,7 @@ vae.fit(x, batch_size=9, epochs=2, verbose=0, callbacks=[kv.LatentRecorder(x[:4]
     assert len(list(tmp_path.glob("*inference_steps*before_optimizations.txt"))) == 1
 
 
+@slow
 @on_tensorflow
 def test_compiling_again_with_the_same_optimizer(images):
     """Layers frozen since do not change, although the optimizer is the same."""
@@ -310,6 +312,7 @@ def test_of_two_observers_one_is_evaluated_within_the_call(images):
     assert monitor.history.steps.tolist() == [0, 3, 6, 9, 12]
 
 
+@slow
 @on_tensorflow
 def test_a_recorder_without_log_variances_and_one_with_a_single_variance_an_image(images):
     for posterior, shape in (("none", None), ("isotropic", (7, 4, 2))):
@@ -344,7 +347,7 @@ def by_keras_own_step(images, monkeypatch):
 @on_tensorflow
 @pytest.mark.parametrize(
     "missing",
-    [keras_internals.SUPPORTS_JIT, *(pytest.param(name, marks=slow) for name in keras_internals.MODEL_INTERNALS)],
+    [pytest.param(name, marks=slow) for name in keras_internals.MODEL_INTERNALS] + [keras_internals.SUPPORTS_JIT],
 )
 def test_without_an_internal_keras_own_step_is_used(images, monkeypatch, missing):
     """Keras itself needs them; what is removed is the package's access to each."""
@@ -370,6 +373,7 @@ def test_without_an_internal_keras_own_step_is_used(images, monkeypatch, missing
     assert vae.decode(np.zeros((1500, 2))).shape == (1500, 8, 8)
 
 
+@slow
 @on_tensorflow
 def test_a_fit_that_ignores_the_train_function_uses_keras_own_step(images, monkeypatch):
     """Otherwise Keras' own step would train on the placeholders."""

@@ -350,7 +350,7 @@ def test_frozen_layers_stay(images):
     assert not np.array_equal(weights(vae.decoder), decoder)
 
 
-@pytest.mark.parametrize("jit_compile", ["auto", pytest.param(True, marks=not_torch)])
+@pytest.mark.parametrize("jit_compile", ["auto", pytest.param(True, marks=[not_torch, pytest.mark.slow])])
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_keeps_the_loss_in_float32(images, policy, jit_compile, tmp_path):
     keras.config.set_dtype_policy(policy)

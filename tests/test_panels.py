@@ -125,7 +125,7 @@ def test_dynamics_planes_and_interpolations(run):
     run.write_arrays("interpolation", linear=greys, spherical=greys, cross_fade=1 - greys)
     shown = pictures(study_figures.interpolations({"a": run}, pairs=2))
     assert len(shown) == 2
-    linear, spherical, cross_fade = (shown[0][row] for row in (1, 4 + 1, 8 + 1))
+    linear, spherical, cross_fade = (shown[0][row] for row in (1, 7 + 1, 14 + 1))
     assert linear[0] == spherical[0] == 0
     assert cross_fade[0] == 1
 

@@ -188,8 +188,10 @@ def pareto_k(log_weights: np.ndarray) -> np.ndarray:
     equal = np.ptp(np.partition(log_weights, -tail, axis=1)[:, -tail:], axis=1) < EQUAL_WEIGHTS_RANGE
     k = np.full(len(log_weights), -np.inf)
     if not equal.all():
-        # `psislw` is written for leave-one-out weights, 1/likelihood, and expects the log likelihood.
-        k[~equal] = array_stats.psislw(-log_weights[~equal], axis=-1)[1]
+        # `psislw` is written for leave-one-out weights, 1/likelihood, and expects the log likelihood. It divides by a
+        # quantile of the tail, which is 0 for equal weights.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            k[~equal] = array_stats.psislw(-log_weights[~equal], axis=-1)[1]
     return k
 
 

@@ -108,7 +108,8 @@ def units_from_batches(batches: Iterable[tuple[np.ndarray, np.ndarray | None]]) 
 
 def unchecked_units(mean: np.ndarray, log_var: np.ndarray | None = None) -> UnitStatistics:
     """`units` of arrays as they are, whose numbers may be NaN: those of a model whose training diverges."""
-    return _statistics([(mean, log_var)])
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _statistics([(mean, log_var)])
 
 
 def _validated(batches: Iterable) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
