@@ -6,21 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from programs import run
 
 from keras_vae import Run, __version__, cli
 from keras_vae._utils.exit_codes import as_options
 from keras_vae.data import registry
 from keras_vae.runs.config import _choices
-
-
-def run(monkeypatch, *arguments) -> int:
-    """The exit code of the command line, called in this process."""
-    monkeypatch.setattr(sys, "argv", ["keras-vae", *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as exit:
-        return exit.code or 0
-    return 0
 
 
 def train(npz, out, *more) -> list:

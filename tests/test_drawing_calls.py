@@ -253,6 +253,13 @@ def test_legends_of_many_labels_end_with_the_number_of_the_others(classes, last)
     assert list(keys[0].get_color()) == visuals.label_colors(np.zeros(1, int), 1)[0].tolist()
 
 
+def test_names_that_are_equal_once_cut_follow_their_labels():
+    keys = visuals.label_keys(np.array([0, 1]), [f"a long name with number {i} within it" for i in range(2)])
+    first, second = (key.get_label() for key in keys)
+    assert first != second
+    assert (first[:3], second[:3]) == ("0: ", "1: ")
+
+
 def test_long_names_fit_into_the_figure():
     names = [f"{'a very long name of a class ' * 9}{i}" for i in range(40)]
     with visuals.style():

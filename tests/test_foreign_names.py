@@ -4,7 +4,6 @@ import html
 import json
 import re
 import shutil
-import sys
 import warnings
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import pytest
 from conftest import blobs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from pages import check_silence, needs_browser, open_page
+from programs import run as command
 
-from keras_vae import Config, Dataset, InputError, Run, cli, load, report, train, video
+from keras_vae import Config, Dataset, InputError, Run, load, report, train, video
 from keras_vae._utils import foreign_text
 from keras_vae.evaluation import judge
 from keras_vae.plots import run_figures, visuals
@@ -22,16 +22,6 @@ from keras_vae.runs import run_data
 
 NAME = r"a$\frac{$ [bold]<b>&'" + '"%s_{0}.npz'
 CLASSES = ("$x^{", "[red]", "</script><b>", "_hidden")
-
-
-def command(monkeypatch, *arguments) -> int:
-    """The exit code of the command line, called in this process."""
-    monkeypatch.setattr(sys, "argv", ["keras-vae", *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as exit:
-        return exit.code or 0
-    return 0
 
 
 @pytest.fixture(scope="module")

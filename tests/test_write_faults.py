@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
+from programs import run
 
-from keras_vae import Config, InputError, Run, WriteError, cli, train
+from keras_vae import Config, InputError, Run, WriteError, train
 from keras_vae._utils import user_folders
 from keras_vae._utils.exit_codes import exit_on_error
 from keras_vae._utils.files import PARTIAL_PREFIX, atomic, check_writable, write_json, write_npz, write_text
@@ -186,13 +187,7 @@ def test_paths_that_can_never_be_written_are_refused_first(tmp_path, kind, reaso
 
 def program(monkeypatch, capsys, *arguments) -> tuple[int, str]:
     """Exit code and standard error of the command line, called in this process."""
-    monkeypatch.setattr(sys, "argv", ["keras-vae", *map(str, arguments)])
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as exit:
-        code = exit.code or 0
-    return code, capsys.readouterr().err
+    return run(monkeypatch, *arguments), capsys.readouterr().err
 
 
 def assert_complete(folder: Path) -> None:
@@ -281,9 +276,7 @@ def test_a_study_on_a_full_disk_continues(npz, small_disk, tmp_path, monkeypatch
 def test_a_stopped_training_reports_where_it_continues(toy_config, small_disk, monkeypatch, capsys):
     out = small_disk(20) / "run"
     arguments = ["--architecture", "64-16-2", "--dataset", toy_config.dataset, "--batch-size", 40, "--out", out]
-    monkeypatch.setattr(sys, "argv", ["keras-vae", "train", *map(str, arguments), "--overwrite"])
-    with pytest.raises(SystemExit, match="1"):
-        cli.main()
+    assert run(monkeypatch, "train", *arguments, "--overwrite") == 1
     printed = capsys.readouterr()
     assert re.search(r"Stopped (in the first epoch|after epoch \d+); .*resumed training", printed.out)
     assert "Continue with the same command and --resume in place of --overwrite." in printed.out

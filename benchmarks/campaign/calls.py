@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
 from functools import wraps
 from io import StringIO
-from itertools import islice, product
+from itertools import product
 from numbers import Number
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from unittest import mock
 
 import numpy as np
 
-from campaign.cases import Case, Problem, crash_problem
+from campaign.cases import Case, Found, Problem, crash_problem
 from campaign.children import call
 from campaign.subjects import Subjects
 
@@ -83,21 +83,18 @@ class Calls:
     def __init__(self, subjects: Subjects):
         self._folder = subjects.work / "calls"  # relative paths of bad calls are created here
         self._folder.mkdir()
-        self._found: list[Call] = []
         self._calls_of: dict[tuple[str, str], list[Call]] = {}  # those of functions that have not been called yet
         self._answers: dict[Call, Answer] = {}
-        self._rest = self._all_calls()
+        self._all = Found(self._all_calls())
         self.figures = {"functions": 0, "refused": 0, "finite answers": 0, "raw exceptions": 0, "nonsense answers": 0}
 
     @property
     def n_cases(self) -> int:
         """Calls found so far, one more each time: good calls are looked up as they are needed."""
-        self._found += islice(self._rest, 1)
-        return len(self._found)
+        return self._all.count_one_more()
 
     def case(self, number: int, rng: np.random.Generator) -> Case:
-        self._found += islice(self._rest, max(0, number + 1 - len(self._found)))
-        one = self._found[number % len(self._found)]
+        one = self._all.item(number)
         text = f"{one.function}: {one.argument} = {one.bad.name}"
         return Case(one.module or "keras_vae", text, lambda: self._check(one))
 

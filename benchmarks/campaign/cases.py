@@ -1,13 +1,15 @@
 """Cases of the campaign, their problems, and the checks that all parts share."""
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from campaign.children import Outcome
 
 ERROR_CODES = (1, 2)  # of a command that ends with a sentence
+T = TypeVar("T")
 
 
 class Problem(NamedTuple):
@@ -52,6 +54,28 @@ class Part(Protocol):
     figures: dict[str, int]
 
     def case(self, number: int, rng: np.random.Generator) -> Case: ...
+
+
+class Found(Generic[T]):
+    """A sequence of unknown length whose items are costly to find: each is found when it is needed.
+
+    Args:
+        items: finds them in order.
+    """
+
+    def __init__(self, items: Iterator[T]):
+        self._items = items
+        self._found: list[T] = []
+
+    def count_one_more(self) -> int:
+        """Finds one more item, if there is one, and returns the number of those found."""
+        self._found += islice(self._items, 1)
+        return len(self._found)
+
+    def item(self, number: int) -> T:
+        """The item of a number; numbers beyond the last begin again."""
+        self._found += islice(self._items, max(0, number + 1 - len(self._found)))
+        return self._found[number % len(self._found)]
 
 
 def sentence_problem(outcome: Outcome, naming: str = "") -> Problem | None:

@@ -2,18 +2,19 @@
 
 Expected of a command: the same result as with undamaged files, or exit code 1 or 2 with one line that names the file.
 A value of another plausible content (another digit in a loss) can't be noticed and is not tried. Where a key of a JSON
-file is missing or has another value, a success of any result is accepted.
+file is missing or has another value, or a file is missing, a success with another result is accepted and counted: keys
+and files may be optional, and some values are only shown.
 """
 
 import shutil
 from collections.abc import Iterator
-from itertools import islice, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from campaign import folders
-from campaign.cases import Case, Problem, crash_problem, sentence_problem
+from campaign.cases import Case, Found, Problem, crash_problem, sentence_problem
 from campaign.children import call
 from campaign.damage_kinds import KINDS, Kind
 from campaign.subjects import ATTACKS, Attack, Subjects, command
@@ -27,19 +28,16 @@ class Damage:
 
     def __init__(self, subjects: Subjects):
         self._subjects = subjects
-        self._found: list[tuple[Attack, str]] = []
-        self._rest = self._all_pairs()
+        self._all = Found(self._all_pairs())
         self.figures: dict[str, int] = {"same result": 0, "sentences": 0, "other results accepted": 0}
 
     @property
     def n_cases(self) -> int:
         """Pairs found so far, one more each time: references are made as they are needed."""
-        self._found += islice(self._rest, 1)
-        return len(self._found)
+        return self._all.count_one_more()
 
     def case(self, number: int, rng: np.random.Generator) -> Case:
-        self._found += islice(self._rest, max(0, number + 1 - len(self._found)))
-        attack, name = self._found[number % len(self._found)]
+        attack, name = self._all.item(number)
         suffix = Path(name).suffix
         kinds = [kind for kind in KINDS if not kind.suffixes or suffix in kind.suffixes]
         kind = kinds[int(rng.integers(len(kinds)))]

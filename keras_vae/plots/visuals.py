@@ -90,7 +90,8 @@ def label_keys(
         labels: `(n,)`.
         class_names: names of the labels 0, 1, …; default the labels themselves.
         max_keys: maximum number of handles.
-        max_characters: maximum length of a name; a longer one is cut.
+        max_characters: maximum length of a name; a longer one is cut in the middle. Where this makes names equal, the
+            labels precede them.
 
     Example:
         >>> [key.get_label() for key in label_keys(np.array([3, 0, 3]))]
@@ -103,7 +104,10 @@ def label_keys(
     n_shown = len(present) if len(present) <= max_keys else max_keys - 1
     colors = label_colors(present, len(present))[:n_shown]
     named = dict(enumerate(class_names or ()))
-    names = [shortened(str(named.get(label, label)), max_characters) for label in present[:n_shown].tolist()]
+    shown = present[:n_shown].tolist()
+    names = [shortened(str(named.get(label, label)), max_characters) for label in shown]
+    if len(set(names)) < len(names):
+        names = [f"{label}: {name}" for label, name in zip(shown, names, strict=True)]
     keys = [
         Line2D([], [], marker="o", linestyle="", color=color, label=_legend_text(name))
         for name, color in zip(names, colors, strict=True)
