@@ -1,5 +1,6 @@
 """Fixtures: generated images of 8 × 8 and runs of toy size."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -20,6 +21,19 @@ STARTED_FIRST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(STARTED_FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
+@pytest.fixture(autouse=True)
+def collected_garbage():
+    """What a test leaves is collected at once, and what stays is not visited again.
+
+    A collection that meets an iterator of tf.data some time after its `fit` ended with an error waits for the thread
+    that tunes it, which may sleep for a minute. And TensorFlow keeps some thousand objects of every function that it
+    traced: late in the suite a collection took a second only to visit them.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def blobs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,15 @@ def build(architecture: str, shape: tuple[int, ...], posterior: str = "diagonal"
 @pytest.mark.parametrize(
     ("architecture", "shape", "posterior"),
     [
-        *((architecture, shape, "diagonal") for architecture in ("c4-c6-9-3", "c4-c6-10x10x5") for shape in SIZES),
-        *((architecture, (37, 37, 1), p) for architecture in ("c4-2", "c4-c6-10x10x5") for p in posteriors.names()[1:]),
+        *(("c4-c6-9-3", shape, "diagonal") for shape in SIZES),
+        *(("c4-c6-10x10x5", (37, 37, 1), posterior) for posterior in posteriors.names()),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                *(("c4-c6-10x10x5", shape, "diagonal") for shape in SIZES if shape != (37, 37, 1)),
+                *(("c4-2", (37, 37, 1), posterior) for posterior in posteriors.names()[1:]),
+            )
+        ),
     ],
 )
 def test_images_of_any_size(architecture, shape, posterior):

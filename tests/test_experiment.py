@@ -79,7 +79,7 @@ def test_the_trajectory_has_as_many_images_of_each_label(toy_run):
     assert t.images.shape == (12, 8, 8)
 
 
-@pytest.mark.parametrize("posterior", ["isotropic", "none", "autoencoder"])
+@pytest.mark.parametrize("posterior", [pytest.param("isotropic", marks=pytest.mark.slow), "none", "autoencoder"])
 def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
     from keras_vae.plots import run_figures
 
@@ -171,7 +171,7 @@ def killed_after(monkeypatch, epoch: int, where: str):
 
 
 @pytest.mark.parametrize("where", ["before the checkpoint", "before the history", "after the checkpoint"])
-@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("epoch", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(
     toy_run, toy_config, tmp_path, monkeypatch, epoch, where
 ):
@@ -188,7 +188,7 @@ def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(
     assert not (resumed.path / "checkpoint").exists()
 
 
-@pytest.mark.parametrize("every", [4, 1000])
+@pytest.mark.parametrize("every", [pytest.param(4, marks=pytest.mark.slow), 1000])
 def test_epochs_without_a_frame(toy_config, tmp_path, monkeypatch, every):
     """Three steps an epoch: frames fall due in some epochs, or in none but the last."""
     config = variant(toy_config, record_every=every, epochs=4)
@@ -254,7 +254,7 @@ def test_a_process_killed_by_the_system_leaves_a_run_that_resumes(toy_config, tm
     assert same_weights(resumed, train(config, tmp_path / "whole", quiet=True))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_leaves_a_run_that_resumes(toy_config, tmp_path, number):
     command = [
         sys.executable, "-m", "keras_vae", "train", "--architecture", "64-16-2", "--dataset", toy_config.dataset,

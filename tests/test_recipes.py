@@ -33,6 +33,7 @@ def recipe(name: str, *options) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_trajectories_on_the_embedded_digits(tmp_path):
     options = ("--dataset", "mnist-5k", "--epochs", 2, "--out", tmp_path / "run")
     done = recipe("trajectories.py", *options)

@@ -1,5 +1,8 @@
 """Studies at toy size: training, resuming, results, verdicts, report and page."""
 
+import contextlib
+import copy
+import io
 import json
 import math
 import re
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import InputError
+from keras_vae import InputError, Run
 from keras_vae._utils import formatting
 from keras_vae._utils.verdicts import HOLDS, UNDECIDED
 from keras_vae.data import registry
@@ -65,23 +68,33 @@ def run(toy, npz, out, epochs=1, seeds=2, quick=True):
 
 @pytest.fixture(scope="module")
 def trained(toy, npz, tmp_path_factory):
-    """The folder of a study of two seeds, read-only for tests."""
-    out = tmp_path_factory.mktemp("study") / "out"
-    run(toy, npz, out)
-    return out
+    """The results of a quick study of two seeds and what it printed, read-only for tests."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        results = run(toy, npz, tmp_path_factory.mktemp("study") / "out")
+    return results, printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def full_study(trained, toy, npz, tmp_path_factory):
+    """The results of a study that is not quick, whose runs were trained before."""
+    out = tmp_path_factory.mktemp("full") / "out"
+    shutil.copytree(trained[0].folder.parent / "runs", out / "runs")
+    return run(toy, npz, out, quick=False)
 
 
 @pytest.fixture
-def finished(trained, toy, npz, tmp_path):
-    """The results of a study that is not quick, whose runs were trained before."""
-    shutil.copytree(trained / "runs", tmp_path / "out" / "runs")
-    return run(toy, npz, tmp_path / "out", quick=False)
+def finished(full_study, tmp_path):
+    """A copy of those results that a test may change."""
+    out = shutil.copytree(full_study.folder.parent, tmp_path / "out")
+    runs = {key: Run(out / "runs" / run.path.name) for key, run in full_study.runs.items()}
+    return replace(full_study, folder=out / full_study.folder.name, runs=runs, rows=copy.deepcopy(full_study.rows))
 
 
-def test_run_study_writes_runs_measures_and_verdicts(toy, npz, tmp_path, capsys):
-    results = run(toy, npz, tmp_path / "out")
-    assert capsys.readouterr().out.startswith("Toy nets: 4 trainings of 1 epoch on ")
-    names = {path.name for path in (tmp_path / "out" / "runs").iterdir()}
+def test_run_study_writes_runs_measures_and_verdicts(trained):
+    results, printed = trained
+    assert printed.startswith("Toy nets: 4 trainings of 1 epoch on ")
+    names = {path.name for path in (results.folder.parent / "runs").iterdir()}
     assert names == {
         f"{net}_diagonal_blobs_1-epochs_batch_size-40_record_per_label-2_seed-{s}"
         for net in (WIDE, NARROW)
@@ -90,7 +103,7 @@ def test_run_study_writes_runs_measures_and_verdicts(toy, npz, tmp_path, capsys)
     losses = [results.run(WIDE, seed).metrics["test"]["loss"] for seed in (0, 1)]
     assert results.values(WIDE, "loss").tolist() == losses
     assert losses[0] != losses[1]
-    assert results.folder == tmp_path / "out" / "toy_blobs_1-epochs_2-seeds_quick"
+    assert results.folder.name == "toy_blobs_1-epochs_2-seeds_quick"
     content = json.loads((results.folder / "study.json").read_text())
     assert content["configs"][NARROW]["architecture"] == NARROW
     assert [row["measures"]["loss"] for row in content["runs"] if row["config"] == WIDE] == losses
