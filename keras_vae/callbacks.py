@@ -173,23 +173,29 @@ def _as_inputs(x: Any, encoder: keras.Model | None) -> Any:
     """The inputs of an encoder as arrays: one, or several in a list or dictionary as Keras takes them.
 
     Raises:
-        InputError: if there is no image, or the arrays have different lengths.
+        InputError: if there is no image, a value is NaN or infinite, or the arrays have different lengths.
     """
     several = len(getattr(encoder, "inputs", None) or ()) > 1
     if encoder is None and isinstance(x, dict) and len(x) == 1:
         (x,) = x.values()
     if isinstance(x, dict):
-        x = {name: checks.as_array(f"x[{name!r}]", part) for name, part in x.items()}
+        x = {name: _finite(f"x[{name!r}]", part) for name, part in x.items()}
     elif isinstance(x, (list, tuple)) and several:
-        x = [checks.as_array(f"x[{i}]", part) for i, part in enumerate(x)]
+        x = [_finite(f"x[{i}]", part) for i, part in enumerate(x)]
     else:
-        x = checks.as_array("x", x)
-    lengths = {len(part) if part.ndim else 0 for part in keras.tree.flatten(x)}
+        x = _finite("x", x)
+    lengths = {len(part) if part.size and part.ndim else 0 for part in keras.tree.flatten(x)}
     if len(lengths) > 1:
         raise InputError(f"x: expected inputs of one length; received lengths {sorted(lengths)}.")
     if not lengths or lengths == {0}:
         raise InputError("x: expected at least one image to observe; received none.")
     return x
+
+
+def _finite(name: str, value: Any) -> np.ndarray:
+    """An input as an array of its own dtype, without NaN and infinity."""
+    found = checks.as_array(name, value)
+    return checks.array(name, found, None, dtype=found.dtype) if found.size else found
 
 
 def _images_of(x: Any) -> np.ndarray | None:

@@ -81,7 +81,7 @@ CALLS = {
     },
     **{f"LatentRecorder(encoder={e!r})": lambda e=e: kv.LatentRecorder(X, encoder=e) for e in ("encoder", 1, len)},
     **{f"UnitMonitor(every={e!r})": lambda e=e: kv.UnitMonitor(X, every=e) for e in (0, -1, 1.5, NAN, "5", True)},
-    **{f"UnitMonitor({x!r})": lambda x=x: kv.UnitMonitor(x) for x in (None, [], 5, {})},
+    **{f"UnitMonitor({x!r})": lambda x=x: kv.UnitMonitor(x) for x in (None, [], 5, {}, [[NAN]], [[INF]], [[]])},
     **{f"BetaWarmup({e!r})": lambda e=e: kv.BetaWarmup(e) for e in (0, *BAD_NUMBERS)},
     **{f"BetaWarmup(steps={e!r})": lambda e=e: kv.BetaWarmup(steps=e) for e in (0, *BAD_NUMBERS)},
     **{f"BetaWarmup(shape={s!r})": lambda s=s: kv.BetaWarmup(1, s) for s in ("square", None, 1)},

@@ -187,3 +187,12 @@ def test_binarized_images_have_the_mean_of_the_grey_values_and_repeat():
     assert np.array_equal(binary, datasets.binarize(grey))
     assert not np.array_equal(binary, datasets.binarize(grey, seed=1))
     assert np.array_equal(datasets.binarize(binary), binary)
+
+
+@pytest.mark.parametrize(
+    ("images", "seed"),
+    [([np.nan], 0), ([1.5], 0), ([-0.1], 0), ([], 0), (["word"], 0), ([1j], 0), (None, 0), ([0.5], 1.5), ([0.5], -1)],
+)
+def test_images_outside_the_range_are_not_binarized(images, seed):
+    with pytest.raises(InputError, match=r"(images|seed): expected"):
+        datasets.binarize(images, seed)

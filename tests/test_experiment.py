@@ -414,6 +414,14 @@ def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
     assert train(toy_config, tmp_path / "run", resume=True, quiet=True).metrics["epochs"] == 3
 
 
+def test_other_objects_are_refused(toy_config, tmp_path):
+    with pytest.raises(InputError, match="config: expected a Config; received dict"):
+        train(toy_config.model_dump(), tmp_path / "run")
+    with pytest.raises(InputError, match="data: expected a Dataset, as load returns it; received ndarray"):
+        train(toy_config, tmp_path / "run", data=np.zeros((9, 8, 8)))
+    assert not (tmp_path / "run").exists()
+
+
 def test_resume_and_overwrite_exclude_each_other(toy_config, tmp_path):
     with pytest.raises(InputError, match="received both"):
         train(toy_config, tmp_path / "run", resume=True, overwrite=True, quiet=True)

@@ -27,8 +27,15 @@ from campaign.children import call
 from campaign.subjects import Subjects
 
 MODULES = ("", "data", "diagnostics", "plots", "report", "samplers", "studies", "video")
-# Functions whose arguments are free (names, functions, text) or whose job isn't to compute.
+MEANT = {  # bad values that may be meant, by function (or all) and argument
+    "*.log_var: a number": "one variance for all images and units",
+    "*.log_weights: constant": "weights without a tail have no Pareto k",
+    "*.log_weights: -2000": "weights without a tail have no Pareto k",
+    "*.labels: words": "labels may be text",
+    "replacement_loss.z: a row shorter": "the function that the caller passes compares z with images of its own",
+}
 HANDED_ON = {"name", "activation"}  # arguments that Keras checks itself, with a ValueError
+# Functions whose arguments are free (names, functions, text) or whose job isn't to compute.
 EXCLUDED = {"describe", "main", "number", "register", "register_format", "run_command", "start"}
 TIMEOUT = 60.0  # seconds
 PREFIX = "answer: "  # of the lines that a process prints for its parent
@@ -86,7 +93,14 @@ class Calls:
         self._calls_of: dict[tuple[str, str], list[Call]] = {}  # those of functions that have not been called yet
         self._answers: dict[Call, Answer] = {}
         self._all = Found(self._all_calls())
-        self.figures = {"functions": 0, "refused": 0, "finite answers": 0, "raw exceptions": 0, "nonsense answers": 0}
+        self.figures = {
+            "functions": 0,
+            "refused": 0,
+            "meant": 0,
+            "finite answers": 0,
+            "raw exceptions": 0,
+            "nonsense answers": 0,
+        }
 
     @property
     def n_cases(self) -> int:
@@ -118,6 +132,10 @@ class Calls:
         return self._judge(one, self._answers[one])
 
     def _judge(self, one: Call, found: Answer) -> Problem | None:
+        case = f"{one.argument}: {one.bad.name}"
+        if MEANT.keys() & {f"*.{case}", f"{one.function}.{case}"}:
+            self.figures["meant"] += 1
+            return None
         if found.error == "InputError":
             self.figures["refused"] += 1
             return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae._utils import checks
 from keras_vae._utils.digests import of_arrays
 from keras_vae._utils.foreign_text import cleaned, is_clean
 from keras_vae.data import registry
@@ -143,12 +144,16 @@ def binarize(images: np.ndarray, seed: int = 0) -> np.ndarray:
     Returns:
         Zeros and ones, float32, of the same shape.
 
+    Raises:
+        InputError: if a value is outside [0, 1].
+
     Example:
         >>> import numpy as np
         >>> binarize(np.array([0.0, 0.5, 0.5, 1.0]), seed=1).tolist()
         [0.0, 0.0, 1.0, 1.0]
     """
-    return (np.random.default_rng(seed).random(images.shape) < images).astype("float32")
+    images = checks.array("images", images, None, dtype=None, low=0, high=1)
+    return (np.random.default_rng(checks.seed(seed)).random(images.shape) < images).astype("float32")
 
 
 def _check_name(name: str) -> None:

@@ -85,6 +85,7 @@ def evaluate(
         ['codes', 'epochs', 'interpolation', 'units', 'version']
     """
     samples = checks.whole("samples", samples, low=2, high=MAX_IMPORTANCE_SAMPLES)
+    checks.function("log", log)
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     result = None if overwrite else _valid_evaluation(run, judge, log)

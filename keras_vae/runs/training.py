@@ -88,6 +88,10 @@ def train(
 
 def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data: Dataset | None) -> Dataset:
     """Loads the data and checks, before anything is written, that it fits the configuration and the folder."""
+    if not isinstance(config, Config):
+        raise InputError(f"config: expected a Config; received {type(config).__name__}.")
+    if not isinstance(data, Dataset | None):
+        raise InputError(f"data: expected a Dataset, as load returns it; received {type(data).__name__}.")
     network = config.network
     if overwrite and resume:
         raise InputError("train: expected resume=True or overwrite=True; received both; choose one.")
