@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._utils.command_line import run_app, whole_option
 from keras_vae.data import registry
 from keras_vae.studies.run_study import run_study
 from keras_vae.studies.study import Study
@@ -14,8 +14,8 @@ from keras_vae.studies.study import Study
 QUICK_EPOCHS, QUICK_SEEDS = 1, 2
 
 DatasetOption = Annotated[str, typer.Option(help=f"{registry.choices()}.")]
-EpochsOption = Annotated[int, typer.Option(help="Epochs of every training.")]
-SeedsOption = Annotated[int, typer.Option(help="Trainings of each configuration.")]
+EpochsOption = Annotated[int, whole_option("Epochs of every training.")]
+SeedsOption = Annotated[int, whole_option("Trainings of each configuration.")]
 OutOption = Annotated[Path, typer.Option(help="Folder of runs and results; recipes of one source share it.")]
 QuickOption = Annotated[bool, typer.Option("--quick", help="Toy size; all verdicts are undecided.")]
 
@@ -24,7 +24,7 @@ def run_command(command: Callable[..., None]) -> None:
     """Runs a function as a command line, with options from its annotations."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(command)
-    exit_on_error(app)
+    run_app(app)
 
 
 def main(study: Study) -> None:

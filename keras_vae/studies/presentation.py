@@ -4,10 +4,12 @@ from pathlib import Path
 
 from keras_vae._utils.files import write_json
 from keras_vae._utils.progress import ProgressReporter
-from keras_vae._utils.terminal import print_table
+from keras_vae._utils.terminal import print_paragraph, print_table
 from keras_vae.report import run_page, study_page
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
+
+VERDICT_WIDTH = 17  # characters, of the longest verdict and the space beside it
 
 
 def report(results: Results) -> None:
@@ -16,12 +18,15 @@ def report(results: Results) -> None:
     write_json(results.folder / "captions.json", {path.stem: caption for path, caption in captions.items()})
     page = write_pages(results)
     progress = ProgressReporter()
-    progress.message(f"\n{study_text.description(results)}")
+    progress.message("")
+    print_paragraph(progress.console, study_text.description(results))
+    progress.message("")
     for table in (study_text.summary(results), *results.tables):
         print_table(progress.console, table)
     for claim in map(study_text.claim_text, results.verdicts):
-        progress.message(f"{claim.verdict:>14}   {claim.claim}")
-        progress.message(f"{'':17}{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}")
+        print_paragraph(progress.console, f"{claim.verdict:>14}   {claim.claim}", VERDICT_WIDTH)
+        details = f"{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}"
+        print_paragraph(progress.console, " " * VERDICT_WIDTH + details, VERDICT_WIDTH)
     progress.message("")
     for path in [*captions, results.folder / "study.json", results.folder / "study.md", page]:
         progress.message(str(path))
