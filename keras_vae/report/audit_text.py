@@ -99,14 +99,16 @@ def _likelihood(likelihood: dict | None) -> str:
     """The estimate of log p(x), and whether its error is known."""
     if not likelihood:
         return ""
-    said = f"log p(x) is {number(likelihood['value'])} nats per image (ELBO {number(likelihood['elbo'])})"
+    said = (
+        f"The estimate of log p(x) is {number(likelihood['value'])} nats per image (ELBO {number(likelihood['elbo'])})"
+    )
     infinite = likelihood["infinite_variance"]
     if infinite is None:
         return f"{said}; {likelihood['samples']:,} importance samples are too few to judge its error."
     if infinite > MAX_INFINITE_VARIANCE:
         return (
-            f"{said}, an estimate that is too low on average; how much, can't be decided, since the importance weights "
-            f"of {100 * infinite:.0f} % of the images may have infinite variance."
+            f"{said}; it is too low on average, and by how much can't be decided, since the importance weights of "
+            f"{100 * infinite:.0f} % of the images may have infinite variance."
         )
     return f"{said}, with a standard error of {number(likelihood['image_error'])} over images."
 

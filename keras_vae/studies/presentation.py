@@ -1,6 +1,9 @@
 """Reports the results of a study: tables and verdicts on the terminal, figures, videos and pages."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
 
 from keras_vae._utils.files import write_json
 from keras_vae._utils.progress import ProgressReporter
@@ -9,7 +12,7 @@ from keras_vae.report import run_page, study_page
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
 
-VERDICT_WIDTH = 17  # characters, of the longest verdict and the space beside it
+GAP = " " * 3  # between a verdict and its claim
 
 
 def report(results: Results) -> None:
@@ -23,13 +26,19 @@ def report(results: Results) -> None:
     progress.message("")
     for table in (study_text.summary(results), *results.tables):
         print_table(progress.console, table)
-    for claim in map(study_text.claim_text, results.verdicts):
-        print_paragraph(progress.console, f"{claim.verdict:>14}   {claim.claim}", VERDICT_WIDTH)
-        details = f"{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}"
-        print_paragraph(progress.console, " " * VERDICT_WIDTH + details, VERDICT_WIDTH)
+    _print_claims(progress.console, [study_text.claim_text(claim) for claim in results.verdicts])
     progress.message("")
     for path in [*captions, results.folder / "study.json", results.folder / "study.md", page]:
         progress.message(str(path))
+
+
+def _print_claims(console: Console, claims: Sequence[study_text.ClaimText]) -> None:
+    """Prints each claim beside its verdict, with what was measured below it."""
+    width = max((len(claim.verdict) for claim in claims), default=0)
+    for claim in claims:
+        details = f"{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}"
+        for verdict, text in ((claim.verdict, claim.claim), ("", details)):
+            print_paragraph(console, f"{verdict:>{width}}{GAP}{text}", width + len(GAP))
 
 
 def write_pages(results: Results) -> Path:
