@@ -113,10 +113,7 @@ def test_scores_by_a_poor_classifier_or_none_are_called_so():
     ("changes", "said"),
     [
         ({}, "(ELBO −99.25), with a standard error of 1.50 over images."),
-        (
-            {"infinite_variance": 0.4},
-            "by how much can't be decided, since the importance weights of 40 % of the images",
-        ),
+        ({"infinite_variance": 0.4}, "by how much can't be decided, since the importance weights of 40 % of"),
         ({"infinite_variance": None, "samples": 20}, "20 importance samples are too few to judge its error."),
     ],
 )

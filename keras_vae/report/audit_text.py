@@ -99,9 +99,8 @@ def _likelihood(likelihood: dict | None) -> str:
     """The estimate of log p(x), and whether its error is known."""
     if not likelihood:
         return ""
-    said = (
-        f"The estimate of log p(x) is {number(likelihood['value'])} nats per image (ELBO {number(likelihood['elbo'])})"
-    )
+    value, elbo = number(likelihood["value"]), number(likelihood["elbo"])
+    said = f"The estimate of log p(x) is {value} nats per image (ELBO {elbo})"
     infinite = likelihood["infinite_variance"]
     if infinite is None:
         return f"{said}; {likelihood['samples']:,} importance samples are too few to judge its error."
