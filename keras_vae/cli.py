@@ -1,6 +1,7 @@
 """Command line: `keras-vae train` writes a run folder, `draw` its figures, `evaluate` its audit, `report` its page."""
 
 import errno
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,14 +9,23 @@ from typing import Annotated
 import typer
 
 from keras_vae import likelihoods, posteriors
-from keras_vae._utils.exit_codes import as_options, exit_on_error
+from keras_vae._utils.command_line import number_option, run_app, whole_option
+from keras_vae._utils.exit_codes import as_options
 from keras_vae._utils.foreign_text import is_clean
-from keras_vae._utils.formatting import listed
+from keras_vae._utils.formatting import listed, printable
+from keras_vae._utils.keras_import import backend_name
 from keras_vae._version import __version__
 from keras_vae.data import registry
 from keras_vae.errors import InputError, WriteError
 
 ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
+
+NEXT_COMMANDS = {  # after a training
+    "draw": "figures and a video of the training",
+    "evaluate": "active units, aggregate posterior, samples",
+    "report": "a page that explores the latent space",
+}
+AUDIT_LABEL_WIDTH = 31  # of the lines of `diagnostics.describe`
 
 app = typer.Typer(
     name="keras-vae",
@@ -34,14 +44,15 @@ def _path(text: str) -> Path:
 
 def _print_version(requested: bool) -> None:
     if requested:
-        print(__version__)
+        print(f"keras-vae {__version__}, backend {backend_name()}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and backend, and exit."),
     ] = False,
 ) -> None:
     """Train variational autoencoders, record and draw their latent space, and measure it."""
@@ -53,19 +64,20 @@ def train(
     model: Annotated[str | None, typer.Option(help="Kind of architecture: dense, conv or spatial.")] = None,
     architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
     dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
-    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 50,
+    epochs: Annotated[int, whole_option("Passes over the training images.")] = 50,
     posterior: Annotated[str, typer.Option(help=f"{listed(posteriors.names())}.")] = "diagonal",
     likelihood: Annotated[str, typer.Option(help=f"{listed(likelihoods.names())}.")] = "bernoulli",
-    beta: Annotated[float, typer.Option(help="Weight of the KL.")] = 1.0,
-    warmup: Annotated[float, typer.Option(help="Epochs over which beta rises from 0.")] = 0.0,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 1e-3,
-    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 128,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    beta: Annotated[float, number_option("Weight of the KL.")] = 1.0,
+    warmup: Annotated[float, number_option("Epochs over which beta rises from 0.")] = 0.0,
+    learning_rate: Annotated[float, number_option("Learning rate of Adam.")] = 1e-3,
+    batch_size: Annotated[int, whole_option("Images per step.")] = 128,
+    seed: Annotated[int, whole_option("Seed of all random numbers.")] = 0,
     jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a VAE into a run folder."""
+    _print_first(f"Loading data and the {backend_name()} backend")
     from keras_vae.runs.config import Config
     from keras_vae.runs.training import train
 
@@ -90,6 +102,7 @@ def train(
             print(f"Continue with the same command and --resume{replaced}.", flush=True)
         raise
     print_results(run.path)
+    _print_next_commands(out)
 
 
 def choose_architecture(model: str | None, architecture: str | None) -> str:
@@ -129,6 +142,7 @@ def draw(
     video: Annotated[bool, typer.Option(help="Write the video.")] = True,
 ) -> None:
     """Draw a run's figures and its trajectory video."""
+    _print_first("Drawing figures and the video" if video else "Drawing figures")
     from keras_vae.plots import run_figures
 
     if gif and not video:
@@ -151,9 +165,10 @@ def evaluate(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again, replacing earlier results.")] = False,
     audit: Annotated[bool, typer.Option(help="Also compare q(z) with the prior, estimate likelihoods.")] = True,
-    samples: Annotated[int, typer.Option(help="Importance samples per image of the likelihood.")] = 1000,
+    samples: Annotated[int, whole_option("Importance samples per image of the likelihood.")] = 1000,
 ) -> None:
     """Measure a trained model: latent units, samples, aggregate posterior and likelihood."""
+    _print_first(f"Loading model, data and the {backend_name()} backend")
     from keras_vae._utils.progress import ProgressReporter
     from keras_vae.data import load
     from keras_vae.evaluation import run_evaluation
@@ -173,7 +188,7 @@ def evaluate(
         opened.check_data(data)
     judge = None
     if data.y_train is not None and data.y_test is not None:
-        print("Samples are scored by a small classifier, trained once per data set", flush=True)
+        print("Preparing the classifier that scores samples", flush=True)
         judge = Judge(data)
     found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().message)
     drawn = run_figures.audit(opened)
@@ -205,6 +220,7 @@ def report(
     draw: Annotated[bool, typer.Option(help="Draw missing figures and videos first.")] = True,
 ) -> None:
     """Write a page for each run and study, and an index of several runs."""
+    _print_first("Writing pages")
     from keras_vae.report import pages
 
     errors = pages.write(runs, draw)
@@ -214,23 +230,42 @@ def report(
         raise typer.Exit(1)
 
 
+def _print_first(text: str) -> None:
+    """Prints a line before the imports that take seconds: of numpy, Keras, its backend and Matplotlib."""
+    print(printable(text), flush=True)
+
+
+def _print_next_commands(run: Path) -> None:
+    """Prints the commands that continue with a trained run."""
+    print("Next:")
+    commands = [f"keras-vae {command} {shlex.quote(str(run))}" for command in NEXT_COMMANDS]
+    width = max(map(len, commands))
+    for command, effect in zip(commands, NEXT_COMMANDS.values(), strict=True):
+        print(f"  {command:{width}}  # {effect}")
+
+
 def print_evaluation(evaluation: dict) -> None:
-    """Prints the units and the scores of the samples of an evaluation as tables."""
+    """Prints an evaluation: its conclusion, then units, scores of the samples and audit as tables."""
     from rich.console import Console
 
-    from keras_vae._utils.terminal import print_table, print_text
+    from keras_vae import diagnostics
+    from keras_vae._utils.terminal import print_paragraph, print_table, print_text
     from keras_vae.evaluation import tables
+    from keras_vae.report import audit_text
 
     console = Console(highlight=False)
     shown = tables.evaluation(evaluation)
     if evaluation["units"]:
         shown.insert(0, tables.units(evaluation["units"]))
+    for paragraph in audit_text.sentences(evaluation):
+        print_text(console, "")
+        print_paragraph(console, paragraph)
+    print_text(console, "")
     for table in shown:
         print_table(console, table)
     if (evaluation.get("audit") or {}).get("encodings"):
-        from keras_vae import diagnostics
-
-        print_text(console, diagnostics.describe(evaluation["audit"]["encodings"]))
+        for line in diagnostics.describe(evaluation["audit"]["encodings"]).splitlines():
+            print_paragraph(console, line, AUDIT_LABEL_WIDTH if line.find("  ") > 0 else 0)
 
 
 def print_results(folder: Path) -> None:
@@ -238,7 +273,7 @@ def print_results(folder: Path) -> None:
     from rich.console import Console
 
     from keras_vae._utils.formatting import Table
-    from keras_vae._utils.terminal import print_table, print_text
+    from keras_vae._utils.terminal import print_paragraph, print_table, print_text
     from keras_vae.measures import find
     from keras_vae.runs.folder import Run
 
@@ -246,15 +281,16 @@ def print_results(folder: Path) -> None:
     config, metrics = run.config["config"], run.metrics
     rows = [[find(key).label, f"{metrics['train'][key]:.2f}", f"{value:.2f}"] for key, value in metrics["test"].items()]
     title = f"{config['architecture']} on {config['dataset']}, {metrics['epochs']} epochs"
-    console = Console()
+    console = Console(highlight=False)
     print_table(console, Table(title, ["nats per image", "train", "test"], rows))
     seconds, parameters = metrics["seconds"], metrics["parameters"]
-    print_text(
+    print_paragraph(
         console,
         f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "
         f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s per epoch, {seconds['total']:.0f} s in "
-        f"total; run folder {run.path}",
+        "total.",
     )
+    print_text(console, f"Run folder: {run.path}")
 
 
 def _span(text: str | None) -> tuple[float, float] | None:
@@ -268,7 +304,7 @@ def _span(text: str | None) -> tuple[float, float] | None:
 
 
 def main() -> None:
-    exit_on_error(app)
+    run_app(app)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from math import inf
 from pathlib import Path
 
 from keras_vae.measures import SAMPLERS
-from keras_vae.studies import Claim, Gap, Mean, Ratio, Results, Study, main
+from keras_vae.studies import Claim, Gap, Mean, Quick, Ratio, Results, Study, main
 
 UNITS = (2, 4, 8, 16, 32)
 DEPTHS = {2: "784-500-500", 3: "784-500-500-500"}
@@ -75,6 +75,7 @@ CLAIMS = [
 def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import audit_figures, study_figures
 
+    units = [d for d in UNITS if name(2, d) in results.study.configs]
     planes = {name(depth, 2): results.run(name(depth, 2)) for depth in DEPTHS}
     quantities = {
         AGGREGATE_KL: "KL(q(z) ‖ p), nats; triangles mark lower ends",
@@ -86,11 +87,11 @@ def draw(results: Results) -> dict[Path, str]:
     }
     names = [AGGREGATE_KL, f"{AGGREGATE_KL}.low", f"{AGGREGATE_KL}.high", *list(quantities)[1:]]
     distances = {
-        SAMPLERS[sampler]: {d: {"frechet": results.values(name(2, d), f"frechet.{sampler}")} for d in UNITS}
+        SAMPLERS[sampler]: {d: {"frechet": results.values(name(2, d), f"frechet.{sampler}")} for d in units}
         for sampler in ("prior", "moment_matched", "gaussian_mixture", "aggregate_posterior")
     }
     series = {
-        f"{depth} encoder layers": {d: {q: results.values(name(depth, d), q) for q in names} for d in UNITS}
+        f"{depth} encoder layers": {d: {q: results.values(name(depth, d), q) for q in names} for d in units}
         for depth in DEPTHS
     }
     by_sampler = audit_figures.over_units(distances, {"frechet": "Fréchet distance by sampler"})
@@ -132,6 +133,7 @@ STUDY = Study(
     draw=draw,
     seeds=2,
     epochs=20,
+    quick=Quick(configs=[name(depth, d) for depth in DEPTHS for d in (2, 8, 32)]),
     out="runs/aggregate",
     audit=True,
 )  # fmt: skip

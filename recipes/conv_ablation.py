@@ -11,7 +11,7 @@ difference can be separated from chance. They don't state their split; all numbe
 from math import inf
 from pathlib import Path
 
-from keras_vae.studies import Mean, Ratio, Results, Study, Table, main, number
+from keras_vae.studies import Mean, Quick, Ratio, Results, Study, Table, main, number
 
 VAE_2, VAE_16, AE_2, AE_16 = "VAE, d = 2", "VAE, d = 16", "AE, d = 2", "AE, d = 16"
 PUBLISHED = {VAE_2: (137.0, 6.0, 143.0), VAE_16: (74.99, 22.52, 97.51)}
@@ -134,6 +134,7 @@ STUDY = Study(
     seeds=2,
     epochs=25,
     out="runs/conv",
+    quick=Quick(epochs=5),
 )  # fmt: skip
 
 if __name__ == "__main__":

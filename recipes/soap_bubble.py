@@ -31,6 +31,7 @@ from keras_vae.studies import (
     Mean,
     Measure,
     OutOption,
+    Quick,
     QuickOption,
     Ratio,
     Results,
@@ -40,7 +41,7 @@ from keras_vae.studies import (
     start,
 )
 
-CHANNELS = 1024
+CHANNELS, QUICK_CHANNELS = 1024, 128
 PIXELS = 784
 SMALL = {
     "2 units": "c32-c64-c64-256-2",
@@ -194,6 +195,7 @@ def soap_bubble(channels: int) -> Study:
         own_measures=OWN_MEASURES,
         seeds=2,
         epochs=3,
+        quick=Quick(epochs=5, configs=("16 units", "8 × 8 × 64", largest, with_means)),
         out="runs/conv",
         option="" if channels == CHANNELS else f"--channels {channels}",
     )
@@ -208,6 +210,8 @@ def command(
     quick: QuickOption = False,
 ) -> None:
     """Overlap of posteriors and prior with 2 to 65,536 latent units. Runs in OUT that are finished are not repeated."""
+    if quick and channels == CHANNELS:
+        channels = QUICK_CHANNELS
     start(soap_bubble(channels), dataset, epochs, seeds, out, quick)
 
 

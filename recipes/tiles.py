@@ -14,7 +14,7 @@ from keras_vae import Run
 from keras_vae.data import Dataset
 from keras_vae.data.tiles import FACTORS
 from keras_vae.evaluation.judge import Judge
-from keras_vae.studies import Measure, Results, Study, main
+from keras_vae.studies import Measure, Quick, Results, Study, main
 
 NETS = ("784-256-32-3", "784-256-32-4", "784-256-32-16")  # as many units as factors, and more
 PREDICTORS = {
@@ -84,7 +84,7 @@ STUDY = Study(
     draw=draw,
     seeds=3,
     dataset="tiles",
-    quick="tiles-2k",
+    quick=Quick("tiles-2k"),
 )
 
 if __name__ == "__main__":

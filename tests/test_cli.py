@@ -38,6 +38,8 @@ def test_train_then_draw(monkeypatch, capsys, npz, tmp_path):
     printed = capsys.readouterr().out
     assert "nats per image" in printed
     assert "reconstruction" in printed
+    assert f"  keras-vae draw {out} " in printed.split("Next:")[1]
+    assert f"  keras-vae report {out} " in printed.split("Next:")[1]
     config = Run.open(out).config["config"]
     assert (config["posterior"], config["likelihood"], config["beta"], config["warmup"]) == (
         "isotropic",
@@ -121,11 +123,10 @@ def test_numbers_out_of_range_and_other_text_write_nothing(
 @pytest.mark.parametrize("option", ["--epochs", "--batch-size", "--seed", "--samples"])
 def test_numbers_with_exponent_or_fraction_are_not_whole(monkeypatch, capsys, npz, tmp_path, toy_run, option):
     first = ["evaluate", toy_run.path] if option == "--samples" else train(npz, tmp_path / "out")
+    name = option.removeprefix("--").replace("-", "_")
     for value in ("1e30", "1.5"):
         assert run(monkeypatch, *first, option, value) == 2
-        printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
-        assert f"Invalid value for '{option}': " in printed
-        assert "Traceback" not in printed
+        assert capsys.readouterr().err == f"keras-vae: {name}: expected a whole number; received '{value}'.\n"
 
 
 @pytest.mark.parametrize("value", ["", "é", "-2", "[bold]", "\x1b[1m", "\udcff", "a" * 5000, "two\nlines"])
@@ -184,11 +185,35 @@ def test_epochs_of_a_video_that_were_not_recorded(monkeypatch, capsys, toy_run, 
     assert sorted(toy_run.path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("arguments", [("--unknown",), ("unknown",), ("train",), ("draw",), ("draw", "a", "b"), ()])
-def test_wrong_usage(monkeypatch, capsys, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--unknown",), "no such option: --unknown; see "),
+        (("unknown",), "no such command 'unknown'; see "),
+        (("train",), "missing option '--out'; see "),
+        (("train", "--epoch", 3), "no such option: --epoch"),
+        (("train", "--out"), "option '--out' requires an argument."),
+        (("train", "--out", "a", "--resume=b"), "option '--resume' does not take a value."),
+        (("train", "--out", "a", "--beta", "[b]"), "beta: expected a number; received '[b]'."),
+        (("draw",), "missing argument 'run'; see "),
+        (("draw", "a", "b"), "extra argument"),
+        (("evaluate", ""), "run: expected a path without control characters; received ''."),
+    ],
+)
+def test_wrong_usage_ends_in_one_line(monkeypatch, capsys, arguments, sentence):
     assert run(monkeypatch, *arguments) == 2
     printed = capsys.readouterr()
-    assert "Traceback" not in printed.err + printed.out
+    assert printed.err.startswith("keras-vae: ")
+    assert sentence in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+def test_no_arguments_print_the_help(monkeypatch, capsys):
+    assert run(monkeypatch) == 2
+    printed = capsys.readouterr()
+    assert "evaluate" in printed.out
+    assert printed.err == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"PK damaged", "nan", "objects"])
@@ -261,9 +286,45 @@ def test_help_lists_every_choice(monkeypatch, capsys):
         assert choice in printed
 
 
-def test_version_as_a_module():
-    command = [sys.executable, "-m", "keras_vae", "--version"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{__version__}\n"
+def test_version_names_the_backend_without_importing_it(monkeypatch, tmp_path):
+    command = [sys.executable, "-X", "importtime", "-m", "keras_vae", "--version"]
+
+    def version() -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+        assert "typer" in imported
+        assert not imported & {"keras", "tensorflow", "jax", "torch", "numpy"}
+        return done.stdout
+
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert version() == f"keras-vae {__version__}, backend jax\n"
+    monkeypatch.delenv("KERAS_BACKEND")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert version() == f"keras-vae {__version__}, backend tensorflow\n"
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')
+    assert version() == f"keras-vae {__version__}, backend torch\n"
+    (tmp_path / "keras.json").write_text("[")
+    assert version() == f"keras-vae {__version__}, backend tensorflow\n"
+
+
+@pytest.mark.parametrize("arguments", [("train", "--out", "a"), ("draw", "a"), ("evaluate", "a"), ("report", "a")])
+def test_a_line_is_printed_before_the_imports_that_take_seconds(arguments):
+    """The import of numpy, which precedes Keras and Matplotlib in every command, ends the program of this test."""
+    program = (
+        "import os, sys\n"
+        "class Stop:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name in ('numpy', 'keras', 'tensorflow', 'matplotlib'):\n"
+        "            os.write(1, b'imported'); os._exit(0)\n"
+        "sys.meta_path.insert(0, Stop)\n"
+        f"sys.argv = ['keras-vae', *{arguments}]\n"
+        "from keras_vae import cli\n"
+        "cli.main()"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    first, then = printed.splitlines()
+    assert first.split()[0] in ("Loading", "Drawing", "Writing")
+    assert then == "imported"
 
 
 def test_help_loads_no_backend():
@@ -319,6 +380,7 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     assert run(monkeypatch, "evaluate", tmp_path / "run", "--samples", 30) == 0
     printed = capsys.readouterr().out
     assert "loss when replaced" in printed
+    assert printed.index("of 2 latent units are active") < printed.index("Var[μ]")
     assert "40 samples" in printed
     assert "KL(q(z) ‖ p)" in printed
     assert "Pareto" in printed

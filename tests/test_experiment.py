@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from keras_vae import Config, InputError, Run, TrainingDiverged, likelihoods, posteriors, train
+from keras_vae._utils.progress import ProgressReporter
 from keras_vae.runs import config as run_config
 from keras_vae.runs import final_files, recording
 from keras_vae.runs.checkpoint_callback import CheckpointCallback
@@ -26,6 +28,26 @@ def same_weights(first, second) -> bool:
 
 def variant(config: Config, **changes) -> Config:
     return Config(**(config.model_dump() | changes))
+
+
+# -- what is printed ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("posterior", "term"), [("diagonal", "KL"), ("none", "penalty")])
+def test_the_bar_shows_the_kl_beside_the_loss(toy_config, tmp_path, posterior, term):
+    class Reporter(ProgressReporter):
+        details, lines = [], []
+
+        def advance(self, done, detail=""):
+            self.details.append(detail)
+
+        def log(self, text):
+            self.lines.append(text)
+
+    run = train(variant(toy_config, epochs=1, posterior=posterior), tmp_path / "run", progress=Reporter(quiet=True))
+    assert re.fullmatch(rf"epoch 1 · loss \d+\.\d · {term} \d+\.\d", Reporter.details[-1])
+    loss, kl = (run.history[name][0] for name in ("loss", term.lower()))
+    assert Reporter.lines[0].startswith(f"epoch 1/1  loss {loss:.2f}  {term} {kl:.2f}  test ")
 
 
 # -- what is in the folder -------------------------------------------------------------------------------------

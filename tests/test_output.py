@@ -160,3 +160,13 @@ def test_files_are_written_before_tables_are_printed(toy_run, monkeypatch):
         monkeypatch.setattr(module, name, lambda *_, name=name, found=found: (calls.append(name), found)[1])
     cli.evaluate(toy_run.path, None, None, False, True, 2)
     assert calls == ["Judge", "evaluate", "audit", "print_evaluation"]
+
+
+def test_the_bar_of_a_long_training_shows_the_kl_on_80_columns():
+    stream = Stream("utf-8")
+    reporter = ProgressReporter()
+    reporter.console = Console(file=stream, force_terminal=True, width=80)
+    reporter.start("", 23450)
+    reporter.advance(23450, "epoch 50 · loss 160.2 · KL 6.5")
+    reporter.stop()
+    assert "epoch 50 · loss 160.2 · KL 6.5" in stream.text()

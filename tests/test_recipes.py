@@ -13,6 +13,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from keras_vae._utils.verdicts import NOT_JUDGED
 from keras_vae.studies import Claim, ExactRatio, Spread
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -96,15 +97,15 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_study_at_toy_size(name, studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
-    done = recipe(f"{name}.py", "--quick", "--seeds", 1, "--out", studies)
+    done = recipe(f"{name}.py", "--quick", "--epochs", 1, "--seeds", 1, "--out", studies)
     assert done.returncode == 0, done.stderr
-    assert "undecided" in done.stdout or name == "tiles"
+    assert NOT_JUDGED in done.stdout or name == "tiles"
     dataset = "tiles-2k" if name == "tiles" else "mnist-5k"
     folder = studies / f"{name}_{dataset}_1-epochs_1-seeds_quick"
     assert FIGURES[name] <= {path.name for path in (folder / "figures").iterdir()}
     content = json.loads((folder / "study.json").read_text())
     assert content["seeds"] == content["epochs"] == 1
-    assert {claim["verdict"] for claim in content["claims"]} <= {"undecided"}
+    assert {claim["verdict"] for claim in content["claims"]} <= {NOT_JUDGED}
     measured = {key for run in content["runs"] for key in run["measures"]}
     for claim in content["claims"]:
         assert claim["estimate"] is not None or "from its median" in claim["measured"], claim
@@ -130,7 +131,7 @@ def test_the_convolutional_ablation_at_toy_size(studies, monkeypatch):
     assert done.returncode == 0, done.stderr
     folder = studies / "conv_ablation_mnist-5k_2-epochs_1-seeds_quick"
     content = json.loads((folder / "study.json").read_text())
-    assert all(claim["estimate"] is not None and claim["verdict"] == "undecided" for claim in content["claims"])
+    assert all(claim["estimate"] is not None and claim["verdict"] == NOT_JUDGED for claim in content["claims"])
     (table,) = content["tables"]
     assert [row[1::2] for row in table["rows"]] == [["137.0", "6.00", "143.0"], ["74.99", "22.52", "97.51"]]
     parameters = {run["config"]: run["measures"]["parameters"] for run in content["runs"]}
@@ -145,23 +146,28 @@ def test_the_convolutional_ablation_at_toy_size(studies, monkeypatch):
 @pytest.mark.slow
 def test_the_soap_bubbles_at_toy_size(studies, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(studies / "cache"))
-    done = recipe("soap_bubble.py", "--quick", "--seeds", 1, "--channels", 8, "--out", studies)
+    done = recipe("soap_bubble.py", "--quick", "--epochs", 1, "--channels", 8, "--out", studies)
     assert done.returncode == 0, done.stderr
     folder = studies / "soap_bubble_channels-8_mnist-5k_1-epochs_1-seeds_quick"
     content = json.loads((folder / "study.json").read_text())
     assert "--channels 8 --quick" in content["command"]
-    assert list(content["configs"]) == [
-        "2 units",
-        "16 units",
-        "8 × 8 × 4",
-        "8 × 8 × 64",
-        "8 × 8 × 8",
-        "8 × 8 × 8, means",
-    ]
-    assert all(claim["estimate"] is not None and claim["verdict"] == "undecided" for claim in content["claims"])
+    assert list(content["configs"]) == ["16 units", "8 × 8 × 64", "8 × 8 × 8", "8 × 8 × 8, means"]
+    assert all(claim["estimate"] is not None and claim["verdict"] == NOT_JUDGED for claim in content["claims"])
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "bubbles.png", "overlap.png", "radii.png", "codes.png", "images.png", "samples.png",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*STUDIES, "tiles"])
+def test_the_toy_size_is_small_and_shows_recognisable_images(name):
+    """A bound on the work: epochs × trainings of 4,000 images, in small batches so that the images become digits."""
+    study = study_of(name)
+    toy = study.toy_size()
+    assert set(toy.configs) <= set(study.configs)
+    assert 5 <= study.quick.epochs <= 8
+    assert study.quick.epochs * study.quick.seeds * len(toy.configs) <= 64
+    assert all(arguments["batch_size"] <= 32 for arguments in toy.configs.values())
+    assert len(toy.claims) >= len(study.claims) // 2
 
 
 @pytest.mark.parametrize("name", STUDIES)

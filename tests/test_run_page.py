@@ -206,11 +206,11 @@ def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
 @pytest.mark.parametrize(("low", "high", "is_explained"), [(0.0, -0.01, True), (0.0, 0.0, False), (1.0, 2.0, False)])
 def test_a_lower_end_above_the_upper_end_is_explained(low, high, is_explained):
     encodings = {"divergence": {"interval": [low, high], "saturated": False}, "total_correlation": [None, None]}
-    text = " ".join(audit_text.sentences({"encodings": encodings}))
+    text = " ".join(audit_text.sentences({"audit": {"encodings": encodings}}))
     assert ("KL(q(z) ‖ N(0, I)), 0 nats, exceeds its upper end, −0.01" in text) is is_explained
     assert ("Monte-Carlo error" in text) is is_explained
     encodings["total_correlation"] = [low, high]
-    text = " ".join(audit_text.sentences({"encodings": encodings}))
+    text = " ".join(audit_text.sentences({"audit": {"encodings": encodings}}))
     assert ("the total correlation, 0 nats, exceeds" in text) is is_explained
 
 

@@ -17,12 +17,12 @@ from PIL import Image
 
 from keras_vae import InputError, Run
 from keras_vae._utils import formatting
-from keras_vae._utils.verdicts import HOLDS, UNDECIDED
+from keras_vae._utils.verdicts import HOLDS, NOT_JUDGED, UNDECIDED
 from keras_vae.data import registry
 from keras_vae.evaluation import judge, run_evaluation
 from keras_vae.measures import Measure
 from keras_vae.report import study_page
-from keras_vae.studies import Mean, Study, Table, main, presentation, run_study, study_text
+from keras_vae.studies import Mean, Quick, Study, Table, main, presentation, run_study, study_text
 
 WIDE, NARROW = "64-16-2", "64-4-2"
 
@@ -56,6 +56,7 @@ def toy():
             Mean("a measure without values", "beauty", (0, math.inf), {WIDE: 1}),
         ],
         draw=draw,
+        quick=Quick(epochs=1, configs=(NARROW,)),
         measure_run=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
         own_measures=[Measure("pixels", "pixels per image"), Measure("beauty", "beauty")],
         tables=lambda results: [Table("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
@@ -107,7 +108,7 @@ def test_run_study_writes_runs_measures_and_verdicts(trained):
     content = json.loads((results.folder / "study.json").read_text())
     assert content["configs"][NARROW]["architecture"] == NARROW
     assert [row["measures"]["loss"] for row in content["runs"] if row["config"] == WIDE] == losses
-    assert [claim["verdict"] for claim in content["claims"]] == [UNDECIDED, UNDECIDED]  # since the study is quick
+    assert [claim["verdict"] for claim in content["claims"]] == [NOT_JUDGED, NOT_JUDGED]  # since the study is quick
     assert content["claims"][1]["estimate"] is None
     assert content["tables"][0]["rows"] == [["0"], ["1"]]
     assert len(content["dataset"]["digest"]) == 64
@@ -206,8 +207,32 @@ def test_the_command_line_checks_options_and_runs_the_study(toy, npz, tmp_path, 
     assert "seeds: expected at least 1; received 0" in capsys.readouterr().err
     assert exit_code("--help") == 0
     assert f"{registry.choices()}." in " ".join(capsys.readouterr().out.split())  # the help is wrapped
-    assert exit_code("--dataset", npz, "--quick", "--seeds", 1) == 0
-    assert "2 trainings of 1 epoch on" in capsys.readouterr().out
+    assert exit_code("--dataset", npz, "--quick") == 0
+    printed = capsys.readouterr().out
+    assert "1 training of 1 epoch on" in printed
+    assert "Toy size: no claim is judged." in printed
+    content = json.loads((tmp_path / "out" / "toy_blobs_1-epochs_1-seeds_quick" / "study.json").read_text())
+    assert list(content["configs"]) == [NARROW]
+    assert content["configs"][NARROW]["batch_size"] == 32
+    assert content["claims"] == []  # the claims are about the other configuration
+
+
+def test_claims_of_a_study_of_toy_size_are_not_judged(trained, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    results = trained[0]
+    presentation.report(results)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{NOT_JUDGED}   losses are finite" in lines
+    assert not any(UNDECIDED in line or HOLDS in line.split("holds if")[0] for line in lines)
+    assert all(len(line) <= 80 for line in lines if not line.startswith("/"))
+    page = study_page.write(results.folder).read_text(encoding="utf-8")
+    assert page.count(f"– {NOT_JUDGED}") == len(results.verdicts)
+    assert "no claim is judged" in page
+
+
+def test_unknown_configurations_of_a_toy_size_are_refused(toy):
+    with pytest.raises(InputError, match="quick: expected configurations of the study; received '784'"):
+        replace(toy, quick=Quick(configs=("784",))).toy_size()
 
 
 def test_a_seed_with_a_missing_value_is_left_out_of_a_difference(finished):

@@ -1,10 +1,13 @@
-"""Import of Keras without the start-up messages of its backend."""
+"""Import of Keras without the start-up messages of its backend, and the backend's name without an import."""
 
+import json
 import os
 import sys
 import tempfile
+from pathlib import Path
 from types import ModuleType
 
+from keras_vae._utils.user_folders import home
 from keras_vae.errors import InputError
 
 
@@ -39,3 +42,15 @@ def import_keras() -> ModuleType:
             os.dup2(stderr, 2)
             os.close(stderr)
     return keras
+
+
+def backend_name() -> str:
+    """The backend that Keras uses, by its rules: `KERAS_BACKEND`, else `keras.json`, else TensorFlow."""
+    if os.environ.get("KERAS_BACKEND"):
+        return os.environ["KERAS_BACKEND"]
+    folder = Path(os.environ["KERAS_HOME"]).expanduser() if "KERAS_HOME" in os.environ else home() / ".keras"
+    try:
+        settings = json.loads((folder / "keras.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        settings = {}
+    return str(settings.get("backend", "tensorflow")) if isinstance(settings, dict) else "tensorflow"

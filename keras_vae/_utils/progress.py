@@ -45,7 +45,7 @@ class ProgressReporter:
         columns = {width: Column(min_width=width, no_wrap=True, overflow=overflow) for width in (None, 7)}
         self._bar = Progress(
             TextColumn("{task.description}", markup=False, table_column=columns[None]),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=10),
             MofNCompleteColumn(table_column=columns[None]),
             TimeElapsedColumn(table_column=columns[7]),
             TextColumn("left", table_column=columns[None]),

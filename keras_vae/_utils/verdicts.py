@@ -3,3 +3,4 @@
 HOLDS = "holds"
 FAILS = "does not hold"
 UNDECIDED = "undecided"
+NOT_JUDGED = "toy size: not judged"  # of a study run with `--quick`

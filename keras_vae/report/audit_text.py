@@ -1,41 +1,115 @@
-"""The main results of an audit in sentences."""
+"""The main results of an evaluation in sentences: what was found, and what can't be decided."""
 
-from keras_vae._utils.formatting import number
+from keras_vae._utils.formatting import count, number
+from keras_vae.evaluation.tables import MAX_INFINITE_VARIANCE
 
 BOUNDED = {  # key of `audit["encodings"]` → what its two ends bound
     "divergence": "KL(q(z) ‖ N(0, I))",
     "total_correlation": "the total correlation",
 }
+STANDARD_ERRORS = 1.96  # half-width of a 95 % confidence interval
+MIN_DIVERGENCE = 0.05  # nats; lower bounds of KL(q(z) ‖ p) below it are not called a difference
+SLIGHT_AUC = 0.6  # up to which a difference is called slight
+MIN_RELATIVE_DISTANCE = 1.25  # ratio of Fréchet distances below which samples are called as good, as in the studies
+MIN_JUDGE_ACCURACY = 0.9  # below which scores by the classifier are called rough
 
 
-def sentences(audit: dict) -> list[str]:
-    """The results of an audit on the aggregate posterior and on samples, one paragraph each.
+def sentences(evaluation: dict) -> list[str]:
+    """The results of an evaluation, one paragraph each: the conclusion, and remarks on intervals that crossed.
 
     Args:
-        audit: `audit` of `evaluation.json`; parts of it may be missing.
+        evaluation: content of `evaluation.json`; parts of it may be missing.
     """
+    encodings = (evaluation.get("audit") or {}).get("encodings")
+    return [conclusion(evaluation), *(_crossed_bounds(encodings) if encodings else [])]
+
+
+def conclusion(evaluation: dict) -> str:
+    """One paragraph: active units, match of q(z) with the prior, samples, likelihood, and what can't be decided.
+
+    Args:
+        evaluation: content of `evaluation.json`; parts of it may be missing.
+    """
+    audit = evaluation.get("audit") or {}
+    said = [_units(evaluation), _prior(audit), _samples(evaluation), _likelihood(audit.get("likelihood"))]
+    if not audit:
+        said.append("The match of q(z) with the prior N(0, I) and the likelihood were not measured.")
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def _units(evaluation: dict) -> str:
+    """How many units are active; by both criteria where they differ."""
+    units, encodings = evaluation.get("units"), (evaluation.get("audit") or {}).get("encodings")
+    if not units and not encodings:
+        return ""
+    total = len(units) if units else encodings["latent_units"]
+    active = sum(unit["active"] for unit in units) if units else encodings["n_active"]
+    if not active:
+        return f"None of the {total:,} latent units is active: the model ignores its input."
+    by_variance = sum(unit["active_by_variance"] for unit in units) if units else active
+    other = "" if by_variance == active else f" by Var[μ] > 0.01, {by_variance:,} by E[σ²] < 0.8"
+    return f"{active:,} of {count(total, 'latent unit')} {'is' if total == 1 else 'are'} active{other}."
+
+
+def _prior(audit: dict) -> str:
+    """Whether the aggregate posterior differs from the prior, by how much, and what can't be decided."""
     encodings = audit.get("encodings")
-    scores = (audit.get("samplers") or {}).get("scores") or {}
-    found = [_aggregate_posterior(encodings), *_crossed_bounds(encodings)] if encodings else []
-    if {"prior", "aggregate_posterior", "floor"} <= set(scores):
-        found.append(_samples(scores))
-    return found
+    if not encodings:
+        return "The posterior has no density: its KL from the prior and log p(x) are not defined." if audit else ""
+    test, divergence = encodings.get("separation"), encodings["divergence"]
+    low, high = max(divergence["interval"][0], 0.0), divergence["interval"][1]
+    separated = bool(test) and test["auc"] - STANDARD_ERRORS * test["error"] > 0.5
+    said = "No difference between the aggregate posterior q(z) and the prior N(0, I) was found: "
+    if separated or low > MIN_DIVERGENCE:
+        slightly = "slightly " if test and test["auc"] < SLIGHT_AUC else ""
+        said = f"The aggregate posterior q(z) differs {slightly}from the prior N(0, I): "
+    if test:
+        said += f"a classifier of their samples has an AUC of {number(test['auc'])} (0.5 by chance), and "
+    said += "KL(q(z) ‖ N(0, I)) is "
+    if divergence["saturated"]:
+        return f"{said}at least {number(low)} nats; how much more, {divergence['images']:,} images can't decide."
+    return f"{said}between {number(low)} and {number(max(low, high))} nats."
 
 
-def _aggregate_posterior(encodings: dict) -> str:
-    low, high = encodings["divergence"]["interval"]
-    said = [
-        "Images are generated from z ~ N(0, I), but the decoder was trained on z from the aggregate posterior q(z), "
-        f"the mixture of all posteriors. KL(q(z) ‖ N(0, I)) is within {number(low)} … {number(high)} nats."
-    ]
-    if encodings["divergence"]["saturated"]:
-        said.append("The upper end is limited by the number of encoded images and says little about q(z).")
-    if encodings.get("separation"):
-        auc = number(encodings["separation"]["auc"])
-        said.append(
-            f"A classifier that separates samples of q(z) from samples of N(0, I) has an AUC of {auc} (0.5 by chance)."
+def _samples(evaluation: dict) -> str:
+    """How good generated images are, and whether the prior or the decoder limits them."""
+    scores = ((evaluation.get("audit") or {}).get("samplers") or {}).get("scores") or evaluation.get("samples")
+    if not scores or not {"prior", "floor"} <= set(scores):
+        return "Samples were not scored, which needs labelled images."
+    prior, floor = scores["prior"]["frechet"], scores["floor"]["frechet"]
+    aggregate = scores["aggregate_posterior"]["frechet"] if "aggregate_posterior" in scores else None
+    found = f"{number(prior)} from N(0, I)" + ("" if aggregate is None else f" and {number(aggregate)} from q(z)")
+    said, cause = "Samples are worse than training images", ""
+    if prior < MIN_RELATIVE_DISTANCE * floor:
+        said = "Samples are as close to test images as training images are"
+    elif aggregate is not None:
+        from_prior = prior - aggregate > aggregate - floor
+        cause = f", mostly because {'z is drawn from N(0, I) and not from q(z)' if from_prior else 'of the decoder'}"
+    remark = _judge_remark(evaluation.get("judge"))
+    return f"{said}{cause}: their Fréchet distance is {found}, that of training images {number(floor)}{remark}."
+
+
+def _judge_remark(judge: dict | None) -> str:
+    if not judge or judge["accuracy"] >= MIN_JUDGE_ACCURACY:
+        return ""
+    return f" (a rough measure: its classifier is right on {100 * judge['accuracy']:.0f} % of test images)"
+
+
+def _likelihood(likelihood: dict | None) -> str:
+    """The estimate of log p(x), and whether its error is known."""
+    if not likelihood:
+        return ""
+    value, elbo = number(likelihood["value"]), number(likelihood["elbo"])
+    said = f"The estimate of log p(x) is {value} nats per image (ELBO {elbo})"
+    infinite = likelihood["infinite_variance"]
+    if infinite is None:
+        return f"{said}; {likelihood['samples']:,} importance samples are too few to judge its error."
+    if infinite > MAX_INFINITE_VARIANCE:
+        return (
+            f"{said}; it is too low on average, and by how much can't be decided, since the importance weights of "
+            f"{100 * infinite:.0f} % of the images may have infinite variance."
         )
-    return " ".join(said)
+    return f"{said}, with a standard error of {number(likelihood['image_error'])} over images."
 
 
 def _crossed_bounds(encodings: dict) -> list[str]:
@@ -48,12 +122,3 @@ def _crossed_bounds(encodings: dict) -> list[str]:
         for key, pair in ends.items()
         if pair and None not in pair and pair[0] > pair[1]
     ]
-
-
-def _samples(scores: dict) -> str:
-    distance = {name: number(score["frechet"]) for name, score in scores.items()}
-    return (
-        f"The Fréchet distance to test images is {distance['prior']} for images generated from N(0, I), "
-        f"{distance['aggregate_posterior']} for images generated from the mixture of posteriors, and "
-        f"{distance['floor']} for training images."
-    )

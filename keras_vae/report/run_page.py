@@ -127,6 +127,6 @@ def _evaluation(evaluation: dict) -> dict[str, Any]:
     return {
         "evaluation": tables.evaluation(evaluation) if evaluation else [],
         "audited": bool(audit),
-        "findings": audit_text.sentences(audit),
+        "findings": audit_text.sentences(evaluation) if evaluation else [],
         "description": diagnostics.describe(audit["encodings"]) if audit.get("encodings") else "",
     }

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from keras_vae import data as datasets
 from keras_vae._utils import formatting, forms
 from keras_vae._utils.files import write_text
-from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
+from keras_vae._utils.verdicts import FAILS, HOLDS, NOT_JUDGED, UNDECIDED
 from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
@@ -21,7 +21,7 @@ from keras_vae.runs.study_forms import StudyFile
 
 INTERVAL_WIDTH = 150  # pixels
 INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values
-MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), UNDECIDED: ("?", "undecided")}
+MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), UNDECIDED: ("?", "undecided"), NOT_JUDGED: ("–", "undecided")}
 RUN_MEASURES = ("loss", "reconstruction", "kl", "penalty", "active_units")  # columns of the table of runs
 
 
@@ -85,14 +85,16 @@ def _lead(content: dict) -> str:
         "Losses are in nats per image; values are mean ± standard deviation over seeds.",
     ]
     if "--quick" in content["command"]:
-        sentences.insert(0, "Quick run at toy size, which supports no conclusion.")
+        sentences.insert(0, "Quick run at toy size: no claim is judged.")
     return " ".join(sentences)
 
 
 def _facts(content: dict) -> list[Fact]:
     """The numbers at the top of the page: verdicts, runs, duration."""
     verdicts = [claim["verdict"] for claim in content["claims"]]
-    facts = [Fact(name, str(verdicts.count(name)), f"of {len(verdicts)}") for name in sorted(set(verdicts))]
+    facts = [
+        Fact(name, str(verdicts.count(name)), f"of {len(verdicts)}") for name in sorted({*verdicts} - {NOT_JUDGED})
+    ]
     facts.append(Fact("training runs", str(len(content["runs"]))))
     facts.append(Fact("training time", *rendering.duration(60 * content["minutes"])))
     return facts

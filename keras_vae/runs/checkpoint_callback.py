@@ -125,7 +125,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._steps_per_epoch = self.params["steps"]
         self._training_began, self._epochs_before = time.perf_counter(), self.epochs_done
         total = self.epochs * self._steps_per_epoch
-        self.progress.start("training", total, self.epochs_done * self._steps_per_epoch)
+        self.progress.start("", total, self.epochs_done * self._steps_per_epoch)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._epoch_began, self._trained = epoch, time.perf_counter(), None
@@ -135,7 +135,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.run.check_lock()  # a deleted folder stops the training at once, not at its next checkpoint
         step = self._epoch * self._steps_per_epoch + min(batch + 1, self._steps_per_epoch)
         self._stop_unless_finite({"loss": logs["loss"]}, step)
-        self.progress.advance(step, f"epoch {self._epoch + 1} · loss {logs['loss']:.1f}")
+        self.progress.advance(step, f"epoch {self._epoch + 1} · {_losses(logs, 1, ' · ')}")
 
     def _stop_unless_finite(self, logs: dict, step: int) -> None:
         for name, value in logs.items():
@@ -158,12 +158,18 @@ class CheckpointCallback(keras.callbacks.Callback):
         seconds_per_epoch = (time.perf_counter() - self._training_began) / (self.epochs_done - self._epochs_before)
         left = timedelta(seconds=round(seconds_per_epoch * (self.epochs - self.epochs_done)))
         self.progress.log(
-            f"epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.2f}  test {logs['val_loss']:.2f}  {seconds:.1f} s  "
+            f"epoch {epoch + 1}/{self.epochs}  {_losses(logs, 2, '  ')}  test {logs['val_loss']:.2f}  {seconds:.1f} s  "
             f"left {left}"
         )
 
     def on_train_end(self, logs=None):
         self.progress.stop()
+
+
+def _losses(logs: dict, digits: int, separator: str) -> str:
+    """The loss, and the KL or the penalty in its place, as text."""
+    shown = {"loss": "loss", "kl": "KL", "penalty": "penalty"}
+    return separator.join(f"{label} {logs[key]:.{digits}f}" for key, label in shown.items() if key in logs)
 
 
 def _under(prefix: str, arrays: dict) -> dict:

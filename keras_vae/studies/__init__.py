@@ -15,7 +15,7 @@ from keras_vae.studies.command_line import (
 )
 from keras_vae.studies.results import Results
 from keras_vae.studies.run_study import run_study
-from keras_vae.studies.study import Study
+from keras_vae.studies.study import Quick, Study
 
 __all__ = [
     "Bracket",
@@ -28,6 +28,7 @@ __all__ = [
     "Measure",
     "OutOption",
     "Proportion",
+    "Quick",
     "QuickOption",
     "Ratio",
     "Results",

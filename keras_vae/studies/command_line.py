@@ -6,25 +6,23 @@ from typing import Annotated
 
 import typer
 
-from keras_vae._utils.exit_codes import exit_on_error
+from keras_vae._utils.command_line import run_app, whole_option
 from keras_vae.data import registry
 from keras_vae.studies.run_study import run_study
 from keras_vae.studies.study import Study
 
-QUICK_EPOCHS, QUICK_SEEDS = 1, 2
-
 DatasetOption = Annotated[str, typer.Option(help=f"{registry.choices()}.")]
-EpochsOption = Annotated[int, typer.Option(help="Epochs of every training.")]
-SeedsOption = Annotated[int, typer.Option(help="Trainings of each configuration.")]
+EpochsOption = Annotated[int, whole_option("Epochs of every training.")]
+SeedsOption = Annotated[int, whole_option("Trainings of each configuration.")]
 OutOption = Annotated[Path, typer.Option(help="Folder of runs and results; recipes of one source share it.")]
-QuickOption = Annotated[bool, typer.Option("--quick", help="Toy size; all verdicts are undecided.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Toy size, a minute or two; no claim is judged.")]
 
 
 def run_command(command: Callable[..., None]) -> None:
     """Runs a function as a command line, with options from its annotations."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(command)
-    exit_on_error(app)
+    run_app(app)
 
 
 def main(study: Study) -> None:
@@ -46,9 +44,10 @@ def main(study: Study) -> None:
 def start(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick: bool) -> None:
     """Runs a study and reports it; `quick` reduces every argument that has its default value to toy size."""
     if quick:
-        dataset = study.quick if dataset == study.dataset else dataset
-        epochs = QUICK_EPOCHS if epochs == study.epochs else epochs
-        seeds = QUICK_SEEDS if seeds == study.seeds else seeds
+        dataset = study.quick.dataset if dataset == study.dataset else dataset
+        epochs = study.quick.epochs if epochs == study.epochs else epochs
+        seeds = study.quick.seeds if seeds == study.seeds else seeds
+        study = study.toy_size()
     from keras_vae.studies import presentation  # which loads the libraries of the pages
 
     presentation.report(run_study(study, dataset, epochs, seeds, out, quick))

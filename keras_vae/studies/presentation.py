@@ -1,13 +1,18 @@
 """Reports the results of a study: tables and verdicts on the terminal, figures, videos and pages."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
 
 from keras_vae._utils.files import write_json
 from keras_vae._utils.progress import ProgressReporter
-from keras_vae._utils.terminal import print_table
+from keras_vae._utils.terminal import print_paragraph, print_table
 from keras_vae.report import run_page, study_page
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
+
+GAP = " " * 3  # between a verdict and its claim
 
 
 def report(results: Results) -> None:
@@ -16,15 +21,24 @@ def report(results: Results) -> None:
     write_json(results.folder / "captions.json", {path.stem: caption for path, caption in captions.items()})
     page = write_pages(results)
     progress = ProgressReporter()
-    progress.message(f"\n{study_text.description(results)}")
+    progress.message("")
+    print_paragraph(progress.console, study_text.description(results))
+    progress.message("")
     for table in (study_text.summary(results), *results.tables):
         print_table(progress.console, table)
-    for claim in map(study_text.claim_text, results.verdicts):
-        progress.message(f"{claim.verdict:>14}   {claim.claim}")
-        progress.message(f"{'':17}{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}")
+    _print_claims(progress.console, [study_text.claim_text(claim) for claim in results.verdicts])
     progress.message("")
     for path in [*captions, results.folder / "study.json", results.folder / "study.md", page]:
         progress.message(str(path))
+
+
+def _print_claims(console: Console, claims: Sequence[study_text.ClaimText]) -> None:
+    """Prints each claim beside its verdict, with what was measured below it."""
+    width = max((len(claim.verdict) for claim in claims), default=0)
+    for claim in claims:
+        details = f"{claim.measured}; 95 % interval {claim.interval}; holds if {claim.region}"
+        for verdict, text in ((claim.verdict, claim.claim), ("", details)):
+            print_paragraph(console, f"{verdict:>{width}}{GAP}{text}", width + len(GAP))
 
 
 def write_pages(results: Results) -> Path:

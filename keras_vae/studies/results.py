@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae._utils.formatting import Table
-from keras_vae._utils.verdicts import UNDECIDED
+from keras_vae._utils.verdicts import NOT_JUDGED
 from keras_vae.data import Dataset
 from keras_vae.runs.folder import Run
 from keras_vae.studies.study import Study
@@ -25,7 +25,7 @@ class Results:
         runs: the run folders by (configuration, seed).
         rows: the measures by (configuration, seed).
         data: the data set.
-        quick: of toy size; all verdicts are `undecided`.
+        quick: of toy size; all verdicts are `toy size: not judged`.
     """
 
     study: Study
@@ -50,7 +50,7 @@ class Results:
     def verdicts(self) -> list[dict]:
         """The claims with their intervals and verdicts, as plain data."""
         claims = [claim.evaluate(self.values, self.study.find) for claim in self.study.claims]
-        return [{**claim, "verdict": UNDECIDED} for claim in claims] if self.quick else claims
+        return [{**claim, "verdict": NOT_JUDGED} for claim in claims] if self.quick else claims
 
     @property
     def minutes(self) -> float:

@@ -33,7 +33,7 @@ from keras_vae.studies.study_files import write_results
 
 CONTENTS = ("study.json", "study.md", "captions.json", "report.html", "figures", "videos")
 QUICK_IMPORTANCE_SAMPLES = 20
-QUICK_JUDGE = {"images": 200, "epochs": 1}
+QUICK_JUDGE = {"images": 500}
 
 Key = tuple[str, int]  # the name of a configuration and a seed
 
@@ -47,7 +47,7 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
         epochs: of the configurations that don't define their own.
         seeds: number of seeds.
         out: folder of runs and results.
-        quick: toy size: a small judge and few importance samples; all verdicts are `undecided`.
+        quick: toy size: few scored images and importance samples; no claim is judged.
 
     Returns:
         The results.

@@ -22,7 +22,7 @@ def summary(results: Results) -> Table:
 
 def description(results: Results) -> str:
     """What was trained, how it was scored, and how long it took, in a few sentences."""
-    toy = "Toy size: all verdicts are undecided. " if results.quick else ""
+    toy = "Toy size: no claim is judged. " if results.quick else ""
     trained = f"{results.dataset}, {epochs(results.epochs, results.other_epochs)}, {count(results.seeds, 'seed')}"
     config = results.run(next(iter(results.study.configs))).config["config"]
     return (
