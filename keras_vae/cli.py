@@ -133,7 +133,7 @@ def _on_or_off(text: str) -> bool | str:
 
 @app.command()
 def draw(
-    run: Annotated[Path, typer.Argument(parser=_path, help="A run folder.")],
+    run: Annotated[Path, typer.Argument(parser=_path, help="A run folder, or a folder of runs.")],
     epochs: Annotated[str | None, typer.Option(help="First and last epoch of the video, as 0:5.")] = None,
     ellipses: Annotated[
         bool, typer.Option("--ellipses", help="Draw ellipses with each unit's variance, not circles.")
@@ -141,12 +141,16 @@ def draw(
     gif: Annotated[bool, typer.Option("--gif", help="Also write the video as a GIF.")] = False,
     video: Annotated[bool, typer.Option(help="Write the video.")] = True,
 ) -> None:
-    """Draw a run's figures and its trajectory video."""
+    """Draw a run's figures and its trajectory video, or the rate-distortion plane of a folder of runs."""
     _print_first("Drawing figures and the video" if video else "Drawing figures")
-    from keras_vae.plots import run_figures
+    from keras_vae.plots import rate_distortion, run_figures
+    from keras_vae.runs.folder import Run
 
     if gif and not video:
         raise InputError("draw: expected --gif or --no-video; received both; remove one.")
+    if not Run(run).is_run() and (runs := rate_distortion.runs_below(run)):
+        print(rate_distortion.draw(run, runs))
+        return
     drawn = run_figures.draw(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
     for path in drawn:
         print(path)

@@ -78,17 +78,16 @@ def tables(results: Results) -> list[Table]:
 
 
 def draw(results: Results) -> dict[Path, str]:
-    from keras_vae.plots import run_figures, study_figures
+    from keras_vae.plots import study_figures
 
     runs = {name: results.run(name) for name in results.study.configs}
     vaes = {name: runs[name] for name in PUBLISHED}
     pairs = {2: (VAE_2, AE_2), 16: (VAE_16, AE_16)}
-    losses = {
-        f"loss-{file_stem(name)}": (run_figures.losses(run), f"Losses of {name} over epochs.")
-        for name, run in runs.items()
-    }
     figures = {
-        "dynamics": (study_figures.dynamics(vaes), "Total, reconstruction and KL of both VAEs on one scale each."),
+        "dynamics": (
+            study_figures.dynamics(runs),
+            "Total, reconstruction and KL over epochs; the autoencoders have no KL.",
+        ),
         "reconstructions": (study_figures.originals_and_reconstructions(runs), "Test images and reconstructions."),
         "samples": (study_figures.samples(vaes), "A hundred generated digits of each VAE, z from N(0, I)."),
         "codes": (
@@ -107,11 +106,7 @@ def draw(results: Results) -> dict[Path, str]:
         )
         for d, pair in pairs.items()
     }
-    return study_figures.save_all(results.folder, losses | figures | comparisons)
-
-
-def file_stem(name: str) -> str:
-    return name.replace(", d = ", "-")
+    return study_figures.save_all(results.folder, figures | comparisons)
 
 
 STUDY = Study(

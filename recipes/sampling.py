@@ -4,6 +4,9 @@ Source: a study of dense VAEs on MNIST, its comparison of "the variational appro
 approach where we removed sampling (second row)", for 784-256-2 and for the deeper 784-256-32-8-2. It states
 neither optimizer nor epochs; here they are Adam, 1e-3, batches of 128, 50 epochs.
 
+Points are drawn with size, as in the source: with sampling each code is the disc of its posterior; without sampling
+"the dimension of points in the latent space has no significance", and codes are dots on the same axes.
+
 Without sampling the scale of the codes is arbitrary. Shapes are therefore compared on whitened codes, and digits are
 generated from N(0, I) and from a Gaussian that matches the moments of the codes.
 
@@ -50,15 +53,16 @@ CLAIMS = [
 
 
 def draw(results: Results) -> dict[Path, str]:
-    from keras_vae.plots import study_figures
+    from keras_vae.plots import sampling_figures, study_figures
 
     figures = {
         net: (
-            study_figures.comparison(
-                {f"{net}, with sampling": results.run(net), f"{net}, no sampling": results.run(no_sampling)}
+            sampling_figures.discs_and_dots(
+                {f"{net}, with sampling": results.run(net), f"{net}, without": results.run(no_sampling)}
             ),
-            f"{net} with sampling (above) and without: codes of test images by digit, and digits generated from "
-            "N(0, I) and from a Gaussian with the mean and covariance of the codes.",
+            f"{net} with sampling (above), each code drawn as the disc of its posterior, and without (below), where "
+            "codes are points; both on the same axes. Digits generated from N(0, I) and from a Gaussian with the mean "
+            "and covariance of the codes.",
         )
         for net, no_sampling in ((SHALLOW, SHALLOW_NO_SAMPLING), (DEEP, DEEP_NO_SAMPLING))
     }

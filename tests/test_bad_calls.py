@@ -259,6 +259,10 @@ CALLS = {
     ),
     "diagnostics.radii": Call({**ENCODINGS, "seed": 0}, allowed=LOG_VAR_SHAPES | SEED),
     "diagnostics.radius_density": Call({"units": 8, "points": 50}),
+    "diagnostics.magnification": Call(
+        {"decode": lambda z: np.tanh(z.reshape(len(z), -1)), "z": MEAN, "step": 0.02},
+        allowed=rows("z") | fewer_columns("z") | more_axes("z"),
+    ),
     "diagnostics.replacement_loss": Call(
         {"nll": lambda z: np.square(z).sum(axis=1), "z": MEAN, "seed": 0}, allowed=SEED | rows("z") | fewer_columns("z")
     ),

@@ -39,7 +39,7 @@ def test_a_run_with_a_latent_map_has_all_files_and_figures(run, data):
     last = vae.encode(run.trajectory.images).mean.reshape(-1, UNITS)[:, run.trajectory.units]
     np.testing.assert_allclose(run.trajectory.mean[-1], last, atol=1e-5)
     drawn = run_figures.draw(run, quiet=True)
-    assert {"latent.png", "principal.png", "trajectory.mp4"} <= {path.name for path in drawn}
+    assert {"posteriors.png", "principal.png", "marginals.png", "trajectory.mp4"} <= {path.name for path in drawn}
 
 
 def test_a_run_with_a_latent_map_is_evaluated(run, data, judge):

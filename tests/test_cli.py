@@ -51,7 +51,8 @@ def test_train_then_draw(monkeypatch, capsys, npz, tmp_path):
     assert run(monkeypatch, "draw", out, "--epochs", "0:1", "--ellipses", "--gif") == 0
     drawn = capsys.readouterr().out.split()
     assert {path.rsplit("/", 1)[1] for path in drawn if path.startswith(str(out))} == {
-        "loss.png", "latent.png", "manifold.png", "reconstructions.png", "samples.png",
+        "loss.png", "posteriors.png", "magnification.png", "manifold.png", "reconstructions.png", "samples.png",
+        "traversals.png",
         "trajectory.mp4", "trajectory.gif",
     }  # fmt: skip
 

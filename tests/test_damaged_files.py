@@ -67,7 +67,7 @@ def study(run, data) -> Path:
     rows = {("toy", 0): run_measures(run)}
     write_results(Results(definition, "blobs", 3, 1, folder, {("toy", 0): run}, rows, data))
     (folder / "figures").mkdir()
-    shutil.copy(run.path / "figures" / "latent.png", folder / "figures" / "a.png")
+    shutil.copy(run.path / "figures" / "posteriors.png", folder / "figures" / "a.png")
     (folder / "captions.json").write_text('{"a": "A figure."}')
     return folder
 
@@ -226,12 +226,15 @@ COMMANDS = {  # every file of a run: a command that reads it
     "evaluation.json": lambda run: (run_measures(run), page(run)),
     "bubbles.json": lambda run: bubbles.bubble_measures(run.bubbles),
     "figures/captions.json": lambda run: captions.read(run.path),
-    "arrays/units.npz": lambda run: (run.arrays("units")["collapsed"].sum(), figure("latent")(run)),
-    "arrays/encodings.npz": figure("latent"),
+    "arrays/units.npz": lambda run: (run.arrays("units")["collapsed"].sum(), figure("posteriors")(run)),
+    "arrays/encodings.npz": figure("posteriors"),
     "arrays/manifold.npz": figure("manifold"),
     "arrays/samples.npz": figure("samples"),
     "arrays/reconstructions.npz": figure("reconstructions"),
     "arrays/interpolation.npz": figure("interpolation"),
+    "arrays/traversals.npz": figure("traversals"),
+    "arrays/magnification.npz": figure("magnification"),
+    "arrays/neighbours.npz": figure("neighbours"),
     "arrays/trajectory.npz": lambda run: run.trajectory.mean.tolist(),
     "arrays/unit_history.npz": study_figure(study_figures.timelines),
     "arrays/explorer.npz": explorer,

@@ -57,6 +57,7 @@ def test_the_folder_has_the_documented_files(toy_run, toy_config):
     names = {str(path.relative_to(toy_run.path)) for path in toy_run.path.rglob("*") if path.is_file()}
     arrays = (
         "trajectory", "unit_history", "encodings", "units", "manifold", "samples", "reconstructions", "explorer",
+        "traversals", "magnification",
     )  # fmt: skip
     assert names == {"config.json", "history.csv", "model.keras", "metrics.json", *(f"arrays/{a}.npz" for a in arrays)}
     config = toy_run.config
@@ -114,8 +115,8 @@ def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
     assert set(run.metrics["test"]) == expected[posterior]
     drawn = run_figures.draw(run, quiet=True)
     assert {path.name for path in drawn} == {
-        "loss.png", "latent.png", "principal.png", "manifold.png", "reconstructions.png", "samples.png", "units.png",
-        "trajectory.mp4",
+        "loss.png", "posteriors.png" if posterior == "isotropic" else "latent.png", "principal.png", "manifold.png",
+        "reconstructions.png", "samples.png", "units.png", "traversals.png", "trajectory.mp4",
     }  # fmt: skip
     assert all(path.stat().st_size > 1000 for path in drawn)
 
@@ -130,7 +131,7 @@ def test_one_unit_and_no_labels(tmp_path):
     )
     assert run.trajectory.labels is None
     assert {path.name for path in run_figures.draw(run, quiet=True)} == {
-        "loss.png", "manifold.png", "reconstructions.png", "samples.png",
+        "loss.png", "manifold.png", "reconstructions.png", "samples.png", "traversals.png",
     }  # fmt: skip
 
 

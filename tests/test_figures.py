@@ -121,8 +121,8 @@ def test_run_figures_show_the_arrays_of_the_run(toy_run):
     losses = run_figures.losses(toy_run)
     np.testing.assert_allclose(losses.axes[0].lines[0].get_ydata(), toy_run.history["loss"])
     np.testing.assert_allclose(losses.axes[1].lines[1].get_ydata(), toy_run.history["val_kl"])
-    latent = run_figures.latent(toy_run).axes[0]
-    assert sum(len(c.get_offsets()) for c in latent.collections) == 40
+    posteriors = run_figures.posteriors(toy_run).axes[0]
+    assert sum(len(c.get_offsets()) for c in posteriors.collections) == 40
     manifold = run_figures.manifold(toy_run).axes[0].images[0].get_array()
     assert manifold.shape == (20 * 8, 20 * 8)
     np.testing.assert_allclose(manifold[:8, :8], toy_run.arrays("manifold")["images"][0], atol=1e-6)
@@ -143,7 +143,9 @@ def test_a_registered_figure_is_drawn_with_its_caption(toy_run, tmp_path, monkey
 
     run_figures.register("never", "Does not apply", applies=lambda run: False)(stds)
     drawn = run_figures.draw(run, video=False)
-    assert [path.stem for path in drawn] == ["loss", "latent", "manifold", "samples", "reconstructions", "stds"]
+    assert [path.stem for path in drawn] == [
+        "loss", "posteriors", "magnification", "manifold", "samples", "traversals", "reconstructions", "stds",
+    ]  # fmt: skip
     captions = json.loads((run.path / "figures" / "captions.json").read_text())
     assert list(captions) == [path.stem for path in drawn]
     assert captions["stds"] == "Posterior standard deviations"
@@ -158,7 +160,9 @@ def test_captions_of_other_figures_are_kept_and_those_of_deleted_figures_removed
     (run.path / "figures" / "samples.png").unlink()
     run_figures.trajectory_stills(run, "more", (0, 3), (0, 3))
     captions = json.loads((run.path / "figures" / "captions.json").read_text())
-    assert list(captions) == ["loss", "latent", "manifold", "reconstructions", "stills", "more"]
+    assert list(captions) == [
+        "loss", "posteriors", "magnification", "manifold", "traversals", "reconstructions", "stills", "more",
+    ]  # fmt: skip
     assert "one test image of each label" in captions["stills"]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import blobs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from pages import check_silence, needs_browser, open_page
 from programs import run as command
 
@@ -62,11 +63,14 @@ def test_figures_show_the_names_as_they_are(run):
         if not figure.applies(run) or figure.section == "audit":
             continue
         drawn = figure.draw(run)
-        texts = [drawn.get_suptitle(), *(ax.get_title(loc="left") for ax in drawn.get_axes())]
+        texts = [artist.get_text() for artist in drawn.findobj(Text)]
         assert any(NAME.removesuffix(".npz") in text.replace(r"\$", "$") for text in texts), figure.name
         with visuals.style():
             FigureCanvasAgg(drawn).draw()  # raises for a formula that can't be parsed
-    legend = run_figures.FIGURES["latent"].draw(run).get_axes()[0].get_legend()
+    (ax,) = run_figures.FIGURES["posteriors"].draw(run).get_axes()
+    names = [text.get_text().replace(r"\$", "$") for text in ax.texts]
+    assert set(names) >= set(CLASSES)  # at the medians
+    legend = run_figures.FIGURES["principal"].draw(run).get_axes()[0].get_legend()
     assert [text.get_text().replace(r"\$", "$").strip() for text in legend.get_texts()] == sorted(CLASSES)
 
 

@@ -32,7 +32,7 @@ def test_a_page_is_self_contained(toy_run, tmp_path):
     assert not re.findall(addresses, re.sub(r'"data:[^"]*"', "", page.text))
     assert path.stat().st_size < 5e6
     assert page.pictures.count("video") == 1
-    assert page.pictures.count("img") == 4  # latent, manifold, samples, reconstructions
+    assert page.pictures.count("img") == 5  # posteriors, magnification, samples, traversals, reconstructions
     assert not page.without_text
 
 
@@ -189,15 +189,16 @@ def test_a_sprite_of_wide_images_has_fewer_columns():
 def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
     run = copy(toy_run, tmp_path / "run")
     (run.path / "figures").mkdir(exist_ok=True)
-    for name in ("latent", "samples", "aggregate", "own-figure"):
+    for name in ("principal", "samples", "aggregate", "own-figure", "latent", "manifold"):
         (run.path / "figures" / f"{name}.png").write_bytes(DOT)
     page = run_page.write(run).read_text(encoding="utf-8")
-    assert captions.RUN_CAPTIONS["latent"] in page
+    assert captions.RUN_CAPTIONS["principal"] in page
+    assert captions.RUN_CAPTIONS["manifold"] not in page  # the explorer shows it
     assert "Own figure." in page
-    (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "latent": "Second."}))
+    (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "principal": "Second."}))
     page = run_page.write(run).read_text(encoding="utf-8")
     assert page.index('alt="First."') < page.index('alt="Second."') < page.index('alt="Own figure."')
-    assert captions.RUN_CAPTIONS["latent"] not in page
+    assert captions.RUN_CAPTIONS["principal"] not in page
     (run.path / "figures" / "captions.json").write_text("{")
     with pytest.raises(InputError, match=r"captions\.json: expected JSON; .* draw the figures again"):
         run_page.write(run)

@@ -35,6 +35,7 @@ LABEL_SHAPES = (
 DENSITY_MAP = "BuPu"
 UNIT_KL_MAP = "Blues"
 FACTOR_MAP = "viridis"
+MAGNIFICATION_MAP = "Greys"  # of a decoder, behind points in the colours of labels
 
 # The same meanings on a dark background, for pages: lighter, with the hue kept.
 DARK = {

@@ -2,6 +2,7 @@
 
 from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
 from keras_vae.diagnostics.code_length import ElboTerms, elbo_terms, pixel_entropy
+from keras_vae.diagnostics.decoder_magnification import magnification
 from keras_vae.diagnostics.density_overlap import Estimate, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.encoding_audit import Audit, audit, describe
 from keras_vae.diagnostics.encodings import flat_encodings, kl_per_unit
@@ -81,6 +82,7 @@ __all__ = [
     "kl_per_unit",
     "knn_accuracy",
     "largest_step",
+    "magnification",
     "marginal_density",
     "marginals",
     "min_typical_units",

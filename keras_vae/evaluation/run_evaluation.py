@@ -25,7 +25,7 @@ from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import checks, keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import DamagedFileError
-from keras_vae.evaluation import model_audit
+from keras_vae.evaluation import model_audit, sample_neighbours
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
@@ -102,6 +102,7 @@ def evaluate(
     if result is None:
         log("Evaluating units, codes and samples")
         result = _evaluate(run, vae, data, judge, mean, log_var, seed)
+        run.write_arrays("neighbours", **sample_neighbours.arrays(vae, data, seed))
         run.write_json("evaluation.json", result)  # kept if the audit fails or is interrupted
     if with_audit:
         result["audit"], arrays = model_audit.audit(vae, data, mean, log_var, judge, seed, samples, log)

@@ -22,9 +22,10 @@ from keras_vae import geometry
 from keras_vae._utils import checks, palette
 from keras_vae._utils.files import atomic, complete, write_json
 from keras_vae._utils.foreign_text import shortened
+from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
-from keras_vae.plots import audit_figures, layout, visuals
+from keras_vae.plots import audit_figures, layout, neighbour_figures, posterior_plane, unit_figures, visuals
 from keras_vae.runs import study_forms
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
@@ -48,6 +49,7 @@ class RunFigure(NamedTuple):
         draw: returns the figure of a run.
         applies: whether a finished run has what the figure needs.
         section: "training" for figures of the training and the latent space, "audit" for results of the audit.
+        finding: returns what the figure shows of this run, the beginning of its caption; None where nothing is stated.
     """
 
     name: str
@@ -55,18 +57,27 @@ class RunFigure(NamedTuple):
     draw: Draw
     applies: Callable[[Run], bool]
     section: Section
+    finding: Callable[[Run], str] | None = None
+
+    def describe(self, run: Run) -> str:
+        """The caption for a run, which begins with the finding."""
+        return self.caption if self.finding is None else f"{self.finding(run)}. {self.caption}"
 
 
 FIGURES: dict[str, RunFigure] = {}  # by name, in the order in which they are drawn and shown
 
 
 def register(
-    name: str, caption: str, applies: Callable[[Run], bool] = lambda run: True, section: Section = "training"
+    name: str,
+    caption: str,
+    applies: Callable[[Run], bool] = lambda run: True,
+    section: Section = "training",
+    finding: Callable[[Run], str] | None = None,
 ) -> Callable[[Draw], Draw]:
     """Registers a function of a run as the figure `name`; a decorator. The function is called in the package's style.
 
     Args:
-        name, caption, applies, section: as in `RunFigure`.
+        name, caption, applies, section, finding: as in `RunFigure`.
 
     Raises:
         InputError: if another figure has this name.
@@ -82,7 +93,7 @@ def register(
 
     def registered(function: Draw) -> Draw:
         styled = visuals.style()(function)
-        FIGURES[name] = RunFigure(name, caption, styled, applies, section)
+        FIGURES[name] = RunFigure(name, caption, styled, applies, section, finding)
         return styled
 
     return registered
@@ -239,21 +250,89 @@ def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
     ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=palette.MUTED)
 
 
+def _posterior_finding(run: Run) -> str:
+    """The median radius of the posteriors in the plane, relative to that of the prior."""
+    plane = list(_plane(run))
+    _, std = posterior_plane.flat_encodings(run.arrays("encodings"))
+    if std is None:
+        return "Codes are points: this model has no posterior density"
+    radius = float(np.median(np.sqrt(std[:, plane].prod(axis=1))))
+    return f"The median posterior has a radius of {number(radius)}, the prior of 1"
+
+
+def _has_density(run: Run) -> bool:
+    return "log_var" in run.arrays("encodings")
+
+
+@register(
+    "posteriors",
+    "The posterior of every test image as its 1σ ellipse, in the plane of the two units that vary most; class names at "
+    "the medians; shade and dashed circles: the prior N(0, I).",
+    lambda run: run.metrics["n_units"] > 1 and _has_density(run),
+    finding=_posterior_finding,
+)
+def posteriors(run: Run) -> Figure:
+    """The posteriors of test images in the plane of the two units that vary most."""
+    return _latent(run, "1σ ellipses of the posteriors of {n:,} test images")
+
+
 @register(
     "latent",
-    "Posterior means of test images in the plane of the two units that vary most, with the prior's σ circles.",
-    lambda run: run.metrics["n_units"] > 1,
+    "Codes of test images in the plane of the two units that vary most, with the prior's σ circles.",
+    lambda run: run.metrics["n_units"] > 1 and not _has_density(run),
 )
 def latent(run: Run) -> Figure:
-    """Posterior means of test images in the plane of the two units that vary most."""
-    encodings = run.arrays("encodings")
-    plane = _plane(run)
-    figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
-    visuals.latent_plane(
-        ax, geometry.flat(encodings["mean"])[:, list(plane)], encodings.get("labels"), plane, run.class_names
+    """Codes of test images in the plane of the two units that vary most; their size has no meaning."""
+    return _latent(run, "codes of {n:,} test images")
+
+
+def _latent(run: Run, what: str) -> Figure:
+    encodings, plane = run.arrays("encodings"), _plane(run)
+    mean, std = posterior_plane.flat_encodings(encodings)
+    figure, (ax,) = layout.panels(1, 1, (7.4, 7.6))
+    posterior_plane.posterior_plane(
+        ax,
+        mean[:, list(plane)],
+        None if std is None else std[:, list(plane)],
+        encodings.get("labels"),
+        plane,
+        run.class_names,
     )
-    n = len(encodings["mean"])
-    layout.title(ax, _title(run), f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
+    layout.title(ax, _posterior_finding(run), f"{_title(run)}: {what.format(n=len(mean))}; grey: the prior")
+    return figure
+
+
+def _magnification_finding(run: Run) -> str:
+    """How much the magnification differs within the prior's 2σ circle."""
+    arrays = run.arrays("magnification")
+    axis = np.linspace(-1, 1, len(arrays["factor"])) * float(arrays["limit"])
+    inside = arrays["factor"][np.hypot(axis, axis[:, None]) <= 2]
+    low, high = np.quantile(inside, (0.1, 0.9)) if len(inside) else (0.0, 0.0)
+    if low <= 0:
+        return "In a part of the plane the decoded image does not change"
+    return f"The decoder enlarges some areas of the plane {high / low:.2g} times as much as others"
+
+
+@register(
+    "magnification",
+    "Magnification √det JᵀJ of the decoder, dark where a small step changes the image much, behind the codes of test "
+    "images. The finding compares the 10 % and 90 % quantiles within the prior's 2σ circle.",
+    lambda run: run.has_arrays("magnification"),
+    finding=_magnification_finding,
+)
+def magnification(run: Run) -> Figure:
+    """The decoder's magnification over the plane, behind the codes of test images."""
+    arrays, encodings = run.arrays("magnification"), run.arrays("encodings")
+    mean, labels, limit = geometry.flat(encodings["mean"]), encodings.get("labels"), float(arrays["limit"])
+    figure, (ax,) = layout.panels(1, 1, (8.2, 7.4))
+    picture = posterior_plane.magnification(ax, arrays["factor"], limit)
+    visuals.prior_rings(ax, limit)
+    posterior_plane.dots(ax, mean, labels, 0.4 * visuals.marker_size(len(mean)))
+    visuals.square_view(ax, limit, (0, 1))
+    if labels is not None:
+        posterior_plane.name_classes(ax, mean, labels, limit, run.class_names)
+    figure.colorbar(picture, ax=ax, label="magnification √det JᵀJ of the decoder", extend="both", shrink=0.8)
+    layout.title(ax, _magnification_finding(run), f"{_title(run)}: √det JᵀJ of the decoder behind the codes")
     return figure
 
 
@@ -324,6 +403,57 @@ def units(run: Run) -> Figure:
     return figure
 
 
+def _unit_finding(run: Run) -> str:
+    """How many units are active, and which has the largest KL."""
+    arrays, metrics = run.arrays("units"), run.metrics
+    active = f"{metrics['n_active']} of {metrics['n_units']} units are active"
+    if "kl" not in arrays or metrics["n_units"] < 2:
+        return active
+    kl = arrays["kl"].ravel()
+    return f"{active}; unit {kl.argmax()} has the largest KL, {number(float(kl.max()))} nats"
+
+
+def _unit_names(run: Run, units: np.ndarray) -> list[str]:
+    """The names of rows of units: number and KL, or the variance of the means."""
+    arrays = run.arrays("units")
+    quantity, name = ("kl", "KL") if "kl" in arrays else ("var_mean", "Var[μ]")
+    values = arrays[quantity].ravel()[units].tolist()
+    return [f"unit {unit}\n{name} {value:.2f}" for unit, value in zip(units.tolist(), values, strict=True)]
+
+
+@register(
+    "traversals",
+    "Images decoded along each latent unit from −3 to +3, all others at 0, by decreasing KL (Var[μ] without a "
+    "density), beside the unit's marginal under the aggregate posterior and the prior N(0, 1), in grey.",
+    lambda run: run.has_arrays("traversals"),
+    finding=_unit_finding,
+)
+def traversals(run: Run) -> Figure:
+    """Images decoded along each latent unit, beside the unit's marginal."""
+    arrays, encodings = run.arrays("traversals"), posterior_plane.flat_encodings(run.arrays("encodings"))
+    shown, n_units = len(arrays["units"]), run.metrics["n_units"]
+    which = "" if shown == n_units else f"the first {shown} of {n_units:,} units; "
+    note = f"{_title(run)}: {which}all other units at 0; blue: the aggregate posterior, grey: the prior"
+    return unit_figures.traversals(arrays, *encodings, _unit_names(run, arrays["units"]), _unit_finding(run), note)
+
+
+@register(
+    "marginals",
+    "The marginal of each latent unit under the aggregate posterior, by decreasing KL (Var[μ] without a density), over "
+    "the prior N(0, 1), in grey.",
+    lambda run: run.has_arrays("traversals") and len(run.arrays("traversals")["units"]) < run.metrics["n_units"],
+    finding=_unit_finding,
+)
+def marginals(run: Run) -> Figure:
+    """The marginal of each unit, where they are too many for the strips of `traversals`."""
+    arrays, encodings = run.arrays("units"), posterior_plane.flat_encodings(run.arrays("encodings"))
+    order = np.argsort(-arrays["kl" if "kl" in arrays else "var_mean"].ravel(), kind="stable")
+    shown = order[: unit_figures.MAX_MARGINALS]
+    which = "" if len(shown) == len(order) else f"the first {len(shown)} of {len(order):,} units; "
+    note = f"{_title(run)}: {which}blue: the aggregate posterior, grey: the prior"
+    return unit_figures.marginals(shown, *encodings, _unit_finding(run), note)
+
+
 @register(
     "interpolation",
     "Interpolation between pairs of test images: decoded along a line and an arc in latent space, and a pixel "
@@ -350,6 +480,19 @@ def reconstructions(run: Run) -> Figure:
         layout.row_name(ax, name)
     layout.heading(figure, _title(run))
     return figure
+
+
+@register(
+    "neighbours",
+    "Samples of the prior, the training images nearest to each in pixels, and those whose codes are nearest to its z.",
+    lambda run: run.has_arrays("neighbours"),
+    finding=lambda run: neighbour_figures.finding(run.arrays("neighbours")),
+)
+def neighbours(run: Run) -> Figure:
+    """Samples beside their nearest training images, in pixels and in the latent space."""
+    arrays = run.arrays("neighbours")
+    note = f"{_title(run)}\n{neighbour_figures.distances(arrays)}"
+    return neighbour_figures.neighbours(arrays, neighbour_figures.finding(arrays), note)
 
 
 def _has_audit(run: Run) -> bool:
@@ -385,7 +528,7 @@ def _draw_registered(run: Run, figures: Iterable[RunFigure]) -> list[Path]:
             path = layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png")
             drawn[path] = figure
     if drawn:
-        _write_captions(run, {figure.name: figure.caption for figure in drawn.values()})
+        _write_captions(run, {figure.name: figure.describe(run) for figure in drawn.values()})
     return list(drawn)
 
 

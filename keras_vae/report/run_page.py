@@ -106,8 +106,8 @@ def _facts(run: Run) -> list[Fact]:
 def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
     """The embedded figures and videos, which of the figures belong to the audit, and notes on damaged ones."""
     descriptions = captions.read(run.path)
-    # The page draws the curves of a history itself.
-    excluded = ("loss",) if run.has_history else ()
+    # The page draws the curves of a history itself, and its explorer the codes and the decoded plane.
+    excluded = ("latent", "manifold", "loss") if run.has_history else ("latent", "manifold")
     defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
     figures = captions.figures(run.path, descriptions | defaults, excluded)
     pictures = data_uri.pictures(figures, max_figure_bytes)

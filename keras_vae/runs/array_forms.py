@@ -88,6 +88,16 @@ FORMS: dict[str, dict[str, Array]] = {
     "samples": {"images": IMAGES._replace(required=True), "moment_matched": IMAGES},
     "reconstructions": {"originals": IMAGES._replace(required=True), "images": IMAGES._replace(required=True)},
     "interpolation": dict.fromkeys(("linear", "spherical", "cross_fade"), Array("steps paths *image", required=True)),
+    "traversals": {
+        "units": INDICES._replace(required=True),
+        "z": Array("values", required=True),
+        "images": Array("units values *image", required=True),
+    },
+    "magnification": {
+        "factor": Array("side side", required=True, low=0),
+        "limit": Array("", required=True, low=0),
+        "step": Array("", required=True, low=0),
+    },
     "trajectory": {
         **FRAMES,
         "mean": Array("frames points units", required=True),
@@ -129,6 +139,12 @@ FORMS: dict[str, dict[str, Array]] = {
         "density": Array("side side"),
         "density_limit": Array("", low=0),
         "samples_*": IMAGES._replace(shape="_ *image"),
+    },
+    "neighbours": {
+        "samples": Array("samples *image", required=True),
+        **dict.fromkeys(("pixel_images", "latent_images"), Array("samples nearest *image", required=True)),
+        **dict.fromkeys(("pixel_distances", "latent_distances"), Array("samples nearest", required=True, low=0)),
+        **dict.fromkeys(("sample_distances", "test_distances"), Array("compared", required=True, low=0)),
     },
     "bubbles": {
         "mean_counts": Array("bins", "iu", low=0),

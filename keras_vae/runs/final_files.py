@@ -10,7 +10,7 @@ from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import memory
 from keras_vae._utils.files import atomic
 from keras_vae.data import Dataset
-from keras_vae.runs import checkpoint, explorer_arrays
+from keras_vae.runs import checkpoint, decoded_arrays, explorer_arrays
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
 from keras_vae.runs.provenance import weights_digest
@@ -91,6 +91,7 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
     run.write_arrays("samples", images=vae.generate(n, seed=seed), moment_matched=vae.decode(matched))
     n = memory.kept_images(pixels, N_RECONSTRUCTIONS)
     _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:n])
+    decoded_arrays.write(run, vae, encoding.mean, statistics)
     explorer_arrays.write(run, vae, data)
     return statistics
 

@@ -44,6 +44,7 @@ EVALUATION_ADVICE = "evaluate again with overwrite=True"
 ARRAY_ADVICE = {
     "audit": EVALUATION_ADVICE,
     "interpolation": EVALUATION_ADVICE,
+    "neighbours": EVALUATION_ADVICE,
     "bubbles": BUBBLES_ADVICE,
     "explorer": "delete it, and the page of the run writes it again from the model",
 }

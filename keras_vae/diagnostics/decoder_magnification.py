@@ -1,0 +1,73 @@
+"""Magnification of a decoder: how much it enlarges a small area of the latent space."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_vae._utils import checks
+from keras_vae.errors import InputError
+
+DEFAULT_STEP, MAX_STEP = 0.01, 1.0  # in units of z
+MAX_JACOBIAN_NUMBERS = 2**24  # that are computed at once: 64 MB
+MAX_UNITS = 64  # the cost and the size of JᵀJ grow with their number
+
+
+def magnification(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, step: float = DEFAULT_STEP) -> np.ndarray:
+    """√det JᵀJ of a decoder at latent points; J is the Jacobian of the decoded image with respect to z.
+
+    It is the volume, in the space of images, of the image of a small volume of the latent space (Bishop, Svensén and
+    Williams 1997; Chen et al. 2018, section 2): large where a small change of z changes the image much, 0 where the
+    image does not depend on a direction.
+
+    J is computed by central differences, (f(z + h e) − f(z − h e)) / 2h for each unit, which needs no gradients and so
+    works with any backend and any function. Their error is h²/6 times the third derivative, plus the rounding of the
+    images divided by h. With the default step and images in [0, 1] it was below 10⁻³ of the value at most points of
+    dense decoders; where a ReLU switches within a step, it is some per cent.
+
+    Args:
+        decode: function of latent points `(n, units…)` that returns n images, of any shape.
+        z: latent points, `(n, units…)`.
+        step: h, in units of z, above 0 and at most 1.
+
+    Returns:
+        `(n,)` float64.
+
+    Raises:
+        InputError: unless the points are finite, of at most 64 units, and the function returns one finite image for
+            each.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> decode = lambda z: z @ np.array([[3.0, 0, 0], [0, 0, 2.0]])  # an area becomes 6 times as large
+        >>> diagnostics.magnification(decode, np.zeros((1, 2))).round(3).tolist()
+        [6.0]
+    """
+    checks.function("decode", decode)
+    z = checks.array("z", z, ("n", "units…"), dtype="float32")
+    step = checks.number("step", step, 0, MAX_STEP, open_low=True)
+    units = int(np.prod(z.shape[1:]))
+    if units > MAX_UNITS:
+        raise InputError(f"z: expected at most {MAX_UNITS} units; received {units}.")
+    moves = (step * np.eye(units, dtype="float32")).reshape(units, *z.shape[1:])
+    found, size = [], 1  # the size of an image is known when one is decoded
+    while len(found) < len(z):
+        jacobian = _jacobian(decode, z[len(found) : len(found) + size], moves, step)
+        found += _volumes(jacobian).tolist()
+        size = max(1, MAX_JACOBIAN_NUMBERS // (2 * jacobian[0].size))
+    return np.array(found)
+
+
+def _jacobian(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, moves: np.ndarray, step: float) -> np.ndarray:
+    """`(n, units, pixels)`."""
+    moved = np.stack([z[:, None] + moves, z[:, None] - moves])  # (2, n, units, units…)
+    images = decode(moved.reshape(-1, *z.shape[1:]))
+    images = checks.array("decode", images, (2 * len(z) * len(moves), "…"), dtype="float32")
+    above, below = images.reshape(2, len(z), len(moves), -1)
+    return (above - below) / (2 * step)
+
+
+def _volumes(jacobian: np.ndarray) -> np.ndarray:
+    """√det JᵀJ, in float64 since the determinant is a difference of products."""
+    rows = jacobian.astype("float64")
+    return np.sqrt(np.maximum(np.linalg.det(rows @ rows.transpose(0, 2, 1)), 0.0))

@@ -1,0 +1,80 @@
+"""Samples beside the training images that are nearest to them, in pixels and in the latent space."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_vae._utils import palette
+from keras_vae.plots import layout, visuals
+
+IMAGE_INCHES = 0.72
+SIMILAR = 0.9, 1.1  # ratios of median distances that are reported as equal
+
+
+def finding(arrays: Mapping[str, np.ndarray]) -> str:
+    """Whether samples are closer to training images than reconstructions of test images are.
+
+    Example:
+        >>> finding({"sample_distances": np.array([5.0]), "test_distances": np.array([5.1])})
+        'Samples are as far from training images as reconstructions are'
+    """
+    ratio = _median(arrays["sample_distances"]) / max(_median(arrays["test_distances"]), 1e-12)
+    if SIMILAR[0] <= ratio <= SIMILAR[1]:
+        return "Samples are as far from training images as reconstructions are"
+    nearer = "closer to" if ratio < 1 else "farther from"
+    return f"Samples are {nearer} training images than reconstructions are"
+
+
+def _median(distances: np.ndarray) -> float:
+    return float(np.median(distances))
+
+
+def distances(arrays: Mapping[str, np.ndarray]) -> str:
+    """The distances that `finding` compares, as text.
+
+    Example:
+        >>> distances({"sample_distances": np.ones(3), "test_distances": np.full(3, 2.0)})
+        'median distance to the nearest training image: 1.00 of 3 samples, 2.00 of 3 reconstructed test images'
+    """
+    samples, test = arrays["sample_distances"], arrays["test_distances"]
+    return (
+        f"median distance to the nearest training image: {_median(samples):.2f} of {len(samples)} samples, "
+        f"{_median(test):.2f} of {len(test)} reconstructed test images"
+    )
+
+
+@visuals.style()
+def neighbours(arrays: Mapping[str, np.ndarray], title: str, note: str) -> Figure:
+    """A row for each sample: the sample, its nearest training images in pixels, and those in the latent space.
+
+    Args:
+        arrays: as in `arrays/neighbours.npz`.
+        title: heading of the figure.
+        note: text below it.
+
+    Example:
+        >>> images, distances = np.zeros((3, 4, 8, 8)), np.ones((3, 4))
+        >>> arrays = {"samples": images[:, 0], "pixel_images": images, "latent_images": images}
+        >>> arrays |= {"sample_distances": distances[:, 0], "test_distances": distances[:, 0]}
+        >>> [ax.images[0].get_array().shape for ax in neighbours(arrays, "a run", "").get_axes()]
+        [(26, 8), (26, 35), (26, 35)]
+    """
+    keys = ("samples", "pixel_images", "latent_images", "sample_distances", "test_distances")
+    visuals.checked_mapping("arrays", arrays, keys)
+    samples, k = arrays["samples"], arrays["pixel_images"].shape[1]
+    height, width = samples.shape[1:3]
+    rows = len(samples) * min(IMAGE_INCHES * height / width, 3.0)
+    figure = Figure(figsize=(IMAGE_INCHES * (2 * k + 1) + 0.9, rows + 0.8), layout="constrained")
+    axes = figure.subplots(1, 3, width_ratios=(1, k, k))
+    parts = {
+        "sample": samples[:, None],
+        "nearest training images in pixels": arrays["pixel_images"],
+        "nearest in the latent space": arrays["latent_images"],
+    }
+    for ax, (name, images) in zip(axes, parts.items(), strict=True):
+        visuals.image_grid(ax, images.reshape(-1, *images.shape[2:]), images.shape[1], gap=1)
+        layout.subtitle(ax, name)
+    layout.heading(figure, title)
+    figure.supxlabel(note, fontsize=9, color=palette.MUTED)
+    return figure

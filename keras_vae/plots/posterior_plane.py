@@ -1,0 +1,248 @@
+"""Posteriors in the plane of two latent units: each as its 1σ ellipse, with the classes named at their medians."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection
+from matplotlib.colors import LogNorm
+from matplotlib.image import AxesImage
+from matplotlib.text import Text
+
+from keras_vae import geometry
+from keras_vae._utils import checks, palette
+from keras_vae.plots import visuals
+
+MIN_FILL, MAX_FILL = 0.06, 0.45  # opacity of an ellipse
+MAX_OUTLINED, OUTLINE_POINTS = 2000, 0.6  # ellipses that have outlines, and their width
+VIEW_SHARE = 0.99  # of the ellipses that lie in the view entirely
+BACKGROUND = 0.6  # opacity of the magnification
+MAX_NAMES = 16  # of classes that are named at their medians
+NAME_POINTS = (10, 13)  # size of those names in a view of less than 4 inches, and in a larger one
+LARGE_VIEW_POINTS = 288
+CHARACTER_WIDTH = 0.62  # of a name, relative to its size
+SPACING = 1.15  # of names, relative to their size
+MAX_PUSHES = 300  # of names that overlap
+MAX_MAGNIFICATION_RANGE = 1e3  # between the lightest and the darkest shade
+
+
+def posterior_plane(
+    ax: Axes,
+    mean: np.ndarray,
+    std: np.ndarray | None,
+    labels: np.ndarray | None,
+    units: tuple[int, ...],
+    class_names: Sequence[str] | None = None,
+    limit: float | None = None,
+    circles: bool = False,
+) -> Collection:
+    """Every posterior as its 1σ ellipse in the plane of two units, in the colour of its label, over the prior.
+
+    Without standard deviations the posteriors are points, drawn as dots whose size has no meaning.
+
+    Args:
+        ax: to draw on.
+        mean: `(n, 2)`.
+        std: `(n, 2)` standard deviations; None for posteriors without a density.
+        labels: `(n,)` integers or None.
+        units: the numbers of the two units, which name the axes.
+        class_names: names of the labels 0, 1, …; default the labels themselves.
+        limit: half the side of the view; by default `view_limit`.
+        circles: the circle r² = σₓ σᵧ in place of the ellipse.
+
+    Returns:
+        The ellipses or dots.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> drawn = posterior_plane(ax, np.zeros((2, 2)), np.array([[0.5, 1.0], [0.1, 0.1]]), np.arange(2), (0, 1))
+        >>> sorted(drawn.get_widths().tolist())  # 2σ of the first unit
+        [0.2, 1.0]
+    """
+    mean = checks.array("mean", mean, ("n", 2), dtype=None)
+    std = None if std is None else checks.array("std", std, mean.shape, dtype=None, low=0)
+    limit = view_limit(mean, std) if limit is None else checks.number("limit", limit, 0, open_low=True)
+    visuals.prior_density(ax, limit)
+    visuals.prior_rings(ax, limit)
+    if std is None:
+        drawn = dots(ax, mean, labels, 0.7 * visuals.marker_size(len(mean)))
+    else:
+        drawn = _ellipses(ax, mean, std, labels, circles)
+    visuals.square_view(ax, limit, units)
+    if labels is not None:
+        name_classes(ax, mean, labels, limit, class_names)
+    return drawn
+
+
+def view_limit(mean: np.ndarray, std: np.ndarray | None = None) -> float:
+    """Half the side of a square view that shows nearly all ellipses `(n, 2)`, and the prior's 2σ circle.
+
+    Example:
+        >>> view_limit(np.array([[3.0, 0.0]]), np.array([[1.0, 1.0]]))
+        4.24
+    """
+    limit = visuals.view_limit(mean)
+    if std is None:
+        return limit
+    return max(limit, geometry.VIEW_MARGIN * float(np.quantile((np.abs(mean) + std).max(axis=1), VIEW_SHARE)))
+
+
+def dots(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, size: float) -> Collection:
+    """Points `(n, 2)` in the colours of their labels; `size` is the area of a dot, in points²."""
+    order, colors = _order(len(mean)), visuals.label_colors(labels, len(mean))
+    x, y = mean[order].T
+    return ax.scatter(x, y, s=size, c=colors[order], alpha=0.6, linewidths=0)
+
+
+def _ellipses(ax: Axes, mean: np.ndarray, std: np.ndarray, labels: np.ndarray | None, circles: bool) -> Collection:
+    order, colors = _order(len(mean)), visuals.label_colors(labels, len(mean))
+    fill = opacity(mean, std)
+    line = 2 * fill if len(mean) <= MAX_OUTLINED else 0.0
+    drawn = visuals.posterior_circles(ax, mean[order], std[order], colors[order], not circles, fill=fill, line=line)
+    if line:
+        drawn.set_linewidth(OUTLINE_POINTS)
+    return drawn
+
+
+def _order(n: int) -> np.ndarray:
+    """An order in which no label lies on top of all others."""
+    return np.random.default_rng(0).permutation(n)
+
+
+def opacity(mean: np.ndarray, std: np.ndarray) -> float:
+    """Opacity of ellipses at which both their density and single ones can be seen, `mean` and `std` `(n, 2)`.
+
+    It decreases with the number of ellipses that cover a point, on average over the area of the means.
+
+    Example:
+        >>> mean = np.array([[-1.0, -1.0], [1.0, 1.0]])
+        >>> opacity(mean, np.full((2, 2), 0.01)), opacity(np.tile(mean, (5000, 1)), np.full((10_000, 2), 0.5))
+        (0.45, 0.06)
+    """
+    area = np.pi * max(np.prod(mean.std(axis=0)), np.finfo("float32").tiny) * 4  # of an ellipse of 2σ
+    covering = np.pi * std.prod(axis=1).sum() / area
+    return float(np.clip(0.6 / max(covering, 1e-9), MIN_FILL, MAX_FILL))
+
+
+def name_classes(
+    ax: Axes, mean: np.ndarray, labels: np.ndarray, limit: float, class_names: Sequence[str] | None = None
+) -> list[Text]:
+    """The name of each class at the median of its means, moved where names would overlap.
+
+    More than `MAX_NAMES` classes have a legend in place of names.
+
+    Args:
+        ax: with a square view from −limit to limit.
+        mean: `(n, 2)`.
+        labels: `(n,)`.
+        limit: half the side of the view.
+        class_names: names of the labels 0, 1, …; default the labels themselves.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> mean = np.array([[0.0, 1.0], [0.2, 1.0], [2.0, 0.0]])
+        >>> [text.get_text() for text in name_classes(Figure().subplots(), mean, np.array([0, 0, 1]), 3.0, ["a", "b"])]
+        ['a', 'b']
+    """
+    present = np.unique(labels)
+    if len(present) > MAX_NAMES:
+        keys = visuals.label_keys(present, class_names)
+        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
+        return []
+    names = [str(key.get_label()).strip() for key in visuals.label_keys(present, class_names)]
+    medians = np.array([np.median(mean[labels == label], axis=0) for label in present])
+    box = ax.get_window_extent()
+    points = min(box.width, box.height) * 72 / ax.figure.dpi  # before the layout, which changes it by some per cent
+    per_point = 2 * limit / points
+    size = NAME_POINTS[int(points > LARGE_VIEW_POINTS)]
+    sizes = size * SPACING * per_point * np.array([[CHARACTER_WIDTH * len(name), 1.0] for name in names])
+    places = spread(np.clip(medians, -0.96 * limit, 0.96 * limit), sizes)
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size, "fontweight": "bold", "zorder": 6}
+    outline = [patheffects.withStroke(linewidth=3, foreground="white")]
+    colors = visuals.label_colors(present, len(present))
+    return [
+        ax.text(*place, name, color=color, path_effects=outline, **style)
+        for place, name, color in zip(places, names, colors, strict=True)
+    ]
+
+
+def spread(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Centres of boxes moved apart where the boxes overlap.
+
+    Args:
+        places: `(n, 2)` centres.
+        sizes: `(n, 2)` widths and heights.
+
+    Returns:
+        `(n, 2)`.
+
+    Example:
+        >>> spread(np.array([[0.0, 0.0], [0.0, 0.1]]), np.ones((2, 2))).round(2).tolist()
+        [[0.0, -0.45], [0.0, 0.55]]
+    """
+    places = np.array(places, "float64")
+    for _ in range(MAX_PUSHES):
+        moved = False
+        for i in range(len(places)):
+            for j in range(i):
+                gap = places[i] - places[j]
+                overlap = 0.5 * (sizes[i] + sizes[j]) - np.abs(gap)
+                if (overlap <= 1e-6).any():
+                    continue
+                axis = int(np.argmin(overlap))
+                shift = 0.5 * overlap[axis] * (1 if gap[axis] >= 0 else -1)
+                places[i, axis] += shift
+                places[j, axis] -= shift
+                moved = True
+        if not moved:
+            break
+    return places
+
+
+def magnification(ax: Axes, factor: np.ndarray, limit: float) -> AxesImage:
+    """The magnification √det JᵀJ of a decoder over the plane of two units, as a background of grey shades.
+
+    Args:
+        ax: to draw on.
+        factor: `(side, side)` on an even grid, rows from −limit upwards; above or equal to 0.
+        limit: half the grid's side.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> picture = magnification(Figure().subplots(), np.ones((5, 5)), limit=3.0)
+        >>> picture.get_extent()  # of the pixels, whose centres are the points of the grid
+        [-3.75, 3.75, -3.75, 3.75]
+    """
+    factor = checks.array("factor", factor, ("side ≥ 2", "side ≥ 2"), low=0)
+    limit = checks.number("limit", limit, 0, open_low=True)
+    half = limit / (len(factor) - 1)
+    highest = max(float(np.quantile(factor, 0.995)), np.finfo("float32").tiny)
+    lowest = min(max(float(np.quantile(factor, 0.005)), highest / MAX_MAGNIFICATION_RANGE), 0.9 * highest)
+    return ax.imshow(
+        np.maximum(factor, lowest),
+        palette.MAGNIFICATION_MAP,
+        norm=LogNorm(lowest, highest),
+        origin="lower",
+        extent=(-limit - half, limit + half) * 2,
+        interpolation="bilinear",
+        alpha=BACKGROUND,
+        zorder=-1,
+    )
+
+
+def flat_encodings(encodings: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Means of a run's encodings and their standard deviations (None without a density), each `(n, units)`.
+
+    Example:
+        >>> mean, std = flat_encodings({"mean": np.zeros((3, 2, 2)), "log_var": np.zeros((3, 1, 1))})
+        >>> mean.shape, std.shape
+        ((3, 4), (3, 4))
+    """
+    mean, log_var = encodings["mean"], encodings.get("log_var")
+    if log_var is None:
+        return geometry.flat(mean), None
+    std = np.exp(0.5 * log_var)
+    return geometry.flat(mean), geometry.flat(np.broadcast_to(std, mean.shape))

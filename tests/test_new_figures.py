@@ -1,0 +1,271 @@
+"""Traversals, marginals, posteriors, magnification, nearest images and the rate–distortion plane, by known values."""
+
+import shutil
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from scipy import stats
+
+from keras_vae import InputError, Run, diagnostics, geometry
+from keras_vae._utils import palette
+from keras_vae.evaluation import sample_neighbours
+from keras_vae.plots import (
+    neighbour_figures,
+    posterior_plane,
+    rate_distortion,
+    run_figures,
+    sampling_figures,
+    unit_figures,
+    visuals,
+)
+from keras_vae.runs import model_file
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def ax():
+    return Figure(figsize=(7, 7)).subplots()
+
+
+# -- magnification ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("units", [1, 2, 3])
+def test_the_magnification_of_a_linear_decoder_is_that_of_its_matrix(units):
+    matrix = RNG.normal(size=(units, 5 * 4))
+    expected = np.sqrt(np.linalg.det(matrix @ matrix.T))
+    z = RNG.normal(size=(7, units))
+    found = diagnostics.magnification(lambda z: (0.5 + z @ matrix).reshape(-1, 5, 4), z)
+    np.testing.assert_allclose(found, np.full(7, expected), rtol=1e-4)
+
+
+def test_the_magnification_of_a_curved_decoder_has_the_stated_error():
+    """Polar coordinates: an area element is r dr dφ."""
+
+    def decode(z):
+        return np.stack([z[:, 0] * np.cos(z[:, 1]), z[:, 0] * np.sin(z[:, 1])], axis=1)
+
+    z = np.column_stack([RNG.uniform(0.5, 2, 50), RNG.uniform(0, 6, 50)])
+    np.testing.assert_allclose(diagnostics.magnification(decode, z, step=0.02), z[:, 0], rtol=1e-3)
+    coarse = diagnostics.magnification(decode, z, step=0.4)
+    np.testing.assert_allclose(coarse, z[:, 0] * np.sinc(0.4 / np.pi), rtol=1e-3)  # h² / 6 less
+
+
+def test_the_magnification_is_zero_along_a_direction_without_effect():
+    assert diagnostics.magnification(lambda z: z[:, :1], np.ones((3, 2))).tolist() == [0, 0, 0]
+    with pytest.raises(InputError, match="z: expected at most 64 units; received 65"):
+        diagnostics.magnification(lambda z: z, np.zeros((2, 65)))
+
+
+def test_the_magnification_of_a_run_is_that_of_its_decoder(toy_run):
+    arrays, vae = toy_run.arrays("magnification"), model_file.load(toy_run)
+    side, limit, h = len(arrays["factor"]), float(arrays["limit"]), 1e-2
+    axis = np.linspace(-limit, limit, side)
+    row, column = 11, 30  # rows upwards
+    z = np.array([axis[column], axis[row]], "float32")
+    images = vae.decode(np.stack([z + d for d in h * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]], "float32")]))
+    jacobian = np.stack([images[0] - images[1], images[2] - images[3]]).reshape(2, -1) / (2 * h)
+    assert arrays["factor"][row, column] == pytest.approx(np.sqrt(np.linalg.det(jacobian @ jacobian.T)), rel=1e-2)
+
+
+# -- traversals and marginals -----------------------------------------------------------------------------------
+
+
+def test_traversals_are_decoded_along_each_unit_by_decreasing_kl(toy_run):
+    arrays, vae = toy_run.arrays("traversals"), model_file.load(toy_run)
+    kl = toy_run.arrays("units")["kl"]
+    assert arrays["units"].tolist() == np.argsort(-kl).tolist()
+    z = np.zeros((2, 2), "float32")
+    z[:, arrays["units"][1]] = arrays["z"][[0, -1]]
+    np.testing.assert_allclose(arrays["images"][1, [0, -1]], vae.decode(z), atol=1e-5)
+    figure = run_figures.traversals(toy_run)
+    strips = [ax.images[0].get_array() for ax in figure.get_axes() if ax.images]
+    np.testing.assert_allclose(strips[0][:8, :8], arrays["images"][0, 0], atol=1e-5)
+    names = [ax.texts[0].get_text() for ax in figure.get_axes() if ax.images]
+    assert names == [f"unit {unit}\nKL {kl[unit]:.2f}" for unit in arrays["units"]]
+
+
+def test_the_marginal_of_a_mixture_is_drawn_beside_the_prior(ax):
+    mean, std = np.array([-1.0, 1.0]), np.array([0.5, 0.25])
+    line = unit_figures.marginal(ax, mean, std)
+    x, y = line.get_data()
+    edges = np.append(x, 2 * x[-1] - x[-2]) - 0.5 * (x[1] - x[0])
+    mass = np.diff(0.5 * (stats.norm.cdf(edges, -1, 0.5) + stats.norm.cdf(edges, 1, 0.25)))
+    np.testing.assert_allclose(y, mass / np.diff(edges), atol=1e-3)
+    assert to_hex(line.get_color()) == palette.AGGREGATE_POSTERIOR
+    prior = ax.collections[0].get_paths()[0].vertices[:, 1].max()
+    assert prior == pytest.approx(stats.norm.pdf(0), rel=1e-3)
+
+
+def test_a_narrow_posterior_keeps_its_mass():
+    edges = np.linspace(-3.5, 3.5, 141)
+    density = unit_figures.binned_marginal(np.array([0.31, 1.0]), np.array([1e-4, 0.3]), edges)
+    assert (density * np.diff(edges)).sum() == pytest.approx(1, abs=1e-3)
+    histogram = unit_figures.binned_marginal(np.array([0.31, 1.0]), np.array([1e-9, 1.0]), edges)
+    assert (histogram > 0).sum() == 2  # too narrow for a grid: the codes alone
+
+
+def test_units_that_have_no_strip_have_a_marginal(toy_run, tmp_path):
+    run = Run(shutil.copytree(toy_run.path, tmp_path / "run"))
+    assert not run_figures.FIGURES["marginals"].applies(run)
+    arrays = run.arrays("traversals")
+    run.write_arrays("traversals", units=arrays["units"][:1], z=arrays["z"], images=arrays["images"][:1])
+    assert run_figures.FIGURES["marginals"].applies(run)
+    titles = [ax.get_title("left") for ax in run_figures.marginals(run).get_axes()]
+    assert titles == [f"unit {unit}" for unit in np.argsort(-run.arrays("units")["kl"])]
+
+
+# -- posteriors in the plane ------------------------------------------------------------------------------------
+
+
+def test_posteriors_are_ellipses_with_their_standard_deviations(ax):
+    mean, std = RNG.normal(size=(30, 2)), RNG.uniform(0.1, 0.5, (30, 2))
+    drawn = posterior_plane.posterior_plane(ax, mean, std, np.arange(30) % 3, (4, 7))
+    order = np.lexsort(np.asarray(drawn.get_offsets()).T)
+    expected = np.lexsort(mean.T)
+    np.testing.assert_allclose(drawn.get_widths()[order], 2 * std[expected, 0])
+    np.testing.assert_allclose(drawn.get_heights()[order], 2 * std[expected, 1])
+    colors = {to_hex(color) for color in drawn.get_facecolors()[:, :3]}
+    assert colors == set(palette.LABELS[:3])
+    assert ax.get_xlabel() == "latent unit 4"
+    discs = posterior_plane.posterior_plane(ax, mean, std, None, (0, 1), circles=True)
+    assert np.sort(discs.get_widths()).tolist() == pytest.approx(np.sort(2 * np.sqrt(std.prod(axis=1))).tolist())
+
+
+def test_names_of_classes_stand_at_the_medians_and_never_overlap():
+    figure = Figure(figsize=(7, 7), layout="constrained")
+    ax = figure.subplots()
+    mean = np.concatenate([np.zeros((50, 2)), np.full((9, 2), 2.0)]) + 0.01 * RNG.normal(size=(59, 2))
+    labels = np.append(np.arange(50) % 5, np.full(9, 5))
+    visuals.square_view(ax, 3.0, (0, 1))
+    texts = posterior_plane.name_classes(ax, mean, labels, 3.0, [f"class {i}" for i in range(6)])
+    np.testing.assert_allclose(texts[5].get_position(), np.median(mean[50:], axis=0))
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_many_classes_have_a_legend_in_place_of_names(ax):
+    labels = np.arange(40) % 20
+    assert posterior_plane.name_classes(ax, RNG.normal(size=(40, 2)), labels, 3.0) == []
+    assert len(ax.get_legend().get_texts()) == 20
+
+
+def test_codes_without_a_density_are_dots(toy_run, tmp_path):
+    assert run_figures.FIGURES["posteriors"].applies(toy_run)
+    assert not run_figures.FIGURES["latent"].applies(toy_run)
+    run = Run(shutil.copytree(toy_run.path, tmp_path / "run"))
+    encodings = run.arrays("encodings")
+    del encodings["log_var"]
+    run.write_arrays("encodings", **encodings)
+    assert not run_figures.FIGURES["posteriors"].applies(run)
+    assert run_figures.FIGURES["latent"].applies(run)
+    figure = sampling_figures.discs_and_dots({"with": toy_run, "without": run})
+    with_size, dots = (figure.get_axes()[i] for i in (0, 3))
+    assert with_size.get_xlim() == dots.get_xlim()
+    assert hasattr(with_size.collections[0], "get_widths")
+    assert not hasattr(dots.collections[0], "get_widths")
+    texts = [text.get_text() for ax in (with_size, dots) for text in ax.texts]
+    assert any(text.startswith("a disc is a posterior; median radius") for text in texts)
+    assert "codes are points; a dot's size has no meaning" in texts
+
+
+# -- nearest training images ------------------------------------------------------------------------------------
+
+
+def test_nearest_references_are_those_of_all_distances():
+    points, references = RNG.normal(size=(6, 3, 2)), RNG.normal(size=(50, 3, 2))
+    distances = np.linalg.norm((points[:, None] - references).reshape(6, 50, -1), axis=2)
+    found = sample_neighbours.nearest(points, (references[i : i + 7] for i in range(0, 50, 7)), 4)
+    np.testing.assert_array_equal(found.indices, np.argsort(distances, axis=1)[:, :4])
+    np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :4], rtol=1e-5)
+
+
+def test_the_nearest_images_of_samples_are_training_images(toy_run, data):
+    vae = model_file.load(toy_run)
+    arrays = sample_neighbours.arrays(vae, data, seed=7)
+    np.testing.assert_allclose(arrays["samples"], toy_run.arrays("samples")["images"][:8], atol=1e-5)
+    x = data.x_train
+    distances = np.linalg.norm((arrays["samples"][0] - x).reshape(len(x), -1), axis=1)
+    np.testing.assert_array_equal(arrays["pixel_images"][0, 0], x[distances.argmin()])
+    assert arrays["pixel_distances"][0, 0] == pytest.approx(distances.min(), rel=1e-4)
+    z = np.random.default_rng(7).standard_normal((40, 2), dtype="float32")
+    nearest = np.linalg.norm(vae.encode(x).mean - z[2], axis=1).argmin()
+    np.testing.assert_array_equal(arrays["latent_images"][2, 0], x[nearest])
+    titles = [ax.get_title("left") for ax in neighbour_figures.neighbours(arrays, "a", "b").get_axes()]
+    assert titles == ["sample", "nearest training images in pixels", "nearest in the latent space"]
+
+
+@pytest.mark.parametrize(("distance", "text"), [(1.0, "closer to"), (5.0, "as far from"), (9.0, "farther from")])
+def test_the_finding_compares_samples_with_reconstructions(distance, text):
+    arrays = {"sample_distances": np.full(3, distance), "test_distances": np.full(3, 5.0)}
+    assert f"Samples are {text} training images" in neighbour_figures.finding(arrays)
+
+
+# -- the rate–distortion plane ----------------------------------------------------------------------------------
+
+
+def test_paths_are_those_of_the_history_and_diagonals_have_one_elbo(toy_run, ax):
+    path = rate_distortion.path_of(toy_run)
+    np.testing.assert_allclose(path[:-1, 0], toy_run.history["val_kl"])
+    test = toy_run.metrics["test"]
+    assert path[-1].tolist() == [test["kl"], test["reconstruction"]]
+    (end,) = rate_distortion.plane(ax, {"toy": path})
+    assert (end.get_xdata()[0], end.get_ydata()[0]) == tuple(path[-1])
+    diagonals = [line for line in ax.lines if to_hex(line.get_color()) == palette.HAIRLINE]
+    assert diagonals
+    for line in diagonals:
+        first, last = np.sum(line.get_data(), axis=0)
+        assert first == pytest.approx(last)
+
+
+def test_runs_are_grouped_by_data_and_likelihood_and_those_without_a_kl_left_out(toy_run, tmp_path):
+    for name in ("a", "b", "c"):
+        shutil.copytree(toy_run.path, tmp_path / name)
+    gaussian, autoencoder = Run(tmp_path / "b"), Run(tmp_path / "c")
+    config = gaussian.config
+    config["config"]["likelihood"] = "gaussian"
+    gaussian.write_json("config.json", config)
+    metrics = autoencoder.metrics
+    for part in ("train", "test"):
+        del metrics[part]["kl"]
+    autoencoder.write_json("metrics.json", metrics)
+    runs = rate_distortion.runs_below(tmp_path)
+    assert [run.path.name for run in runs] == ["a", "b", "c"]
+    groups = rate_distortion.grouped(runs)
+    assert [list(paths) for paths in groups.values()] == [["a"], ["b"]]
+    assert [name.rsplit(", ")[1] for name in groups] == ["bernoulli likelihood", "gaussian likelihood"]
+    assert rate_distortion.draw(tmp_path, runs) == tmp_path / "rate-distortion.png"
+    with pytest.raises(InputError, match="runs: expected a finished run with a KL"):
+        rate_distortion.draw(tmp_path, [autoencoder])
+
+
+def test_many_runs_have_a_legend(ax):
+    paths = {f"run {i}": np.array([[float(i), 200.0 - i]]) for i in range(30)}
+    ends = rate_distortion.plane(ax, paths)
+    assert len(ends) == 30
+    assert ax.get_legend().get_texts()[-1].get_text() == "and 6 others"
+    assert rate_distortion.finding(paths) == "run 0 has the highest ELBO, −200.0 nats per image"
+
+
+# -- captions ---------------------------------------------------------------------------------------------------
+
+
+def test_captions_begin_with_the_finding(toy_run):
+    for name in ("posteriors", "magnification", "traversals"):
+        figure = run_figures.FIGURES[name]
+        title = figure.finding(toy_run)
+        assert figure.describe(toy_run) == f"{title}. {figure.caption}"
+        drawn = figure.draw(toy_run)
+        shown = [drawn.get_suptitle(), *(ax.get_title("left").strip() for ax in drawn.get_axes())]
+        assert title in shown
+    assert run_figures.FIGURES["loss"].describe(toy_run) == run_figures.FIGURES["loss"].caption
+
+
+def test_the_radius_in_the_finding_is_that_of_the_posteriors(toy_run):
+    log_var = toy_run.arrays("encodings")["log_var"]
+    radius = np.median(np.exp(0.25 * geometry.flat(log_var).sum(axis=1)))
+    assert f"radius of {radius:.2f}," in run_figures.FIGURES["posteriors"].finding(toy_run)
