@@ -104,7 +104,8 @@ class Axis(NamedTuple):
 def planes(runs: Sequence[Run], address: Callable[[Run], str]) -> list[dict[str, Any]]:
     """A plane per data set and likelihood, whose losses can be compared.
 
-    Each has `title`, `svg`, `text` and the number of its `marks`. Unfinished runs, runs without a KL and, beside others, a run that is the only one of its kind have no mark.
+    Each has `title`, `svg`, `text` and the number of its `marks`. Unfinished runs, runs without a KL and, beside
+    others, a run that is the only one of its kind have no mark.
 
     Args:
         runs: readable runs.
