@@ -287,7 +287,7 @@ def test_the_keyboard_moves_selects_and_interpolates(toy_run, tmp_path, browser)
     front.send_keys(Keys.ESCAPE)
     wait_for_text(browser, "strip-text", "Drag from one point")
     assert browser.execute_script("return [explorer.selected, explorer.path]") == [None, None]
-    assert browser.execute_script("return explorer.marker(-1).width") == 32  # labels may be negative
+    assert browser.execute_script("return explorer.labels.marker(-1).width") == 32  # labels may be negative
     check_silence(browser, path)
 
 
@@ -355,7 +355,8 @@ def test_sliders_and_axes(npz, tmp_path, browser):
     wait_for(browser, "[...explorer.z].every((value, i) => value === arguments[0][i])", mean[4].tolist())
     other = next(unit for unit in range(5) if unit not in browser.execute_script("return explorer.axes"))
     browser.execute_script(
-        "const {input} = explorer.sliders.get(arguments[0]);input.value = 2.5; input.dispatchEvent(new Event('input'))",
+        "const {input} = explorer.traversals.sliders.get(arguments[0]);"
+        "input.value = 2.5; input.dispatchEvent(new Event('input'))",
         other,
     )
     z = mean[4].copy()

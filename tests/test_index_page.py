@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from pages import Page, copy, needs_browser
+from pages import Page, copy, needs_browser, wait_for
 
 from keras_vae import InputError
-from keras_vae.report import index_page, run_page
+from keras_vae.report import index_page, rate_distortion, run_page
 
 
 def test_the_index_of_a_folder(toy_run, tmp_path):
@@ -76,6 +77,76 @@ def test_the_report_command(toy_run, tmp_path, monkeypatch, capsys):
         cli.main()
     assert exit.value.code == 2
     assert "expected a run, a study or a folder of them" in capsys.readouterr().err
+
+
+def with_losses(run, **losses):
+    metrics = run.metrics
+    metrics["test"] |= losses
+    run.write_json("metrics.json", metrics)
+    return run
+
+
+def test_runs_are_marked_by_rate_and_distortion(toy_run, tmp_path):
+    places = [(4.0, 20.0), (8.0, 18.0), (6.0, 30.0), (5.0, 22.0), (900.0, 21.0)]
+    runs = [
+        with_losses(copy(toy_run, tmp_path / str(i)), kl=rate, reconstruction=distortion)
+        for i, (rate, distortion) in enumerate(places)
+    ]
+    without_kl = copy(toy_run, tmp_path / "without")
+    metrics = without_kl.metrics
+    del metrics["test"]["kl"]
+    without_kl.write_json("metrics.json", metrics)
+    (plane,) = rate_distortion.planes([*runs, without_kl], lambda run: f"{run.path.name}/report.html")
+    assert plane["marks"] == 5
+    assert "has the largest ELBO of 5 runs, −24" in plane["text"]
+    assert "1 run outside the view" in plane["text"]
+    x, y = rate_distortion._axes([rate_distortion.Mark("", *place, "", "", "", True) for place in places])
+    for i, (rate, distortion) in enumerate(places[:4]):
+        assert f'<a href="{i}/report.html" class="run"' in plane["svg"]
+        assert f'cx="{x.at(rate):.1f}" cy="{y.at(distortion):.1f}"' in plane["svg"]
+    # Along a diagonal, rate + distortion is constant.
+    for line in rate_distortion._diagonals(x, y):
+        ends = [
+            x.low + (px - x.first) / (x.last - x.first) * (x.high - x.low)
+            + y.low + (py - y.first) / (y.last - y.first) * (y.high - y.low)
+            for px, py in ((line.x1, line.y1), (line.x2, line.y2))
+        ]  # fmt: skip
+        assert ends == pytest.approx([-float(line.label.split()[1].replace("−", "-"))] * 2)
+
+
+def test_pictures_overlap_neither_marks_nor_each_other():
+    rng = np.random.default_rng(0)
+    marks = [
+        rate_distortion.Mark("784-256-2", rate, distortion, "", "", "data:,", True)
+        for rate, distortion in rng.uniform((2, 90), (30, 140), (30, 2))
+    ]
+    x, y = rate_distortion._axes(marks)
+    places = [(x.at(mark.rate), y.at(mark.distortion)) for mark in marks]
+    boxes = rate_distortion._place(marks, places, [])
+    assert len(boxes) > 5
+    for i, box in boxes.items():
+        assert not any(box.overlaps(other) for j, other in boxes.items() if j != i)
+        assert not any(box.x < px < box.x + box.width and box.y < py < box.y + box.height for px, py in places)
+
+
+@needs_browser
+def test_a_click_on_a_mark_opens_the_run(toy_run, tmp_path, browser):
+    runs = [
+        with_losses(copy(toy_run, tmp_path / name), kl=kl, reconstruction=20.0 + kl)
+        for name, kl in (("a", 3.0), ("b", 6.0))
+    ]
+    pages = [run_page.write(run) for run in runs]
+    browser.get(index_page.write(tmp_path, runs).as_uri())
+    mark = browser.find_elements("css selector", ".rate-distortion .run")[1]
+    browser.execute_script("arguments[0].focus()", mark)
+    wait_for(browser, "!document.getElementById('run-card').hidden")
+    card = browser.execute_script(
+        "const card = document.getElementById('run-card'); return [card.textContent, card.querySelector('img').src]"
+    )
+    assert "KL 6.00, reconstruction 26.00, ELBO −32.00 nats" in card[0]
+    assert card[1].startswith("data:image/webp")
+    mark.find_element("css selector", ".mark").click()
+    wait_for(browser, "location.href.split('#')[0] === arguments[0]", pages[1].as_uri())
 
 
 @needs_browser

@@ -1,6 +1,7 @@
 """The page of a run: self-contained, escaped, without the sections whose data the run lacks."""
 
 import base64
+import io
 import json
 import re
 import shutil
@@ -8,16 +9,34 @@ import shutil
 import numpy as np
 import pytest
 from pages import Page, copy, read_picture, trained
+from PIL import Image
 
 from keras_vae import InputError
 from keras_vae._utils import formatting
 from keras_vae.plots import run_figures
-from keras_vae.report import audit_text, captions, data_uri, index_page, run_page, study_page, svg, train_command
+from keras_vae.report import (
+    audit_text,
+    captions,
+    data_uri,
+    findings,
+    index_page,
+    run_page,
+    study_page,
+    svg,
+    train_command,
+)
 
 # a PNG of one pixel
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+
+
+def dot(grey: int) -> bytes:
+    """A PNG of one pixel."""
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1), grey).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def test_a_page_is_self_contained(toy_run, tmp_path):
@@ -32,7 +51,9 @@ def test_a_page_is_self_contained(toy_run, tmp_path):
     assert not re.findall(addresses, re.sub(r'"data:[^"]*"', "", page.text))
     assert path.stat().st_size < 5e6
     assert page.pictures.count("video") == 1
-    assert page.pictures.count("img") == 5  # posteriors, magnification, samples, traversals, reconstructions
+    # The page itself draws the plane, the grid of decoded images and the curves.
+    stems = {path.stem for path in (run.path / "figures").glob("*.png")} - {"latent", "manifold", "loss"}
+    assert page.pictures.count("img") == len(stems) >= 2
     assert not page.without_text
 
 
@@ -127,8 +148,6 @@ def test_large_videos_stay_files(toy_run, tmp_path, monkeypatch):
 
 
 def test_figures_are_compressed_to_fit(tmp_path):
-    from PIL import Image
-
     noise = np.random.default_rng(0).integers(0, 256, (900, 1800, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "noise.png")
     (fine,) = data_uri.pictures([captions.Figure(tmp_path / "noise.png", "noise")], 1e9).shown
@@ -189,16 +208,16 @@ def test_a_sprite_of_wide_images_has_fewer_columns():
 def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
     run = copy(toy_run, tmp_path / "run")
     (run.path / "figures").mkdir(exist_ok=True)
-    for name in ("principal", "samples", "aggregate", "own-figure", "latent", "manifold"):
-        (run.path / "figures" / f"{name}.png").write_bytes(DOT)
+    for i, name in enumerate(("units", "samples", "aggregate", "own-figure")):
+        (run.path / "figures" / f"{name}.png").write_bytes(dot(i))
     page = run_page.write(run).read_text(encoding="utf-8")
-    assert captions.RUN_CAPTIONS["principal"] in page
-    assert captions.RUN_CAPTIONS["manifold"] not in page  # the explorer shows it
+    assert captions.RUN_CAPTIONS["units"] in page
     assert "Own figure." in page
-    (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "principal": "Second."}))
+    (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "units": "Second."}))
     page = run_page.write(run).read_text(encoding="utf-8")
-    assert page.index('alt="First."') < page.index('alt="Second."') < page.index('alt="Own figure."')
-    assert captions.RUN_CAPTIONS["principal"] not in page
+    finding = f"{run.metrics['n_active']} of 2 latent units are active."
+    assert page.index('alt="First."') < page.index(f'alt="{finding} Second."') < page.index('alt="Own figure."')
+    assert captions.RUN_CAPTIONS["units"] not in page
     (run.path / "figures" / "captions.json").write_text("{")
     with pytest.raises(InputError, match=r"captions\.json: expected JSON; .* draw the figures again"):
         run_page.write(run)
@@ -229,3 +248,35 @@ def test_a_posterior_that_is_not_registered_here_is_described_as_a_vae():
 
     assert posterior_text.model_name("autoencoder") == "An autoencoder"
     assert posterior_text.model_name("free-bits") == "A variational autoencoder"
+
+
+def test_captions_begin_with_the_finding_and_no_picture_is_shown_twice(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    (run.path / "figures").mkdir(exist_ok=True)
+    for i, name in enumerate(("reconstructions", "latent", "manifold", "copy-a", "copy-b")):
+        (run.path / "figures" / f"{name}.png").write_bytes(dot(min(i, 3)))
+    page = Page(run_page.write(run))
+    loss = formatting.number(run.metrics["test"]["reconstruction"])
+    assert f'alt="The reconstruction loss of test images is {loss} nats per image. Test images' in page.text
+    assert page.pictures.count("img") == 2  # of the equal pictures one; neither of those that the explorer draws
+    first, last = run.history["val_loss"][[0, -1]]
+    verb = "fell" if last < first else "rose"
+    assert f"Test loss {verb} from {formatting.number(first)} to {formatting.number(last)} in" in page.text
+
+
+def test_findings_of_an_evaluation(toy_run):
+    evaluation = {
+        "samples": {"prior": {"confidence": 0.75}},
+        "interpolation": {"linear": {"largest_step": 2.0}, "cross_fade": {"largest_step": 1.0}},
+        "audit": {
+            "encodings": {"divergence": {"interval": [0.5, 1.5]}},
+            "samplers": {"scores": {"prior": {"frechet": 3.0}, "gaussian_mixture": {"frechet": 2.0}}},
+        },
+    }
+    found = findings.findings(toy_run, evaluation)
+    assert found["samples"].endswith("a mean probability of 0.75.")
+    assert "2.00 times the mean step on a linear path, 1.00 times" in found["interpolation"]
+    assert found["aggregate"] == "KL(q(z) ‖ N(0, I)) is within 0.50 … 1.50 nats."
+    assert found["samplers"] == "The smallest Fréchet distance, 2.00, has z from fitted Gaussian mixture."
+    assert "principal" not in found  # two units have no other plane
+    assert not {"samples", "interpolation", "aggregate", "samplers"} & set(findings.findings(toy_run, {}))

@@ -98,11 +98,21 @@ def sprite(images: np.ndarray | None) -> dict[str, Any] | None:
     return {"src": _data_uri(picture, lossless=True), "columns": columns}
 
 
+def data_uri(kind: str, content: bytes) -> str:
+    """The content of a file of a media type as a data URI.
+
+    Example:
+        >>> data_uri("image/png", b"abc")
+        'data:image/png;base64,YWJj'
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def _data_uri(picture: Image.Image, **options) -> str:
     buffer = io.BytesIO()
     kind = "webp" if max(picture.size) <= MAX_WEBP_SIDE else "png"
     picture.save(buffer, kind.upper(), **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_uri(f"image/{kind}", buffer.getvalue())
 
 
 class Media(NamedTuple, Generic[T]):
@@ -191,7 +201,7 @@ def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> Media[Vid
             src = quote(path.relative_to(folder).as_posix())
         else:
             remaining -= len(content)
-            src = f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
+            src = data_uri("video/mp4", content)
         caption = captions.describe(path.stem, descriptions)
         shown.append(Video(src, f"{alt}: {captions.from_stem(path.stem)}", caption, is_file))
     return Media(shown, notes)

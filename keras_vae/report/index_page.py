@@ -1,4 +1,4 @@
-"""The index page of a folder of runs: a table that can be sorted."""
+"""The index page of a folder of runs: the rate–distortion plane, and a table that can be sorted."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from keras_vae._utils import formatting
 from keras_vae._utils.files import write_text
 from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import InputError
-from keras_vae.report import rendering, study_page
+from keras_vae.report import rate_distortion, rendering, study_page
 from keras_vae.report.rendering import Cell
 from keras_vae.runs.folder import Run
 
@@ -100,10 +100,13 @@ def write(
     counted = formatting.count(n_finished, "finished run")
     if n_finished < len(readable):
         counted += f" and {len(readable) - n_finished} unfinished"
+    planes = rate_distortion.planes(readable, lambda run: _address(folder, run.path / rendering.PAGE))
     page = rendering.render(
         "index.html",
         title=cleaned(folder.resolve().name),
         lead=f"{counted}. Losses are measured on test images, in nats per image.",
+        planes=planes,
+        unmarked=_unmarked(n_finished, sum(plane["marks"] for plane in planes)),
         head=HEAD,
         rows=[_row(folder, run) if run in readable else _row_of_error(run.path) for run in runs],
         studies=[
@@ -117,6 +120,13 @@ def write(
     path = folder / PAGE
     write_text(path, page)
     return path
+
+
+def _unmarked(n_finished: int, n_marks: int) -> str:
+    """A sentence on the finished runs that the planes leave out."""
+    n = n_finished - n_marks
+    reason = "without a KL, or alone with their data and likelihood,"
+    return f"{formatting.count(n, 'run')} {reason} {'is' if n == 1 else 'are'} listed below only." if n else ""
 
 
 def _row_of_error(path: Path) -> list[Cell]:

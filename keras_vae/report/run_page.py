@@ -18,6 +18,8 @@ from keras_vae.report import (
     captions,
     data_uri,
     explorer,
+    explorer_details,
+    findings,
     posterior_text,
     rendering,
     train_command,
@@ -30,6 +32,8 @@ from keras_vae.runs.folder import Run
 
 MIN_FIGURE_BYTES = 0.4e6  # for all figures, however large the explorer's data are
 AUDIT_FIGURES = ("aggregate", "samplers")  # stems of the figures in the section on the audit
+# Stems of figures that show what the page itself draws: the explorer's plane, and its background of decoded images.
+DRAWN_BY_THE_PAGE = ("latent", "manifold")
 LOSSES = {"loss": "test loss", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 
 
@@ -50,6 +54,7 @@ def write(run: Run | str | Path) -> Path:
     run.require_finished()
     explorer_arrays.ensure(run)
     explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
+    explorer_data |= explorer_details.details(run, explorer_data)
     max_figure_bytes = max(rendering.MAX_PAGE_BYTES - len(json.dumps(explorer_data)), MIN_FIGURE_BYTES)
     evaluation = run.evaluation if os.path.lexists(run.path / "evaluation.json") else {}
     page = rendering.render(
@@ -61,7 +66,7 @@ def write(run: Run | str | Path) -> Path:
         charts=training_charts.charts(run),
         beta=training_charts.constant_beta(run),
         units=unit_table.unit_table(run, evaluation.get("units")),
-        **_media(run, max_figure_bytes),
+        **_media(run, evaluation, max_figure_bytes),
         **_evaluation(evaluation),
         command=train_command.command(run),
         config=json.dumps(run.config, indent=2, ensure_ascii=False),
@@ -103,20 +108,21 @@ def _facts(run: Run) -> list[Fact]:
     return facts
 
 
-def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
+def _media(run: Run, evaluation: dict, max_figure_bytes: float) -> dict[str, Any]:
     """The embedded figures and videos, which of the figures belong to the audit, and notes on damaged ones."""
     descriptions = captions.read(run.path)
-    # The page draws the curves of a history itself, and its explorer the codes and the decoded plane.
-    excluded = ("latent", "manifold", "loss") if run.has_history else ("latent", "manifold")
+    found = findings.findings(run, evaluation)
+    excluded = (*DRAWN_BY_THE_PAGE, "loss") if run.has_history else DRAWN_BY_THE_PAGE
     defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
-    figures = captions.figures(run.path, descriptions | defaults, excluded)
+    figures = captions.figures(run.path, findings.stated(descriptions | defaults, found), excluded)
     pictures = data_uri.pictures(figures, max_figure_bytes)
-    video_captions = captions.RUN_VIDEO_CAPTIONS | descriptions
+    video_captions = findings.stated(captions.RUN_VIDEO_CAPTIONS | descriptions, found)
     videos = data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions)
+    shown = list({picture.src: picture for picture in pictures.shown}.values())  # no picture twice
     return {
         "videos": videos.shown,
-        "pictures": [picture for picture in pictures.shown if picture.stem not in AUDIT_FIGURES],
-        "audit_pictures": [picture for picture in pictures.shown if picture.stem in AUDIT_FIGURES],
+        "pictures": [picture for picture in shown if picture.stem not in AUDIT_FIGURES],
+        "audit_pictures": [picture for picture in shown if picture.stem in AUDIT_FIGURES],
         "notes": [*pictures.notes, *videos.notes],
     }
 

@@ -19,7 +19,7 @@ WITHOUT_UNIT = {"beta"}
 
 
 def charts(run: Run) -> list[dict[str, Any]]:
-    """A chart per panel with data, each with `title`, `unit`, `curves` (for the legend) and `svg`.
+    """A chart per panel with data, each with `title`, `unit`, `finding`, `curves` (for the legend) and `svg`.
 
     A constant β has no chart.
     """
@@ -36,11 +36,23 @@ def charts(run: Run) -> list[dict[str, Any]]:
             {
                 "title": heading,
                 "unit": "" if columns[0] in WITHOUT_UNIT else "nats per image",
+                "finding": _finding(history["epoch"], lines),
                 "curves": lines,
                 "svg": svg.curves(history["epoch"], lines, f"{heading} over epochs: {last}."),
             }
         )
     return drawn
+
+
+def _finding(epochs: np.ndarray, lines: list[svg.Curve]) -> str:
+    """How the first quantity of a chart changed, on test images where it was measured on them."""
+    line = next((line for line in lines if line.is_test), lines[0])
+    name = f"{line.name[0].upper()}{line.name[1:]}"
+    first, last = line.values[0], line.values[-1]
+    if len(epochs) == 1 or not np.isfinite([first, last]).all():
+        return f"{name} is {formatting.number(last)} after {formatting.count(len(epochs), 'epoch')}."
+    verb = "fell" if last < first else "rose"
+    return f"{name} {verb} from {formatting.number(first)} to {formatting.number(last)} in {len(epochs):,} epochs."
 
 
 def constant_beta(run: Run) -> float | None:

@@ -161,10 +161,16 @@ class LayerDecoder {
     this.layers = described.layers.map((layer) => ({ ...layer, weights: layer.weights.map(float16Values) }));
   }
 
-  /** The mean pixels at a latent point, 0 to 255, height × width × channels. */
-  decode(z) {
+  /** The decoder's output at a latent point, height × width × channels. */
+  logits(z) {
     let values = z, shape = this.latentShape;
     for (const layer of this.layers) [values, shape] = LAYERS[layer.kind](layer, values, shape);
+    return values;
+  }
+
+  /** The mean pixels at a latent point, 0 to 255, height × width × channels. */
+  decode(z) {
+    const values = this.logits(z);
     const pixels = new Uint8ClampedArray(values.length); // rounds and clamps
     for (let i = 0; i < pixels.length; i++) pixels[i] = 255 * this.output(values[i]);
     return pixels;

@@ -1,4 +1,4 @@
-// The script of every page: light and dark theme, sortable tables, videos that play while visible.
+// The script of every page: light and dark theme, sortable tables, cards of runs, videos that play while visible.
 "use strict";
 
 {
@@ -38,6 +38,36 @@ for (const table of document.querySelectorAll("table.sortable")) {
       table.tBodies[0].append(...rows);
     });
   });
+}
+
+// The card of a run in the rate–distortion plane: its name, numbers and samples, beside its mark.
+{
+  const card = document.getElementById("run-card");
+  const [picture, name, text] = card ? card.children : [];
+  const hide = () => { card.hidden = true; };
+  const show = (run) => {
+    const mark = run.querySelector(".mark").getBoundingClientRect();
+    // A picture that is drawn in the plane is not stored a second time.
+    const drawn = [...run.parentNode.querySelectorAll("image")].find((image) => image.dataset.of === run.dataset.index);
+    const source = run.dataset.picture ?? drawn?.getAttribute("href");
+    picture.hidden = !source;
+    if (source) picture.src = source;
+    picture.classList.toggle("grey", "grey" in run.dataset);
+    name.textContent = run.dataset.name;
+    text.textContent = run.dataset.text;
+    card.hidden = false;
+    const { width, height } = card.getBoundingClientRect();
+    const right = mark.right + 10;
+    card.style.left = `${right + width < innerWidth ? right : Math.max(4, mark.left - 10 - width)}px`;
+    card.style.top = `${Math.min(Math.max(4, mark.top - height / 2), Math.max(4, innerHeight - height - 4))}px`;
+  };
+  for (const run of document.querySelectorAll(".rate-distortion .run")) {
+    run.querySelector("title").remove(); // the card replaces it
+    run.addEventListener("pointerenter", () => show(run));
+    run.addEventListener("focus", () => show(run));
+    for (const type of ["pointerleave", "blur"]) run.addEventListener(type, hide);
+  }
+  if (card) addEventListener("scroll", hide, { passive: true });
 }
 
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {

@@ -1,0 +1,51 @@
+// Markers of labels: labels of similar colours have markers of different shapes.
+"use strict";
+
+// Each function traces a marker around (x, y).
+const MARKERS = {
+  circle: (c, x, y, r) => c.arc(x, y, r, 0, 2 * Math.PI),
+  square: (c, x, y, r) => c.rect(x - 0.88 * r, y - 0.88 * r, 1.76 * r, 1.76 * r),
+  triangle: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 3, -Math.PI / 2),
+  diamond: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 4, 0),
+  wedge: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 3, Math.PI / 2),
+};
+
+function polygon(context, x, y, r, corners, turn) {
+  for (let i = 0; i < corners; i++) {
+    const angle = turn + (2 * Math.PI * i) / corners;
+    context[i ? "lineTo" : "moveTo"](x + r * Math.cos(angle), y + r * Math.sin(angle));
+  }
+  context.closePath();
+}
+
+/** The colours, the shapes and the names of labels. */
+class Labels {
+  constructor({ colors, shapes, classNames }) {
+    Object.assign(this, { colors, shapes, classNames });
+  }
+
+  color(label) {
+    return this.colors[cycle(label, this.colors.length)];
+  }
+
+  /** Traces the marker of a label around a point. */
+  trace(context, label, [x, y], r) {
+    MARKERS[this.shapes[cycle(label, this.shapes.length)]](context, x, y, r);
+  }
+
+  /** The name of a label's class; the label itself, where classes have no names. */
+  nameOf(label) {
+    return this.classNames?.[label] ?? String(label);
+  }
+
+  /** The marker of a label as a small canvas, for legends. */
+  marker(label) {
+    const canvas = element("canvas", { width: 32, height: 32 });
+    const context = canvas.getContext("2d");
+    context.fillStyle = this.color(label);
+    context.beginPath();
+    this.trace(context, label, [16, 16], 10);
+    context.fill();
+    return canvas;
+  }
+}

@@ -1,0 +1,57 @@
+// The recorded training: the slider of epochs and its playback.
+"use strict";
+
+const PLAYBACK_SECONDS = 9;
+
+class Training {
+  constructor(explorer) {
+    this.explorer = explorer;
+    this.epochs = explorer.data.trajectory.epochs;
+    this.input = byId("epoch");
+    this.input.max = this.epochs.length;
+    this.input.value = this.input.max;
+    this.input.addEventListener("input", () => {
+      this.stop();
+      explorer.setFrame(Number(this.input.value));
+    });
+    byId("play").addEventListener("click", () => (this.playing ? this.stop() : this.play()));
+  }
+
+  /** The text of a recorded frame; of the trained model for null. */
+  textOf(frame) {
+    const { points, codes, recorded } = this.explorer;
+    if (frame === null) return `trained model: ${Math.max(points.count, codes.count).toLocaleString("en")} test images`;
+    const epoch = this.epochs[frame];
+    return `epoch ${epoch.toFixed(frame && epoch < 10 ? 2 : 0)}: ${recorded.count} recorded test images`;
+  }
+
+  show(frame) {
+    const { explorer } = this;
+    const text = this.textOf(frame);
+    this.input.value = frame ?? this.epochs.length;
+    this.input.setAttribute("aria-valuetext", text);
+    byId("epoch-text").textContent = explorer.isRecorded() ? text : "these units were not recorded during training";
+    for (const id of ["epoch", "play"]) byId(id).disabled = !explorer.isRecorded();
+  }
+
+  play() {
+    let began = null;
+    const first = this.explorer.frame ?? 0;
+    this.playing = true;
+    byId("play").textContent = "Pause";
+    const step = (now) => {
+      if (!this.playing) return;
+      began ??= now;
+      const frame = first + Math.floor(((now - began) / 1000 / PLAYBACK_SECONDS) * this.epochs.length);
+      if (frame !== this.explorer.frame) this.explorer.setFrame(frame);
+      if (frame >= this.epochs.length) return this.stop();
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  stop() {
+    this.playing = false;
+    byId("play").textContent = "Play";
+  }
+}
