@@ -107,7 +107,7 @@ def test_the_page_of_an_audited_run(toy_run, data, judge, tmp_path):
     text = run_page.write(run).read_text(encoding="utf-8")
     found = run.evaluation["audit"]
     low, high = found["encodings"]["divergence"]["interval"]
-    assert f"{formatting.number(low)} … {formatting.number(high)} nats" in text
+    assert f"between {formatting.number(low)} and {formatting.number(high)} nats" in text
     assert formatting.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
     assert "loss when replaced, nats" in text
 
@@ -215,7 +215,7 @@ def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
     assert "Own figure." in page
     (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "units": "Second."}))
     page = run_page.write(run).read_text(encoding="utf-8")
-    finding = f"{run.metrics['n_active']} of 2 latent units are active."
+    finding = findings.active_units(run)
     assert page.index('alt="First."') < page.index(f'alt="{finding} Second."') < page.index('alt="Own figure."')
     assert captions.RUN_CAPTIONS["units"] not in page
     (run.path / "figures" / "captions.json").write_text("{")
@@ -225,7 +225,8 @@ def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
 
 @pytest.mark.parametrize(("low", "high", "is_explained"), [(0.0, -0.01, True), (0.0, 0.0, False), (1.0, 2.0, False)])
 def test_a_lower_end_above_the_upper_end_is_explained(low, high, is_explained):
-    encodings = {"divergence": {"interval": [low, high], "saturated": False}, "total_correlation": [None, None]}
+    divergence = {"interval": [low, high], "saturated": False}
+    encodings = {"divergence": divergence, "total_correlation": [None, None], "latent_units": 2, "n_active": 1}
     text = " ".join(audit_text.sentences({"audit": {"encodings": encodings}}))
     assert ("KL(q(z) ‖ N(0, I)), 0 nats, exceeds its upper end, −0.01" in text) is is_explained
     assert ("Monte-Carlo error" in text) is is_explained

@@ -1,5 +1,6 @@
 """The rate–distortion plane: reconstruction over KL, with the paths of trainings and lines of equal ELBO."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,7 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray]) -> list[Line2D]:
         ([6.0], [145.0])
     """
     found = {
-        name: checks.array(f"paths[{name!r}]", path, ("n", 2))
-        for name, path in visuals.checked_mapping("paths", paths).items()
+        name: checks.array(f"paths[{name!r}]", path, ("n", 2)) for name, path in checks.mapping("paths", paths).items()
     }
     limits = _limits(list(found.values()))
     ax.set(xlim=limits[0], ylim=limits[1], xlabel="KL, nats per image", ylabel="reconstruction, nats per image")
@@ -155,9 +155,9 @@ def figure(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     Example:
         >>> drawn = figure({"MNIST": {"a": np.array([[6.0, 145.0]]), "b": np.array([[7.0, 135.0]])}})
         >>> drawn.get_axes()[0].get_title("left")
-        'b has the highest ELBO, −142.0 nats per image\\n'
+        'b has the highest ELBO, −142.0 nats per image'
     """
-    visuals.checked_mapping("groups", groups)
+    checks.mapping("groups", groups)
     drawn, axes = layout.panels(len(groups), 1, (8.4, 5.6))
     for ax, (name, paths) in zip(axes, groups.items(), strict=True):
         plane(ax, paths)
@@ -182,6 +182,8 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, np.ndarray]]:
 def runs_below(folder: str | Path) -> list[Run]:
     """The runs in a folder, directly or in its `runs/` as recipes write them."""
     folder = Path(folder)
+    if not os.path.isdir(folder):  # also of a name too long for the system
+        return []
     paths = sorted(path.parent for path in (*folder.glob("*/config.json"), *folder.glob("runs/*/config.json")))
     return [Run(path) for path in paths if Run(path).is_run()]
 
