@@ -133,7 +133,7 @@ STUDY = Study(
     draw=draw,
     seeds=2,
     epochs=20,
-    quick=Quick(configs=[name(depth, d) for depth in DEPTHS for d in (2, 8, 32)]),
+    quick=Quick(epochs=6, configs=[name(depth, d) for depth in DEPTHS for d in (2, 8, 32)]),
     out="runs/aggregate",
     audit=True,
 )  # fmt: skip

@@ -187,6 +187,7 @@ STUDY = Study(
     epochs=100,
     dataset="fashion-mnist",
     quick=Quick(
+        epochs=6,
         arguments={"batch_size": 32, "learning_rate": 1e-3},
         configs=[*(name(d) for d in UNITS), *(name(200, kind) for kind in POSTERIORS if kind)],
     ),

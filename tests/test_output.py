@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 import keras_vae
@@ -67,9 +68,12 @@ def test_tables_and_messages_are_printed_in_any_encoding(encoding, stdout_of):
     printed = stdout.text()
     assert "?" not in printed
     assert "[/bold]" in printed
-    rows = [line for line in printed.splitlines() if line[:1] in "│|"]
-    assert len(rows) >= 2
-    assert len({len(line) for line in rows}) == 1  # columns are aligned after the replacements
+    heading, rule, *rows = printed.splitlines()[2:6]
+    assert set(rule) in ({"─"}, {"-"})
+    seconds = [printable(line[1], encoding) for line in (TABLE.head, *TABLE.rows)]
+    # Columns are aligned after the replacements.
+    starts = {cell_len(line) - cell_len(text) for line, text in zip((heading, *rows), seconds, strict=True)}
+    assert len(starts) == 1
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
