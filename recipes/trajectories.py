@@ -15,6 +15,7 @@ import typer
 from keras_vae import Run
 from keras_vae.studies import DatasetOption, run_command
 
+ZOOM_LIMIT = 3.0  # half the side of the second video's view: the prior's 3σ; arrows mark what lies outside
 CLAIMS = """
 Claims of the source, and this run:
   radii start close to 1 …                    median {first:.2f} before training
@@ -49,7 +50,7 @@ def main(
     drawn.append(run_figures.trajectory_stills(run, "first-epochs", (0, early), (0, 0.6, early), one_per_label=True))
     if epochs > 1:
         late = min(10, epochs)
-        drawn.append(run_figures.trajectory_video(run, "six-of-each", epochs=(1, late)))
+        drawn.append(run_figures.trajectory_video(run, "six-of-each", epochs=(1, late), limit=ZOOM_LIMIT))
         drawn.append(run_figures.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
     drawn.append(run_page.write(run))
     cli.print_results(run.path)

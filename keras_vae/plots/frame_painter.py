@@ -1,23 +1,27 @@
-"""Frames of a trajectory video, drawn over a background that is rendered once."""
+"""Frames of a trajectory video: a plane with a moving camera, beside it in a wide video the panel of the training."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.path import Path
+from matplotlib.transforms import IdentityTransform
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
-from keras_vae.plots import space_3d, visuals
+from keras_vae.plots import camera, digit_layout, space_3d, visuals
+from keras_vae.plots.plane_background import PlaneBackground
+from keras_vae.plots.side_panel import SidePanel
 from keras_vae.plots.thumbnails import Thumbnails, with_height_and_width
 from keras_vae.trajectory import Trajectory
 
-MAX_THUMBNAILS = 500  # points; above, no images are drawn
+MAX_THUMBNAILS = 100  # points; above, one image of each label is drawn
+MAX_LABEL_THUMBNAILS = 20  # labels; above, no images are drawn
 MAX_CIRCLES = 1_000  # points; above, dots are drawn in place of circles and trails, which would take seconds per frame
 MAX_POINTS = 20_000  # 0.1 s per frame
 DOT_RADIUS, SMALL_DOT_RADIUS = 0.012, 0.005  # of the view; small ones where there are many
@@ -29,23 +33,53 @@ TRAIL_STRIDE_FRAMES = 2  # between two vertices of a trail
 ROTATION_DEGREES_PER_SECOND = 12  # of the view of three units
 TIMELINE_RGB = (230, 233, 238)
 ELAPSED_RGB = (107, 116, 128)
+IMAGE_SIDE = 0.047  # of ten points, of the height of the frame
+ARROW_PIXELS = 9  # of a marker at the edge, in a frame of 720 pixels
+
+Aspect = Literal["square", "wide"]
+
+
+class Plane(NamedTuple):
+    """The place of the square plane in a frame of 720 pixels height.
+
+    Attributes:
+        width: of the frame.
+        left, bottom, side: of the plane.
+    """
+
+    width: int
+    left: int
+    bottom: int
+    side: int
+
+
+PLANES = {"square": Plane(720, 46, 42, 628), "wide": Plane(1280, 24, 42, 628)}
 
 
 class Painter:
     """Draws the frames of a trajectory video.
 
-    The background is rendered once. Each frame restores it and draws the moving collections and, at subpixel
-    positions, the thumbnails. Up to 500 points are drawn with their images, up to 1,000 as circles with trails, and up
-    to 20,000 as dots.
+    What doesn't move is rendered once. Each frame restores it, draws the prior and the scale bar at the scale of the
+    camera, and then the moving collections and, at subpixel positions, the images. Up to 100 points are drawn with
+    their images beside the circles, up to 1,000 as circles with trails, and up to 20,000 as dots; above 100 points,
+    one image of each label stands at the median of its points.
 
     Args:
         trajectory: of two or three units and 1 to 20,000 points, as returned by `select`.
         title: text at the top.
         ellipses: draw 1σ ellipses instead of circles with r² = σₓ σᵧ; two units only.
-        limit: half the side of the view in data units, above 0; default the smallest view that contains all circles
-            in 85 % of the frames, at least 2.25.
-        size: side in pixels.
+        limit: half the side of a fixed view in data units, above 0; arrows at the edge mark points outside. Default a
+            camera that contains all circles in every frame.
+        size: height in pixels.
         fps: frames per second, which sets the length of the trails and the speed of the rotation.
+        frames: the recorded frame that each video frame shows, `(video frames,)`; default each one once.
+        aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
+        note: text added to the line below the picture.
+        decoded: in the wide panel, images decoded from the points after training, `(points, height, width, …)`.
+        class_names: in the wide panel, names of the labels 0, 1, …
+
+    Attributes:
+        limits: half the side of the view at each video frame, `(video frames,)`.
 
     Raises:
         InputError: if an argument is out of range, or the trajectory is of a training that diverged.
@@ -55,8 +89,8 @@ class Painter:
         >>> from keras_vae import Trajectory, video
         >>> trajectory = Trajectory(np.arange(4), np.arange(4) / 2, np.zeros((4, 3, 2), "float32"))
         >>> painter = video.Painter(trajectory, size=64)
-        >>> painter.limit
-        2.25
+        >>> painter.limits.round(2).tolist()
+        [2.25, 2.25, 2.25, 2.25]
         >>> painter.paint(0).shape, len([frame.mean() for frame in painter.frames()])
         ((64, 64, 4), 4)
     """
@@ -68,68 +102,137 @@ class Painter:
         ellipses: bool = False,
         limit: float | None = None,
         size: int = 720,
-        fps: int = 30,
+        fps: float = 30,
+        frames: np.ndarray | None = None,
+        aspect: Aspect = "square",
+        note: str = "",
+        decoded: np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
     ):
-        self.trajectory, self.ellipses = trajectory, ellipses
+        self.trajectory, self.ellipses, self.note = trajectory, ellipses, note
         n = _number_of_points(trajectory)
         self.size = checks.whole("size", size, low=16, high=MAX_SIDE_PIXELS)
         self.fps = checks.number("fps", fps, low=1)
+        self.width, self.plane = frame_width(self.size, aspect), PLANES[aspect]
+        self.scale = self.size / 720
+        high = len(trajectory) - 1
+        shown = np.arange(high + 1) if frames is None else frames
+        self.shown = checks.array("frames", shown, ("video frames",), dtype="int64", low=0, high=high)
         self.has_circles = n <= MAX_CIRCLES
-        self.mean = trajectory.mean.astype("float64")
+        self.is_3d = trajectory.mean.shape[2] == 3
+        extents = camera.extents(trajectory)[self.shown]
+        self.is_fixed = limit is not None
         if limit is None:
-            limit = max(geometry.trajectory_limit(trajectory.mean, trajectory.std), visuals.MIN_LIMIT)
-        self.limit = checks.number("limit", limit, 0, open_low=True)
-        self.is_3d = self.mean.shape[2] == 3
-        # Without a density, or of very many points, a dot of constant size marks the point.
-        radius = DOT_RADIUS if self.has_circles else SMALL_DOT_RADIUS
-        dots = np.full_like(self.mean, radius * self.limit)
-        self.std = trajectory.std if self.has_circles and trajectory.std is not None else dots
-        if self.is_3d:  # the projection of a sphere is the same circle from every direction
-            self.std = np.repeat(self.std.prod(axis=2, keepdims=True) ** (1 / 3), 2, axis=2)
+            self.limits = camera.limits(extents, self.fps)
+        else:
+            self.limits = np.full(len(self.shown), checks.number("limit", limit, 0, open_low=True))
         self.colors = visuals.label_colors(trajectory.labels, n)
+        images = with_height_and_width(trajectory.images)
         with visuals.style():
             self._render_background(title)
-        self.thumbnails = None
-        images = with_height_and_width(trajectory.images)
-        if images is not None and n <= MAX_THUMBNAILS:
-            crowding = np.clip(n / 10, 1, 6)
-            side = max(8, round(size * 0.062 / crowding**0.28))
-            self.thumbnails = Thumbnails(images, 0.4 * self.colors, side)
+            self.panel = None
+            if aspect == "wide":
+                args = trajectory, self.shown, images, with_height_and_width(decoded), class_names
+                self.panel = SidePanel(self.figure, self.scale, *args)
+            self.canvas.draw()
+        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._pixels = np.asarray(self.canvas.buffer_rgba())
+        self._scaled: tuple[float, Any] = (0.0, None)  # the background with the prior at this limit
+        self._add_thumbnails(images)
 
     def _render_background(self, title: str) -> None:
-        size = self.size
-        scale = size / 720
-        self.figure = Figure(figsize=(size / 100, size / 100), dpi=100)
+        scale, plane = self.scale, self.plane
+        self.figure = Figure(figsize=(self.width / 100, self.size / 100), dpi=100)
         self.canvas = FigureCanvasAgg(self.figure)
-        self.ax = self.figure.add_axes((0.064, 0.052, 0.872, 0.872))
-        self.ax.set(xlim=(-self.limit, self.limit), ylim=(-self.limit, self.limit))
+        box = plane.left / plane.width, plane.bottom / 720, plane.side / plane.width, plane.side / 720
+        self.ax = self.figure.add_axes(box)
         self.ax.set_axis_off()
-        visuals.prior_density(self.ax, self.limit)
-        visuals.prior_rings(self.ax, self.limit)
+        self._set_limit(self.limits[0])
+        self.background = PlaneBackground(self.ax, scale)
         self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
+        left, right = plane.left / plane.width, (plane.left + plane.side) / plane.width
         text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}
-        self.figure.text(0.03, 0.962, title, fontsize=13 * scale, fontweight="bold", color=palette.TITLE, **text)
-        self.figure.text(0.97, 0.95, "epoch", fontsize=9 * scale, ha="right", color=palette.MUTED, va="top")
-        self.figure.text(0.03, 0.03, self._caption(), fontsize=8.5 * scale, color=palette.MUTED, **text)
+        muted = {"color": palette.MUTED} | text
+        self.figure.text(left, 0.962, title, fontsize=13 * scale, fontweight="bold", color=palette.TITLE, **text)
+        self.figure.text(left, 0.03, self._caption(), fontsize=8.5 * scale, **muted)
+        x, align = (right, "right") if plane.width == 720 else (698 / plane.width, "left")
         self.epoch_text = self.figure.text(
-            0.97, 0.968, "", fontsize=20 * scale, ha="right", va="center", fontweight="bold", color=palette.TITLE
+            x, 0.962, "", fontsize=20 * scale, ha=align, fontweight="bold", color=palette.TITLE, **text
         )
-        circles = self.mean[0, :, :2], self.std[0], self.colors, self.ellipses
-        # A circle may be smaller or larger than its thumbnail: the disc is drawn below it, the outline above it.
-        opacity = 0.18 if self.has_circles else SMALL_DOT_OPACITY
+        self._add_moving_artists()
+
+    def _add_moving_artists(self) -> None:
+        n, scale = len(self.colors), self.scale
+        mean, std = self._posteriors(0)
+        circles = mean[:, :2], std, self.colors, self.ellipses
+        opacity = 0.16 if self.has_circles else SMALL_DOT_OPACITY
         self.discs = visuals.posterior_circles(self.ax, *circles, fill=opacity, line=0.0)
         animated: list[Artist] = [self.discs, self.epoch_text]
         if self.has_circles:
-            self.circles = visuals.posterior_circles(self.ax, *circles, fill=0.0, line=0.95)
-            self.circles.set_linewidth(1.5 * scale)
-            self.trails = Trails(self.mean, self.colors, max(2, round(TRAIL_SECONDS * self.fps)), 1.5 * scale)
+            self.circles = visuals.posterior_circles(self.ax, *circles, fill=0.0, line=1.0)
+            self.circles.set_linewidth((2.4 if n <= 20 else 1.8 if n <= MAX_THUMBNAILS else 1.3) * scale)
+            length = max(2, round(TRAIL_SECONDS * self.fps))
+            self.trails = Trails(self.trajectory.mean, self.shown, self.colors, length, 1.5 * scale)
             self.ax.add_collection(self.trails.collection, autolim=False)
             animated += [self.circles, self.trails.collection]
+        pixels: dict[str, Any] = {"transform": IdentityTransform(), "clip_on": False}
+        self.leaders = LineCollection([], linewidths=1.0 * scale, **pixels)
+        self.arrows = PolyCollection([], facecolors=self.colors, linewidths=0, **pixels)
+        for collection in (self.leaders, self.arrows):
+            self.ax.add_collection(collection, autolim=False)
+        animated += [self.leaders, self.arrows]
         for artist in animated:
-            artist.set(animated=True, clip_on=False)
-        self.canvas.draw()
-        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
-        self._pixels = np.asarray(self.canvas.buffer_rgba())
+            artist.set_animated(True)
+
+    def _add_thumbnails(self, images: np.ndarray | None) -> None:
+        """Prepares the images and their positions in all frames."""
+        self.thumbnails, self.followed = None, None
+        n, labels = len(self.colors), self.trajectory.labels
+        if images is None:
+            return
+        chosen = np.arange(n)
+        if n > MAX_THUMBNAILS:
+            if labels is None or len(distinct := np.unique(labels)) > MAX_LABEL_THUMBNAILS:
+                return
+            chosen = np.unique(labels, return_index=True)[1]
+            self.followed = [np.flatnonzero(labels == label) for label in distinct]
+        side = max(6, round(self.size * IMAGE_SIDE / np.clip(len(chosen) / 10, 1, 10) ** 0.28))
+        self.thumbnails = Thumbnails(images[chosen], 0.55 * self.colors[chosen], side)
+        self.image_side = side
+        self.leaders.set_color(self.colors[chosen])
+        anchors = [self._anchors(i) for i in range(len(self.shown))]
+        box = self.plane_box()
+        self.positions = digit_layout.place(
+            np.array([centers for centers, _ in anchors]), np.array([radii for _, radii in anchors]), side, *box
+        )
+
+    def _anchors(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels `(images, 2)` and radii in pixels `(images,)` of the circles beside which images stand."""
+        projected, std = self._posteriors(i)
+        centers, scale = self.to_pixels(projected[:, :2], i), 0.5 * self.ax.bbox.width / self.limits[i]
+        if self.followed is not None:  # the image of a label stands at the median, as if in a circle of its own
+            medians = np.array([np.median(centers[points], axis=0) for points in self.followed])
+            return medians, np.full(len(medians), 2.0 * self.image_side)
+        widest = std.max(axis=1) if self.ellipses else np.sqrt(std[:, 0] * std[:, 1])
+        return centers, widest * scale
+
+    def plane_box(self) -> tuple[np.ndarray, np.ndarray]:
+        """The upper left and the lower right corner of the plane, in pixels from the top left of a frame."""
+        box = self.ax.bbox
+        return np.array([box.x0, self.size - box.y1]), np.array([box.x1, self.size - box.y0])
+
+    def _posteriors(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Means `(points, units)` as seen in video frame `i`, and standard deviations `(points, 2)` of the circles."""
+        frame = self.shown[i]
+        mean = self.trajectory.mean[frame].astype("float64") @ self._view(i)
+        if not self.has_circles or self.trajectory.log_var is None:
+            # Without a density, or of very many points, a dot of constant size marks the point.
+            radius = DOT_RADIUS if self.has_circles else SMALL_DOT_RADIUS
+            return mean, np.full((len(mean), 2), radius * self.limits[i])
+        std = np.exp(0.5 * self.trajectory.log_var[frame].astype("float64"))
+        if self.is_3d:  # the projection of a sphere is the same circle from every direction
+            std = np.repeat(std.prod(axis=1, keepdims=True) ** (1 / 3), 2, axis=1)
+        return mean, std
 
     def _caption(self) -> str:
         n = len(self.colors)
@@ -143,40 +246,98 @@ class Painter:
             mark = "ellipses: the posterior's σ along each axis"
         else:
             mark = "circles: r² = σₓ σᵧ of each posterior"
-        if self.has_circles and n > MAX_THUMBNAILS and self.trajectory.images is not None:
-            mark = f"{mark}, without the {n:,} images"
         units = self.trajectory.units
-        shown = "" if units is None or tuple(units) == (0, 1) else f"   latent units {', '.join(map(str, units))}"
-        return f"{mark}   dashed: the prior's σ{shown}"
+        shown = "" if units is None or tuple(units) == (0, 1) else f"latent units {', '.join(map(str, units))}"
+        arrows = "arrows: points outside the view" if self.is_fixed else ""
+        return "   ".join(filter(None, (mark, "dashed: the prior's σ", arrows, self.note, shown)))
+
+    def __len__(self) -> int:
+        """The number of video frames."""
+        return len(self.shown)
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yields all frames in order, `(size, size, 4)` uint8; each is overwritten when the next one is drawn."""
-        for i in range(len(self.trajectory)):
+        """Yields all frames in order, `(size, width, 4)` uint8; each is overwritten when the next one is drawn."""
+        for i in range(len(self)):
             yield self.paint(i)
 
     def paint(self, i: int) -> np.ndarray:
-        """Draws frame `i`, `(size, size, 4)` uint8 RGBA; the array is overwritten by the next call."""
-        self.canvas.restore_region(self._background)
+        """Draws video frame `i`, `(size, width, 4)` uint8 RGBA; the array is overwritten by the next call."""
+        self._restore_background(self.limits[i])
         self._paint_timeline(i)
-        view = self._view(i)
-        projected = self.mean[i] @ view
+        projected, std = self._posteriors(i)
         for circles in (self.discs, self.circles) if self.has_circles else (self.discs,):
-            visuals.move_circles(circles, projected[:, :2], self.std[i], self.ellipses)
-        self.epoch_text.set_text(f"{self.trajectory.epochs[i]:.2f}")
+            visuals.move_circles(circles, projected[:, :2], std, self.ellipses)
+        epoch = self.trajectory.epochs[self.shown[i]]
+        self.epoch_text.set_text("before training" if epoch == 0 else f"epoch {epoch:.2f}")
         if self.guides is not None:
-            self.guides.turn(view)
+            self.guides.fit(self.limits[i])
+            self.guides.turn(self._view(i))
             self.guides.draw()
         if self.has_circles:
-            self.trails.update(i, view[:, :2])
+            self.trails.update(i, self._view(i)[:, :2])
             self.ax.draw_artist(self.trails.collection)
         self.ax.draw_artist(self.discs)
-        if self.thumbnails is not None:
-            far_to_near = np.argsort(projected[:, 2], kind="stable") if self.is_3d else None
-            self.thumbnails.blend_into(self._pixels, self._to_pixels(projected[:, :2]), far_to_near)
         if self.has_circles:
             self.ax.draw_artist(self.circles)
+        self._paint_images(i, projected)
+        if self.is_fixed:
+            self._paint_arrows(i, projected)
         self.figure.draw_artist(self.epoch_text)
+        if self.panel is not None:
+            self.panel.paint(i)
         return self._pixels
+
+    def _set_limit(self, limit: float) -> None:
+        self.ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+
+    def _restore_background(self, limit: float) -> None:
+        """Restores all that is not a point, at the scale of the camera."""
+        known, region = self._scaled
+        self._set_limit(limit)
+        if known == limit:
+            self.canvas.restore_region(region)
+            return
+        self.canvas.restore_region(self._background)
+        self.background.paint(self._pixels, limit)
+        is_repeated = int((self.limits == limit).sum()) > 1
+        self._scaled = (limit, self.canvas.copy_from_bbox(self.figure.bbox)) if is_repeated else (0.0, None)
+
+    def _paint_images(self, i: int, projected: np.ndarray) -> None:
+        """Draws the images with the lines that lead to their circles."""
+        if self.thumbnails is None:
+            return
+        positions, (centers, radii) = self.positions[i], self._anchors(i)
+        low, high = self.plane_box()
+        inside = ((centers >= low) & (centers <= high)).all(axis=1)
+        between = positions - centers
+        distance = np.linalg.norm(between, axis=1)
+        direction = between / np.maximum(distance, 1e-6)[:, None]
+        start, end = np.minimum(radii, distance), distance - 0.5 * self.image_side
+        has_leader = inside & (end > start + 1) & (self.followed is None)
+        lines = np.stack([centers + direction * start[:, None], centers + direction * end[:, None]], axis=1)
+        lines[~has_leader] = -10.0  # outside the frame
+        lines[..., 1] = self.size - lines[..., 1]
+        self.leaders.set_segments(list(lines))
+        self.ax.draw_artist(self.leaders)
+        order = np.argsort(projected[:, 2], kind="stable") if self.is_3d and self.followed is None else None
+        order = np.arange(len(positions)) if order is None else order
+        self.thumbnails.blend_into(self._pixels, positions, order[inside[order]])
+
+    def _paint_arrows(self, i: int, projected: np.ndarray) -> None:
+        """Draws a triangle at the edge of the plane, in its direction from the origin, for each point outside."""
+        far = np.abs(projected[:, :2]).max(axis=1)
+        limit, box = self.limits[i], self.ax.bbox
+        direction = projected[:, :2] / np.maximum(np.linalg.norm(projected[:, :2], axis=1), 1e-12)[:, None]
+        tip = np.array([box.x0, box.y0]) + (projected[:, :2] * (limit / np.maximum(far, limit))[:, None] + limit) * (
+            0.5 * box.width / limit
+        )
+        across = direction[:, ::-1] * (-1, 1)
+        length = ARROW_PIXELS * self.scale
+        base = tip - direction * length
+        corners = np.stack([tip, base + 0.45 * length * across, base - 0.45 * length * across], axis=1)
+        corners[far <= limit] = -10.0
+        self.arrows.set_verts(corners)
+        self.ax.draw_artist(self.arrows)
 
     def _view(self, i: int) -> np.ndarray:
         """Matrix `(units, units)` that maps latent points to right, up and, for three units, towards the viewer."""
@@ -184,18 +345,32 @@ class Painter:
             return np.eye(2)
         return geometry.view_from(space_3d.AZIMUTH + ROTATION_DEGREES_PER_SECOND * i / self.fps, space_3d.ELEVATION)
 
-    def _to_pixels(self, points: np.ndarray) -> np.ndarray:
-        """Converts data units `(n, 2)` to columns and rows in pixels from the top left."""
-        x, y = self.ax.transData.transform(points).T
+    def to_pixels(self, points: np.ndarray, i: int) -> np.ndarray:
+        """Converts data units `(n, 2)` to columns and rows in pixels from the top left, at the scale of frame `i`."""
+        box, limit = self.ax.bbox, self.limits[i]
+        x, y = ((points + limit) * (0.5 * box.width / limit) + (box.x0, box.y0)).T
         return np.column_stack([x, self.size - y])
 
     def _paint_timeline(self, i: int) -> None:
         """Draws a progress bar of the shown epochs along the lower edge."""
-        first, last = self.trajectory.epochs[[0, -1]]
-        elapsed = (self.trajectory.epochs[i] - first) / (last - first) if last > first else 1.0
+        first, last = self.trajectory.epochs[self.shown[[0, -1]]]
+        now = self.trajectory.epochs[self.shown[i]]
+        elapsed = (now - first) / (last - first) if last > first else 1.0
         height = max(2, self.size // 180)
         self._pixels[-height:, :, :3] = TIMELINE_RGB
-        self._pixels[-height:, : round(elapsed * self.size), :3] = ELAPSED_RGB
+        self._pixels[-height:, : round(elapsed * self.width), :3] = ELAPSED_RGB
+
+
+def frame_width(size: int, aspect: Aspect) -> int:
+    """The width of a frame of this height in pixels, a multiple of 16 where the height is one.
+
+    Example:
+        >>> frame_width(720, "square"), frame_width(720, "wide"), frame_width(64, "wide")
+        (720, 1280, 112)
+    """
+    if aspect not in get_args(Aspect):
+        raise InputError(f"aspect: expected square or wide; received {aspect!r}.")
+    return size if aspect == "square" else round(size / 9) * 16
 
 
 def _number_of_points(trajectory: Trajectory) -> int:
@@ -217,14 +392,15 @@ class Trails:
     frame only overwrites its vertices.
 
     Args:
-        mean: `(frames, points, units)`.
+        mean: `(frames, points, units)`, as recorded.
+        shown: the recorded frame of each video frame.
         colors: `(points, 3)` in [0, 1].
-        length: of a trail, in frames.
+        length: of a trail, in video frames.
         width: of the line, in typographic points.
     """
 
-    def __init__(self, mean: np.ndarray, colors: np.ndarray, length: int, width: float):
-        self.mean = mean
+    def __init__(self, mean: np.ndarray, shown: np.ndarray, colors: np.ndarray, length: int, width: float):
+        self.mean, self.shown = mean, shown
         self.lines_per_piece = -(-length // (TRAIL_PIECES * TRAIL_STRIDE_FRAMES))
         distinct, of_point = np.unique(colors, axis=0, return_inverse=True)
         self.groups = [np.flatnonzero(of_point.ravel() == k) for k in range(len(distinct))]
@@ -242,14 +418,14 @@ class Trails:
         )
 
     def update(self, i: int, view: np.ndarray) -> None:
-        """Sets the vertices to frame `i`, projected by `view` `(units, 2)`; trails start at the first frame."""
+        """Sets the vertices to video frame `i`, projected by `view` `(units, 2)`; trails start at the first frame."""
         frames_per_piece = self.lines_per_piece * TRAIL_STRIDE_FRAMES
         # Vertices are taken at multiples of the stride, the same ones in consecutive frames, or trails would flicker.
         ends = i - i % TRAIL_STRIDE_FRAMES - np.arange(TRAIL_PIECES)[::-1] * frames_per_piece
         # Each piece starts where the next older one ends; the newest ends at the point itself.
         frames = np.clip(ends[:, None] + np.arange(-frames_per_piece, 1, TRAIL_STRIDE_FRAMES), 0, None)
         frames[-1, -1] = i
-        pieces = (self.mean[frames] @ view).transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
+        pieces = (self.mean[self.shown[frames]] @ view).transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
         for group, paths in zip(self.groups, self.paths, strict=True):
             for piece, path in zip(pieces[:, group], paths, strict=True):
                 path.vertices[:] = piece.reshape(-1, 2)  # type: ignore[index]  # an array, annotated as ArrayLike

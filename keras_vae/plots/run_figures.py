@@ -33,7 +33,6 @@ from keras_vae.trajectory import Trajectory
 CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them
 MAX_TIMELINE_UNITS = 128
 MAX_TITLE_CHARACTERS = 60  # that fit into the narrowest figure
-MAX_VIDEO_FRAMES = 600  # 20 s, of a video of the whole training; a longer trajectory is thinned evenly
 
 Section = Literal["training", "audit"]
 FIGURE_NAME = re.compile(r"[\w-]+")
@@ -111,7 +110,7 @@ def draw(
 
     Args:
         run: a finished run, or its folder.
-        epochs: the part of the training in the video, (0, 5) for the first five epochs; default all of it, thinned to
+        epochs: the part of the training in the video, (0, 5) for the first five epochs; default all of it, in
             20 seconds.
         ellipses: 1σ ellipses in place of circles.
         gif: make a GIF of the video as well.
@@ -159,16 +158,20 @@ def trajectory_video(
     one_per_label: bool = False,
     ellipses: bool = False,
     quiet: bool = False,
+    limit: float | None = None,
+    aspect: Literal["square", "wide"] = "wide",
 ) -> Path:
     """Makes `videos/NAME.mp4` of the recorded images, in the plane of the two units whose means vary most.
 
     Args:
         run: a finished run with a recorded trajectory of two units or more.
         name: file stem.
-        epochs: first and last epoch; default all, thinned to 20 seconds.
+        epochs: first and last epoch; default all.
         one_per_label: one image of each label.
         ellipses: 1σ ellipses in place of circles.
         quiet: no progress bar.
+        limit: half the side of a fixed view, such as 3 for the prior's 3σ; default a view that contains all circles.
+        aspect: "wide" (16:9) with a panel beside the plane, or "square".
 
     Returns:
         The path of the video.
@@ -176,12 +179,28 @@ def trajectory_video(
     from keras_vae.plots import video
 
     trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
-    if epochs is None:
-        trajectory = trajectory.every(-(-len(trajectory) // MAX_VIDEO_FRAMES))
     path = run.path / "videos" / f"{name}.mp4"
     return video.write(
-        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=_title(run), ellipses=ellipses, quiet=quiet
-    )
+        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=_title(run), ellipses=ellipses,
+        limit=limit, aspect=aspect, decoded=_reconstructed(run, trajectory), class_names=run.class_names, quiet=quiet,
+    )  # fmt: skip
+
+
+def _reconstructed(run: Run, trajectory: Trajectory) -> np.ndarray | None:
+    """The recorded images as the trained model reconstructs them; None unless the run holds one of each label."""
+    if trajectory.images is None or not run.has_arrays("reconstructions"):
+        return None
+    arrays = run.arrays("reconstructions")
+    known = {image.tobytes(): i for i, image in enumerate(arrays["originals"].astype("float32"))}
+    found = [known.get(image.tobytes()) for image in trajectory.images.astype("float32")]
+    first = range(len(found)) if trajectory.labels is None else np.unique(trajectory.labels, return_index=True)[1]
+    if any(found[i] is None for i in first):
+        return None
+    decoded = np.zeros((len(found), *arrays["images"].shape[1:]), "float32")
+    for i, k in enumerate(found):
+        if k is not None:
+            decoded[i] = arrays["images"][k]
+    return decoded
 
 
 def trajectory_stills(

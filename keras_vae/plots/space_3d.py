@@ -42,8 +42,7 @@ class Guides:
         angle = np.linspace(0, 2 * np.pi, CIRCLE_POINTS)
         circle = 2 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)])
         self._circles = [circle, circle[:, [0, 2, 1]], circle[:, [2, 0, 1]]]
-        self._limit = max(ax.get_xlim())
-        self._ends = 0.9 * self._limit * np.eye(3)
+        self.fit(max(ax.get_xlim()))
         style: dict[str, Any] = {"animated": True, "clip_on": False}
         self.circles = LineCollection([], colors=palette.PRIOR, linewidths=0.6, **style)
         self.axes = LineCollection([], colors=palette.INK, linewidths=0.9, alpha=0.55, **style)
@@ -52,6 +51,11 @@ class Guides:
         names = range(3) if units is None else checks.array("units", units, (3,), dtype="int64", low=0)
         text: dict[str, Any] = {"fontsize": visuals.SMALL_POINTS, "color": palette.INK, "ha": "center", "va": "center"}
         self.names = [ax.text(0, 0, f"unit {name}", **text, **style) for name in names]
+
+    def fit(self, limit: float) -> None:
+        """Sets the length of the axes to a view of half the side `limit`; `turn` then moves them."""
+        self._limit = limit
+        self._ends = 0.9 * limit * np.eye(3)
 
     def turn(self, view: np.ndarray) -> None:
         """Sets the view, a matrix `(3, 3)` from `geometry.view_from`; what lies behind the origin is paler."""

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 
 from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
-from keras_vae.plots import space_3d, visuals
-from keras_vae.plots.frame_painter import MAX_SIDE_PIXELS, Painter
+from keras_vae.plots import pacing, space_3d, visuals
+from keras_vae.plots.frame_painter import MAX_SIDE_PIXELS, Aspect, Painter
+from keras_vae.plots.pacing import Pace
 from keras_vae.plots.video_io import MACROBLOCK_PIXELS, encode_mp4, write_gif
 from keras_vae.trajectory import Trajectory
 
@@ -21,7 +22,7 @@ MAX_FPS, MAX_SECONDS = 1_000, 3_600
 MAX_TURN_KEYS, MAX_TURN_CHARACTERS = 20, 16  # labels in the legend of a turning view, and the length of their names
 LINE_CHARACTERS = 100  # of the legend, in the width of the video
 
-__all__ = ["Painter", "select", "write", "write_gif", "write_turn"]
+__all__ = ["Painter", "prepared", "select", "write", "write_gif", "write_turn"]
 
 
 def write(
@@ -33,27 +34,40 @@ def write(
     title: str = "",
     ellipses: bool = False,
     limit: float | None = None,
+    pace: Pace = "travel",
+    seconds: float = 20.0,
+    smooth: float | None = None,
+    aspect: Aspect = "square",
+    decoded: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
     size: int = 720,
     fps: int = 30,
     quiet: bool = False,
 ) -> Path:
-    """Writes a trajectory as an MP4 (H.264, yuv420p), one video frame per recorded frame, without interpolation.
+    """Writes a trajectory as an MP4 (H.264, yuv420p) whose frames are recorded ones, without interpolation.
 
-    Up to 500 points are drawn with their images, up to 1,000 as circles with trails, and up to 20,000 as dots; the line
-    below the picture states which.
+    The first and the last frame are held for 1.2 seconds; between them the video is slow where points travel far. The
+    view contains all circles in every frame. Means and log variances are moving averages over a window that the line
+    below the picture states. Up to 100 points are drawn with their images beside the circles, up to 1,000 as circles
+    with trails, and up to 20,000 as dots.
 
     Args:
         trajectory: as recorded by a `LatentRecorder`, of at most 20,000 points.
         path: ends in `.mp4`; the file appears under this name only when it is complete.
-        epochs: first and last epoch to show, (0, 5) for the first five epochs; default all. The view is fitted to
-            the shown frames, so a later part is drawn at a larger scale.
+        epochs: first and last epoch to show, (0, 5) for the first five epochs; default all.
         units: two or three of the recorded units; default the first two. Three units are drawn in parallel
             projection from a direction that rotates slowly.
         title: text at the top.
         ellipses: draw 1σ ellipses instead of circles with r² = σₓ σᵧ; two units only.
-        limit: half the side of the view in data units, above 0; default the smallest view that contains all circles
-            in 85 % of the frames.
-        size: side in pixels, a multiple of 16.
+        limit: half the side of a fixed view in data units, above 0, such as 3 for the prior's 3σ; arrows at the edge
+            mark points outside. Default a camera that follows the outermost circle.
+        pace: "travel", or "recorded" for exactly one video frame per recorded frame.
+        seconds: duration of a video paced by travel; a short recording makes a shorter one.
+        smooth: window of the moving average in epochs, 0 for the raw recording; default 5 % of the shown epochs.
+        aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
+        decoded: in the wide panel, images decoded from the points after training, `(points, height, width, …)`.
+        class_names: in the wide panel, names of the labels 0, 1, …
+        size: height in pixels, a multiple of 16.
         fps: frames per second, at least 1.
         quiet: show no progress bar.
 
@@ -75,9 +89,33 @@ def write(
         ('latent.mp4', True)
     """
     path = _checked_path(path, size, fps)
+    shown, note = prepared(trajectory, epochs, units, smooth)
+    painter = Painter(
+        shown, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, aspect=aspect, note=note,
+        frames=pacing.schedule(shown, pace, seconds, fps), decoded=decoded, class_names=class_names,
+    )  # fmt: skip
+    return encode_mp4(painter.frames(), len(painter), path, fps, quiet)
+
+
+def prepared(
+    trajectory: Trajectory,
+    epochs: tuple[float, float] | None = None,
+    units: tuple[int, ...] | None = None,
+    smooth: float | None = None,
+) -> tuple[Trajectory, str]:
+    """The part of a trajectory that a video shows, averaged, and the note that states the window.
+
+    Args:
+        trajectory, epochs, units, smooth: as in `write`. Frames outside `epochs` are part of the averages.
+    """
     part = select(trajectory, epochs, units)
-    painter = Painter(part, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps)
-    return encode_mp4(painter.frames(), len(part), path, fps, quiet)
+    window = pacing.default_window(part) if smooth is None else checks.number("smooth", smooth, low=0)
+    whole = part if epochs is None else select(trajectory, None, units)
+    averaged = pacing.smoothed(whole, window)
+    if averaged is whole:
+        return part, ""
+    note = f"moving average over {'up to ' if whole.steps[0] == 0 else ''}{window:.2g} epochs"
+    return select(averaged, epochs, units), note
 
 
 def write_turn(

@@ -1,0 +1,125 @@
+"""What lies behind the points of a trajectory video at the scale of a frame: the prior and a scale bar."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+from keras_vae._utils import palette
+from keras_vae.plots import camera
+
+DENSITY_OPACITY = 0.2  # of the prior at the origin
+DENSITY_SIDE, DENSITY_EXTENT = 1_024, 3.5  # pixels and σ to either side, of the prior's density as it is stored
+MIN_RING_GAP_PIXELS = 26  # between two rings that both have a name
+BAR_HEIGHT_PIXELS, BAR_END_PIXELS = 3, 9
+BAR_MARGIN_PIXELS = 12  # to the corner of the plane
+
+
+class Stamps:
+    """Texts that are rendered once and then copied to a canvas at whole pixels, on a light background.
+
+    Args:
+        fontsize: in typographic points at 100 dpi.
+        color: of the text.
+    """
+
+    def __init__(self, fontsize: float, color: str):
+        self.fontsize, self.color = fontsize, color
+        self._stamps: dict[str, np.ndarray] = {}
+
+    def stamp(self, pixels: np.ndarray, text: str, left: float, bottom: float, box: tuple[int, int, int, int]) -> None:
+        """Draws a text within a box `(left, right, top, bottom)`, all in pixels from the top left of `pixels`."""
+        if text not in self._stamps:
+            self._stamps[text] = self._rendered(text)
+        stamp = self._stamps[text]
+        x, y = round(left), round(bottom) - len(stamp)
+        columns = slice(max(x, box[0]), min(x + stamp.shape[1], box[1]))
+        rows = slice(max(y, box[2]), min(y + len(stamp), box[3]))
+        if columns.start < columns.stop and rows.start < rows.stop:
+            area = pixels[rows, columns]
+            part = stamp[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+            np.minimum(area, part, out=area)
+
+    def _rendered(self, text: str) -> np.ndarray:
+        height, width = round(2.4 * self.fontsize), round(1.2 * self.fontsize * (len(text) + 1))
+        figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white")
+        canvas = FigureCanvasAgg(figure)
+        figure.text(0, 0.25, text, fontsize=self.fontsize, color=self.color, va="baseline")
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba()).copy()
+        return pixels[:, : np.flatnonzero((pixels[..., :3] < 255).any(axis=(0, 2))).max(initial=0) + 1]
+
+
+class PlaneBackground:
+    """The prior's density and its rings of 1σ, 2σ and 3σ, and a scale bar, drawn at the scale of a frame.
+
+    Args:
+        ax: a square axes without frame, in a canvas of pixels.
+        scale: size of text and lines, 1 for a video of 720 pixels.
+    """
+
+    def __init__(self, ax: Axes, scale: float):
+        self.ax, self.scale = ax, scale
+        line = {"edgecolor": palette.PRIOR, "linewidth": 1.1 * scale, "linestyle": (0, (4, 4)), "alpha": 0.85}
+        self.rings = [ax.add_patch(Circle((0, 0), sigma, fill=False, animated=True, **line)) for sigma in (1, 2, 3)]
+        self.names, self.bar_names = Stamps(8.5 * scale, palette.PRIOR), Stamps(9 * scale, palette.INK)
+        self.density = _density()
+        self.length = 0.0  # of the scale bar, in latent units
+
+    def paint(self, pixels: np.ndarray, limit: float) -> None:
+        """Draws on a canvas `(height, width, 4)` uint8 whose plane is empty.
+
+        Args:
+            pixels: the pixels of the canvas of the axes, in place.
+            limit: half the side of the view, which the axes show.
+        """
+        corners = self.ax.bbox.extents
+        left, right = round(corners[0]), round(corners[2])
+        top, bottom = round(len(pixels) - corners[3]), round(len(pixels) - corners[1])
+        box = left, right, top, bottom
+        self._paint_density(pixels[top:bottom, left:right], limit)
+        unit = 0.5 * self.ax.bbox.width / limit
+        center = 0.5 * (corners[0] + corners[2]), len(pixels) - 0.5 * (corners[1] + corners[3])
+        for sigma, ring in zip((1, 2, 3), self.rings, strict=True):
+            if sigma <= 1.42 * limit:
+                self.ax.draw_artist(ring)
+            if sigma == 3 or unit >= MIN_RING_GAP_PIXELS * self.scale:
+                corner, gap = sigma * unit / np.sqrt(2), 4 * self.scale
+                self.names.stamp(pixels, f"{sigma}σ", center[0] + corner + gap, center[1] - corner + gap, box)
+        self._paint_bar(pixels, limit, box, unit)
+
+    def _paint_density(self, plane: np.ndarray, limit: float) -> None:
+        """Draws the density of the prior by nearest pixels, which is exact enough for so smooth a picture."""
+        height, width = plane.shape[:2]
+        rows, columns = (
+            np.floor((np.linspace(-limit, limit, n) / DENSITY_EXTENT + 1) * 0.5 * DENSITY_SIDE).astype(int)
+            for n in (height, width)
+        )
+        shown = [np.flatnonzero((where >= 0) & (where < DENSITY_SIDE)) for where in (rows, columns)]
+        found = self.density.take(rows[shown[0]], axis=0).take(columns[shown[1]], axis=1)
+        area = plane[shown[0][0] : shown[0][-1] + 1, shown[1][0] : shown[1][-1] + 1]
+        area.view("uint32")[..., 0] = found
+
+    def _paint_bar(self, pixels: np.ndarray, limit: float, box: tuple[int, int, int, int], unit: float) -> None:
+        self.length = camera.round_length(limit)
+        thickness, end, margin = (
+            max(1, round(n * self.scale)) for n in (BAR_HEIGHT_PIXELS, BAR_END_PIXELS, BAR_MARGIN_PIXELS)
+        )
+        left, bottom = box[0] + margin, box[3] - margin
+        right = left + round(self.length * unit)
+        color = [round(255 * value) for value in to_rgb(palette.INK)]
+        pixels[bottom - thickness : bottom, left:right, :3] = color
+        for x in (left, right - thickness):
+            pixels[bottom - end : bottom, x : x + thickness, :3] = color
+        self.bar_names.stamp(pixels, f"{self.length:g} in latent space", left, bottom - end, box)
+
+
+def _density() -> np.ndarray:
+    """The prior's density on white, `(side, side)` uint32, each number an opaque RGBA pixel."""
+    x = np.exp(-0.5 * np.linspace(-DENSITY_EXTENT, DENSITY_EXTENT, DENSITY_SIDE) ** 2)
+    opacity = DENSITY_OPACITY * np.multiply.outer(x, x)[..., None]
+    colors = np.full((DENSITY_SIDE, DENSITY_SIDE, 4), 255, "uint8")
+    colors[..., :3] = np.rint(255 * (1 - opacity * (1 - np.array(to_rgb(palette.PRIOR)))))
+    return colors.view("uint32")[..., 0]

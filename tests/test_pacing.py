@@ -1,0 +1,141 @@
+"""Pacing and camera of trajectory videos: shown frames, averages, and views that contain all that is drawn."""
+
+import numpy as np
+import pytest
+
+from keras_vae import InputError, Trajectory
+from keras_vae.plots import camera, digit_layout, pacing, side_panel, video
+
+
+def recording(kind: str, frames: int = 120, points: int = 10) -> Trajectory:
+    """Points that start within the unit circle, leave it within ten steps, and come back as circles shrink."""
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 1, frames)[:, None, None]
+    directions = rng.normal(size=(1, points, 2))
+    mean = directions * (0.2 + 12 * t**0.3 * np.exp(-6 * t)) + 0.02 * rng.normal(size=(frames, points, 2))
+    log_var = np.broadcast_to(2 * np.log(0.05 + 0.95 * np.exp(-8 * t)), mean.shape).copy()
+    if kind == "outlier":
+        mean[:, 0] += 40 * t[:, 0] ** 2
+    if kind == "diverging":
+        mean *= np.exp(8 * t)
+        log_var += 6 * t
+    steps = np.arange(frames) * 5
+    return Trajectory(steps, steps / 100, mean, log_var, np.arange(points), np.ones((points, 8, 8), "float32"))
+
+
+def test_the_first_and_the_last_frame_are_held_and_all_are_recorded_ones():
+    trajectory = recording("plain", frames=400)
+    frames = pacing.schedule(trajectory, seconds=10, fps=30)
+    assert len(frames) == pytest.approx(300, abs=2)
+    assert (frames == 0).sum() >= 36
+    assert (frames == 399).sum() >= 36
+    assert (np.diff(frames) >= 0).all()
+    assert frames.dtype.kind == "i"
+
+
+def test_early_frames_are_repeated_and_late_ones_skipped():
+    trajectory = recording("plain", frames=1000)
+    frames = pacing.schedule(trajectory, seconds=10)
+    early, late = frames[40:80], frames[-100:-40]
+    assert np.diff(early).max() <= 5 < np.diff(late).mean()
+    _, counts = np.unique(frames[37:-37], return_counts=True)
+    assert counts.max() <= pacing.MAX_REPEATS
+
+
+def test_every_recorded_frame_can_be_shown_once():
+    assert pacing.schedule(recording("plain"), pace="recorded").tolist() == list(range(120))
+    assert len(pacing.schedule(recording("plain", frames=8))) == pytest.approx(2 * 36 + 7 * pacing.MAX_REPEATS, abs=1)
+    with pytest.raises(InputError, match="pace: expected travel or recorded; received 'fast'"):
+        pacing.schedule(recording("plain"), pace="fast")
+
+
+def test_moving_average_equals_the_mean_of_the_window_and_keeps_the_first_frame():
+    trajectory = recording("plain")
+    averaged = pacing.smoothed(trajectory, window=0.5)  # 25 steps to either side: 5 frames
+    np.testing.assert_array_equal(averaged.mean[0], trajectory.mean[0].astype("float32"))
+    np.testing.assert_array_equal(averaged.log_var[0], trajectory.log_var[0].astype("float32"))
+    np.testing.assert_allclose(averaged.mean[60], trajectory.mean[55:66].mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(averaged.mean[16], trajectory.mean[14:19].mean(axis=0), atol=1e-5)  # 80 / 8 steps
+    path = np.linalg.norm(np.diff(averaged.mean[60:], axis=0), axis=2).sum()
+    assert path < 0.4 * np.linalg.norm(np.diff(trajectory.mean[60:], axis=0), axis=2).sum()
+    assert pacing.smoothed(trajectory, 0) is trajectory
+
+
+def test_average_is_not_biased_where_frames_become_sparse():
+    steps = np.concatenate([np.arange(100), np.arange(100, 400, 5)])
+    line = Trajectory(steps, steps / 100, steps.reshape(-1, 1, 1).astype("float64"))
+    averaged = pacing.smoothed(line, 1.0)
+    np.testing.assert_allclose(averaged.mean[70:-12, 0, 0], steps[70:-12], atol=2.5)
+
+
+def test_the_caption_states_the_window_and_raw_frames_can_be_shown():
+    trajectory = recording("plain")
+    assert video.prepared(trajectory, smooth=0.5)[1] == "moving average over up to 0.5 epochs"
+    shown, note = video.prepared(trajectory, epochs=(1, 3), smooth=0)
+    assert note == ""
+    np.testing.assert_array_equal(shown.mean, trajectory.between(1, 3).mean)
+    inside = video.prepared(trajectory, epochs=(1, 3), smooth=0.5)[0]
+    np.testing.assert_array_equal(inside.mean, pacing.smoothed(trajectory, 0.5).between(1, 3).mean)
+
+
+@pytest.mark.parametrize("kind", ["plain", "outlier", "diverging"])
+@pytest.mark.parametrize("aspect", ["square", "wide"])
+def test_every_circle_and_image_is_inside_the_view_in_every_frame(kind, aspect):
+    trajectory = recording(kind)
+    painter = video.Painter(trajectory, size=320, aspect=aspect, frames=pacing.schedule(trajectory, seconds=6))
+    low, high = painter.plane_box()
+    for i, frame in enumerate(painter.shown):
+        painter._set_limit(painter.limits[i])
+        centers = painter.ax.transData.transform(trajectory.mean[frame])  # from the lower left
+        centers[:, 1] = painter.size - centers[:, 1]
+        np.testing.assert_allclose(painter.to_pixels(trajectory.mean[frame], i), centers, atol=1e-6)
+        radii = trajectory.std[frame, :, :1] * 0.5 * (high - low)[0] / painter.limits[i]
+        assert (centers - radii >= low).all()
+        assert (centers + radii <= high).all()
+        half = 0.5 * painter.image_side
+        assert (painter.positions[i] - half >= low - 1e-3).all()
+        assert (painter.positions[i] + half <= high + 1e-3).all()
+
+
+def test_the_camera_is_smooth_and_moves_out_and_in_once():
+    trajectory = recording("plain", frames=400)
+    sides = camera.limits(camera.extents(trajectory)[pacing.schedule(trajectory)])
+    change = np.diff(np.log(sides))
+    assert np.abs(np.diff(change)).max() < 0.03
+    moving = np.sign(np.where(np.abs(change) < 1e-9, 0, change))
+    assert (np.diff(moving[moving != 0]) != 0).sum() == 1
+
+
+def test_images_do_not_hide_small_circles_or_each_other():
+    rng = np.random.default_rng(1)
+    centers = np.repeat(rng.uniform(80, 560, size=(1, 30, 2)), 3, axis=0)
+    placed = digit_layout.place(centers, np.full((3, 30), 6.0), 24.0, np.zeros(2), np.full(2, 640.0))[-1]
+    own = np.abs(placed - centers[-1]).max(axis=1)
+    assert (own > 12).all()  # the centre of a circle is outside its image
+    between = np.linalg.norm(placed[:, None] - placed[None], axis=2) + 1e9 * np.eye(30)
+    assert (between.min(axis=1) > 18).all()
+
+
+def test_points_outside_a_fixed_view_are_marked_by_arrows_at_its_edge():
+    trajectory = recording("plain")
+    painter = video.Painter(trajectory, limit=0.3, size=320)
+    painter.paint(30)
+    outside = np.abs(trajectory.mean[30]).max(axis=1) > 0.3
+    tips = np.array([path.vertices[0] for path in painter.arrows.get_paths()])
+    assert outside.any()
+    box = painter.ax.bbox
+    edge = np.abs(tips[outside] - [box.x0 + box.width / 2, box.y0 + box.height / 2]).max(axis=1)
+    np.testing.assert_allclose(edge, box.width / 2, atol=0.5)
+    assert (tips[~outside] < 0).all()
+    assert "arrows: points outside the view" in painter._caption()
+
+
+def test_the_panel_shows_the_median_radius_at_the_moment():
+    trajectory = recording("plain")
+    painter = video.Painter(trajectory, size=320, aspect="wide", frames=np.array([0, 0, 50, 119]))
+    painter.paint(2)
+    (x,), (y,) = painter.panel.moment.get_data()
+    assert (x, y) == (2, pytest.approx(np.median(trajectory.std[50, :, 0]), rel=1e-5))
+    assert painter.panel.heading.get_text() == f"median radius of the circles: {y:.2f}"
+    names, _ = side_panel.epoch_ticks(trajectory.epochs[painter.shown]), None
+    assert names[1][0] == "0"
