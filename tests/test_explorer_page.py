@@ -47,7 +47,8 @@ def test_all_that_answers_is_in_view(width, height, eight_units, browser):
     show(browser, width, height)
     open_page(browser, eight_units[1])
     wait_for(browser, ALL_DRAWN)
-    assert browser.execute_script("return [scrollY, document.documentElement.scrollWidth]") == [0, width]
+    assert browser.execute_script("return scrollY") == 0
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     strips = [f".traversal:nth-child({i})" for i in range(1, 9)]
     for selector in (
         "#plane", "#decoded", "#cursor-text", "#near-image", "#near-reconstruction", "#near-text", "#nearest", "#strip",

@@ -24,6 +24,7 @@ class Explorer {
     this.firstAxes = [first[0], first.length > 1 ? first[1] : null]; // a latent space of one unit has no second axis
     this.axes = [...this.firstAxes];
     this.view = new View();
+    this.decoderKey = 0; // changes with the decoder
     this.background = "prior";
     this.showsPoints = true;
     this.label = null; // the highlighted label
@@ -38,11 +39,11 @@ class Explorer {
     await Promise.all([this.images, this.recordedImages, this.grid, this.reconstructions].map((sprite) => sprite && sprite.ready));
     const { data } = this;
     if (data.decoder) {
-      this.decoder = new LayerDecoder(data.decoder, data.latentShape);
+      this.setDecoder(new LayerDecoder(data.decoder, data.latentShape));
     } else {
       const side = data.grid.side;
       const n = data.grid.units.length > 1 ? side * side : side;
-      this.decoder = new GridDecoder(data.grid, this.grid.pixels(n, data.image.channels));
+      this.setDecoder(new GridDecoder(data.grid, this.grid.pixels(n, data.image.channels)));
     }
     this.checkDecoder();
     this.plane = byId("plane");
@@ -101,11 +102,6 @@ class Explorer {
   /** The units of the axes: two, or one in a latent space of one unit. */
   get planeUnits() {
     return this.axes.filter((unit) => unit !== null);
-  }
-
-  /** A text that differs between different decoders. */
-  get decoderKey() {
-    return "";
   }
 
   /** The encodings that are shown: of the trained model, or of the recorded training. */
@@ -284,6 +280,16 @@ class Explorer {
   }
 
   // -- changes of the state -------------------------------------------------------------------------------
+
+  /** Replaces the decoder of all decoded images. */
+  setDecoder(decoder) {
+    if (decoder === this.decoder) return;
+    this.decoder = decoder;
+    this.decoderKey++;
+    if (this.path) this.path.drawn = 0;
+    this.invalidate("image", "near", "strip");
+    if (this.background === "manifold") this.invalidate("back");
+  }
 
   /** The latent point or a unit has changed; `isElsewhere`: another unit than those of the axes. */
   changedZ(isElsewhere = false) {
