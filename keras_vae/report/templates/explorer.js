@@ -125,6 +125,8 @@ class Explorer {
   async start() {
     await Promise.all([this.images, this.recordedImages, this.grid, this.reconstructions].map((sprite) => sprite && sprite.ready));
     const { data } = this;
+    this.history = data.trajectory && new DecoderHistory(this);
+    await this.history?.ready;
     if (data.decoder) {
       this.decoder = new LayerDecoder(data.decoder, data.latentShape);
     } else {
@@ -132,6 +134,7 @@ class Explorer {
       const n = data.grid.units.length > 1 ? side * side : side;
       this.decoder = new GridDecoder(data.grid, this.grid.pixels(n, data.image.channels));
     }
+    this.trainedDecoder = this.decoder;
     this.checkDecoder();
     this.findElements();
     this.setLimits();
@@ -142,6 +145,27 @@ class Explorer {
     new ResizeObserver(() => this.resize()).observe(this.plane);
     this.resize();
     this.invalidate("image", "near");
+    if (this.data.drawing && !this.data.drawing.obstacle) this.pad = new DrawingPad(this);
+  }
+
+  /** Replaces the decoder of all decoded images. */
+  setDecoder(decoder) {
+    if (decoder === this.decoder) return;
+    this.decoder = decoder;
+    if (this.manifold) this.manifold.done = 0; // its images are replaced one after the other
+    if (this.path) this.path.drawn = 0;
+    this.invalidate("image", "near", "strip");
+    if (this.background === "manifold") this.invalidate("back");
+  }
+
+  /** Shows the posterior of a drawn image, {mean, std, z, color}, in the plane of the trained model; null hides it. */
+  showPosterior(drawn) {
+    this.drawn = drawn;
+    if (drawn && this.frame !== null) {
+      this.stop();
+      this.setFrame(null);
+    }
+    this.invalidate("front");
   }
 
   findElements() {
@@ -529,6 +553,7 @@ class Explorer {
     const context = this.front.getContext("2d");
     context.clearRect(0, 0, this.size, this.size);
     if (this.path) this.drawPath(context);
+    if (this.drawn && this.frame === null) paintPosterior(context, this);
     for (const point of new Set([this.selected, this.hovered])) {
       if (point === null) continue;
       const at = this.toScreen(this.pointXY(point));
@@ -902,6 +927,7 @@ class Explorer {
       this.invalidate("near");
     }
     this.frame = next;
+    this.history.show(next);
     byId("epoch").value = next ?? frames;
     const text = next === null
       ? `trained model: ${this.points.count.toLocaleString("en")} test images`
