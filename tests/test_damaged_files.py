@@ -219,6 +219,18 @@ def explorer(run: Run) -> str:
     return json.dumps(page_data(run.arrays("explorer")))
 
 
+def drawing(run: Run) -> str:
+    from keras_vae.report.explorer import page_data
+
+    return json.dumps(page_data(run.arrays("explorer"), None, run.arrays("encoder"))["drawing"])
+
+
+def history(run: Run) -> str:
+    from keras_vae.report.explorer import page_data
+
+    return json.dumps(page_data(run.arrays("explorer"), None, None, run.arrays("decoders"))["history"])
+
+
 COMMANDS = {  # every file of a run: a command that reads it
     "config.json": page,
     "metrics.json": page,
@@ -238,6 +250,8 @@ COMMANDS = {  # every file of a run: a command that reads it
     "arrays/trajectory.npz": lambda run: run.trajectory.mean.tolist(),
     "arrays/unit_history.npz": study_figure(study_figures.timelines),
     "arrays/explorer.npz": explorer,
+    "arrays/encoder.npz": drawing,
+    "arrays/decoders.npz": history,
     "arrays/audit.npz": lambda run: (figure("aggregate")(run), figure("samplers")(run)),
     "arrays/bubbles.npz": lambda run: (
         study_figure(bubble_figures.codes)(run),

@@ -58,6 +58,7 @@ def test_the_folder_has_the_documented_files(toy_run, toy_config):
     arrays = (
         "trajectory", "unit_history", "encodings", "units", "manifold", "samples", "reconstructions", "explorer",
         "traversals", "magnification",
+        "encoder", "decoders",
     )  # fmt: skip
     assert names == {"config.json", "history.csv", "model.keras", "metrics.json", *(f"arrays/{a}.npz" for a in arrays)}
     config = toy_run.config
@@ -208,6 +209,7 @@ def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(
         np.testing.assert_array_equal(getattr(toy_run.trajectory, key), getattr(resumed.trajectory, key))
     for key in set(toy_run.history) - {"seconds"}:
         np.testing.assert_array_equal(toy_run.history[key], resumed.history[key])
+    check_decoders(toy_run, resumed)
     assert not (resumed.path / "checkpoint").exists()
 
 
@@ -223,6 +225,15 @@ def test_epochs_without_a_frame(toy_config, tmp_path, monkeypatch, every):
     assert same_weights(whole, resumed)
     for key in ("steps", "mean", "labels", "images"):
         np.testing.assert_array_equal(getattr(whole.trajectory, key), getattr(resumed.trajectory, key))
+    check_decoders(whole, resumed)
+
+
+def check_decoders(whole, resumed) -> None:
+    """The decoders that two trainings recorded are equal."""
+    expected, found = whole.arrays("decoders"), resumed.arrays("decoders")
+    assert set(found) == set(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 def test_a_training_killed_during_evaluation_can_be_resumed(toy_run, toy_config, tmp_path, monkeypatch):

@@ -49,11 +49,9 @@ def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Exported
         raise NotExportable(f"{decoder.count_params():,} weights")
     layers, weights = [], []
     for layer in _chain(decoder):
-        if type(layer) not in _KINDS:
-            raise NotExportable(f"the layer {type(layer).__name__}")
-        for described, arrays in _KINDS[type(layer)](layer):
+        for described, arrays in described_layer(layer):
             layers.append(described)
-            weights.append([_half(array) for array in arrays])
+            weights.append(arrays)
     return ExportedDecoder(layers, weights, likelihood.browser_output)
 
 
@@ -91,6 +89,17 @@ def _half(array) -> np.ndarray:
 # -- one function per kind of layer: pairs of description and weights ------------------------------------------
 
 Described = list[tuple[dict[str, Any], list]]
+
+
+def described_layer(layer: keras.layers.Layer) -> list[tuple[dict[str, Any], list[np.ndarray]]]:
+    """A layer as a chain of described ones, each with its weights in float16; none for one without effect.
+
+    Raises:
+        NotExportable: if the layer or its activation is not supported, or float16 can't represent a weight.
+    """
+    if type(layer) not in _KINDS:
+        raise NotExportable(f"the layer {type(layer).__name__}")
+    return [(described, [_half(array) for array in arrays]) for described, arrays in _KINDS[type(layer)](layer)]
 
 
 def _activation(function: Callable) -> str:
@@ -150,6 +159,47 @@ def _relu(layer) -> Described:
     return [({"kind": "activation", "activation": "relu"}, [])]
 
 
+def _pooling(layer, is_mean: bool) -> Described:
+    if layer.data_format != "channels_last":
+        raise NotExportable(f"an unusual option of the layer {layer.name}")
+    described = {
+        "kind": "pooling",
+        "mean": is_mean,
+        "size": list(layer.pool_size),
+        "strides": list(layer.strides),
+        "padding": layer.padding,
+    }
+    return [(described, [])]
+
+
+def _max_pooling(layer) -> Described:
+    return _pooling(layer, False)
+
+
+def _average_pooling(layer) -> Described:
+    return _pooling(layer, True)
+
+
+def _global_average(layer) -> Described:
+    if layer.data_format != "channels_last":
+        raise NotExportable(f"an unusual option of the layer {layer.name}")
+    return [({"kind": "average", "shape": list(layer.output.shape[1:])}, [])]
+
+
+def _repeat(layer) -> Described:
+    return [({"kind": "repeat", "n": layer.n}, [])]
+
+
+def _batch_normalization(layer) -> Described:
+    """The scale and shift of each channel that inference applies."""
+    if layer.axis not in (-1, len(layer.output.shape) - 1):
+        raise NotExportable(f"an unusual option of the layer {layer.name}")
+    mean, variance = (keras.ops.convert_to_numpy(v) for v in (layer.moving_mean, layer.moving_variance))
+    scale = (keras.ops.convert_to_numpy(layer.gamma) if layer.scale else 1.0) / np.sqrt(variance + layer.epsilon)
+    shift = (keras.ops.convert_to_numpy(layer.beta) if layer.center else 0.0) - scale * mean
+    return [({"kind": "affine"}, [scale, shift])]
+
+
 def _no_layer(layer) -> Described:
     return []
 
@@ -162,6 +212,11 @@ _KINDS: dict[type, Callable[..., Described]] = {
     keras.layers.Flatten: _reshape,
     keras.layers.Cropping2D: _crop,
     keras.layers.ZeroPadding2D: _pad,
+    keras.layers.MaxPooling2D: _max_pooling,
+    keras.layers.AveragePooling2D: _average_pooling,
+    keras.layers.GlobalAveragePooling2D: _global_average,
+    keras.layers.RepeatVector: _repeat,
+    keras.layers.BatchNormalization: _batch_normalization,
     keras.layers.Activation: _activation_layer,
     keras.layers.ReLU: _relu,
     keras.layers.Dropout: _no_layer,

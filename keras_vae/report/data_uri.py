@@ -75,11 +75,12 @@ def array_base64(array: np.ndarray | None) -> str | None:
     return base64.b64encode(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()).decode()
 
 
-def sprite(images: np.ndarray | None) -> dict[str, Any] | None:
-    """Tiles images into one lossless picture.
+def sprite(images: np.ndarray | None, quality: int | None = None) -> dict[str, Any] | None:
+    """Tiles images into one picture.
 
     Args:
         images: `(n, height, width[, channels])` uint8.
+        quality: of WebP, up to 100; None for a lossless picture.
 
     Returns:
         `src`, the data URI, and `columns`, the number of images side by side.
@@ -95,7 +96,8 @@ def sprite(images: np.ndarray | None) -> dict[str, Any] | None:
     padded[:n] = images
     tiled = padded.reshape(rows, columns, height, width, -1).swapaxes(1, 2).reshape(rows * height, columns * width, -1)
     picture = Image.fromarray(tiled[..., 0] if tiled.shape[2] == 1 else tiled)
-    return {"src": _data_uri(picture, lossless=True), "columns": columns}
+    options = {"lossless": True} if quality is None else {"quality": quality}
+    return {"src": _data_uri(picture, **options), "columns": columns}
 
 
 def data_uri(kind: str, content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Page data of the latent space explorer, from the arrays of `arrays/explorer.npz`."""
+"""Page data of the latent space explorer: `arrays/explorer.npz` and the networks beside it in the run folder."""
 
 import json
 import math
@@ -9,21 +9,44 @@ import numpy as np
 
 from keras_vae._utils import palette
 from keras_vae.report.data_uri import array_base64, sprite
+from keras_vae.runs.explorer_arrays import GRID_BEND
 
 MAX_WEIGHTS_PER_LAYER = 2  # kernel and bias
+MAX_BYTES = 4.3e6  # of the explorer's data; a page has 4.8 MB, of which its figures get the rest
+GRID_QUALITY = 85  # of WebP, for the grids of earlier epochs: less than 3 of 255 grey values on average
+MIN_CHECKPOINTS = 2  # of the decoder, besides the trained one
+MNIST_SIDE = 28  # pixels of an image of MNIST, whose digits are 20 pixels high or wide
+MNIST_DIGIT = 20
+MAX_MNIST_OFFSET = 0.6  # pixels, of the centre of mass from the centre
 
 
-def page_data(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None = None) -> dict[str, Any]:
+def page_data(
+    arrays: dict[str, np.ndarray],
+    class_names: Sequence[str] | None = None,
+    encoder: dict[str, np.ndarray] | None = None,
+    decoders: dict[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
     """The content of `arrays/explorer.npz` as JSON: numbers in base 64, images as data URIs.
 
     Args:
         arrays: see `runs.explorer_arrays`.
         class_names: names of the labels 0, 1, …; default the labels themselves.
+        encoder: see `runs.encoder_arrays`; None where the run has none.
+        decoders: see `runs.decoder_history`; None where the run has none.
 
     Returns:
         What `templates/explorer.js` reads. One of `decoder` (the exported layers) and `grid` (images decoded in
-        advance, where the decoder could not be exported) is None.
+        advance, where the decoder could not be exported) is None. `drawing` has the encoder, or the `obstacle` to
+        drawing images; `history` the decoder at earlier epochs, or None.
     """
+    data = _explorer(arrays, class_names)
+    data["drawing"] = _drawing(encoder, arrays["images"], MAX_BYTES - len(json.dumps(data)))
+    recorded = decoders if data["trajectory"] else None  # without a trajectory there is no slider of epochs
+    data["history"] = _history(recorded, data, MAX_BYTES - len(json.dumps(data)))
+    return data
+
+
+def _explorer(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None) -> dict[str, Any]:
     description = json.loads(str(arrays["description"]))
     images, mean = arrays["images"], arrays["mean"]
     height, width = images.shape[1:3]
@@ -54,11 +77,99 @@ def page_data(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None =
 
 def _decoder(arrays: dict[str, np.ndarray], description: dict) -> dict[str, Any]:
     """The layers of the exported decoder, each with its weights."""
-    layers = []
-    for i, layer in enumerate(description["layers"]):
+    return {"layers": _layers(arrays, description["layers"]), "output": description["output"]}
+
+
+def _layers(arrays: dict[str, np.ndarray], layers: list[dict]) -> list[dict]:
+    """Described layers with their weights."""
+    described = []
+    for i, layer in enumerate(layers):
         names = [f"weight_{i}_{j}" for j in range(MAX_WEIGHTS_PER_LAYER)]
-        layers.append(layer | {"weights": [array_base64(arrays[name]) for name in names if name in arrays]})
-    return {"layers": layers, "output": description["output"]}
+        described.append(layer | {"weights": [array_base64(arrays[name]) for name in names if name in arrays]})
+    return described
+
+
+def _drawing(arrays: dict[str, np.ndarray] | None, images: np.ndarray, max_bytes: float) -> dict[str, Any]:
+    """The encoder of the drawing pad with encodings to check it, or the `obstacle`: why there is no pad."""
+    if arrays is None:
+        return {"obstacle": "the run was made by an earlier version, and its model can't be loaded"}
+    description = json.loads(str(arrays["description"]))
+    if "obstacle" in description:
+        return {"obstacle": description["obstacle"]}
+    drawing = {
+        **description,
+        "layers": _layers(arrays, description["layers"]),
+        "check": {"mean": array_base64(arrays["check_mean"]), "logVar": array_base64(arrays.get("check_log_var"))},
+        "obstacle": None,
+        "isCentred": is_centred_as_mnist(images),
+        "color": palette.POSTERIOR,
+    }
+    if len(json.dumps(drawing)) > max_bytes:
+        n = sum(array.size for name, array in arrays.items() if name.startswith("weight_"))
+        return {"obstacle": f"{n:,} weights, which exceed what the page has room for beside the decoder"}
+    return drawing
+
+
+def _history(arrays: dict[str, np.ndarray] | None, data: dict[str, Any], max_bytes: float) -> dict[str, Any] | None:
+    """The decoder at some epochs: weights of its layers, or images on a grid; None where they do not fit."""
+    if arrays is None:
+        return None
+    if "grid_images" in arrays:
+        history: dict[str, Any] = {
+            "epochs": np.round(arrays["epochs"], 4).tolist(),
+            "limit": float(arrays["grid_limit"]),
+            "bend": GRID_BEND,
+            "units": data["units"][:2],
+            "side": _side(arrays["grid_images"][0], data["units"]),
+            "weights": None,
+            "sprites": [sprite(images, GRID_QUALITY) for images in arrays["grid_images"]],
+        }
+        return history if len(json.dumps(history)) <= max_bytes else None
+    if data["decoder"] is None:
+        return None
+    checkpoints = np.arange(len(arrays["epochs"]))
+    while len(checkpoints) > MIN_CHECKPOINTS:
+        history = _checkpoints(arrays, checkpoints, len(data["decoder"]["layers"]))
+        if len(json.dumps(history)) <= max_bytes:
+            return history
+        checkpoints = checkpoints[::2]
+    return None
+
+
+def _checkpoints(arrays: dict[str, np.ndarray], chosen: np.ndarray, n_layers: int) -> dict[str, Any]:
+    """Weights of each layer at the chosen checkpoints."""
+    names = [[f"weight_{i}_{j}" for j in range(MAX_WEIGHTS_PER_LAYER)] for i in range(n_layers)]
+    return {
+        "epochs": np.round(arrays["epochs"][chosen], 4).tolist(),
+        "sprites": None,
+        "weights": [
+            [[array_base64(arrays[name][k]) for name in of_layer if name in arrays] for of_layer in names]
+            for k in chosen
+        ],
+    }
+
+
+def _side(images: np.ndarray, units: list[int]) -> int:
+    """The number of images along each unit of a grid over one or two units."""
+    return len(images) if len(units) == 1 else math.isqrt(len(images))
+
+
+def is_centred_as_mnist(images: np.ndarray) -> bool:
+    """Whether images are digits as MNIST has them: 20 pixels high or wide, their centre of mass in the centre.
+
+    Args:
+        images: `(n, height, width[, channels])` uint8.
+    """
+    if images.ndim != 3 or images.shape[1:] != (MNIST_SIDE, MNIST_SIDE):
+        return False
+    ink = images[images.any((1, 2))] > 0
+    weight = images[images.any((1, 2))].astype(float)
+    position = np.arange(MNIST_SIDE)
+    total = weight.sum((1, 2))
+    centers = [(weight.sum(axis) @ position) / total for axis in (1, 2)]
+    sides = np.maximum(ink.any(1).sum(1), ink.any(2).sum(1))
+    is_centered = all(np.median(np.abs(center - MNIST_SIDE / 2)) < MAX_MNIST_OFFSET for center in centers)
+    return bool(len(sides)) and is_centered and bool(np.median(sides) == MNIST_DIGIT)
 
 
 def _check(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -68,10 +179,9 @@ def _check(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 def _grid(arrays: dict[str, np.ndarray], units: list[int]) -> dict[str, Any]:
     """Images decoded in advance on a grid over one or two units."""
-    n = len(arrays["grid_images"])
     return {
         "limit": float(arrays["grid_limit"]),
-        "side": n if len(units) == 1 else math.isqrt(n),
+        "side": _side(arrays["grid_images"], units),
         "units": units,
         "sprite": sprite(arrays["grid_images"]),
     }

@@ -27,7 +27,7 @@ from keras_vae.report import (
     unit_table,
 )
 from keras_vae.report.rendering import Fact
-from keras_vae.runs import explorer_arrays
+from keras_vae.runs import encoder_arrays, explorer_arrays
 from keras_vae.runs.folder import Run
 
 MIN_FIGURE_BYTES = 0.4e6  # for all figures, however large the explorer's data are
@@ -41,7 +41,7 @@ def write(run: Run | str | Path) -> Path:
     """Writes `report.html` of a finished run and returns its path.
 
     The figures and videos that the folder holds are embedded; none are drawn. A run made by a version without the
-    explorer gets `arrays/explorer.npz` from its model first.
+    explorer gets `arrays/explorer.npz` and `arrays/encoder.npz` from its model first.
 
     Args:
         run: a finished run, or its folder.
@@ -53,7 +53,9 @@ def write(run: Run | str | Path) -> Path:
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     explorer_arrays.ensure(run)
-    explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
+    encoder_arrays.ensure(run)
+    encoder, decoders = (run.arrays(name) if run.has_arrays(name) else None for name in ("encoder", "decoders"))
+    explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names, encoder, decoders)
     explorer_data |= explorer_details.details(run, explorer_data)
     max_figure_bytes = max(rendering.MAX_PAGE_BYTES - len(json.dumps(explorer_data)), MIN_FIGURE_BYTES)
     evaluation = run.evaluation if os.path.lexists(run.path / "evaluation.json") else {}

@@ -9,12 +9,12 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from keras_vae._utils.forms import Form, Positive, Whole, first_difference
+from keras_vae._utils.forms import Form, Number, Positive, Whole, first_difference
 from keras_vae.errors import DamagedFileError
 
 MAX_LABEL = 2**20  # figures hold a colour for each label up to the largest
@@ -131,6 +131,18 @@ FORMS: dict[str, dict[str, Array]] = {
         "trajectory_images": Array("recorded *image", "u"),
         "weight_*": Array("*_"),
     },
+    "encoder": {
+        "description": Array("", "U", required=True),
+        "check_mean": Array("checked latent"),
+        "check_log_var": Array("checked latent"),
+        "weight_*": Array("*_"),
+    },
+    "decoders": {
+        "epochs": Array("checkpoints", required=True, low=0),
+        "grid_images": Array("checkpoints cells *image", "u"),
+        "grid_limit": Array("", low=0),
+        "weight_*": Array("checkpoints *_"),
+    },
     "audit": {
         "marginal_units": INDICES,
         "marginal_grid": Array("grid"),
@@ -201,7 +213,7 @@ def _check_all(name: str, arrays: Mapping[str, np.ndarray], image_shape: tuple[i
         if form[key].required and key not in arrays:
             raise _Difference(f"expected an array {key!r}; it is missing")
     known: dict[str, tuple[int, ...]] = {}
-    if image_shape is not None and name != "explorer":  # whose images have no axis for a single channel
+    if image_shape is not None and name not in ("explorer", "decoders"):  # no axis for a single channel
         known["*image"] = image_shape
     for key, array in arrays.items():
         found = form.get(key) or next((form[f] for f in form if f.endswith("*") and key.startswith(f[:-1])), None)
@@ -290,15 +302,72 @@ class _Description(Form):
     obstacle: str | None = None
 
 
-WITH_WEIGHTS = ("dense", "convolution", "transposed")  # kinds of layers of an exported decoder
+class _EncoderLayer(_Layer):
+    input: Annotated[int, Field(ge=-1)]
+
+
+class _KnownLikelihood(Form):
+    name: Literal["bernoulli", "continuous-bernoulli", "gaussian"]
+    std: Annotated[float, Field(gt=0)] | None = None
+
+
+class _EncoderDescription(Form):
+    """`description` of the arrays of the drawing pad."""
+
+    layers: list[_EncoderLayer] | None = None
+    mean: Annotated[int, Field(ge=-1)] | None = None
+    log_var: Annotated[int, Field(ge=-1)] | None = None
+    divergence: Literal["kl", "penalty"] | None = None
+    has_penalty: bool | None = None
+    beta: Number | None = None
+    likelihood: _KnownLikelihood | None = None
+    obstacle: str | None = None
+
+
+WITH_WEIGHTS = ("dense", "convolution", "transposed", "affine")  # kinds of layers of an exported network
 EXPORTED = ("check_z", "check_images")
 REPLACEMENT = ("grid_images", "grid_limit", "reconstructions")
 RECORDED = ("epochs", "trajectory_mean", "trajectory_units")
 
 
+def _check_encoder(arrays: Mapping[str, np.ndarray]) -> None:
+    """The described layers have weights, and refer to layers before them."""
+    description = _description(arrays, _EncoderDescription)
+    if "obstacle" in description:
+        return
+    layers, mean, log_var = (description.get(key) for key in ("layers", "mean", "log_var"))
+    if layers is None or mean is None or "has_penalty" not in description:
+        raise _Difference("expected 'layers', 'mean' and 'has_penalty' in the description; they are missing")
+    if max(mean, log_var or 0) >= len(layers) or any(layer["input"] >= i for i, layer in enumerate(layers)):
+        raise _Difference("expected a description of layers that follow each other; received another order")
+    needed = {"check_mean", *(() if log_var is None else ("check_log_var",)), *_needed_weights(layers)}
+    _require(needed, arrays)
+
+
+def _check_decoders(arrays: Mapping[str, np.ndarray]) -> None:
+    """There are weights or grids, of increasing epochs."""
+    if (np.diff(arrays["epochs"]) <= 0).any():
+        raise _Difference("expected increasing 'epochs'; received others")
+    if "grid_images" in arrays:
+        _require({"grid_limit"}, arrays)
+    elif not any(name.startswith("weight_") for name in arrays):
+        raise _Difference("expected an array 'grid_images' or weights; they are missing")
+
+
+def _needed_weights(layers: list[dict]) -> set[str]:
+    """The names of the arrays that described layers can't be without."""
+    return {f"weight_{i}_0" for i, layer in enumerate(layers) if layer["kind"] in WITH_WEIGHTS}
+
+
+def _require(names: set[str], arrays: Mapping[str, np.ndarray]) -> None:
+    missing = sorted(names - set(arrays))
+    if missing:
+        raise _Difference(f"expected an array {missing[0]!r}; it is missing")
+
+
 def _check_explorer(arrays: Mapping[str, np.ndarray]) -> None:
     """The description agrees with the arrays, and the parts that belong together are complete."""
-    description = _description(arrays)
+    description = _description(arrays, _Description)
     n_units, offered = arrays["mean"].shape[1], description["units"]
     log_var = arrays.get("log_var")
     if (
@@ -313,18 +382,16 @@ def _check_explorer(arrays: Mapping[str, np.ndarray]) -> None:
         layers = description.get("layers")
         if layers is None or "output" not in description:
             raise _Difference("expected 'layers' and 'output' in the description; they are missing")
-        needed |= {f"weight_{i}_0" for i, layer in enumerate(layers) if layer["kind"] in WITH_WEIGHTS}
-    missing = sorted(needed - set(arrays))
-    if missing:
-        raise _Difference(f"expected an array {missing[0]!r}; it is missing")
+        needed |= _needed_weights(layers)
+    _require(needed, arrays)
 
 
-def _description(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _description(arrays: Mapping[str, np.ndarray], form: type[Form]) -> dict[str, Any]:
     try:
         description = json.loads(str(arrays["description"]))
     except (ValueError, RecursionError) as error:
         raise _Difference("expected JSON in 'description'; it can't be parsed") from error
-    difference = first_difference(description, _Description)
+    difference = first_difference(description, form)
     if difference is not None:
         raise _Difference(f"description: {difference}")
     return description
@@ -338,4 +405,6 @@ RELATIONS: dict[str, Callable[[Mapping[str, Any]], None]] = {
     "unit_history": _check_frames,
     "bubbles": _check_edges,
     "explorer": _check_explorer,
+    "encoder": _check_encoder,
+    "decoders": _check_decoders,
 }

@@ -13,6 +13,7 @@ from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError, TrainingDiverged
 from keras_vae.runs import checkpoint
+from keras_vae.runs.decoder_history import DecoderRecorder
 from keras_vae.runs.folder import Run
 from keras_vae.runs.forms import TrainingState
 from keras_vae.runs.history import ordered_losses
@@ -33,6 +34,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         progress: receives messages and the number of steps.
         epochs: number of epochs of the whole training.
         started: `time.monotonic()` at the start of the run, in seconds.
+        decoders: a further callback whose state is part of the checkpoint; list it before this one as well.
     """
 
     steps_between_calls = 0  # no bound: any number of steps may be executed at once
@@ -45,14 +47,17 @@ class CheckpointCallback(keras.callbacks.Callback):
         progress: ProgressReporter,
         epochs: int,
         started: float,
+        decoders: DecoderRecorder | None = None,
     ):
         super().__init__()
         self.run, self.recorder, self.monitor = run, recorder, monitor
+        self.decoders = decoders or DecoderRecorder()
         self.progress, self.epochs = progress, epochs
         self.rows: list[dict] = []
         self._started = started
         self._seconds_before = 0.0
         self._n_saved = 0  # frames in the checkpoint
+        self._n_decoders_saved = 0
 
     @property
     def epochs_done(self) -> int:
@@ -87,6 +92,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.recorder.resume_from(Trajectory(**_under("trajectory/", arrays)), *done)
         self._n_saved = len(self.recorder) if state.get("growth") else 0  # earlier versions saved all frames each time
         self.monitor.resume_from(UnitHistory(**_under("units/", arrays)), *done)
+        self.decoders.resume_from(arrays)
+        self._n_decoders_saved = len(self.decoders)
         self.rows, self._seconds_before = state["history"], state["seconds"]
         self.run.write_history(self.rows)  # the process may have been killed between checkpoint and history
         self.progress.message(f"Resuming after epoch {self.epochs_done}")
@@ -101,7 +108,9 @@ class CheckpointCallback(keras.callbacks.Callback):
         is_new = len(self.recorder) > self._n_saved
         recent = self.recorder.since(self._n_saved if is_new else -1)
         recorded = {f"trajectory/{name}": array for name, array in recent.arrays().items()}
-        growth = {name: recorded.pop(name) for name in GROWING_ARRAYS if name in recorded}
+        growth = {name: recorded.pop(name)[: None if is_new else 0] for name in GROWING_ARRAYS if name in recorded}
+        growth |= self.decoders.since(self._n_decoders_saved)
+        is_new |= len(self.decoders) > self._n_decoders_saved
         arrays |= recorded
         arrays |= {f"units/{name}": array for name, array in self.monitor.history.arrays().items()}
         state = {
@@ -113,6 +122,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         }
         checkpoint.save(self.run.checkpoint_path, arrays, state, growth if is_new else None, check=self.run.check_lock)
         self.rows, self._n_saved = rows, len(self.recorder)  # counted only once the checkpoint is written
+        self._n_decoders_saved = len(self.decoders)
         self.run.write_history(rows)
 
     def seconds_of_epochs(self) -> np.ndarray:

@@ -28,7 +28,7 @@ import numpy as np
 from keras_vae import geometry
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.data import Dataset
-from keras_vae.runs import model_file, run_data
+from keras_vae.runs import encoder_arrays, model_file, run_data
 from keras_vae.runs.folder import Run
 from keras_vae.trajectory import Trajectory
 
@@ -45,16 +45,19 @@ MAX_TRAJECTORY_UNITS = 16
 MAX_TRAJECTORY_MEANS = 100_000  # numbers, of all frames together
 GRID_SIDE = 31  # images along each unit of the grid that replaces a decoder
 MIN_GRID_LIMIT = 2.25
+GRID_BEND = 2.5  # of grids of earlier epochs: x = limit · sinh(bend · u) / sinh(bend) for evenly spaced u in [-1, 1]
 N_CHECKED = 4  # points at which an export is checked
 BATCH = 256  # images per call of the encoder
 DECODER_BATCH = 64  # points per call of the decoder
 
 
 def write(run: Run, vae: "VAE", data: Dataset) -> None:
-    """Writes `arrays/explorer.npz` of a run whose other arrays are written."""
+    """Writes `arrays/explorer.npz` and `arrays/encoder.npz` of a run whose other arrays are written."""
     trajectory = run.trajectory if run.has_arrays("trajectory") else None
     var_mean, seed = run.arrays("units")["var_mean"], run.config["config"]["seed"]
-    run.write_arrays("explorer", **gather(vae, data, var_mean, seed, trajectory))
+    arrays = gather(vae, data, var_mean, seed, trajectory)
+    run.write_arrays("explorer", **arrays)
+    run.write_arrays("encoder", **encoder_arrays.gather(vae, arrays["images"]))
 
 
 def ensure(run: Run) -> None:
@@ -125,26 +128,27 @@ def _decoder(vae: "VAE", image_shape: tuple, mean: np.ndarray, offered: list[int
     """The exported decoder with points at which to check it, or a grid of decoded images in its place."""
     from keras_vae.networks import decoder_export
 
-    def decoded(z: np.ndarray) -> np.ndarray:
-        return as_bytes(
-            vae.decode(z.reshape(-1, *vae.latent_shape), batch_size=DECODER_BATCH).reshape(-1, *image_shape)
-        )
-
     try:
         exported = decoder_export.export(vae.decoder, vae.likelihood)
     except decoder_export.NotExportable as obstacle:
         limit, z = _grid(mean, offered, math.prod(image_shape))
         return {
             "description": {"obstacle": str(obstacle)},
-            "grid_images": decoded(z),
+            "grid_images": decoded(vae, z, image_shape),
             "grid_limit": np.array(limit),
-            "reconstructions": decoded(mean),
+            "reconstructions": decoded(vae, mean, image_shape),
         }
     n = max(1, min(N_CHECKED, MAX_PIXELS // math.prod(image_shape)))
     z = stream(seed, Stream.EXPLORER_CHECK).standard_normal((n, mean.shape[1])).astype("float32")
     weights = {f"weight_{i}_{j}": array for i, arrays in enumerate(exported.weights) for j, array in enumerate(arrays)}
     described = {"layers": exported.layers, "output": exported.output}
-    return {"description": described, **weights, "check_z": z, "check_images": decoded(z)}
+    return {"description": described, **weights, "check_z": z, "check_images": decoded(vae, z, image_shape)}
+
+
+def decoded(vae: "VAE", z: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
+    """Images of this shape as uint8, decoded at latent points `(n, all units)`."""
+    images = vae.decode(z.reshape(-1, *vae.latent_shape), batch_size=DECODER_BATCH)
+    return as_bytes(images.reshape(-1, *image_shape))
 
 
 def _grid(mean: np.ndarray, offered: list[int], pixels: int) -> tuple[float, np.ndarray]:

@@ -18,6 +18,7 @@ from keras_vae.runs.recording import MAX_KEPT_ENCODINGS, choose_probes
 
 if TYPE_CHECKING:
     from keras_vae.models import VAE
+    from keras_vae.runs.decoder_history import DecoderRecorder
 
 EVALUATION_BATCH = 1000  # images; fewer where their codes would exceed `memory.MAX_CODES_BYTES`
 MAX_KEPT_MEANS_BYTES = 64e6  # log variances may take as much again
@@ -37,6 +38,7 @@ def write(
     per_label: int,
     epochs: int | None,
     seconds: Mapping[str, float | None],
+    decoders: "DecoderRecorder | None" = None,
 ) -> None:
     """Evaluates a model and writes it, its arrays and its metrics; deletes the checkpoint.
 
@@ -48,12 +50,17 @@ def write(
         per_label: number of recorded test images of each label; the first of the recorded images are reconstructed.
         epochs: number of epochs trained; None for a model that was trained elsewhere.
         seconds: durations by name, written to `metrics.json`.
+        decoders: weights of the decoder that were recorded during training, if any.
     """
     with atomic(run.model_path, run.check_lock) as temporary:
         vae.save(temporary)
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
     losses = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
     statistics = write_arrays(run, vae, data, seed, per_label)
+    if decoders is not None:
+        from keras_vae.runs import decoder_history  # which imports Keras
+
+        decoder_history.write(run, vae, decoders)
     metrics: dict[str, Any] = {
         **losses,
         "n_active": int(statistics.active.sum()),

@@ -47,6 +47,8 @@ ARRAY_ADVICE = {
     "neighbours": EVALUATION_ADVICE,
     "bubbles": BUBBLES_ADVICE,
     "explorer": "delete it, and the page of the run writes it again from the model",
+    "decoders": "delete it, and the page of the run shows the trained decoder at all times",
+    "encoder": "delete it, and the page of the run writes it again from the model",
 }
 
 

@@ -153,12 +153,13 @@ def _restored_checkpoint(
     """The callback that writes checkpoints, with the recorders; all continue from the last checkpoint, if any."""
     from keras_vae.callbacks import LatentRecorder, UnitMonitor
     from keras_vae.runs.checkpoint_callback import CheckpointCallback
+    from keras_vae.runs.decoder_history import DecoderRecorder
 
     labels = None if data.y_test is None else data.y_test[plan.probes]
     recorder = LatentRecorder(data.x_test[plan.probes], labels, plan.frame_steps, plan.units)
     monitored = data.x_test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
     monitor = UnitMonitor(monitored, plan.measurement_steps)
-    checkpoint = CheckpointCallback(run, recorder, monitor, progress, config.epochs, started)
+    checkpoint = CheckpointCallback(run, recorder, monitor, progress, config.epochs, started, DecoderRecorder())
     checkpoint.restore(vae)
     return checkpoint
 
@@ -175,12 +176,12 @@ def _fit_and_evaluate(run: Run, vae: "VAE", data: Dataset, config: Config, check
     """Trains the remaining epochs and writes the files of a finished run."""
     progress, recorder, monitor = checkpoint.progress, checkpoint.recorder, checkpoint.monitor
     try:
-        _fit(vae, data, config, [recorder, monitor, checkpoint], checkpoint.epochs_done)
+        _fit(vae, data, config, [recorder, monitor, checkpoint.decoders, checkpoint], checkpoint.epochs_done)
         progress.message("Evaluating")
         run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
         run.write_arrays("unit_history", **monitor.history.arrays())
         epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
-        final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds)
+        final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds, checkpoint.decoders)
     except (KeyboardInterrupt, WriteError) as error:
         progress.stop()
         _report_interruption(error, checkpoint.epochs_done, progress)

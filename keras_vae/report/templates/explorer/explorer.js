@@ -30,6 +30,7 @@ class Explorer {
     this.label = null; // the highlighted label
     this.hovered = null; // index of the point under the pointer
     this.selected = null; // index of the selected point
+    this.drawn = null; // posterior of a drawn image
     this.path = null; // interpolation path: {from, to}, each {xy, z, point}
     this.frame = null; // recorded frame that is shown; null for the trained model
     this.dirty = new Set(); // parts of the page that the next animation frame redraws
@@ -38,6 +39,8 @@ class Explorer {
   async start() {
     await Promise.all([this.images, this.recordedImages, this.grid, this.reconstructions].map((sprite) => sprite && sprite.ready));
     const { data } = this;
+    this.history = data.trajectory && new DecoderHistory(this);
+    await this.history?.ready;
     if (data.decoder) {
       this.setDecoder(new LayerDecoder(data.decoder, data.latentShape));
     } else {
@@ -45,6 +48,7 @@ class Explorer {
       const n = data.grid.units.length > 1 ? side * side : side;
       this.setDecoder(new GridDecoder(data.grid, this.grid.pixels(n, data.image.channels)));
     }
+    this.trainedDecoder = this.decoder;
     this.checkDecoder();
     this.plane = byId("plane");
     [this.back, this.front] = this.plane.querySelectorAll("canvas");
@@ -66,6 +70,7 @@ class Explorer {
     this.resize();
     this.link.read();
     this.invalidate("image", "near", "strip");
+    if (data.drawing && !data.drawing.obstacle) this.pad = new DrawingPad(this);
   }
 
   /** Compares pixels at some latent points with those of the model, and shows the largest difference. */
@@ -184,8 +189,8 @@ class Explorer {
   lossesOf(i) {
     const { likelihood, beta } = this.data;
     const kl = this.points.kl(i);
-    const logits = likelihood && this.decoder.logits?.(this.meanOf(i));
-    const reconstruction = logits ? reconstructionLoss(likelihood, this.images.pixels(1, this.data.image.channels, i)[0], logits) : null;
+    const [image] = this.images.pixels(1, this.data.image.channels, i);
+    const reconstruction = reconstructionLoss(likelihood, image, this.decoder.logits?.(this.meanOf(i)), 255);
     const isComplete = kl !== null && reconstruction !== null && beta !== null && this.hasAllUnits;
     return { kl, reconstruction, loss: isComplete ? reconstruction + beta * kl : null };
   }
@@ -289,6 +294,16 @@ class Explorer {
     if (this.path) this.path.drawn = 0;
     this.invalidate("image", "near", "strip");
     if (this.background === "manifold") this.invalidate("back");
+  }
+
+  /** Shows the posterior of a drawn image, {mean, std, z, color}, in the plane of the trained model; null hides it. */
+  showPosterior(drawn) {
+    this.drawn = drawn;
+    if (drawn && this.frame !== null) {
+      this.training.stop();
+      this.setFrame(null);
+    }
+    this.invalidate("front");
   }
 
   /** The latent point or a unit has changed; `isElsewhere`: another unit than those of the axes. */
@@ -401,6 +416,7 @@ class Explorer {
     this.frame = next;
     this.view.limit = next === null ? this.trainedLimit : this.recordedLimit;
     this.training?.show(next);
+    this.history?.show(next);
     this.invalidate("back", "front", "near", "image");
     this.link?.write();
   }

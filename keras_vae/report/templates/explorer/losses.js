@@ -18,11 +18,11 @@ const PIXEL_LOSSES = {
   gaussian: (x, mean, std) => 0.5 * ((x - mean) / std) ** 2 + Math.log(std) + 0.5 * Math.log(2 * Math.PI),
 };
 
-/** The reconstruction loss of an image (bytes) in nats; null for a likelihood that this page does not know. */
-function reconstructionLoss({ name, std }, image, logits) {
-  const pixelLoss = PIXEL_LOSSES[name];
-  if (!pixelLoss || image.length !== logits.length) return null;
+/** The reconstruction loss of an image, pixels from 0 to `white`, in nats; null for a likelihood that this page does not know. */
+function reconstructionLoss(likelihood, image, logits, white = 1) {
+  const pixelLoss = likelihood && PIXEL_LOSSES[likelihood.name];
+  if (!pixelLoss || !logits || image.length !== logits.length) return null;
   let sum = 0;
-  for (let i = 0; i < image.length; i++) sum += pixelLoss(image[i] / 255, logits[i], std);
+  for (let i = 0; i < image.length; i++) sum += pixelLoss(image[i] / white, logits[i], likelihood.std);
   return sum;
 }

@@ -172,6 +172,7 @@ class PlanePainter {
     const { theme, view } = explorer;
     context.clearRect(0, 0, view.size, view.size);
     if (explorer.path) this.drawPath(context, explorer.path);
+    if (explorer.drawn && explorer.frame === null) paintPosterior(context, explorer);
     for (const point of new Set([explorer.selected, explorer.hovered])) {
       if (point === null) continue;
       if (explorer.frame === null) this.drawPosterior(context, point);

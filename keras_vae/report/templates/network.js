@@ -1,4 +1,4 @@
-// A decoder that runs in the page: the layers described by keras_vae.networks.decoder_export, in float32.
+// Networks that run in the page, in float32: the layers described by keras_vae.networks, of decoder and encoder.
 "use strict";
 
 /** The bytes of a base 64 string. */
@@ -149,16 +149,60 @@ const LAYERS = {
     return [out, [rows, columns, channels]];
   },
 
+  /** The largest or the mean value of each window; a window at the edge has fewer values. */
+  pooling(layer, input, [height, width, channels]) {
+    const { size: [kh, kw], strides: [sh, sw], mean } = layer;
+    const same = layer.padding === "same";
+    const rows = same ? Math.ceil(height / sh) : Math.floor((height - kh) / sh) + 1;
+    const columns = same ? Math.ceil(width / sw) : Math.floor((width - kw) / sw) + 1;
+    const top = same ? Math.max((rows - 1) * sh + kh - height, 0) >> 1 : 0;
+    const left = same ? Math.max((columns - 1) * sw + kw - width, 0) >> 1 : 0;
+    const out = new Float32Array(rows * columns * channels);
+    for (let y = 0; y < rows; y++) for (let x = 0; x < columns; x++) for (let c = 0; c < channels; c++) {
+      let sum = 0, largest = -Infinity, n = 0;
+      for (let iy = Math.max(y * sh - top, 0); iy < Math.min(y * sh - top + kh, height); iy++)
+        for (let ix = Math.max(x * sw - left, 0); ix < Math.min(x * sw - left + kw, width); ix++) {
+          const value = input[(iy * width + ix) * channels + c];
+          sum += value;
+          largest = Math.max(largest, value);
+          n++;
+        }
+      out[(y * columns + x) * channels + c] = mean ? sum / n : largest;
+    }
+    return [out, [rows, columns, channels]];
+  },
+
+  /** The mean of each channel over all positions. */
+  average(layer, input, [height, width, channels]) {
+    const out = new Float32Array(channels);
+    for (let i = 0; i < input.length; i++) out[i % channels] += input[i] / (height * width);
+    return [out, layer.shape];
+  },
+
+  repeat(layer, input) {
+    const out = new Float32Array(layer.n * input.length);
+    for (let k = 0; k < layer.n; k++) out.set(input, k * input.length);
+    return [out, [layer.n, input.length]];
+  },
+
+  /** A scale and a shift of each channel. */
+  affine(layer, input, shape) {
+    const [scale, shift] = layer.weights;
+    return [input.map((value, i) => value * scale[i % scale.length] + shift[i % shift.length]), shape];
+  },
+
   reshape: (layer, input) => [input, layer.shape],
   activation: (layer, input, shape) => [activated(Float32Array.from(input), layer.activation), shape],
 };
+
+const withWeights = (layers) => layers.map((layer) => ({ ...layer, weights: layer.weights.map(float16Values) }));
 
 /** Decodes with the layers of the model. */
 class LayerDecoder {
   constructor(described, latentShape) {
     this.latentShape = latentShape;
     this.output = OUTPUTS[described.output];
-    this.layers = described.layers.map((layer) => ({ ...layer, weights: layer.weights.map(float16Values) }));
+    this.layers = withWeights(described.layers);
   }
 
   /** The decoder's output at a latent point, height × width × channels. */
@@ -192,5 +236,37 @@ class GridDecoder {
     const column = index(z[this.units[0]]);
     const row = this.units.length > 1 ? this.side - 1 - index(z[this.units[1]]) : 0;
     return this.images[row * this.side + column];
+  }
+}
+
+/** Encodes with the layers of the model, which may branch. */
+class LayerEncoder {
+  constructor(described, imageShape, total) {
+    Object.assign(this, { ...described, imageShape, total });
+    this.layers = withWeights(described.layers);
+  }
+
+  /** The posterior of an image, pixels from 0 to 1: mean and logVar (null without a density) of all units. */
+  encode(image) {
+    const computed = [];
+    for (const layer of this.layers) {
+      const [values, shape] = layer.input < 0 ? [image, this.imageShape] : computed[layer.input];
+      computed.push(LAYERS[layer.kind](layer, values, shape));
+    }
+    const output = (index) => (index < 0 ? image : computed[index][0]);
+    const logVar = this.log_var === null ? null : output(this.log_var);
+    const isShared = logVar !== null && logVar.length === 1; // one variance for all units
+    return { mean: output(this.mean), logVar: isShared ? new Float32Array(this.total).fill(logVar[0]) : logVar };
+  }
+
+  /** What the loss of an image consists of besides the reconstruction, in nats: a KL or a penalty; null if unknown. */
+  penalty({ mean, logVar }) {
+    if (!this.divergence) return null;
+    let sum = 0;
+    for (let i = 0; i < mean.length; i++) {
+      sum += 0.5 * mean[i] * mean[i];
+      if (this.divergence === "kl") sum += 0.5 * (Math.exp(logVar[i]) - 1 - logVar[i]);
+    }
+    return sum;
   }
 }
