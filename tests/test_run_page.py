@@ -106,8 +106,9 @@ def test_the_page_of_an_audited_run(toy_run, data, judge, tmp_path):
     run_evaluation.evaluate(run, data, judge, with_audit=True, samples=5)
     text = run_page.write(run).read_text(encoding="utf-8")
     found = run.evaluation["audit"]
-    low, high = found["encodings"]["divergence"]["interval"]
-    assert f"between {formatting.number(low)} and {formatting.number(high)} nats" in text
+    low, _ = found["encodings"]["divergence"]["interval"]
+    assert re.search(rf"KL\(q\(z\) ‖ N\(0, I\)\) is (between|at least) {formatting.number(low)} ", text)
+    assert "2 latent units are active" in text
     assert formatting.number(found["samplers"]["scores"]["aggregate_posterior"]["frechet"]) in text
     assert "loss when replaced, nats" in text
 

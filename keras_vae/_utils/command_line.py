@@ -50,8 +50,7 @@ def _run(app: typer.Typer) -> None:
         if not message:  # a program without arguments, which has printed its help
             raise SystemExit(error.exit_code) from None
         raise InputError(_sentence(error, message)) from None
-    if code:
-        raise SystemExit(code)
+    raise SystemExit(code or 0)
 
 
 def _sentence(error: Any, message: str) -> str:

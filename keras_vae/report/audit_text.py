@@ -39,10 +39,11 @@ def conclusion(evaluation: dict) -> str:
 
 def _units(evaluation: dict) -> str:
     """How many units are active; by both criteria where they differ."""
-    units, encodings = evaluation.get("units"), (evaluation.get("audit") or {}).get("encodings")
-    if not units and not encodings:
+    units = evaluation.get("units")
+    encodings = (evaluation.get("audit") or {}).get("encodings") or {}
+    total = len(units) if units else encodings.get("latent_units", 0)
+    if not total:
         return ""
-    total = len(units) if units else encodings["latent_units"]
     active = sum(unit["active"] for unit in units) if units else encodings["n_active"]
     if not active:
         return f"None of the {total:,} latent units is active: the model ignores its input."
