@@ -26,6 +26,7 @@ N_DRAWN_BUBBLES = 7
 N_DRAWN_POINTS = 700  # of each distribution
 MIN_OVERLAP = 1e-4  # lower edge of the axes; smaller values are drawn on it
 GOLDEN_ANGLE = 0.382  # of a full turn
+BUBBLE_MARKER = "^"  # of points of N(μ, I); those of the prior are dots
 COLORS = {"identity": palette.UNIT_VARIANCE_POSTERIOR, "posterior": palette.POSTERIOR}
 LOG_OVERLAP_AXES = {"xscale": "log", "yscale": "log", "ylim": (MIN_OVERLAP, 1.3)}
 BELOW_AXES: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "fontsize": visuals.SMALL_POINTS}
@@ -58,8 +59,11 @@ def to_scale(runs: Runs) -> Figure:
         lower.set_xlabel("coordinate along μ")
     for ax in lowers[: len(runs) : columns]:
         ax.set_ylabel("distance from\nthis axis − √d")
-    names = {"prior N(0, I)": palette.PRIOR, "N(μ, I) of test images": palette.UNIT_VARIANCE_POSTERIOR}
-    keys = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for name, color in names.items()]
+    keys = [
+        Line2D([], [], marker="o", linestyle="", color=palette.PRIOR, label="prior N(0, I)"),
+        Line2D([], [], marker=BUBBLE_MARKER, linestyle="", color=palette.UNIT_VARIANCE_POSTERIOR,
+               label="N(μ, I) of test images"),
+    ]  # fmt: skip
     figure.legend(handles=keys, loc="outside lower center", ncols=2)
     return figure
 
@@ -121,10 +125,10 @@ def along_mean(ax: Axes, d: int, norm: float, farthest: float) -> list:
     farthest = checks.number("farthest", farthest, low=0)
     rng = np.random.default_rng(0)
     drawn = []
-    for center, color in ((norm, palette.UNIT_VARIANCE_POSTERIOR), (0.0, palette.PRIOR)):
+    for center, color, marker in ((norm, palette.UNIT_VARIANCE_POSTERIOR, BUBBLE_MARKER), (0.0, palette.PRIOR, "o")):
         along = center + rng.standard_normal(N_DRAWN_POINTS)
         across = np.sqrt(rng.chisquare(d - 1, N_DRAWN_POINTS)) if d > 1 else np.zeros(N_DRAWN_POINTS)
-        drawn.append(ax.scatter(along, across - math.sqrt(d), s=5, color=color, alpha=0.5, linewidths=0))
+        drawn.append(ax.scatter(along, across - math.sqrt(d), s=5, marker=marker, color=color, alpha=0.5, linewidths=0))
     ax.set(xlim=(-4, farthest + 4), ylim=(-4, 4), aspect="equal")
     return drawn
 
@@ -189,9 +193,10 @@ def _one_bubble(ax: Axes, d: np.ndarray, results: Sequence[dict], squares: Mappi
     label = "one bubble N(μ, I): median, quartiles"
     ax.fill_between(d, low, high, color=palette.INK, alpha=0.15, linewidth=0)
     ax.plot(d, np.maximum(median, MIN_OVERLAP), color=palette.INK, marker="o", label=label)
-    for name, one in squares.items():
-        value = max(one["overlap"]["one"]["median"], MIN_OVERLAP)
-        ax.plot(one["units"], value, color=palette.INK, label=f"squares: {name}", **SQUARE)
+    if squares:
+        values = [max(one["overlap"]["one"]["median"], MIN_OVERLAP) for one in squares.values()]
+        label = f"squares: {'; '.join(squares)}"
+        ax.plot([one["units"] for one in squares.values()], values, color=palette.INK, label=label, **SQUARE)
 
 
 def _mixture(ax: Axes, kind: str, d: np.ndarray, results: Sequence[dict], squares: Mapping[str, dict]) -> Line2D:

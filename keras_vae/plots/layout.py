@@ -13,6 +13,7 @@ from keras_vae._utils.files import atomic
 from keras_vae.plots import visuals
 
 MAX_PANELS = 1_000  # of a figure
+MAX_IMBALANCE_CHARACTERS = 4  # by which a line may exceed the mean
 NOTE_POINTS = 9  # size of the note below a title
 WIDTH = 10.5  # inches, of the widest figures: at 840 pixels their smallest text has 9 pixels
 
@@ -75,8 +76,15 @@ def subtitle(ax: Axes, text: str) -> Text:
 
 
 def wrapped(text: str, characters: int) -> str:
-    """Text in lines of at most so many characters, where words permit."""
-    return "\n".join(textwrap.wrap(text, characters, break_long_words=False))
+    """Text in lines of at most so many characters and of similar lengths, where words permit.
+
+    Example:
+        >>> wrapped("samples from a Gaussian fitted to the codes", 40)
+        'samples from a Gaussian\\nfitted to the codes'
+    """
+    lines = -(-len(text) // checks.whole("characters", characters))
+    balanced = min(characters, -(-len(text) // lines) + MAX_IMBALANCE_CHARACTERS)
+    return "\n".join(textwrap.wrap(text, balanced, break_long_words=False))
 
 
 def row_name(ax: Axes, text: str) -> Text:

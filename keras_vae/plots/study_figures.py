@@ -323,7 +323,8 @@ def unit_bars(
 @of_runs
 def timelines(runs: Runs) -> Figure:
     """The KL of every unit through training; a cross marks the collapse of a unit that had been active."""
-    figure, axes = layout.panels(len(runs), min(2, len(runs)), (layout.WIDTH / 2, 3.5))
+    columns = min(2, len(runs))
+    figure, axes = layout.panels(len(runs), columns, (layout.WIDTH / columns, 3.5))
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         history = diagnostics.UnitHistory(**run.arrays("unit_history"))
         mesh = visuals.unit_timeline(ax, history)
