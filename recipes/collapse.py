@@ -45,7 +45,7 @@ def draw(results: Results) -> dict[Path, str]:
     units = {
         f"units-{net}": (
             study_figures.collapse(net, run),
-            f"The units of {net}, by decreasing variance of their means.",
+            f"The units of {net}, by decreasing KL.",
         )
         for net, run in runs.items()
     }

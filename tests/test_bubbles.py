@@ -96,6 +96,9 @@ def test_statistics_of_bubbles(run, data, judge):
     row = bubbles.bubble_measures(found)
     assert row["bubbles.overlap_mixture.posterior"] == found["overlap"]["posterior"]["mixture"]["96"]["value"]
     assert all(math.isfinite(value) for value in row.values())
+    kept = run.arrays("bubbles")["images_original"]
+    first = [min(i for i in judge.other_indices if judge.labels[i] == label) for label in np.unique(judge.labels)]
+    np.testing.assert_allclose(kept, data.x_test[first])  # the same for all models
     kinds = [k for k in run.arrays("bubbles") if k.startswith("images_")]
     assert all(run.arrays("bubbles")[k].shape[1:] == (8, 8) for k in kinds)
 

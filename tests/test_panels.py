@@ -29,9 +29,9 @@ def run(tmp_path) -> Run:
     run.write_arrays(
         "unit_history", steps=np.arange(6), epochs=epochs, var_mean=var_mean, kl=var_mean, mean_var=var_mean
     )
-    columns = {"kl": 0.7, "mean_var": 0.4, "total_var": 1.1, "replacement_loss": 3.0}
+    columns = {"mean_var": 0.4, "total_var": 1.1, "replacement_loss": 3.0}
     active = {v: {"active": v > 0.01, "active_by_variance": v > 0.01} for v in (0.2, 0.9, 0.5, 0.001)}
-    units = [{**columns, "var_mean": v, **active[v]} for v in active]
+    units = [{**columns, "kl": 2 * v**0.5, "var_mean": v, **active[v]} for v in active]
     interpolation = {path: {"largest_step": 1.0} for path in ("linear", "spherical", "cross_fade")}
     run.write_json("evaluation.json", {"version": 6, "units": units, "codes": {}, "interpolation": interpolation})
     return run
@@ -73,7 +73,7 @@ def test_blocks_place_every_image_at_its_axis_labels(run):
 def test_unit_bars_and_timelines(run):
     figure = study_figures.collapse("a", run)
     widths = [bar.get_width() for bar in figure.get_axes()[1].patches]
-    assert widths == [0.9, 0.5, 0.2, 0.001]  # by decreasing variance of the means
+    assert widths == [0.9, 0.5, 0.2, 0.001]  # by decreasing KL
     faces = [to_hex(bar.get_facecolor()) for bar in figure.get_axes()[1].patches]
     assert faces == [palette.ACTIVE] * 3 + ["#ffffff"]  # the collapsed unit is hollow
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["active", "collapsed"]
@@ -125,9 +125,15 @@ def test_dynamics_planes_and_interpolations(run):
     run.write_arrays("interpolation", linear=greys, spherical=greys, cross_fade=1 - greys)
     shown = pictures(study_figures.interpolations({"a": run}, pairs=2))
     assert len(shown) == 2
-    linear, spherical, cross_fade = (shown[0][row] for row in (1, 7 + 1, 14 + 1))
+    left = 6 + 3  # the first image and a gap
+    linear, spherical, cross_fade = (shown[0][row, left:-left] for row in (1, 7 + 1, 14 + 1))
     assert linear[0] == spherical[0] == 0
+    assert linear[-1] == spherical[-1] == 1
     assert cross_fade[0] == 1
+    first, last = shown[0][8, :6], shown[0][8, -6:]  # the ends of the cross-fade are the images
+    assert (first == 1).all()
+    assert (last == 0).all()
+    assert (shown[0][:, 6:9] == 0).all()  # the gap
 
 
 def test_runs_of_different_lengths_are_drawn_over_their_own_epochs(run, tmp_path):

@@ -4,7 +4,7 @@ import math
 import operator
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -187,6 +187,16 @@ def allocation(name: str, value: Any, *sizes: int, itemsize: int = 8) -> None:
             f"{name}: expected a number for which the result fits into memory; received {_short(value)}, which needs "
             f"{needed / 1e9:,.0f} GB."
         )
+
+
+def mapping(name: str, value: Mapping[Any, Any], keys: Sequence[str] = ()) -> Mapping[Any, Any]:
+    """An argument as a mapping with at least one entry, and with these keys."""
+    if not isinstance(value, Mapping) or not value:
+        raise InputError(f"{name}: expected a mapping with at least one entry; received {type(value).__name__}.")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise InputError(f"{name}: expected the keys {', '.join(keys)}; {', '.join(missing)} missing.")
+    return value
 
 
 def _fits(found: tuple[int, ...], wanted: Sequence[Axis]) -> bool:

@@ -20,7 +20,8 @@ COLLAPSED = "#d1495b"
 INK = "#333a45"
 MUTED = "#6b7480"
 HAIRLINE = "#d5d9df"
-TITLE = "#1d2430"  # of a video
+AXIS, GRID = "#9aa3af", "#e6e9ee"
+TITLE = "#1d2430"
 
 # One colour per label, chosen to differ in lightness as well as in hue, and one shape per label: under each of the
 # three kinds of dichromacy some colours look alike, and no two labels share both colour and shape.

@@ -40,7 +40,9 @@ def decode_bubbles(
         if name != "prior":
             result[name]["accuracy"] = _accuracy(judge, decoded, y)
             result[name]["distance"] = float(np.sqrt(np.square(decoded - x).mean()))
-    kept = np.array([np.flatnonzero(y == label)[0] for label in np.unique(y)][:N_KEPT_IMAGES])
+    # The first image of each label in the data set, so that figures compare models on the same images.
+    first = np.argsort(order, kind="stable")
+    kept = np.array([first[y[first] == label][0] for label in np.unique(y)][:N_KEPT_IMAGES])
     arrays = {f"images_{name}": decoded[kept] for name, decoded in images.items() if name != "prior"}
     codes = vae.encode(x[kept]).mean
     for i in range(2, N_IDENTITY_DRAWS + 1):

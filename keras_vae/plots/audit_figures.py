@@ -18,7 +18,7 @@ from keras_vae._utils import checks, palette
 from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import radius_density, typicality
 from keras_vae.measures import SAMPLERS
-from keras_vae.plots import layout, visuals
+from keras_vae.plots import labels, layout, visuals
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
 
@@ -63,7 +63,7 @@ def marginals(ax: Axes, grid: np.ndarray, densities: np.ndarray, units: np.ndarr
         ax.plot(grid, density, linewidth=1.2, label=f"unit {unit}", color=color)[0]
         for unit, density, color in zip(units, densities, colors, strict=True)
     ]
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=visuals.SMALL_POINTS)
     ax.set(xlim=(grid[0], grid[-1]), ylim=(0, None), xlabel="z of the unit", ylabel="density")
     layout.subtitle(ax, "units whose marginal q(z) differs most from the prior")
     return lines
@@ -88,7 +88,7 @@ def radii(ax: Axes, values: np.ndarray, n_units: int) -> list[Polygon]:
         color=palette.AGGREGATE_POSTERIOR,
         linewidth=1.4,
     )
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=visuals.SMALL_POINTS)
     ax.set(ylim=(0, None), xlabel="‖z‖", ylabel="density")
     layout.subtitle(ax, "distance from the origin")
     return cast(list[Polygon], outlines)  # of histtype="step"
@@ -105,8 +105,8 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
         ax: to draw on.
         divergence: `encodings.divergence` of an audit.
     """
-    visuals.checked_mapping("divergence", divergence, ("interval", "mean_kl", "images", "saturated"))
-    low, high = divergence["interval"]
+    checks.mapping("divergence", divergence, ("interval", "mean_kl", "images", "saturated"))
+    low, high = (max(end, 0.0) for end in divergence["interval"])  # a KL is not negative, its estimates may be
     total, max_information = divergence["mean_kl"], math.log(divergence["images"])
     high = max(low, min(high, total))  # the bounds may cross, by their Monte-Carlo errors
     pieces = (
@@ -120,11 +120,11 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
     if max_information < total:  # I(x; z) is measured from the right end, and at most ln N
         x = total - max_information
         ax.vlines(x, -0.35, 0.35, color=palette.INK, linestyle="--", linewidth=1)
-        ax.annotate(f"I(x; z) = ln {divergence['images']:,}", (x, 0.4), fontsize=8, ha="center")
+        ax.annotate(f"I(x; z) = ln {divergence['images']:,}", (x, 0.4), fontsize=visuals.SMALL_POINTS, ha="center")
     ax.set(
         yticks=[], ylim=(-0.6, 0.6), xlim=(0, max(total, MIN_DRAWN_NATS) * 1.02), xlabel="mean KL(q(z | x) ‖ p), nats"
     )
-    ax.legend(fontsize=8, loc="lower center", ncols=3)
+    ax.legend(fontsize=visuals.SMALL_POINTS, loc="lower center", ncols=3)
     suffix = ": saturated" if divergence["saturated"] else ""
     layout.subtitle(ax, f"KL(q(z) ‖ p) is {number(low)} … {number(high)} of {number(total)} nats{suffix}")
     return bars
@@ -142,8 +142,8 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
         >>> likelihood_curve(Figure().subplots(), found).get_ydata()
         array([-100.,  -98.])
     """
-    visuals.checked_mapping("likelihood", likelihood, ("curve", "unreliable", "images"))
-    samples = [int(k) for k in visuals.checked_mapping("likelihood['curve']", likelihood["curve"])]
+    checks.mapping("likelihood", likelihood, ("curve", "unreliable", "images"))
+    samples = [int(k) for k in checks.mapping("likelihood['curve']", likelihood["curve"])]
     (line,) = ax.plot(samples, list(likelihood["curve"].values()), "o-", color=palette.LOSS, markersize=4)
     ax.set_xscale("log")
     ax.set(xlabel="importance samples K", ylabel="nats per image")
@@ -162,9 +162,9 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
 def samplers(run: Run, title: str) -> Figure:
     """Samples by the distribution of z, with their Fréchet distances, and training images."""
     arrays, scores = run.arrays("audit"), run.evaluation["audit"]["samplers"]["scores"]
-    titles = {name: f"z from {text}" for name, text in SAMPLERS.items()} | TRAINING_IMAGES
+    titles = {name: layout.wrapped(f"z from {text}", 38) for name, text in SAMPLERS.items()} | TRAINING_IMAGES
     titles = {name: text for name, text in titles.items() if f"samples_{name}" in arrays}
-    figure, axes = layout.panels(len(titles), 3, (4.3, 4.7))
+    figure, axes = layout.panels(len(titles), 3, (layout.WIDTH / 3, 4.0))
     for ax, (name, text) in zip(axes, titles.items(), strict=True):
         visuals.image_grid(ax, arrays[f"samples_{name}"], 10, gap=2)
         score = scores.get("floor" if name in TRAINING_IMAGES else name)
@@ -176,7 +176,7 @@ def samplers(run: Run, title: str) -> Figure:
 @of_runs
 def densities(runs: Runs) -> Figure:
     """For each run with two units: codes in the plane, and the densities q(z) and N(0, I) on one scale."""
-    figure = Figure(figsize=(14, 4.7 * len(runs)), layout="constrained")
+    figure = Figure(figsize=(layout.WIDTH, 3.4 * len(runs)), layout="constrained")
     for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
         encodings, arrays = run.arrays("encodings"), run.arrays("audit")
         limit, q = float(arrays["density_limit"]), arrays["density"]
@@ -231,7 +231,7 @@ def typical_densities(runs: Runs) -> Figure:
         "relative": "the same relative to |h|, median:\ndepends on σ, infinite at σ² = 0.0585",
         "literal": "|q / e^(−nh) − 1|, upper quartile:\nthe density itself does not converge",
     }
-    figure, axes = layout.panels(3, 3, (13 / 3, 4))
+    figure, axes = layout.panels(3, 3, (layout.WIDTH / 3, 3.5))
     for ax, (key, text) in zip(axes, titles.items(), strict=True):
         if key in lines:
             ax.plot(expected.units, lines[key], color=palette.MUTED, linewidth=1.5, label="any Gaussian")
@@ -244,7 +244,7 @@ def typical_densities(runs: Runs) -> Figure:
         layout.subtitle(ax, text)
         ax.grid(axis="y")
         if key in lines:  # in the other panel the legend's marker could be mistaken for a value
-            ax.legend(fontsize=8)
+            ax.legend(fontsize=visuals.SMALL_POINTS)
     return figure
 
 
@@ -263,28 +263,30 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
         >>> line.get_xdata().tolist(), line.get_ydata().round(2).tolist()
         ([2, 8], [0.65, 0.65])
     """
-    visuals.checked_mapping("quantities", quantities)
-    for name, by_units in visuals.checked_mapping("series", series).items():
-        for found in visuals.checked_mapping(f"series[{name!r}]", by_units).values():
-            visuals.checked_mapping(f"series[{name!r}]", found, tuple(quantities))
-    figure, axes = layout.panels(len(quantities), min(3, len(quantities)), (4.4, 3.6))
-    colors = visuals.label_colors(np.arange(len(series)), len(series))
+    checks.mapping("quantities", quantities)
+    for name, by_units in checks.mapping("series", series).items():
+        for found in checks.mapping(f"series[{name!r}]", by_units).values():
+            checks.mapping(f"series[{name!r}]", found, tuple(quantities))
+    figure, axes = layout.panels(len(quantities), min(3, len(quantities)), (layout.WIDTH / 3, 3.1))
+    colors, markers = (of(np.arange(len(series)), len(series)) for of in (labels.label_colors, labels.label_markers))
     for ax, (quantity, title) in zip(axes, quantities.items(), strict=True):
-        for (name, by_units), color in zip(series.items(), colors, strict=True):
+        for by_units, color, marker in zip(series.values(), colors, markers, strict=True):
             units = np.array(list(by_units))
             values = np.array([np.mean(found[quantity]) for found in by_units.values()])
-            ax.plot(units, values, color=color, linewidth=1.5, label=name)
+            ax.plot(units, values, color=color, linewidth=1.5)
             for d, found in by_units.items():
-                ax.plot(np.full(len(found[quantity]), d), found[quantity], "o", color=color, markersize=3.5)
+                ax.plot(np.full(len(found[quantity]), d), found[quantity], marker, color=color, markersize=4)
                 if f"{quantity}.low" in found:
                     _bounds(ax, d, np.min(found[f"{quantity}.low"]), np.max(found[f"{quantity}.high"]), color)
         ax.set_xscale("log", base=2)
         ax.set_xticks(sorted({d for by_units in series.values() for d in by_units}))
         ax.xaxis.set_major_formatter("{x:.0f}")
         ax.set(xlabel="latent units")
-        layout.subtitle(ax, title)
+        layout.subtitle(ax, layout.wrapped(title, 40))
         ax.grid(axis="y")
-    axes[0].legend(fontsize=8)
+    keys = zip(series, colors, markers, strict=True)
+    handles = [Line2D([], [], color=color, marker=marker, markersize=4, label=name) for name, color, marker in keys]
+    axes[0].legend(handles=handles, fontsize=visuals.SMALL_POINTS)
     return figure
 
 

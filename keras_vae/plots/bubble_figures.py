@@ -28,7 +28,7 @@ MIN_OVERLAP = 1e-4  # lower edge of the axes; smaller values are drawn on it
 GOLDEN_ANGLE = 0.382  # of a full turn
 COLORS = {"identity": palette.UNIT_VARIANCE_POSTERIOR, "posterior": palette.POSTERIOR}
 LOG_OVERLAP_AXES = {"xscale": "log", "yscale": "log", "ylim": (MIN_OVERLAP, 1.3)}
-BELOW_AXES: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "fontsize": 8}
+BELOW_AXES: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "fontsize": visuals.SMALL_POINTS}
 
 
 @of_runs
@@ -40,19 +40,24 @@ def to_scale(runs: Runs) -> Figure:
     directions are spread evenly, since those of many dimensions don't fit into a plane. The lower row magnifies the
     region that holds the mass of both: the coordinate along μ, and the distance from that axis.
     """
-    figure = Figure(figsize=(3.3 * len(runs), 5.0), layout="constrained")
-    axes = figure.subplots(2, len(runs), squeeze=False, height_ratios=(2.1, 1))
+    columns = min(len(runs), 3)
+    blocks = -(-len(runs) // columns)
+    figure = Figure(figsize=(layout.WIDTH * columns / 3, 5.0 * blocks), layout="constrained")
+    axes = figure.subplots(2 * blocks, columns, squeeze=False, height_ratios=(2.4, 1) * blocks)
+    uppers, lowers = axes[::2].ravel(), axes[1::2].ravel()
+    for ax in (*uppers[len(runs) :], *lowers[len(runs) :]):
+        ax.remove()
     farthest = max(run.bubbles["codes"]["norm"] for run in runs.values())
-    for (name, run), upper, lower in zip(runs.items(), *axes, strict=True):
+    for (name, run), upper, lower in zip(runs.items(), uppers, lowers, strict=False):
         found, norms = run.bubbles, run.arrays("bubbles")["norms"]
         d, norm = found["units"], found["codes"]["norm"]
         rings(upper, d, np.quantile(norms, (np.arange(N_DRAWN_BUBBLES) + 0.5) / N_DRAWN_BUBBLES))
         upper.set_title(f"{name}\n√d = {number(math.sqrt(d))}, ‖μ‖ = {number(norm)}", fontsize=10)
         along_mean(lower, d, norm, farthest)
         layout.subtitle(lower, f"overlap 2Φ(−‖μ‖/2) = {_percentage(found['overlap']['one']['median'])}")
-    axes[1, 0].set_ylabel("distance from\nthis axis − √d")
-    for ax in axes[1]:
-        ax.set_xlabel("coordinate along μ")
+        lower.set_xlabel("coordinate along μ")
+    for ax in lowers[: len(runs) : columns]:
+        ax.set_ylabel("distance from\nthis axis − √d")
     names = {"prior N(0, I)": palette.PRIOR, "N(μ, I) of test images": palette.UNIT_VARIANCE_POSTERIOR}
     keys = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for name, color in names.items()]
     figure.legend(handles=keys, loc="outside lower center", ncols=2)
@@ -127,7 +132,7 @@ def along_mean(ax: Axes, d: int, norm: float, farthest: float) -> list:
 @of_runs
 def overlaps(runs: Runs) -> Figure:
     """The overlap of the bubbles with the prior: by dimension, and by the number of bubbles in the mixture."""
-    figure = Figure(figsize=(13, 5.6), layout="constrained")
+    figure = Figure(figsize=(layout.WIDTH, 6.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     overlap_by_dimension(left, {name: run.bubbles for name, run in runs.items()})
     colors = visuals.label_colors(np.arange(len(runs)), len(runs))
@@ -138,7 +143,7 @@ def overlaps(runs: Runs) -> Figure:
             right.plot(arrays["sizes"], overlap, color=color, **line)
     right.set(xlabel="number of training images in the mixture", ylabel="overlap with N(0, I), 1 − TV")
     right.set(**LOG_OVERLAP_AXES)
-    right.legend(title="solid: posteriors N(μ, σ²); dashed: N(μ, I)", ncols=3, **BELOW_AXES)
+    right.legend(title="solid: posteriors N(μ, σ²)\ndashed: N(μ, I)", ncols=2, **BELOW_AXES)
     for ax in (left, right):
         ax.grid(axis="y")
     return figure
@@ -156,8 +161,8 @@ def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
         The lines of the mixtures, in the order of `BUBBLE_KINDS`.
     """
     line, squares = {}, {}
-    for name, one in visuals.checked_mapping("found", found).items():
-        visuals.checked_mapping(f"found[{name!r}]", one, ("units", "overlap"))
+    for name, one in checks.mapping("found", found).items():
+        checks.mapping(f"found[{name!r}]", one, ("units", "overlap"))
         if one["units"] in line:
             squares[name] = one
         else:
@@ -167,11 +172,11 @@ def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
     lines = [_mixture(ax, kind, d, results, squares) for kind in BUBBLE_KINDS]
     ax.set(xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV")
     ax.set(**LOG_OVERLAP_AXES)
-    edge: dict[str, Any] = {"ha": "right", "fontsize": 8, "color": palette.MUTED}
+    edge: dict[str, Any] = {"ha": "right", "fontsize": visuals.SMALL_POINTS, "color": palette.MUTED}
     ax.text(0.99, 0.01, f"values below {MIN_OVERLAP:g} are drawn on the lower edge", transform=ax.transAxes, **edge)
     ax.set_xticks(d, [f"{units:,}" for units in d])
     ax.minorticks_off()
-    ax.legend(ncols=2, **BELOW_AXES)
+    ax.legend(**BELOW_AXES)
     return lines
 
 
@@ -224,7 +229,7 @@ def _error_bars(estimates: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
 @of_runs
 def codes(runs: Runs) -> Figure:
     """Distributions of the means and standard deviations of all posteriors, one line per run."""
-    figure = Figure(figsize=(13, 4.4), layout="constrained")
+    figure = Figure(figsize=(layout.WIDTH, 4.0), layout="constrained")
     names = {"mean": "posterior mean μ", "std": "posterior standard deviation σ"}
     for ax, (quantity, xlabel) in zip(figure.subplots(1, 2), names.items(), strict=True):
         for name, run in runs.items():
@@ -244,14 +249,14 @@ def codes(runs: Runs) -> Figure:
 @of_runs
 def radii(runs: Runs) -> Figure:
     """Distances of draws from the origin, minus √d: the shell has one thickness in all dimensions."""
-    figure = Figure(figsize=(3.3 * len(runs), 3.2), layout="constrained")
+    figure, axes = layout.panels(len(runs), min(len(runs), 3), (layout.WIDTH / 3, 3.0))
     sources = {
         "prior": ("prior", palette.PRIOR),
         "aggregate": ("aggregate posterior", palette.AGGREGATE_POSTERIOR),
         "posterior": ("one posterior", palette.POSTERIOR),
     }
     bins = np.linspace(-6, 6, 61)
-    for ax, (name, run) in zip(figure.subplots(1, len(runs), sharey=True, squeeze=False)[0], runs.items(), strict=True):
+    for ax, (name, run) in zip(axes, runs.items(), strict=True):
         found, arrays = run.bubbles["radii"], run.arrays("bubbles")
         for key, (label, color) in sources.items():
             distance = np.clip(arrays[f"radius_{key}"] - found["root_d"], -6, 6)
@@ -278,8 +283,9 @@ IMAGE_ROWS = {  # name of the row: array in `bubbles.npz`
 @of_runs
 def images(runs: Runs) -> Figure:
     """Images decoded from points around the code of each test image, and from the prior, one column per run."""
-    figure = Figure(figsize=(5.4 * len(runs) + 1.2, 4.4), layout="constrained")
-    parts = layout.parts(figure, columns=len(runs))
+    figure = Figure(figsize=(layout.WIDTH, 0.5 + 8.4 / len(runs)), layout="constrained")
+    widths = [1.4] + [1.0] * (len(runs) - 1)  # the first column holds the names of the rows
+    parts = figure.subfigures(1, len(runs), squeeze=False, width_ratios=widths)[0]
     for part, (name, run) in zip(parts, runs.items(), strict=True):
         arrays = run.arrays("bubbles")
         columns = len(arrays["images_original"])

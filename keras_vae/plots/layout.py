@@ -1,5 +1,6 @@
 """Figure scaffolding shared by the figure modules: grids of axes, headings, frames, row names, saving."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from keras_vae._utils.files import atomic
 from keras_vae.plots import visuals
 
 MAX_PANELS = 1_000  # of a figure
+NOTE_POINTS = 9  # size of the note below a title
+WIDTH = 10.5  # inches, of the widest figures: at 840 pixels their smallest text has 9 pixels
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -60,13 +63,20 @@ def heading(figure: FigureBase, text: str) -> Text:
 
 def title(ax: Axes, text: str, note: str) -> tuple[Text, Text]:
     """A bold title with a line of explanation below it."""
-    below = ax.annotate(note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=9)
-    return ax.set_title(f"{text}\n"), below
+    below = ax.annotate(
+        note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=NOTE_POINTS
+    )
+    return ax.set_title(text, pad=NOTE_POINTS + 12), below
 
 
 def subtitle(ax: Axes, text: str) -> Text:
     """The title of one panel of several, in regular weight."""
     return ax.set_title(text, fontweight="normal", fontsize=10)
+
+
+def wrapped(text: str, characters: int) -> str:
+    """Text in lines of at most so many characters, where words permit."""
+    return "\n".join(textwrap.wrap(text, characters, break_long_words=False))
 
 
 def row_name(ax: Axes, text: str) -> Text:

@@ -8,6 +8,7 @@ from matplotlib.collections import LineCollection, PathCollection
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
+from keras_vae.plots import labels as class_labels
 from keras_vae.plots import visuals
 
 AZIMUTH, ELEVATION = 30.0, 18.0  # degrees, the direction of the view in a still
@@ -49,7 +50,7 @@ class Guides:
         for collection in (self.circles, self.axes):
             ax.add_collection(collection)
         names = range(3) if units is None else checks.array("units", units, (3,), dtype="int64", low=0)
-        text: dict[str, Any] = {"fontsize": 8, "color": palette.INK, "ha": "center", "va": "center"}
+        text: dict[str, Any] = {"fontsize": visuals.SMALL_POINTS, "color": palette.INK, "ha": "center", "va": "center"}
         self.names = [ax.text(0, 0, f"unit {name}", **text, **style) for name in names]
 
     def turn(self, view: np.ndarray) -> None:
@@ -105,7 +106,8 @@ class Cloud:
         units: np.ndarray | tuple[int, ...] | None = None,
     ):
         self.mean = checks.array("mean", mean, ("n", 3))
-        self.colors = visuals.label_colors(labels, len(self.mean))
+        self.colors = class_labels.label_colors(labels, len(self.mean))
+        self._paths = class_labels.marker_paths(labels, len(self.mean))
         limit = checks.number("limit", limit, 0, open_low=True)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
         ax.set_axis_off()
@@ -123,4 +125,5 @@ class Cloud:
         nearest_last = np.argsort(seen[:, 2])
         rank = np.linspace(0.25, 0.85, len(seen))
         self.points.set_offsets(seen[nearest_last, :2])
+        self.points.set_paths([self._paths[i] for i in nearest_last])
         self.points.set(facecolor=np.column_stack([self.colors[nearest_last], rank]))

@@ -18,7 +18,8 @@ from keras_vae._utils import checks, palette
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, COLLAPSED_MEAN_VAR
 from keras_vae.errors import InputError
 from keras_vae.evaluation import tables
-from keras_vae.plots import layout, space_3d, visuals
+from keras_vae.plots import image_grids, layout, space_3d, visuals
+from keras_vae.plots import labels as class_labels
 from keras_vae.runs.folder import Run
 
 Runs = Mapping[str, Run]  # by the name that the figure shows
@@ -64,8 +65,8 @@ def save_all(folder: Path, figures: Mapping[str, tuple[Figure, str]]) -> dict[Pa
 @of_runs
 def comparison(runs: Runs) -> Figure:
     """One row per run: codes in a plane, samples from the prior, samples from a Gaussian fitted to the codes."""
-    figure = Figure(figsize=(13, 4.6 * len(runs)), layout="constrained")
-    rows = figure.subplots(len(runs), 3, gridspec_kw={"width_ratios": (1.13, 1, 1)}, squeeze=False)
+    figure = Figure(figsize=(layout.WIDTH, 3.5 * len(runs)), layout="constrained")
+    rows = figure.subplots(len(runs), 3, gridspec_kw={"width_ratios": (1.25, 1, 1)}, squeeze=False)
     sources = {"images": "N(0, I)", "moment_matched": "a Gaussian fitted to the codes"}
     for (name, run), (left, *others) in zip(runs.items(), rows, strict=True):
         visuals.latent_plane(left, *_codes(run, 2), run.class_names)
@@ -74,14 +75,14 @@ def comparison(runs: Runs) -> Figure:
         for ax, (key, source) in zip(others, sources.items(), strict=True):
             visuals.image_grid(ax, samples[key], 10, gap=2)
             layout.frame(ax)
-            layout.subtitle(ax, f"samples, z from {source}")
+            layout.subtitle(ax, layout.wrapped(f"samples, z from {source}", 32))
     return figure
 
 
 @of_runs
 def dynamics(runs: Runs) -> Figure:
     """Loss, reconstruction and KL over epochs: one panel per quantity, one line per run; dashed on test images."""
-    figure, axes = layout.panels(3, 3, (13 / 3, 4))
+    figure, axes = layout.panels(3, 3, (layout.WIDTH / 3, 3.4))
     for ax, (key, title) in zip(
         axes, {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}.items(), strict=True
     ):
@@ -99,7 +100,7 @@ def dynamics(runs: Runs) -> Figure:
 @of_runs
 def planes(runs: Runs) -> Figure:
     """The codes of each run: of two units in their plane, of more units on their two principal components."""
-    figure, axes = layout.panels(len(runs), 2, (6.75, 6.2))
+    figure, axes = layout.panels(len(runs), 2, (layout.WIDTH / 2, 4.7))
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         encodings = run.arrays("encodings")
         mean, labels = geometry.flat(encodings["mean"]), encodings.get("labels")
@@ -113,9 +114,10 @@ def planes(runs: Runs) -> Figure:
 
 @of_runs
 def interpolations(runs: Runs, pairs: int = 3) -> Figure:
-    """Interpolation paths between the same pairs of test images, one column per run."""
-    figure = Figure(figsize=(6.6 * len(runs), 1.55 * pairs + 0.4), layout="constrained")
-    for (name, run), part in zip(runs.items(), layout.parts(figure, columns=len(runs)), strict=True):
+    """Interpolation paths between the same pairs of test images, two runs in a row."""
+    rows = -(-len(runs) // 2)
+    figure = Figure(figsize=(layout.WIDTH, (1.0 * pairs + 0.4) * rows), layout="constrained")
+    for (name, run), part in zip(runs.items(), layout.parts(figure, rows, 2), strict=False):
         layout.heading(part, name)
         visuals.interpolations(part, run.arrays("interpolation"), pairs)
     return figure
@@ -134,9 +136,9 @@ def drawn_from(rows: Mapping[str, np.ndarray], columns: int = 20) -> Figure:
         >>> [ax.texts[0].get_text() for ax in figure.get_axes()]
         ['test image', 'reconstruction']
     """
-    columns = checks.whole("columns", columns, high=visuals.MAX_COLUMNS)
-    visuals.checked_mapping("rows", rows)
-    figure = Figure(figsize=(0.5 * columns + 2.2, 0.62 * len(rows) + 0.2), layout="constrained")
+    columns = checks.whole("columns", columns, high=image_grids.MAX_COLUMNS)
+    checks.mapping("rows", rows)
+    figure = Figure(figsize=(min(0.5 * columns + 2.2, layout.WIDTH), 0.52 * len(rows) + 0.2), layout="constrained")
     for ax, (name, images) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows.items(), strict=True):
         visuals.image_grid(ax, images[:columns], columns)
         layout.row_name(ax, name)
@@ -155,10 +157,13 @@ def originals_and_reconstructions(runs: Runs) -> Figure:
 @of_runs
 def spaces(runs: Runs) -> Figure:
     """The codes of the three units that vary most, as a cloud in space."""
-    figure = Figure(figsize=(6.4 * len(runs) + 0.8, 6.4), layout="constrained")
+    figure = Figure(figsize=(layout.WIDTH, 0.5 * layout.WIDTH - 0.2), layout="constrained")
     for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
         mean, labels, units = _codes(run, 3)
         space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
+        if labels is not None:
+            seen = mean @ geometry.view_from(space_3d.AZIMUTH, space_3d.ELEVATION)
+            class_labels.names_at_medians(ax, seen[:, :2], labels, run.class_names)
         ax.set_title(name)
     if labels is not None:
         figure.legend(handles=visuals.label_keys(labels, run.class_names), loc="outside right center", title="label")
@@ -169,7 +174,7 @@ def spaces(runs: Runs) -> Figure:
 def slices(runs: Runs) -> Figure:
     """Horizontal slices through a space of three units, usually five of 25 decoded images each, for every run."""
     spaced = ConstrainedLayoutEngine(h_pad=0.08)  # between the name of a run and the titles of its slices
-    figure = Figure(figsize=(13, 3.75 * len(runs)), layout=spaced)
+    figure = Figure(figsize=(layout.WIDTH, 3.0 * len(runs)), layout=spaced)
     for (name, run), part in zip(runs.items(), layout.parts(figure, rows=len(runs)), strict=True):
         grid = run.arrays("grid_3d")
         side, units = int(grid["side"]), grid["units"]
@@ -190,8 +195,8 @@ def slices(runs: Runs) -> Figure:
 @of_runs
 def blocks(runs: Runs) -> Figure:
     """3⁴ = 81 images decoded on a grid in four units: two units select the block, two the position within it."""
-    spaced = ConstrainedLayoutEngine(w_pad=0.15)  # between the axis names of neighbours
-    figure = Figure(figsize=(6.9 * len(runs), 6.9), layout=spaced)
+    spaced = ConstrainedLayoutEngine(w_pad=0.1)  # between the axis names of neighbours
+    figure = Figure(figsize=(layout.WIDTH, layout.WIDTH / len(runs)), layout=spaced)
     for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
         grid = run.arrays("grid_4d")
         image_blocks(ax, grid["images"], int(grid["side"]), grid["units"].tolist())
@@ -208,11 +213,11 @@ def image_blocks(ax: Axes, images: np.ndarray, side: int, units: Sequence[int]) 
         side: grid points in each unit.
         units: the numbers of the four units.
     """
-    images, side = visuals.checked_images("images", images), checks.whole("side", side)
+    images, side = image_grids.checked_images("images", images), checks.whole("side", side)
     checks.require_shape("images", images, (side**4, "height", "width", "…"))
     units = checks.array("units", units, (4,), dtype="int64", low=0).tolist()
     inner = [visuals.tile(block, side) for block in images.reshape(side * side, side * side, *images.shape[1:])]
-    gap = min(images.shape[1] // 3, visuals.MAX_GAP_PIXELS)
+    gap = min(images.shape[1] // 3, image_grids.MAX_GAP_PIXELS)
     picture = visuals.image_grid(ax, np.stack(inner), side, gap=gap)
     height, width = inner[0].shape[:2]
     for i in range(1, side):
@@ -231,7 +236,7 @@ def image_blocks(ax: Axes, images: np.ndarray, side: int, units: Sequence[int]) 
     top.set_xlabel(f"within a block: latent unit {units[0]}", fontsize=9)
     right.set_ylabel(f"within a block: latent unit {units[1]}", fontsize=9)
     for axis in (top, right):
-        axis.tick_params(length=0, labelsize=7)
+        axis.tick_params(length=0, labelsize=visuals.SMALL_POINTS)
         axis.spines[:].set_visible(False)
     return picture
 
@@ -245,7 +250,7 @@ def _centers(size: int, gap: int, side: int) -> list[float]:
 @of_runs
 def samples(runs: Runs) -> Figure:
     """A hundred images per run, decoded from draws of the prior."""
-    figure, axes = layout.panels(len(runs), 2, (6, 6.25))
+    figure, axes = layout.panels(len(runs), 2, (layout.WIDTH / 2, 5.4))
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         visuals.image_grid(ax, run.arrays("samples")["images"], 10, gap=2)
         layout.frame(ax)
@@ -255,17 +260,18 @@ def samples(runs: Runs) -> Figure:
 
 @visuals.style()
 def collapse(name: str, run: Run) -> Figure:
-    """Statistics of each latent unit of a run, by decreasing variance of the means."""
-    units = tables.by_decreasing_variance(run.evaluation["units"])
+    """Statistics of each latent unit of a run, by decreasing KL (without a density, by variance of the means)."""
+    key = "kl" if "kl" in run.evaluation["units"][0] else "var_mean"
+    units = sorted(enumerate(run.evaluation["units"]), key=lambda unit: -unit[1][key])
     columns = [column for column in UNIT_THRESHOLDS if column in units[0][1]]
-    figure = Figure(figsize=(13, 1.5 + 0.27 * len(units)), layout="constrained")
+    figure = Figure(figsize=(layout.WIDTH, 1.7 + 0.24 * len(units)), layout="constrained")
     axes = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     active = np.array([unit["active"] for _, unit in units])
     for ax, column in zip(axes, columns, strict=True):
         values = np.array([unit[column] for _, unit in units], "float64")  # None becomes NaN
         unit_bars(ax, values, active, UNIT_THRESHOLDS[column], logarithmic=column == "var_mean")
-        threshold = "" if UNIT_THRESHOLDS[column] is None else f" (dashed: {UNIT_THRESHOLDS[column]:g})"
-        layout.subtitle(ax, tables.UNIT_COLUMNS[column] + threshold)
+        threshold = "" if UNIT_THRESHOLDS[column] is None else f"\n(dashed: {UNIT_THRESHOLDS[column]:g})"
+        layout.subtitle(ax, layout.wrapped(tables.UNIT_COLUMNS[column], 20) + threshold)
     axes[0].set_yticks(np.arange(len(units)), [f"unit {i}" for i, _ in units])
     axes[0].set_ylim(len(units) - 0.4, -0.6)
     handles = [
@@ -317,7 +323,7 @@ def unit_bars(
 @of_runs
 def timelines(runs: Runs) -> Figure:
     """The KL of every unit through training; a cross marks the collapse of a unit that had been active."""
-    figure, axes = layout.panels(len(runs), 2, (6.5, 4.3))
+    figure, axes = layout.panels(len(runs), min(2, len(runs)), (layout.WIDTH / 2, 3.5))
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         history = diagnostics.UnitHistory(**run.arrays("unit_history"))
         mesh = visuals.unit_timeline(ax, history)
@@ -339,13 +345,13 @@ def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Figure:
         >>> figure.get_axes()[0].texts[0].get_text()
         'final 4.0 ± 0.00'
     """
-    for name, runs in visuals.checked_mapping("histories", histories).items():
+    for name, runs in checks.mapping("histories", histories).items():
         if not isinstance(runs, Sequence) or not runs:
             raise InputError(f"histories[{name!r}]: expected the history of one seed or more; received none.")
         for history in runs:
-            found = visuals.checked_mapping(f"histories[{name!r}]", history, ("epoch", "val_loss"))
+            found = checks.mapping(f"histories[{name!r}]", history, ("epoch", "val_loss"))
             checks.array(f"histories[{name!r}]: val_loss", found["val_loss"], (len(found["epoch"]),))
-    figure = Figure(figsize=(13, 3.8), layout="constrained")
+    figure = Figure(figsize=(layout.WIDTH, 3.2), layout="constrained")
     axes = figure.subplots(1, len(histories), sharey=True, squeeze=False)[0]
     for ax, (name, runs) in zip(axes, histories.items(), strict=True):
         for history in runs:
@@ -353,7 +359,7 @@ def seeds(histories: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Figure:
             ax.plot(history["epoch"], history["val_loss"], color=palette.LOSS, alpha=0.6, linewidth=1.2, marker=marker)
         last = [history["val_loss"][-1] for history in runs]
         visuals.epoch_axis(ax, max((history["epoch"] for history in runs), key=len))
-        ax.set_title(name)
+        ax.set_title(name, fontsize=10)
         text = f"final {np.mean(last):.1f}" + (f" ± {np.std(last, ddof=1):.2f}" if len(last) > 1 else "")
         ax.text(0.97, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=9)
     losses = [history["val_loss"] for runs in histories.values() for history in runs]
@@ -375,7 +381,7 @@ def factors(runs: Runs, values: np.ndarray, names: Sequence[str]) -> Figure:
         names: of the factors, with units.
     """
     values = checks.array("values", values, ("n", len(names)), dtype=None)
-    figure = Figure(figsize=(4.1 * len(names), 3.9 * len(runs)), layout="constrained")
+    figure = Figure(figsize=(min(3.5 * len(names), layout.WIDTH), 3.6 * len(runs)), layout="constrained")
     for (name, run), part in zip(runs.items(), layout.parts(figure, rows=len(runs)), strict=True):
         layout.heading(part, name)
         mean, _, plane = _codes(run, 2)

@@ -11,23 +11,36 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, PathCollection, QuadMesh
 from matplotlib.colors import LogNorm, Normalize, to_rgb
-from matplotlib.figure import FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
-from keras_vae._utils.foreign_text import shortened
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
+from keras_vae.plots.image_grids import checked_images, image_grid, interpolations, tile
+from keras_vae.plots.labels import label_colors, label_keys, marker_paths, names_at_medians, plain
 
-MAX_COLUMNS, MAX_GAP_PIXELS = 1_000, 1_000  # of a grid of images
+# The parts of this module that have files of their own.
+__all__ = [
+    "checked_images", "curves", "epoch_axis", "image_grid", "interpolations", "label_colors", "label_keys",
+    "latent_plane", "latent_scatter", "marker_size", "move_circles", "plain", "posterior_circles",
+    "principal_scatter", "prior_density", "prior_rings", "square_view", "style", "tile", "unit_timeline",
+    "unit_timeline_label", "view_limit",
+]  # fmt: skip
+
 STYLE = Path(__file__).with_name("style.mplstyle")
+LOSS_COLORS = {
+    "loss": palette.LOSS,
+    "reconstruction": palette.RECONSTRUCTION,
+    "KL": palette.KL,
+    "penalty": palette.KL,
+}
 DASHED = (0, (2, 2))  # line style of curves on test images
 MIN_LIMIT = 2.25  # half the side of a view that holds the prior's 2σ circle
-INTERPOLATION_PATHS = {"linear": "linear in z", "spherical": "spherical in z", "cross_fade": "pixel cross-fade"}
-MAX_LEGEND_KEYS, MAX_LEGEND_CHARACTERS = 24, 14  # labels of a legend, and the length of their names
+SMALL_POINTS = 8.5  # the smallest text: 9 pixels in a figure of 10.5 inches that is shown at 840 pixels
+MAX_NAMED_LIMIT = 12.0  # half the side of a view in which the name of a ring has space
 UNIT_KL_SCALE = LogNorm(1e-3, 5)  # nats, of the colours of a timeline of units
 
 
@@ -40,86 +53,6 @@ def style():
         'bold'
     """
     return mpl.rc_context(mpl.rc_params_from_file(STYLE, use_default_template=False))
-
-
-def plain(text: str) -> str:
-    """Text for matplotlib in which a dollar sign is a dollar sign: names of data sets and classes are not formulas.
-
-    Example:
-        >>> plain("a$\\\\frac{$.npz")
-        'a\\\\$\\\\frac{\\\\$.npz'
-    """
-    return text.replace("$", r"\$")
-
-
-def label_colors(labels: np.ndarray | None, n: int) -> np.ndarray:
-    """The palette's colour of each label.
-
-    Args:
-        labels: `(n,)` integers, which take the palette's colours in turn, starting again after the last; other
-            labels, such as text, are numbered in their order; None where there are no labels.
-        n: number of points.
-
-    Returns:
-        `(n, 3)`, RGB in [0, 1]. Without labels every point has the first colour.
-
-    Example:
-        >>> label_colors(np.array([1, 0, 1]), 3).round(2).tolist()
-        [[0.12, 0.44, 0.71], [0.82, 0.29, 0.36], [0.12, 0.44, 0.71]]
-    """
-    n = checks.whole("n", n, low=0)
-    colors = np.array([to_rgb(color) for color in palette.LABELS])
-    return colors[np.zeros(n, int) if labels is None else _numbered(labels, n) % len(colors)]
-
-
-def _numbered(labels: np.ndarray, n: int) -> np.ndarray:
-    labels = checks.labels("labels", labels)
-    checks.require_shape("labels", labels, (n,))
-    return labels if labels.dtype.kind in "ui" else np.unique(labels, return_inverse=True)[1]
-
-
-def label_keys(
-    labels: np.ndarray,
-    class_names: Sequence[str] | None = None,
-    max_keys: int = MAX_LEGEND_KEYS,
-    max_characters: int = MAX_LEGEND_CHARACTERS,
-) -> list[Line2D]:
-    """Handles of a legend: a dot for every label that occurs; if they are too many, the last line is their number.
-
-    Args:
-        labels: `(n,)`.
-        class_names: names of the labels 0, 1, …; default the labels themselves.
-        max_keys: maximum number of handles.
-        max_characters: maximum length of a name; a longer one is cut in the middle. Where this makes names equal, the
-            labels precede them.
-
-    Example:
-        >>> [key.get_label() for key in label_keys(np.array([3, 0, 3]))]
-        ['0', '3']
-        >>> [key.get_label() for key in label_keys(np.array([1, 0, 1]), ["cat", "dog"])]
-        ['cat', 'dog']
-    """
-    present = np.unique(checks.labels("labels", labels))
-    max_keys = checks.whole("max_keys", max_keys, low=2)
-    n_shown = len(present) if len(present) <= max_keys else max_keys - 1
-    colors = label_colors(present, len(present))[:n_shown]
-    named = dict(enumerate(class_names or ()))
-    shown = present[:n_shown].tolist()
-    names = [shortened(str(named.get(label, label)), max_characters) for label in shown]
-    if len(set(names)) < len(names):
-        names = [f"{label}: {name}" for label, name in zip(shown, names, strict=True)]
-    keys = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=_legend_text(name))
-        for name, color in zip(names, colors, strict=True)
-    ]
-    if n_shown < len(present):
-        keys.append(Line2D([], [], linestyle="", label=f"and {len(present) - n_shown:,} others"))
-    return keys
-
-
-def _legend_text(name: str) -> str:
-    """Matplotlib leaves names that begin with an underscore out of legends."""
-    return f" {plain(name)}" if name.startswith("_") else plain(name)
 
 
 def view_limit(mean: np.ndarray) -> float:
@@ -141,26 +74,39 @@ def prior_rings(ax: Axes, limit: float) -> list[Circle]:
     """
     limit = checks.number("limit", limit, 0, open_low=True)
     rings = []
+    named = _named_rings(limit)
     for sigma in (1, 2, 3) if limit > 3.2 else (1, 2):
         line = {"edgecolor": palette.PRIOR, "linewidth": 0.9, "linestyle": (0, (4, 4)), "alpha": 0.8}
         ring = Circle((0, 0), sigma, fill=False, **line)
         ax.add_patch(ring)
         rings.append(ring)
-        if limit > 12:  # the rings are too close together for three names
+        if sigma not in named:
             continue
-        corner = sigma / np.sqrt(2)
-        ax.annotate(
+        ax.text(
+            *_ring_name_place(sigma),
             f"{sigma}σ",
-            (corner, corner),
-            xytext=(3, 3),
-            textcoords="offset points",
-            annotation_clip=True,
+            ha="center",
+            va="center",
             color=palette.PRIOR,
-            fontsize=8,
+            fontsize=SMALL_POINTS,
             path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")],
             zorder=5,
         )
     return rings
+
+
+def _named_rings(limit: float) -> tuple[int, ...]:
+    """The rings with names: those in wide views would overlap."""
+    if limit > MAX_NAMED_LIMIT:
+        return ()
+    if limit > 0.5 * MAX_NAMED_LIMIT:
+        return (3,)
+    return (1, 2, 3) if limit > 3.2 else (1, 2)
+
+
+def _ring_name_place(sigma: int) -> tuple[float, float]:
+    """On the circle, at the lower right."""
+    return sigma / np.sqrt(2), -sigma / np.sqrt(2)
 
 
 def prior_density(ax: Axes, limit: float, strength: float = 0.2) -> AxesImage:
@@ -251,7 +197,7 @@ def latent_scatter(
     units: tuple[int, ...],
     class_names: Sequence[str] | None = None,
 ) -> PathCollection:
-    """Posterior means coloured by label, with the prior's rings and a legend.
+    """Posterior means with colour and marker by label, the names of the labels, the prior's rings and a legend.
 
     Args:
         ax: to draw on.
@@ -274,16 +220,19 @@ def latent_scatter(
     order = np.random.default_rng(0).permutation(len(mean))  # no label lies on top of all others
     x, y = mean[order].T
     points = ax.scatter(x, y, s=marker_size(len(mean)), c=colors[order], alpha=0.6, linewidths=0)
-    if labels is not None:
-        keys = label_keys(labels, class_names)
-        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
     square_view(ax, limit, units)
+    if labels is not None:
+        paths = marker_paths(labels, len(mean))
+        points.set_paths([paths[i] for i in order])
+        keys = label_keys(labels, class_names)
+        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label", handletextpad=0.1)
+        names_at_medians(ax, mean, labels, class_names, [_ring_name_place(sigma) for sigma in _named_rings(limit)])
     return points
 
 
 def marker_size(n: int) -> float:
     """The area of a point's marker, in points², in a scatter of `n` points."""
-    return float(np.clip(30_000 / checks.whole("n", n), 3, 30))
+    return float(np.clip(40_000 / checks.whole("n", n), 5, 30))
 
 
 def latent_plane(
@@ -317,125 +266,12 @@ def principal_scatter(
     return drawn
 
 
-def interpolations(figure: FigureBase, images: Mapping[str, np.ndarray], pairs: int = 6) -> list[AxesImage]:
-    """Interpolation paths between pairs of images: a block for each pair, a row for each kind of path.
-
-    Args:
-        figure: a figure or subfigure to draw on.
-        images: `(points, pairs, …)` by the kind of path, a key of `INTERPOLATION_PATHS`.
-        pairs: maximum number of pairs to draw.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> paths = {"linear": np.zeros((11, 4, 8, 8)), "cross_fade": np.zeros((11, 4, 8, 8))}
-        >>> pictures = interpolations(Figure(), paths, pairs=3)
-        >>> len(pictures), pictures[0].get_array().shape
-        (3, (17, 98))
-    """
-    found = checked_mapping("images", images)
-    shape = ("points", "pairs", "height", "…")
-    kinds = {
-        name: checks.array(f"images[{key!r}]", found[key], shape, dtype=None)
-        for key, name in INTERPOLATION_PATHS.items()
-        if key in found
-    }
-    if not kinds or len({paths.shape for paths in kinds.values()}) > 1:
-        raise InputError(
-            f"images: expected paths of one shape, of some of the kinds {', '.join(INTERPOLATION_PATHS)}; received "
-            f"{ ({str(key): np.shape(paths) for key, paths in found.items()}) }."
-        )
-    pairs = min(checks.whole("pairs", pairs), next(iter(kinds.values())).shape[1])
-    drawn = []
-    for i, ax in enumerate(np.atleast_1d(figure.subplots(pairs, 1))):
-        rows = [path[:, i] for path in kinds.values()]
-        drawn.append(image_grid(ax, np.concatenate(rows), len(rows[0])))
-        for j, name in enumerate(kinds):
-            center = 1 - (j + 0.5) / len(kinds)
-            text = {"transform": ax.transAxes, "ha": "right", "va": "center", "fontsize": 8, "color": palette.MUTED}
-            ax.text(-0.012, center, name, **text)
-    return drawn
-
-
 def square_view(ax: Axes, limit: float, units: tuple[int, ...]) -> None:
     """Equal scales from −limit to limit, and the names of the two units."""
     limit = checks.number("limit", limit, 0, open_low=True)
     units = checks.array("units", units, (2,), dtype="int64", low=0).tolist()
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     ax.set(xlabel=f"latent unit {units[0]}", ylabel=f"latent unit {units[1]}")
-
-
-def image_grid(ax: Axes, images: np.ndarray, columns: int, gap: int = 1) -> AxesImage:
-    """Images row by row in one picture without axes. Grey images are drawn inverted: 1 is black.
-
-    Args:
-        ax: to draw on.
-        images: `(n, height, width[, channels])`; values are clipped to [0, 1].
-        columns: images in a row.
-        gap: pixels between images.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> picture = image_grid(Figure().subplots(), np.zeros((6, 8, 8)), columns=3)
-        >>> picture.get_array().shape  # two rows of three images
-        (17, 26)
-    """
-    tiled = tile(np.clip(checked_images("images", images), 0.0, 1.0), columns, gap)
-    picture = ax.imshow(tiled, vmin=0, vmax=1)
-    ax.set_axis_off()
-    return picture
-
-
-def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """One array of all images, row by row, with background between them and in empty places at the end.
-
-    Args:
-        images: `(n, height, width[, channels])`.
-        columns: images in a row.
-        gap: pixels between images.
-
-    Returns:
-        `(height of the grid, width of the grid[, channels])`; the background is 0 for grey images, which are drawn
-        inverted, and 1 for colour images.
-
-    Example:
-        >>> tile(np.ones((3, 1, 2)), columns=2, gap=1)
-        array([[1., 1., 0., 1., 1.],
-               [0., 0., 0., 0., 0.],
-               [1., 1., 0., 0., 0.]])
-    """
-    images, columns = checked_images("images", images), checks.whole("columns", columns, high=MAX_COLUMNS)
-    gap = checks.whole("gap", gap, low=0, high=MAX_GAP_PIXELS)
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
-    n, height, width = images.shape[:3]
-    rows = -(-n // columns)
-    channels = images.shape[3:]
-    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *channels), float(bool(channels)))
-    for i, image in enumerate(images):
-        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
-        canvas[top : top + height, left : left + width] = image
-    return canvas
-
-
-def checked_images(name: str, images: np.ndarray) -> np.ndarray:
-    """An argument as images `(n, height, width[, channels])` that can be drawn."""
-    found = checks.array(name, images, ("n", "height", "width", "…"), dtype=None)
-    if found.shape[3:] not in ((), (1,), (3,), (4,)):
-        raise InputError(
-            f"{name}: expected shape (n, height, width) or (n, height, width, channels) with 1, 3 or 4 channels; "
-            f"received {found.shape}."
-        )
-    return found
-
-
-def checked_mapping(name: str, value: Mapping[Any, Any], keys: Sequence[str] = ()) -> Mapping[Any, Any]:
-    """An argument as a mapping with at least one entry, and with these keys."""
-    if not isinstance(value, Mapping) or not value:
-        raise InputError(f"{name}: expected a mapping with at least one entry; received {type(value).__name__}.")
-    missing = [key for key in keys if key not in value]
-    if missing:
-        raise InputError(f"{name}: expected the keys {', '.join(keys)}; {', '.join(missing)} missing.")
-    return value
 
 
 def curves(
@@ -452,7 +288,8 @@ def curves(
         epochs: `(n,)`.
         lines: `(n,)` values by the name of the curve.
         ylabel: quantity and unit of the values.
-        colors: by the name of the curve; the others take the style's colours in turn.
+        colors: by the name of the curve; loss, reconstruction, KL and penalty have those of the palette, the others
+            take the style's colours in turn.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -462,8 +299,8 @@ def curves(
     """
     epochs = checks.array("epochs", epochs, ("n",), dtype=None)
     drawn = []
-    used: dict[str, Any] = dict(colors or {})  # colours in any of matplotlib's notations
-    for name, values in checked_mapping("lines", lines).items():
+    used: dict[str, Any] = LOSS_COLORS | dict(colors or {})  # colours in any of matplotlib's notations
+    for name, values in checks.mapping("lines", lines).items():
         values = checks.array(f"lines[{name!r}]", values, (len(epochs),), dtype=None, finite=False)
         quantity = name.removeprefix("test ")
         options: dict[str, Any] = {"color": used[quantity]} if quantity in used else {}

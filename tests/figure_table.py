@@ -1,0 +1,106 @@
+"""The table of all figures of the package, each drawn from generated runs; a new figure is one more line.
+
+The figures in the registry of `run_figures` are in the table by themselves.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from drawn_runs import EPOCHS, N_POINTS, strokes
+from matplotlib.figure import Figure
+
+from keras_vae import Run
+from keras_vae.plots import audit_figures, bubble_figures, run_figures, study_figures
+
+Runs = Mapping[str, Run]  # "2", "2 named", "3", "4" and "16": runs of so many units, one with long names of classes
+Drawn = Callable[[Runs], Figure]
+
+
+def _sizes(runs: Runs) -> Runs:
+    """Six runs, as many as the study of soap bubbles compares."""
+    names = ("2 units", "16 units", "8 × 8 × 4", "8 × 8 × 64", "8 × 8 × 1024", "8 × 8 × 1024, means")
+    return dict(zip(names, (runs["2"], runs["16"], runs["3"], runs["4"], runs["16"], runs["2"]), strict=True))
+
+
+def _nets(runs: Runs) -> Runs:
+    return {"784-256-32-24-16": runs["16"], "784-256-32-16": runs["16"], "784-256-8": runs["4"], "784-8": runs["3"]}
+
+
+def _planes(runs: Runs) -> Runs:
+    return {"2 layers, d = 2": runs["2"], "3 layers, d = 2": runs["2 named"]}
+
+
+def _twins(runs: Runs) -> Runs:
+    return {"VAE, d = 2": runs["2"], "AE, d = 16": runs["16"]}
+
+
+def _spaces(runs: Runs) -> Runs:
+    return {"784-256-32-8-3, with sampling": runs["3"], "784-256-32-8-3, no sampling": runs["3"]}
+
+
+def _histories(runs: Runs) -> dict[str, list[dict[str, np.ndarray]]]:
+    names = ("784-256-32-8-4", "784-256-32-4", "784-256-32-8-2", "784-256-32-8-3")
+    history = {"epoch": np.arange(1, EPOCHS + 1), "val_loss": 140 + 60 / np.arange(1, EPOCHS + 1)}
+    return {name: [history, history | {"val_loss": history["val_loss"] + 1}] for name in names}
+
+
+def _factors(runs: Runs) -> Figure:
+    values = np.random.default_rng(0).uniform(2, 26, (N_POINTS, 3))
+    return study_figures.factors(_twins(runs), values, ["x, pixels", "y, pixels", "size, pixels"])
+
+
+QUANTITIES = {
+    "kl": "KL(q(z) ‖ p), nats; triangles mark lower ends",
+    "marginal_kl": "KL(q(z_u) ‖ N(0, 1)) of an active unit, nats",
+    "auc": "classifier two-sample test, AUC",
+    "variance": "variance of an active unit under q(z)",
+    "outside": "fraction beyond 97.5 % of the prior's radii",
+    "ratio": "Fréchet distance, N(0, I) relative to a fitted mixture",
+}
+
+
+def _over_units(runs: Runs) -> Figure:
+    def values(d: int, offset: float) -> dict[str, np.ndarray]:
+        found = {quantity: np.array([1, 1.2]) * offset / d for quantity in QUANTITIES}
+        high = np.full(2, np.nan if d == 32 else 1.5 * offset / d)
+        return found | {"kl.low": found["kl"] * 0.8, "kl.high": high}
+
+    names = {"isotropic (as in the source)": 1.0, "iid": 2.0, "diagonal": 3.0}
+    series = {name: {d: values(d, offset) for d in (2, 4, 8, 16, 32)} for name, offset in names.items()}
+    return audit_figures.over_units(series, QUANTITIES)
+
+
+def _drawn_from(runs: Runs) -> Figure:
+    rows = {name: strokes(20, np.random.default_rng(0)) for name in ("test image", "784-256-2", "784-256-32-24-16")}
+    return study_figures.drawn_from(rows)
+
+
+TABLE: dict[str, Drawn] = {
+    "comparison": lambda runs: study_figures.comparison(_planes(runs)),
+    "comparison of twins": lambda runs: study_figures.comparison(_twins(runs)),
+    "dynamics": lambda runs: study_figures.dynamics(_twins(runs)),
+    "planes": lambda runs: study_figures.planes(_planes(runs) | _twins(runs)),
+    "interpolations": lambda runs: study_figures.interpolations(_twins(runs)),
+    "drawn_from": _drawn_from,
+    "originals_and_reconstructions": lambda runs: study_figures.originals_and_reconstructions(_nets(runs)),
+    "spaces": lambda runs: study_figures.spaces(_spaces(runs)),
+    "slices": lambda runs: study_figures.slices(_spaces(runs)),
+    "blocks": lambda runs: study_figures.blocks({"784-256-32-8-4": runs["4"], "784-256-32-4": runs["4"]}),
+    "study samples": lambda runs: study_figures.samples(_sizes(runs)),
+    "collapse": lambda runs: study_figures.collapse("784-256-32-24-16", runs["16"]),
+    "timelines": lambda runs: study_figures.timelines(_nets(runs)),
+    "seeds": lambda runs: study_figures.seeds(_histories(runs)),
+    "factors": _factors,
+    "audit samplers": lambda runs: audit_figures.samplers(runs["16"], "784-256-32-24-16"),
+    "densities": lambda runs: audit_figures.densities(_planes(runs)),
+    "typical_densities": lambda runs: audit_figures.typical_densities(
+        {f"d = {key}": runs[key] for key in ("2", "3", "4", "16")}
+    ),
+    "over_units": _over_units,
+    "bubbles to_scale": lambda runs: bubble_figures.to_scale(_sizes(runs)),
+    "bubbles overlaps": lambda runs: bubble_figures.overlaps(_sizes(runs)),
+    "bubbles codes": lambda runs: bubble_figures.codes(_sizes(runs)),
+    "bubbles radii": lambda runs: bubble_figures.radii(_sizes(runs)),
+    "bubbles images": lambda runs: bubble_figures.images(dict(list(_sizes(runs).items())[:3])),
+}
+REGISTERED = [(name, key) for name in run_figures.FIGURES for key in ("2", "2 named", "16")]
