@@ -50,7 +50,8 @@ def magnification(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, ste
     if units > MAX_UNITS:
         raise InputError(f"z: expected at most {MAX_UNITS} units; received {units}.")
     moves = (step * np.eye(units, dtype="float32")).reshape(units, *z.shape[1:])
-    found, size = [], 1  # the size of an image is known when one is decoded
+    found: list[float] = []
+    size = 1  # the size of an image is known when one is decoded
     while len(found) < len(z):
         jacobian = _jacobian(decode, z[len(found) : len(found) + size], moves, step)
         found += _volumes(jacobian).tolist()

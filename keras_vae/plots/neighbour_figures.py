@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_vae._utils import palette
+from keras_vae._utils import checks, palette
 from keras_vae.plots import layout, visuals
 
 IMAGE_INCHES = 0.72
@@ -61,7 +61,7 @@ def neighbours(arrays: Mapping[str, np.ndarray], title: str, note: str) -> Figur
         [(26, 8), (26, 35), (26, 35)]
     """
     keys = ("samples", "pixel_images", "latent_images", "sample_distances", "test_distances")
-    visuals.checked_mapping("arrays", arrays, keys)
+    checks.mapping("arrays", arrays, keys)
     samples, k = arrays["samples"], arrays["pixel_images"].shape[1]
     height, width = samples.shape[1:3]
     rows = len(samples) * min(IMAGE_INCHES * height / width, 3.0)

@@ -109,7 +109,7 @@ def traversals(
         >>> [len(ax.images) for ax in figure.get_axes()]
         [1, 0]
     """
-    visuals.checked_mapping("arrays", arrays, ("units", "z", "images"))
+    checks.mapping("arrays", arrays, ("units", "z", "images"))
     units, z, images = arrays["units"], arrays["z"], arrays["images"]
     height, width = images.shape[2:4]
     strip = IMAGE_INCHES * len(z)
