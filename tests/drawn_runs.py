@@ -86,6 +86,17 @@ def _write_images(run: Run, units: int, rng: np.random.Generator) -> None:
     weight = np.linspace(0, 1, 11)[:, None, None, None]
     path = (1 - weight) * ends[:6] + weight * ends[6:]
     run.write_arrays("interpolation", linear=path**2, spherical=path**1.5, cross_fade=path)
+    shown, z = np.arange(min(units, 8)), np.linspace(-3, 3, 13)  # of 16 units, eight have a marginal alone
+    images = strokes(13 * len(shown), rng).reshape(len(shown), 13, SIDE, SIDE)
+    run.write_arrays("traversals", units=shown, z=z, images=images)
+    if units == 2:
+        axis = np.linspace(-3, 3, 21)
+        factor = 0.1 + np.exp(-np.hypot(axis, axis[:, None]))
+        run.write_arrays("magnification", factor=factor, limit=np.array(3.0), step=np.array(0.01))
+    near = strokes(32, rng).reshape(8, 4, SIDE, SIDE)
+    distances = {"pixel_distances": np.ones((8, 4)), "latent_distances": np.ones((8, 4))}
+    compared = dict.fromkeys(("sample_distances", "test_distances"), np.ones(20))
+    run.write_arrays("neighbours", samples=near[:, 0], pixel_images=near, latent_images=near, **distances, **compared)
     plane = np.arange(min(2, units))
     run.write_arrays("manifold", units=plane, side=np.array(8), images=strokes(8 ** len(plane), rng))
     for n_axes, side in ((3, 5), (4, 3)):

@@ -10,7 +10,7 @@ from drawn_runs import EPOCHS, N_POINTS, strokes
 from matplotlib.figure import Figure
 
 from keras_vae import Run
-from keras_vae.plots import audit_figures, bubble_figures, run_figures, study_figures
+from keras_vae.plots import audit_figures, bubble_figures, rate_distortion, run_figures, sampling_figures, study_figures
 
 Runs = Mapping[str, Run]  # "2", "2 named", "3", "4" and "16": runs of so many units, one with long names of classes
 Drawn = Callable[[Runs], Figure]
@@ -75,7 +75,21 @@ def _drawn_from(runs: Runs) -> Figure:
     return study_figures.drawn_from(rows)
 
 
+def _rate_distortion(runs: Runs) -> Figure:
+    path = rate_distortion.path_of(runs["2"])
+    ends = {name: path + shift for name, shift in zip(_nets(runs), (0.0, 0.3, 2.0, 5.0), strict=True)}
+    return rate_distortion.figure({"MNIST, bernoulli likelihood": ends, "Fashion-MNIST, bernoulli likelihood": ends})
+
+
+def _rate_distortion_of_many(runs: Runs) -> Figure:
+    path = rate_distortion.path_of(runs["2"])
+    return rate_distortion.figure({"MNIST, bernoulli likelihood": {f"784-256-{i}": path + i for i in range(10)}})
+
+
 TABLE: dict[str, Drawn] = {
+    "discs_and_dots": lambda runs: sampling_figures.discs_and_dots(_planes(runs)),
+    "rate_distortion": _rate_distortion,
+    "rate_distortion of many": _rate_distortion_of_many,
     "comparison": lambda runs: study_figures.comparison(_planes(runs)),
     "comparison of twins": lambda runs: study_figures.comparison(_twins(runs)),
     "dynamics": lambda runs: study_figures.dynamics(_twins(runs)),

@@ -56,8 +56,8 @@ def test_the_magnification_of_a_curved_decoder_has_the_stated_error():
 
 def test_the_magnification_is_zero_along_a_direction_without_effect():
     assert diagnostics.magnification(lambda z: z[:, :1], np.ones((3, 2))).tolist() == [0, 0, 0]
-    with pytest.raises(InputError, match="z: expected at most 64 units; received 65"):
-        diagnostics.magnification(lambda z: z, np.zeros((2, 65)))
+    with pytest.raises(InputError, match="z: expected at most 128 units; received 129"):
+        diagnostics.magnification(lambda z: z, np.zeros((2, 129)))
 
 
 def test_the_magnification_of_a_run_is_that_of_its_decoder(toy_run):
@@ -114,8 +114,9 @@ def test_units_that_have_no_strip_have_a_marginal(toy_run, tmp_path):
     arrays = run.arrays("traversals")
     run.write_arrays("traversals", units=arrays["units"][:1], z=arrays["z"], images=arrays["images"][:1])
     assert run_figures.FIGURES["marginals"].applies(run)
-    titles = [ax.get_title("left") for ax in run_figures.marginals(run).get_axes()]
-    assert titles == [f"unit {unit}" for unit in np.argsort(-run.arrays("units")["kl"])]
+    (ax,) = run_figures.marginals(run).get_axes()
+    names = [text.get_text() for text in ax.texts if text.get_text().startswith("unit")]
+    assert names == [f"unit {unit}" for unit in np.argsort(-run.arrays("units")["kl"])]
 
 
 # -- posteriors in the plane ------------------------------------------------------------------------------------
@@ -135,14 +136,15 @@ def test_posteriors_are_ellipses_with_their_standard_deviations(ax):
     assert np.sort(discs.get_widths()).tolist() == pytest.approx(np.sort(2 * np.sqrt(std.prod(axis=1))).tolist())
 
 
-def test_names_of_classes_stand_at_the_medians_and_never_overlap():
+def test_names_of_classes_never_overlap():
     figure = Figure(figsize=(7, 7), layout="constrained")
     ax = figure.subplots()
     mean = np.concatenate([np.zeros((50, 2)), np.full((9, 2), 2.0)]) + 0.01 * RNG.normal(size=(59, 2))
     labels = np.append(np.arange(50) % 5, np.full(9, 5))
     visuals.square_view(ax, 3.0, (0, 1))
-    texts = posterior_plane.name_classes(ax, mean, labels, 3.0, [f"class {i}" for i in range(6)])
-    np.testing.assert_allclose(texts[5].get_position(), np.median(mean[50:], axis=0))
+    posterior_plane.name_classes(ax, mean, labels, 3.0, [f"class {i}" for i in range(6)])
+    texts = ax.texts
+    np.testing.assert_allclose(texts[5].get_position(), np.median(mean[50:], axis=0), atol=1e-3)
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in texts]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
@@ -150,7 +152,8 @@ def test_names_of_classes_stand_at_the_medians_and_never_overlap():
 
 def test_many_classes_have_a_legend_in_place_of_names(ax):
     labels = np.arange(40) % 20
-    assert posterior_plane.name_classes(ax, RNG.normal(size=(40, 2)), labels, 3.0) == []
+    posterior_plane.name_classes(ax, RNG.normal(size=(40, 2)), labels, 3.0)
+    assert not ax.texts
     assert len(ax.get_legend().get_texts()) == 20
 
 

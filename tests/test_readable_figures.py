@@ -35,7 +35,7 @@ OVERLAP_PIXELS = 1.5  # by which the boxes of two texts may overlap: they have a
 CLIP_PIXELS = 3  # by which a box may exceed its edge
 
 COLORS = {"#ffffff", *palette.LABELS} | {value for value in vars(palette).values() if str(value).startswith("#")}
-COLOR_MAPS = {"gray_r", palette.DENSITY_MAP, palette.UNIT_KL_MAP, palette.FACTOR_MAP}
+COLOR_MAPS = {"gray_r", palette.DENSITY_MAP, palette.UNIT_KL_MAP, palette.FACTOR_MAP, palette.MAGNIFICATION_MAP}
 MEANINGS = {  # the label of an artist: its colour
     "loss": palette.LOSS,
     "reconstruction": palette.RECONSTRUCTION,

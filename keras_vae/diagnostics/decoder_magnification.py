@@ -9,7 +9,7 @@ from keras_vae.errors import InputError
 
 DEFAULT_STEP, MAX_STEP = 0.01, 1.0  # in units of z
 MAX_JACOBIAN_NUMBERS = 2**24  # that are computed at once: 64 MB
-MAX_UNITS = 64  # the cost and the size of JᵀJ grow with their number
+MAX_UNITS = 128  # the cost and the size of JᵀJ grow with their number
 
 
 def magnification(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, step: float = DEFAULT_STEP) -> np.ndarray:
@@ -33,7 +33,7 @@ def magnification(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, ste
         `(n,)` float64.
 
     Raises:
-        InputError: unless the points are finite, of at most 64 units, and the function returns one finite image for
+        InputError: unless the points are finite, of at most 128 units, and the function returns one finite image for
             each.
 
     Example:
@@ -50,7 +50,8 @@ def magnification(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, ste
     if units > MAX_UNITS:
         raise InputError(f"z: expected at most {MAX_UNITS} units; received {units}.")
     moves = (step * np.eye(units, dtype="float32")).reshape(units, *z.shape[1:])
-    found, size = [], 1  # the size of an image is known when one is decoded
+    found: list[float] = []
+    size = 1  # the size of an image is known when one is decoded
     while len(found) < len(z):
         jacobian = _jacobian(decode, z[len(found) : len(found) + size], moves, step)
         found += _volumes(jacobian).tolist()

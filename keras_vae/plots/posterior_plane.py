@@ -1,30 +1,22 @@
 """Posteriors in the plane of two latent units: each as its 1σ ellipse, with the classes named at their medians."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection
 from matplotlib.colors import LogNorm
 from matplotlib.image import AxesImage
-from matplotlib.text import Text
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
 from keras_vae.plots import visuals
+from keras_vae.plots.labels import marker_paths, names_at_medians
 
 MIN_FILL, MAX_FILL = 0.06, 0.45  # opacity of an ellipse
 MAX_OUTLINED, OUTLINE_POINTS = 2000, 0.6  # ellipses that have outlines, and their width
 VIEW_SHARE = 0.99  # of the ellipses that lie in the view entirely
 BACKGROUND = 0.6  # opacity of the magnification
-MAX_NAMES = 16  # of classes that are named at their medians
-NAME_POINTS = (10, 13)  # size of those names in a view of less than 4 inches, and in a larger one
-LARGE_VIEW_POINTS = 288
-CHARACTER_WIDTH = 0.62  # of a name, relative to its size
-SPACING = 1.15  # of names, relative to their size
-MAX_PUSHES = 300  # of names that overlap
 MAX_MAGNIFICATION_RANGE = 1e3  # between the lightest and the darkest shade
 
 
@@ -94,7 +86,11 @@ def dots(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, size: float) -> 
     """Points `(n, 2)` in the colours of their labels; `size` is the area of a dot, in points²."""
     order, colors = _order(len(mean)), visuals.label_colors(labels, len(mean))
     x, y = mean[order].T
-    return ax.scatter(x, y, s=size, c=colors[order], alpha=0.6, linewidths=0)
+    points = ax.scatter(x, y, s=size, c=colors[order], alpha=0.6, linewidths=0)
+    if labels is not None:
+        paths = marker_paths(labels, len(mean))
+        points.set_paths([paths[i] for i in order])
+    return points
 
 
 def _ellipses(ax: Axes, mean: np.ndarray, std: np.ndarray, labels: np.ndarray | None, circles: bool) -> Collection:
@@ -129,77 +125,12 @@ def opacity(mean: np.ndarray, std: np.ndarray) -> float:
 
 def name_classes(
     ax: Axes, mean: np.ndarray, labels: np.ndarray, limit: float, class_names: Sequence[str] | None = None
-) -> list[Text]:
-    """The name of each class at the median of its means, moved where names would overlap.
-
-    More than `MAX_NAMES` classes have a legend in place of names.
-
-    Args:
-        ax: with a square view from −limit to limit.
-        mean: `(n, 2)`.
-        labels: `(n,)`.
-        limit: half the side of the view.
-        class_names: names of the labels 0, 1, …; default the labels themselves.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> mean = np.array([[0.0, 1.0], [0.2, 1.0], [2.0, 0.0]])
-        >>> [text.get_text() for text in name_classes(Figure().subplots(), mean, np.array([0, 0, 1]), 3.0, ["a", "b"])]
-        ['a', 'b']
-    """
-    present = np.unique(labels)
-    if len(present) > MAX_NAMES:
-        keys = visuals.label_keys(present, class_names)
-        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label")
-        return []
-    names = [str(key.get_label()).strip() for key in visuals.label_keys(present, class_names)]
-    medians = np.array([np.median(mean[labels == label], axis=0) for label in present])
-    box = ax.get_window_extent()
-    points = min(box.width, box.height) * 72 / ax.figure.dpi  # before the layout, which changes it by some per cent
-    per_point = 2 * limit / points
-    size = NAME_POINTS[int(points > LARGE_VIEW_POINTS)]
-    sizes = size * SPACING * per_point * np.array([[CHARACTER_WIDTH * len(name), 1.0] for name in names])
-    places = spread(np.clip(medians, -0.96 * limit, 0.96 * limit), sizes)
-    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size, "fontweight": "bold", "zorder": 6}
-    outline = [patheffects.withStroke(linewidth=3, foreground="white")]
-    colors = visuals.label_colors(present, len(present))
-    return [
-        ax.text(*place, name, color=color, path_effects=outline, **style)
-        for place, name, color in zip(places, names, colors, strict=True)
-    ]
-
-
-def spread(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Centres of boxes moved apart where the boxes overlap.
-
-    Args:
-        places: `(n, 2)` centres.
-        sizes: `(n, 2)` widths and heights.
-
-    Returns:
-        `(n, 2)`.
-
-    Example:
-        >>> spread(np.array([[0.0, 0.0], [0.0, 0.1]]), np.ones((2, 2))).round(2).tolist()
-        [[0.0, -0.45], [0.0, 0.55]]
-    """
-    places = np.array(places, "float64")
-    for _ in range(MAX_PUSHES):
-        moved = False
-        for i in range(len(places)):
-            for j in range(i):
-                gap = places[i] - places[j]
-                overlap = 0.5 * (sizes[i] + sizes[j]) - np.abs(gap)
-                if (overlap <= 1e-6).any():
-                    continue
-                axis = int(np.argmin(overlap))
-                shift = 0.5 * overlap[axis] * (1 if gap[axis] >= 0 else -1)
-                places[i, axis] += shift
-                places[j, axis] -= shift
-                moved = True
-        if not moved:
-            break
-    return places
+) -> None:
+    """The name of each class at the median of its means; too many classes have a legend in place of names."""
+    rings = [visuals._ring_name_place(sigma) for sigma in visuals._named_rings(limit)]
+    if not names_at_medians(ax, mean, labels, class_names, rings):
+        keys = visuals.label_keys(labels, class_names)
+        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label", handletextpad=0.1)
 
 
 def magnification(ax: Axes, factor: np.ndarray, limit: float) -> AxesImage:
@@ -219,7 +150,7 @@ def magnification(ax: Axes, factor: np.ndarray, limit: float) -> AxesImage:
     factor = checks.array("factor", factor, ("side ≥ 2", "side ≥ 2"), low=0)
     limit = checks.number("limit", limit, 0, open_low=True)
     half = limit / (len(factor) - 1)
-    highest = max(float(np.quantile(factor, 0.995)), np.finfo("float32").tiny)
+    highest = max(float(np.quantile(factor, 0.995)), float(np.finfo("float32").tiny))
     lowest = min(max(float(np.quantile(factor, 0.005)), highest / MAX_MAGNIFICATION_RANGE), 0.9 * highest)
     return ax.imshow(
         np.maximum(factor, lowest),

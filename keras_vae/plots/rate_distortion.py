@@ -18,16 +18,16 @@ from keras_vae._utils.formatting import number
 from keras_vae.data import registry
 from keras_vae.errors import InputError
 from keras_vae.plots import layout, visuals
-from keras_vae.plots.posterior_plane import spread
+from keras_vae.plots.labels import label_markers
 from keras_vae.runs.folder import Run
 
 FILE = "rate-distortion.png"
-MARKERS = {"circle": "o", "triangle": "^", "square": "s", "diamond": "D", "wedge": "v"}  # of `palette.LABEL_SHAPES`
 EARLY_SHARE = 0.2  # of a training, whose losses may lie above the view
 MAX_NAMED, MAX_NAME_CHARACTERS = 8, 26  # runs that are named beside their ends; others have a legend
 MAX_LEGEND_KEYS = 24
 N_DIAGONALS = 8
 NAME_POINTS = 9
+MAX_PUSHES = 300  # of names that overlap
 
 
 def path_of(run: Run) -> np.ndarray | None:
@@ -70,7 +70,7 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray]) -> list[Line2D]:
     ends = []
     for i, (name, path) in enumerate(found.items()):
         color = visuals.label_colors(np.array([i]), 1)[0]
-        marker = MARKERS[palette.LABEL_SHAPES[i % len(palette.LABEL_SHAPES)]]
+        marker = label_markers(np.array([i]), 1)[0]
         ax.plot(*path.T, "-", color=color, linewidth=1.2, alpha=0.7, zorder=2)
         ax.plot(*path[:-1].T, ".", color=color, markersize=3, alpha=0.7, zorder=2)
         style: dict[str, Any] = {"marker": marker, "markersize": 8, "markeredgecolor": "white", "zorder": 4}
@@ -83,7 +83,7 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray]) -> list[Line2D]:
         handles = ends[:MAX_LEGEND_KEYS]
         if n_more > 0:
             handles = [*handles, Line2D([], [], linestyle="", label=f"and {n_more:,} others")]
-        ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+        ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.1, 0.5), fontsize=9)
     return ends
 
 
@@ -104,7 +104,7 @@ def _limits(paths: Sequence[np.ndarray]) -> np.ndarray:
 def _diagonals(ax: Axes) -> None:
     """Lines of equal ELBO, named where they meet the upper or the right side of the view."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    style: dict[str, Any] = {"color": palette.MUTED, "fontsize": 8, "zorder": 1, "annotation_clip": False}
+    style: dict[str, Any] = {"color": palette.MUTED, "fontsize": 8.5, "zorder": 1, "annotation_clip": False}
     for total in MaxNLocator(N_DIAGONALS, steps=[1, 2, 5, 10]).tick_values(left + bottom, right + top):
         x0, x1 = max(left, total - top), min(right, total - bottom)
         if x1 - x0 < 0.04 * (right - left):
@@ -120,16 +120,49 @@ def _names(ax: Axes, ends: Sequence[Line2D]) -> None:
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     box = ax.get_window_extent()
     scale = np.array([right - left, top - bottom]) / (np.array([box.width, box.height]) * 72 / ax.figure.dpi)
-    places = np.array([[float(line.get_xdata()[0]), float(line.get_ydata()[0])] for line in ends])
+    places = np.array([np.ravel(line.get_data()) for line in ends], "float64")
     widths = [0.62 * NAME_POINTS * len(str(line.get_label())) for line in ends]
     sizes = np.array([[width, 1.4 * NAME_POINTS] for width in widths])
     at_right = places[:, 0] / scale[0] + sizes[:, 0] + 8 < right / scale[0]
     side = np.where(at_right, 1, -1)
     centers = spread(places / scale + np.column_stack([side * (0.5 * sizes[:, 0] + 8), np.zeros(len(ends))]), sizes)
     outline = [patheffects.withStroke(linewidth=3, foreground="white")]
-    for line, center in zip(ends, centers * scale, strict=True):
+    for line, (x, y) in zip(ends, (centers * scale).tolist(), strict=True):
         style: dict[str, Any] = {"fontsize": NAME_POINTS, "color": line.get_color(), "path_effects": outline}
-        ax.text(*center, str(line.get_label()), ha="center", va="center", zorder=5, **style)
+        ax.text(x, y, str(line.get_label()), ha="center", va="center", zorder=5, **style)
+
+
+def spread(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Centres of boxes moved apart where the boxes overlap.
+
+    Args:
+        places: `(n, 2)` centres.
+        sizes: `(n, 2)` widths and heights.
+
+    Returns:
+        `(n, 2)`.
+
+    Example:
+        >>> spread(np.array([[0.0, 0.0], [0.0, 0.1]]), np.ones((2, 2))).round(2).tolist()
+        [[0.0, -0.45], [0.0, 0.55]]
+    """
+    places = np.array(places, "float64")
+    for _ in range(MAX_PUSHES):
+        moved = False
+        for i in range(len(places)):
+            for j in range(i):
+                gap = places[i] - places[j]
+                overlap = 0.5 * (sizes[i] + sizes[j]) - np.abs(gap)
+                if (overlap <= 1e-6).any():
+                    continue
+                axis = int(np.argmin(overlap))
+                shift = 0.5 * overlap[axis] * (1 if gap[axis] >= 0 else -1)
+                places[i, axis] += shift
+                places[j, axis] -= shift
+                moved = True
+        if not moved:
+            break
+    return places
 
 
 def finding(paths: Mapping[str, np.ndarray]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
@@ -18,6 +19,8 @@ N_BINS = 140  # in which the density of a marginal is averaged
 IMAGE_INCHES = 0.43  # width of an image of a traversal
 MARGINAL_INCHES = 1.5  # width of a marginal beside it
 MAX_MARGINALS, MARGINAL_COLUMNS = 128, 8
+CELL_INCHES = 1.1, 0.85  # width and height of one of many marginals
+EDGE_INCHES, MIN_WIDTH_INCHES = 0.55, 6.5  # above and below them, and of the figure
 
 
 def marginal(ax: Axes, mean: np.ndarray, std: np.ndarray | None, limit: float = Z_LIMIT) -> Line2D:
@@ -151,21 +154,44 @@ def marginals(units: np.ndarray, mean: np.ndarray, std: np.ndarray | None, title
 
     Example:
         >>> figure = marginals(np.array([3, 0]), np.zeros((5, 4)), np.ones((5, 4)), "a run", "")
-        >>> [ax.get_title("left") for ax in figure.get_axes()]
+        >>> [text.get_text() for text in figure.get_axes()[0].texts][:2]
         ['unit 3', 'unit 0']
     """
     units = checks.array("units", units, ("units",), dtype="int64", low=0)
     columns = min(MARGINAL_COLUMNS, len(units))
     rows = -(-len(units) // columns)
-    figure = Figure(figsize=(1.1 * columns, 0.85 * rows + 0.9), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    limit = view_of(mean, std)
-    for ax, unit in zip(axes, units.tolist(), strict=False):
-        marginal(ax, mean[:, unit], None if std is None else std[:, unit], limit)
-        ax.set_xticks([-2, 0, 2], ["−2", "0", "+2"])
-        ax.set_title(f"unit {unit}", fontsize=8, fontweight="normal", pad=2)
-    for ax in axes[len(units) :]:
-        ax.remove()
+    width, height = CELL_INCHES[0] * columns, CELL_INCHES[1] * rows
+    figure = Figure(figsize=(max(width, MIN_WIDTH_INCHES), height + 2 * EDGE_INCHES))
+    total = figure.get_size_inches()
+    # One axes for all units: a layout of a hundred axes takes half a minute.
+    ax = figure.add_axes((0.0, EDGE_INCHES / total[1], width / total[0], height / total[1]))
+    ax.set(xlim=(0, columns), ylim=(rows, 0))
+    ax.set_axis_off()
+    _draw_cells(ax, units, mean, std, columns)
     layout.heading(figure, title)
     figure.supxlabel(note, fontsize=9, color=palette.MUTED)
     return figure
+
+
+def _draw_cells(ax: Axes, units: np.ndarray, mean: np.ndarray, std: np.ndarray | None, columns: int) -> None:
+    """Marginals in cells of size 1 × 1, row by row; each has its own scale, which holds both densities."""
+    limit = view_of(mean, std)
+    edges = np.linspace(-limit, limit, N_BINS + 1)
+    centers = 0.5 * (edges[1:] + edges[:-1])
+    prior = stats.norm.pdf(centers)
+    x = 0.05 + 0.9 * (centers + limit) / (2 * limit)
+    areas, lines = [], []
+    for i, unit in enumerate(units.tolist()):
+        density = binned_marginal(mean[:, unit], None if std is None else std[:, unit], edges)
+        highest = max(prior.max(), min(float(density.max()), 4 * prior.max()))  # a spike may leave the view
+        left, base = i % columns, i // columns + 0.95
+        across, (below, line) = left + x, (base - 0.66 * np.minimum(y / highest, 1.0) for y in (prior, density))
+        areas.append(np.column_stack([np.r_[across[0], across, across[-1]], np.r_[base, below, base]]))
+        lines.append(np.column_stack([across, line]))
+        ax.text(left + 0.05, base - 0.72, f"unit {unit}", fontsize=8, va="bottom")
+    ax.add_collection(PolyCollection(areas, facecolors=palette.PRIOR, alpha=0.3, linewidths=0))
+    ax.add_collection(LineCollection(lines, colors=palette.AGGREGATE_POSTERIOR, linewidths=1.2))
+    for left in range(columns):
+        for z, name in ((-2, "−2"), (0, "0"), (2, "+2")):
+            at, row = left + 0.05 + 0.9 * (z + limit) / (2 * limit), (len(units) - 1 - left) // columns
+            ax.text(at, row + 0.97, name, fontsize=8, color=palette.MUTED, ha="center", va="top")
