@@ -144,13 +144,14 @@ class Painter:
         scale, plane = self.scale, self.plane
         self.figure = Figure(figsize=(self.width / 100, self.size / 100), dpi=100)
         self.canvas = FigureCanvasAgg(self.figure)
-        box = plane.left / plane.width, plane.bottom / 720, plane.side / plane.width, plane.side / 720
+        pixel = scale / self.width  # of a frame 720 pixels high, as a share of the width
+        box = plane.left * pixel, plane.bottom / 720, plane.side * pixel, plane.side / 720
         self.ax = self.figure.add_axes(box)
         self.ax.set_axis_off()
         self._set_limit(self.limits[0])
         self.background = PlaneBackground(self.ax, scale)
         self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
-        left, right = plane.left / plane.width, (plane.left + plane.side) / plane.width
+        left, right = plane.left * pixel, (plane.left + plane.side) * pixel
         text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}
         muted = {"color": palette.MUTED} | text
         self.figure.text(left, 0.962, title, fontsize=13 * scale, fontweight="bold", color=palette.TITLE, **text)
@@ -165,7 +166,8 @@ class Painter:
         n, scale = len(self.colors), self.scale
         mean, std = self._posteriors(0)
         circles = mean[:, :2], std, self.colors, self.ellipses
-        opacity = 0.16 if self.has_circles else SMALL_DOT_OPACITY
+        # Discs of many points overlap before training: their colours must not add up to grey.
+        opacity = float(np.clip(1.2 / n, 0.05, 0.12)) if self.has_circles else SMALL_DOT_OPACITY
         self.discs = visuals.posterior_circles(self.ax, *circles, fill=opacity, line=0.0)
         animated: list[Artist] = [self.discs, self.epoch_text]
         if self.has_circles:
@@ -197,7 +199,7 @@ class Painter:
             chosen = np.unique(labels, return_index=True)[1]
             self.followed = [np.flatnonzero(labels == label) for label in distinct]
         side = max(6, round(self.size * IMAGE_SIDE / np.clip(len(chosen) / 10, 1, 10) ** 0.28))
-        self.thumbnails = Thumbnails(images[chosen], 0.55 * self.colors[chosen], side)
+        self.thumbnails = Thumbnails(images[chosen], 0.7 * self.colors[chosen], side)
         self.image_side = side
         self.leaders.set_color(self.colors[chosen])
         anchors = [self._anchors(i) for i in range(len(self.shown))]
