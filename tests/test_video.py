@@ -155,11 +155,11 @@ def test_trajectories_without_density_and_colour_images_are_drawn():
     ("points", "has_images", "has_circles", "mark"),
     [
         (60, True, True, "circles: r² = σₓ σᵧ of each posterior   "),
-        (501, True, True, "circles: r² = σₓ σᵧ of each posterior   "),
-        (1_001, False, False, "dots: the means of 1,001 posteriors, without images, circles and trails"),
+        (501, True, True, "circles: r² = σₓ σᵧ of each posterior   images: medians of labels   "),
+        (1_001, True, False, "dots: the means of 1,001 posteriors   images: medians"),
     ],
 )
-def test_many_points_are_drawn_without_images_and_circles(points, has_images, has_circles, mark):
+def test_many_points_are_drawn_with_an_image_of_each_label_and_without_circles(points, has_images, has_circles, mark):
     trajectory = make(points=points, images=True, frames=3)
     trajectory.labels[:] %= 10
     painter = video.Painter(trajectory, size=64)
