@@ -92,7 +92,9 @@ def rows() -> list[Row]:
         path = Path(folder) / "video.mp4"
 
         def write() -> float:
-            return milliseconds_per_frame(lambda: video.write(t, path, size=SIZE_PIXELS, quiet=True), FRAMES)
+            return milliseconds_per_frame(
+                lambda: video.write(t, path, pace="recorded", size=SIZE_PIXELS, quiet=True), FRAMES
+            )
 
         def rebuild() -> float:
             frames = (rebuilt(short, i) for i in range(REBUILT_FRAMES))
@@ -109,7 +111,7 @@ def rows() -> list[Row]:
         peaks = []
         for frames in (FRAMES, 10 * FRAMES):
             memory.reset_peak()
-            video.write(trajectory(frames), path, size=SIZE_PIXELS, quiet=True)
+            video.write(trajectory(frames), path, pace="recorded", size=SIZE_PIXELS, quiet=True)
             peaks.append(memory.peak_gb() or math.nan)
         grown = 1000 * (peaks[1] - peaks[0])
     name = f"video, {SIZE_PIXELS} × {SIZE_PIXELS}, {POINTS} circles, trails, thumbnails"

@@ -2,7 +2,7 @@
 
 Source: a study of dense VAEs on MNIST (784-256-2), its two opening videos: ten digits, one of each class, during
 the first five epochs; then six of each class from the beginning of the second to the end of the tenth epoch, at a
-larger scale. It states no optimizer; here it is Adam, 1e-3, batches of 128.
+larger scale: here the prior's 3σ. It states no optimizer; here it is Adam, 1e-3, batches of 128.
 
     python recipes/trajectories.py --dataset mnist
 """
@@ -51,7 +51,9 @@ def main(
     if epochs > 1:
         late = min(10, epochs)
         drawn.append(run_figures.trajectory_video(run, "six-of-each", epochs=(1, late), limit=ZOOM_LIMIT))
-        drawn.append(run_figures.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late)))
+        drawn.append(
+            run_figures.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late), limit=ZOOM_LIMIT)
+        )
     drawn.append(run_page.write(run))
     cli.print_results(run.path)
     print(CLAIMS.format(**claim_values(run, early)))

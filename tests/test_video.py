@@ -109,7 +109,8 @@ def test_points_are_drawn_at_subpixel_positions(images):
         frames.append(painter.paint(0).copy())
     centers = np.array([center_of_change(frame, frames[0]) for frame in frames[1:]])
     (expected,) = painter.to_pixels(mean[1], 0)  # pixel k covers k to k + 1, so its centre lies at k + ½
-    np.testing.assert_allclose(centers[0] + 0.5, expected, atol=0.35)
+    # The larger circle covers parts of the prior's rings.
+    np.testing.assert_allclose(centers[0] + 0.5, expected, atol=0.9 if images else 0.35)
     np.testing.assert_allclose(np.diff(centers[:, 0]), 1 / 3, atol=0.12)
     np.testing.assert_allclose(np.diff(centers[:, 1]), 0, atol=0.05)
 
@@ -154,12 +155,14 @@ def test_trajectories_without_density_and_colour_images_are_drawn():
     ("points", "has_images", "has_circles", "mark"),
     [
         (60, True, True, "circles: r² = σₓ σᵧ of each posterior   "),
-        (501, True, True, "circles: r² = σₓ σᵧ of each posterior   "),
-        (1_001, False, False, "dots: the means of 1,001 posteriors, without images, circles and trails"),
+        (501, True, True, "circles: r² = σₓ σᵧ of each posterior   images: medians of labels   "),
+        (1_001, True, False, "dots: the means of 1,001 posteriors   images: medians"),
     ],
 )
-def test_many_points_are_drawn_without_images_and_circles(points, has_images, has_circles, mark):
-    painter = video.Painter(make(points=points, images=True, frames=3), size=64)
+def test_many_points_are_drawn_with_an_image_of_each_label_and_without_circles(points, has_images, has_circles, mark):
+    trajectory = make(points=points, images=True, frames=3)
+    trajectory.labels[:] %= 10
+    painter = video.Painter(trajectory, size=64)
     assert painter.paint(2).shape == (64, 64, 4)
     assert (painter.thumbnails is not None, painter.has_circles) == (has_images, has_circles)
     assert painter._caption().startswith(mark)

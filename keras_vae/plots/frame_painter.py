@@ -34,6 +34,7 @@ ROTATION_DEGREES_PER_SECOND = 12  # of the view of three units
 TIMELINE_RGB = (230, 233, 238)
 ELAPSED_RGB = (107, 116, 128)
 IMAGE_SIDE = 0.047  # of ten points, of the height of the frame
+CAPTION_CHARACTERS = 104  # in the width of the plane; a longer caption is smaller
 ARROW_PIXELS = 9  # of a marker at the edge, in a frame of 720 pixels
 
 Aspect = Literal["square", "wide"]
@@ -128,6 +129,7 @@ class Painter:
             self.limits = np.full(len(self.shown), checks.number("limit", limit, 0, open_low=True))
         self.colors = visuals.label_colors(trajectory.labels, n)
         images = with_height_and_width(trajectory.images)
+        self.pictured, self.followed = _pictured(trajectory.labels, n) if images is not None else (None, None)
         with visuals.style():
             self._render_background(title)
             self.panel = None
@@ -144,17 +146,20 @@ class Painter:
         scale, plane = self.scale, self.plane
         self.figure = Figure(figsize=(self.width / 100, self.size / 100), dpi=100)
         self.canvas = FigureCanvasAgg(self.figure)
-        box = plane.left / plane.width, plane.bottom / 720, plane.side / plane.width, plane.side / 720
+        pixel = scale / self.width  # of a frame 720 pixels high, as a share of the width
+        box = plane.left * pixel, plane.bottom / 720, plane.side * pixel, plane.side / 720
         self.ax = self.figure.add_axes(box)
         self.ax.set_axis_off()
         self._set_limit(self.limits[0])
         self.background = PlaneBackground(self.ax, scale)
         self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
-        left, right = plane.left / plane.width, (plane.left + plane.side) / plane.width
+        left, right = plane.left * pixel, (plane.left + plane.side) * pixel
         text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}
         muted = {"color": palette.MUTED} | text
         self.figure.text(left, 0.962, title, fontsize=13 * scale, fontweight="bold", color=palette.TITLE, **text)
-        self.figure.text(left, 0.03, self._caption(), fontsize=8.5 * scale, **muted)
+        caption = self._caption()
+        fontsize = 8.5 * scale * min(1, CAPTION_CHARACTERS / len(caption))
+        self.figure.text(left, 0.03, caption, fontsize=fontsize, **muted)
         x, align = (right, "right") if plane.width == 720 else (698 / plane.width, "left")
         self.epoch_text = self.figure.text(
             x, 0.962, "", fontsize=20 * scale, ha=align, fontweight="bold", color=palette.TITLE, **text
@@ -165,7 +170,8 @@ class Painter:
         n, scale = len(self.colors), self.scale
         mean, std = self._posteriors(0)
         circles = mean[:, :2], std, self.colors, self.ellipses
-        opacity = 0.16 if self.has_circles else SMALL_DOT_OPACITY
+        # Discs of many points overlap before training: their colours must not add up to grey.
+        opacity = float(np.clip(1.2 / n, 0.05, 0.12)) if self.has_circles else SMALL_DOT_OPACITY
         self.discs = visuals.posterior_circles(self.ax, *circles, fill=opacity, line=0.0)
         animated: list[Artist] = [self.discs, self.epoch_text]
         if self.has_circles:
@@ -186,18 +192,11 @@ class Painter:
 
     def _add_thumbnails(self, images: np.ndarray | None) -> None:
         """Prepares the images and their positions in all frames."""
-        self.thumbnails, self.followed = None, None
-        n, labels = len(self.colors), self.trajectory.labels
-        if images is None:
+        self.thumbnails, chosen = None, self.pictured
+        if images is None or chosen is None:
             return
-        chosen = np.arange(n)
-        if n > MAX_THUMBNAILS:
-            if labels is None or len(distinct := np.unique(labels)) > MAX_LABEL_THUMBNAILS:
-                return
-            chosen = np.unique(labels, return_index=True)[1]
-            self.followed = [np.flatnonzero(labels == label) for label in distinct]
         side = max(6, round(self.size * IMAGE_SIDE / np.clip(len(chosen) / 10, 1, 10) ** 0.28))
-        self.thumbnails = Thumbnails(images[chosen], 0.55 * self.colors[chosen], side)
+        self.thumbnails = Thumbnails(images[chosen], 0.7 * self.colors[chosen], side)
         self.image_side = side
         self.leaders.set_color(self.colors[chosen])
         anchors = [self._anchors(i) for i in range(len(self.shown))]
@@ -237,7 +236,7 @@ class Painter:
     def _caption(self) -> str:
         n = len(self.colors)
         if not self.has_circles:
-            mark = f"dots: the means of {n:,} posteriors, without images, circles and trails"
+            mark = f"dots: the means of {n:,} posteriors"
         elif self.trajectory.log_var is None:
             mark = "points: the codes"
         elif self.is_3d:
@@ -249,7 +248,8 @@ class Painter:
         units = self.trajectory.units
         shown = "" if units is None or tuple(units) == (0, 1) else f"latent units {', '.join(map(str, units))}"
         arrows = "arrows: points outside the view" if self.is_fixed else ""
-        return "   ".join(filter(None, (mark, "dashed: the prior's σ", arrows, self.note, shown)))
+        images = "images: medians of labels" if self.followed is not None else ""
+        return "   ".join(filter(None, (mark, images, "dashed: the prior's σ", arrows, self.note, shown)))
 
     def __len__(self) -> int:
         """The number of video frames."""
@@ -383,6 +383,16 @@ def _number_of_points(trajectory: Trajectory) -> int:
             f"trajectory.points(slice({MAX_POINTS}))."
         )
     return n
+
+
+def _pictured(labels: np.ndarray | None, n: int) -> tuple[np.ndarray | None, list[np.ndarray] | None]:
+    """The points whose images are drawn, or None; and, where an image stands for a label, the points of each label."""
+    if n <= MAX_THUMBNAILS:
+        return np.arange(n), None
+    distinct = [] if labels is None else np.unique(labels)
+    if labels is None or len(distinct) > MAX_LABEL_THUMBNAILS:
+        return None, None
+    return np.unique(labels, return_index=True)[1], [np.flatnonzero(labels == label) for label in distinct]
 
 
 class Trails:

@@ -13,7 +13,7 @@ from keras_vae.plots import camera
 from keras_vae.trajectory import Trajectory
 
 HOLD_SECONDS = 1.2  # of the first and of the last frame
-MAX_REPEATS = 4  # video frames per recorded frame
+MAX_REPEATS = 6  # video frames per recorded frame
 WINDOW_SHARE = 0.05  # of the recorded epochs, in the default window of the moving average
 EARLY_SHARE = 0.125  # half the window, relative to the steps done so far: early changes are not averaged away
 LOG_STEP_SHARE = 0.35  # of the duration that is distributed evenly over log(step), whatever the points do
@@ -92,7 +92,7 @@ def schedule(trajectory: Trajectory, pace: Pace = "travel", seconds: float = 20.
 
     With `pace="travel"` the first and the last frame are held for 1.2 seconds. Between them, a part of the training is
     shown the longer, the farther the points travel on the screen, with a share that is even in log(step). A recorded
-    frame is repeated at most four times, so a short recording makes a shorter video.
+    frame is repeated at most six times, so a short recording makes a shorter video.
 
     Args:
         trajectory: two or three units, as shown.

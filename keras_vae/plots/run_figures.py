@@ -204,7 +204,12 @@ def _reconstructed(run: Run, trajectory: Trajectory) -> np.ndarray | None:
 
 
 def trajectory_stills(
-    run: Run, name: str, epochs: tuple[float, float], at: tuple[float, ...], one_per_label: bool = False
+    run: Run,
+    name: str,
+    epochs: tuple[float, float],
+    at: tuple[float, ...],
+    one_per_label: bool = False,
+    limit: float | None = None,
 ) -> Path:
     """Makes `figures/NAME.png`: frames of a trajectory's video side by side.
 
@@ -214,14 +219,15 @@ def trajectory_stills(
         epochs: the part of the training that determines the view.
         at: epochs; the nearest recorded frame of each is drawn.
         one_per_label: one image of each label.
+        limit: half the side of a fixed view; default the video's view of each frame.
     """
     from PIL import Image
 
     from keras_vae.plots import video
 
     trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
-    part = video.select(trajectory, epochs, _recorded_plane(run))
-    painter = video.Painter(part, title=_title(run))
+    part, note = video.prepared(trajectory, epochs, _recorded_plane(run))
+    painter = video.Painter(part, title=_title(run), note=note, limit=limit)
     nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in checks.array("at", at, ("frames",))]
     row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
     path = run.path / "figures" / f"{name}.png"

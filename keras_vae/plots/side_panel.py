@@ -136,7 +136,7 @@ def _examples(
             _draw_in_color(ax, picture, colors[k])
             if pictures is rows[-1][1] and labels is not None and class_names:
                 name = shortened(str(dict(enumerate(class_names)).get(int(labels[chosen[k]]), "")), MAX_NAME_CHARACTERS)
-                ax.set_title(visuals.plain(name), fontsize=7 * scale, y=-0.35, loc="center", fontweight="normal")
+                ax.set_title(visuals.plain(name), fontsize=7.5 * scale, y=-0.5, loc="center", fontweight="normal")
         top -= 1.75 * tall
 
 
