@@ -215,7 +215,7 @@ def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
     assert "Own figure." in page
     (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "units": "Second."}))
     page = run_page.write(run).read_text(encoding="utf-8")
-    finding = f"{run.metrics['n_active']} of 2 latent units are active."
+    finding = findings.active_units(run)
     assert page.index('alt="First."') < page.index(f'alt="{finding} Second."') < page.index('alt="Own figure."')
     assert captions.RUN_CAPTIONS["units"] not in page
     (run.path / "figures" / "captions.json").write_text("{")
