@@ -55,20 +55,22 @@ class Link {
     }
   }
 
-  /** Sets the view that the address holds; values that do not fit this page are ignored. */
+  /** Sets the view that the address holds; values that do not fit this page are those of a newly opened one. */
   read() {
     const e = this.explorer;
+    if (!location.hash.includes("=")) return;
     const parts = new Map(location.hash.slice(1).split("&").map((part) => part.split("=")));
-    if (!parts.size || !location.hash.includes("=")) return;
-    const numbers = (name) => (parts.get(name) ?? "").split(",").map(Number);
+    const numbers = (name) => (parts.get(name) ?? "").split(",").map((text) => (text === "" ? NaN : Number(text)));
     const units = numbers("units");
-    if (parts.has("units") && units.length === e.planeUnits.length && units.every((unit) => e.data.units.includes(unit))
-      && new Set(units).size === units.length) e.setAxes([units[0], units[1] ?? null]);
-    if (parts.has("background")) e.setBackground(parts.get("background"));
-    if (parts.get("images") === "off") e.showPoints(false);
-    const label = Number(parts.get("label"));
-    if (e.points.labels?.includes(label)) e.setLabel(label);
-    if (parts.has("frame")) e.setFrame(clamp(Math.round(Number(parts.get("frame"))) || 0, 0, e.frames));
+    const isPlane = units.length === e.planeUnits.length && new Set(units).size === units.length
+      && units.every((unit) => e.data.units.includes(unit));
+    e.setAxes(isPlane ? [units[0], units[1] ?? null] : [...e.firstAxes]);
+    e.setBackground("prior");
+    e.setBackground(parts.get("background") ?? "prior");
+    e.showPoints(parts.get("images") !== "off");
+    const [label] = numbers("label");
+    e.setLabel(e.points.labels?.includes(label) ? label : null);
+    if (parts.has("frame")) e.setFrame(clamp(Math.round(numbers("frame")[0]) || 0, 0, e.frames));
     const [zoom] = numbers("zoom");
     const center = numbers("center");
     e.changeView((view) => {
@@ -81,7 +83,7 @@ class Link {
       if (e.data.units.includes(unit) && Number.isFinite(value)) z[unit] = value;
     }
     e.setAll(z);
-    const point = Number(parts.get("point"));
-    if (parts.has("point") && Number.isInteger(point) && point >= 0 && point < e.encodings.count) e.select(point);
+    const [point] = numbers("point");
+    e.select(Number.isInteger(point) && point >= 0 && point < e.encodings.count ? point : null);
   }
 }
