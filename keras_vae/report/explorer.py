@@ -25,7 +25,6 @@ def page_data(
     class_names: Sequence[str] | None = None,
     encoder: dict[str, np.ndarray] | None = None,
     decoders: dict[str, np.ndarray] | None = None,
-    reserved_bytes: int = 0,
 ) -> dict[str, Any]:
     """The content of `arrays/explorer.npz` as JSON: numbers in base 64, images as data URIs.
 
@@ -34,7 +33,6 @@ def page_data(
         class_names: names of the labels 0, 1, …; default the labels themselves.
         encoder: see `runs.encoder_arrays`; None where the run has none.
         decoders: see `runs.decoder_history`; None where the run has none.
-        reserved_bytes: what else the page needs beside these data and its figures.
 
     Returns:
         What `templates/explorer.js` reads. One of `decoder` (the exported layers) and `grid` (images decoded in
@@ -42,11 +40,26 @@ def page_data(
         drawing images; `history` the decoder at earlier epochs, or None.
     """
     data = _explorer(arrays, class_names)
-    max_bytes = MAX_BYTES - reserved_bytes
-    data["drawing"] = _drawing(encoder, arrays["images"], max_bytes - len(json.dumps(data)))
+    return data | networks(data, arrays["images"], encoder, decoders)
+
+
+def networks(
+    data: dict[str, Any],
+    images: np.ndarray,
+    encoder: dict[str, np.ndarray] | None = None,
+    decoders: dict[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """`drawing` and `history` of the explorer's data, as far as they fit beside its other entries.
+
+    Args:
+        data: the other entries.
+        images: `(n, height, width[, channels])` uint8, the explorer's test images.
+        encoder, decoders: see `page_data`.
+    """
+    drawing = _drawing(encoder, images, MAX_BYTES - len(json.dumps(data)))
     recorded = decoders if data["trajectory"] else None  # without a trajectory there is no slider of epochs
-    data["history"] = _history(recorded, data, max_bytes - len(json.dumps(data)))
-    return data
+    history = _history(recorded, data, MAX_BYTES - len(json.dumps(data)) - len(json.dumps(drawing)))
+    return {"drawing": drawing, "history": history}
 
 
 def _explorer(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None) -> dict[str, Any]:
