@@ -17,8 +17,9 @@ POINT = [0.5, -0.7]
 @pytest.fixture(scope="module")
 def recorded(toy_config, tmp_path_factory) -> tuple[Run, DecoderRecorder, list[list[np.ndarray]]]:
     """A training, its recorder, and the decoder's weights in float32 at each record."""
-    from keras_vae import train
+    from keras_vae import Config, train
 
+    config = Config(**(toy_config.model_dump() | {"learning_rate": 0.03}))  # decoders that differ after one step
     recorders, weights, record = [], [], DecoderRecorder._record
 
     def kept(self, step):
@@ -28,7 +29,7 @@ def recorded(toy_config, tmp_path_factory) -> tuple[Run, DecoderRecorder, list[l
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(DecoderRecorder, "_record", kept)
-        run = train(toy_config, tmp_path_factory.mktemp("recorded") / "run", quiet=True)
+        run = train(config, tmp_path_factory.mktemp("recorded") / "run", quiet=True)
     return run, recorders[-1], weights
 
 
@@ -40,8 +41,8 @@ def test_the_recorded_steps_double():
     assert steps == [0, 30, 59, 118, 235, 469, 938, 1876, 3752]
 
 
-def test_weights_are_recorded_without_changing_the_training(recorded, toy_config, tmp_path, monkeypatch):
-    from keras_vae import train
+def test_weights_are_recorded_without_changing_the_training(recorded, tmp_path, monkeypatch):
+    from keras_vae import Config, train
 
     run, _, weights = recorded
     arrays = run.arrays("decoders")
@@ -52,7 +53,7 @@ def test_weights_are_recorded_without_changing_the_training(recorded, toy_config
         for name, array in zip(names, at_record, strict=True):  # kernel and bias of each layer
             assert np.array_equal(arrays[name][k], array.astype("float16"))
     monkeypatch.setattr(decoder_history, "MAX_RECORDED_WEIGHTS", 10)
-    without = train(toy_config, tmp_path / "run", quiet=True)
+    without = train(Config(**run.config["config"]), tmp_path / "run", quiet=True)
     assert not without.has_arrays("decoders")
     assert without.metrics["weights_digest"] == run.metrics["weights_digest"]
     assert "not of" not in run_page.write(without).read_text(encoding="utf-8").split("<script")[0]

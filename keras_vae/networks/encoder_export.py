@@ -44,7 +44,7 @@ def export(encoder: keras.Model, posterior: posteriors.Posterior) -> ExportedEnc
         raise NotExportable(f"{encoder.count_params():,} weights")
     layers: list[dict[str, Any]] = []
     weights: list[list[np.ndarray]] = []
-    index_of = {id(encoder.inputs[0]): IMAGE}  # of the layer that outputs a tensor
+    index_of: dict[int | None, int] = {id(encoder.inputs[0]): IMAGE}  # of the layer that outputs a tensor
     for layer in encoder.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue

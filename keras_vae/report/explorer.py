@@ -13,7 +13,7 @@ from keras_vae.runs.explorer_arrays import GRID_BEND
 
 MAX_WEIGHTS_PER_LAYER = 2  # kernel and bias
 MAX_BYTES = 4.3e6  # of the explorer's data; a page has 4.8 MB, of which its figures get the rest
-GRID_QUALITY = 85  # of WebP, for the grids of earlier epochs: less than 3 of 255 grey values on average
+GRID_QUALITY = 75  # of WebP, for the grids of earlier epochs
 MIN_CHECKPOINTS = 2  # of the decoder, besides the trained one
 MNIST_SIDE = 28  # pixels of an image of MNIST, whose digits are 20 pixels high or wide
 MNIST_DIGIT = 20
@@ -40,10 +40,26 @@ def page_data(
         drawing images; `history` the decoder at earlier epochs, or None.
     """
     data = _explorer(arrays, class_names)
-    data["drawing"] = _drawing(encoder, arrays["images"], MAX_BYTES - len(json.dumps(data)))
+    return data | networks(data, arrays["images"], encoder, decoders)
+
+
+def networks(
+    data: dict[str, Any],
+    images: np.ndarray,
+    encoder: dict[str, np.ndarray] | None = None,
+    decoders: dict[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """`drawing` and `history` of the explorer's data, as far as they fit beside its other entries.
+
+    Args:
+        data: the other entries.
+        images: `(n, height, width[, channels])` uint8, the explorer's test images.
+        encoder, decoders: see `page_data`.
+    """
+    drawing = _drawing(encoder, images, MAX_BYTES - len(json.dumps(data)))
     recorded = decoders if data["trajectory"] else None  # without a trajectory there is no slider of epochs
-    data["history"] = _history(recorded, data, MAX_BYTES - len(json.dumps(data)))
-    return data
+    history = _history(recorded, data, MAX_BYTES - len(json.dumps(data)) - len(json.dumps(drawing)))
+    return {"drawing": drawing, "history": history}
 
 
 def _explorer(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None) -> dict[str, Any]:
@@ -112,41 +128,36 @@ def _drawing(arrays: dict[str, np.ndarray] | None, images: np.ndarray, max_bytes
 
 def _history(arrays: dict[str, np.ndarray] | None, data: dict[str, Any], max_bytes: float) -> dict[str, Any] | None:
     """The decoder at some epochs: weights of its layers, or images on a grid; None where they do not fit."""
-    if arrays is None:
+    if arrays is None or ("grid_images" not in arrays and data["decoder"] is None):
         return None
+    chosen = np.arange(len(arrays["epochs"]))
+    while len(chosen) > MIN_CHECKPOINTS:
+        history = _checkpoints(arrays, chosen, data)
+        if len(json.dumps(history)) <= max_bytes:
+            return history
+        chosen = chosen[::2]
+    return None
+
+
+def _checkpoints(arrays: dict[str, np.ndarray], chosen: np.ndarray, data: dict[str, Any]) -> dict[str, Any]:
+    """The chosen records of the decoder: `sprites` of a grid, or `weights` of each layer; the other is None."""
+    epochs = np.round(arrays["epochs"][chosen], 4).tolist()
     if "grid_images" in arrays:
-        history: dict[str, Any] = {
-            "epochs": np.round(arrays["epochs"], 4).tolist(),
+        return {
+            "epochs": epochs,
             "limit": float(arrays["grid_limit"]),
             "bend": GRID_BEND,
             "units": data["units"][:2],
             "side": _side(arrays["grid_images"][0], data["units"]),
             "weights": None,
-            "sprites": [sprite(images, GRID_QUALITY) for images in arrays["grid_images"]],
+            "sprites": [sprite(arrays["grid_images"][k], GRID_QUALITY) for k in chosen],
         }
-        return history if len(json.dumps(history)) <= max_bytes else None
-    if data["decoder"] is None:
-        return None
-    checkpoints = np.arange(len(arrays["epochs"]))
-    while len(checkpoints) > MIN_CHECKPOINTS:
-        history = _checkpoints(arrays, checkpoints, len(data["decoder"]["layers"]))
-        if len(json.dumps(history)) <= max_bytes:
-            return history
-        checkpoints = checkpoints[::2]
-    return None
-
-
-def _checkpoints(arrays: dict[str, np.ndarray], chosen: np.ndarray, n_layers: int) -> dict[str, Any]:
-    """Weights of each layer at the chosen checkpoints."""
-    names = [[f"weight_{i}_{j}" for j in range(MAX_WEIGHTS_PER_LAYER)] for i in range(n_layers)]
-    return {
-        "epochs": np.round(arrays["epochs"][chosen], 4).tolist(),
-        "sprites": None,
-        "weights": [
-            [[array_base64(arrays[name][k]) for name in of_layer if name in arrays] for of_layer in names]
-            for k in chosen
-        ],
-    }
+    layers = range(len(data["decoder"]["layers"]))
+    names = [[f"weight_{i}_{j}" for j in range(MAX_WEIGHTS_PER_LAYER)] for i in layers]
+    weights = [
+        [[array_base64(arrays[name][k]) for name in of_layer if name in arrays] for of_layer in names] for k in chosen
+    ]
+    return {"epochs": epochs, "weights": weights, "sprites": None}
 
 
 def _side(images: np.ndarray, units: list[int]) -> int:

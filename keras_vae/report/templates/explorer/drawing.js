@@ -216,7 +216,8 @@ class DrawingPad {
   }
 
   listen() {
-    const { canvas } = this, box = byId("pad-box");
+    const { canvas } = this, box = byId("drawing"); // larger than the pad: a file dropped beside it would replace the page
+    byId("pad-box").classList.toggle("drawn-on", this.image.channels === 1);
     if (this.image.channels === 1) {
       canvas.addEventListener("pointerdown", (event) => this.press(event));
       canvas.addEventListener("pointermove", (event) => this.move(event));
