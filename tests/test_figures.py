@@ -97,6 +97,20 @@ def test_latent_scatter_draws_every_point(ax):
     assert len(ax.get_legend().get_texts()) == 3
 
 
+def test_points_have_the_marker_of_their_label_and_labels_their_names(ax):
+    mean = np.repeat([[-2.0, 0.0], [2.0, 0.0], [2.0, 0.0]], 9, axis=0)
+    points = visuals.latent_scatter(ax, mean, np.repeat([0, 4, 9], 9), 3.0, (0, 1), [f"c{i}" for i in range(10)])
+    corners = {
+        tuple(color[:3]): len(path) for color, path in zip(points.get_facecolors(), points.get_paths(), strict=True)
+    }
+    expected = {to_rgb(palette.LABELS[label]): n for label, n in ((0, 26), (4, 5), (9, 4))}  # circle, square, wedge
+    assert corners == expected
+    named = {text.get_text(): np.array(text.get_position()) for text in ax.texts if text.get_text()[0] == "c"}
+    np.testing.assert_allclose(named["c0"], (-2, 0), atol=1e-3)  # the median
+    np.testing.assert_allclose((named["c4"] + named["c9"]) / 2, (2, 0), atol=0.1)
+    assert np.abs(named["c4"] - named["c9"]).max() > 0.1  # moved apart
+
+
 def test_stills_are_frames_of_the_video(toy_run, tmp_path):
     from matplotlib.image import imread
 

@@ -260,7 +260,7 @@ def radii(runs: Runs) -> Figure:
         "aggregate": ("aggregate posterior", palette.AGGREGATE_POSTERIOR),
         "posterior": ("one posterior", palette.POSTERIOR),
     }
-    bins = np.linspace(-6, 6, 61)
+    bins = np.linspace(-6, 6, 61).tolist()
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         found, arrays = run.bubbles["radii"], run.arrays("bubbles")
         for key, (label, color) in sources.items():

@@ -1,6 +1,7 @@
 """Labels of points: one colour and one marker per label, keys of a legend, names at the medians."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -160,12 +161,18 @@ def names_at_medians(
     medians = np.array([np.median(points[labels == label], axis=0) for label in present])
     limit = max(ax.get_xlim())
     box = ax.get_window_extent()
-    unit = 2 * limit / (LAYOUT_SHRINKAGE * min(box.width, box.height) * 72 / ax.get_figure(root=True).dpi)  # per point
+    unit = 2 * limit / (LAYOUT_SHRINKAGE * min(box.width, box.height) * 72 / ax.figure.dpi)  # per point
     widths = [_width(name) for name in names] + [_width("3σ")] * len(occupied)
     sizes = unit * (np.column_stack([widths, np.full(len(widths), NAME_POINTS)]) + NAME_MARGIN_POINTS)
     placed = _separated(np.concatenate([medians, np.reshape(occupied, (-1, 2))]), sizes, limit, len(names))
     outline = [patheffects.withStroke(linewidth=2.5, foreground="white")]
-    style = {"ha": "center", "va": "center", "fontsize": NAME_POINTS, "fontweight": "bold", "color": palette.TITLE}
+    style: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": NAME_POINTS,
+        "fontweight": "bold",
+        "color": palette.TITLE,
+    }
     return [
         ax.text(x, y, name, path_effects=outline, zorder=6, **style)
         for (x, y), name in zip(placed.tolist(), names, strict=False)
