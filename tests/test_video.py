@@ -287,3 +287,15 @@ def test_an_interrupted_video_leaves_no_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         video.write(make(), tmp_path / "t.mp4", size=64, quiet=True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("max_bytes", [0, -1, 1.5, "many", None, np.nan, np.inf])
+def test_sizes_of_a_gif_are_whole_numbers(tmp_path, max_bytes):
+    with pytest.raises(InputError, match="max_bytes: expected a whole number"):
+        video.write_gif(tmp_path / "a.mp4", tmp_path / "a.gif", max_bytes=max_bytes)
+
+
+@pytest.mark.parametrize("path", [5, "a.mp4", "a\0"])
+def test_a_gif_has_a_name_of_its_own(tmp_path, path):
+    with pytest.raises(InputError, match=r"path: expected a name that ends in \.gif"):
+        video.write_gif(tmp_path / "a.mp4", path)

@@ -31,6 +31,7 @@ MEANT = {  # bad values that may be meant, by function (or all) and argument
     "*.log_var: a number": "one variance for all images and units",
     "*.log_weights: constant": "weights without a tail have no Pareto k",
     "*.log_weights: -2000": "weights without a tail have no Pareto k",
+    "*.fps: 1.5": "frames per second need not be a whole number",
     "*.labels: words": "labels may be text",
     "replacement_loss.z: a row shorter": "the function that the caller passes compares z with images of its own",
 }

@@ -155,6 +155,13 @@ def seed(value: Any, *, none: bool = False, generator: bool = False, high: int |
     return whole("seed", value, low=0, high=high)
 
 
+def text(name: str, value: Any) -> str:
+    """An argument as text."""
+    if not isinstance(value, str):
+        raise InputError(f"{name}: expected text; received {_short(value)}.")
+    return value
+
+
 def function(name: str, value: Any) -> Any:
     """An argument as a function."""
     if not callable(value):

@@ -18,6 +18,7 @@ from keras_vae.plots import camera, digit_layout, space_3d, visuals
 from keras_vae.plots.plane_background import PlaneBackground
 from keras_vae.plots.side_panel import SidePanel
 from keras_vae.plots.thumbnails import Thumbnails, with_height_and_width
+from keras_vae.plots.video_io import MAX_FPS
 from keras_vae.trajectory import Trajectory
 
 MAX_THUMBNAILS = 100  # points; above, one image of each label is drawn
@@ -113,7 +114,7 @@ class Painter:
         self.trajectory, self.ellipses, self.note = trajectory, ellipses, note
         n = _number_of_points(trajectory)
         self.size = checks.whole("size", size, low=16, high=MAX_SIDE_PIXELS)
-        self.fps = checks.number("fps", fps, low=1)
+        self.fps = checks.number("fps", fps, low=1, high=MAX_FPS)
         self.width, self.plane = frame_width(self.size, aspect), PLANES[aspect]
         self.scale = self.size / 720
         high = len(trajectory) - 1
@@ -131,7 +132,7 @@ class Painter:
         images = with_height_and_width(trajectory.images)
         self.pictured, self.followed = _pictured(trajectory.labels, n) if images is not None else (None, None)
         with visuals.style():
-            self._render_background(title)
+            self._render_background(checks.text("title", title))
             self.panel = None
             if aspect == "wide":
                 args = trajectory, self.shown, images, with_height_and_width(decoded), class_names

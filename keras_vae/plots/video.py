@@ -1,6 +1,5 @@
 """Videos of latent spaces: recorded trajectories, and a rotating view of codes in three units."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from keras_vae.errors import InputError
 from keras_vae.plots import pacing, space_3d, visuals
 from keras_vae.plots.frame_painter import MAX_SIDE_PIXELS, Aspect, Painter
 from keras_vae.plots.pacing import Pace
-from keras_vae.plots.video_io import MACROBLOCK_PIXELS, encode_mp4, write_gif
+from keras_vae.plots.video_io import MACROBLOCK_PIXELS, MAX_FPS, checked_path, encode_mp4, write_gif
 from keras_vae.trajectory import Trajectory
 
 MAX_TURN_POINTS = 200_000  # of a turning view, 0.6 s per frame
-MAX_FPS, MAX_SECONDS = 1_000, 3_600
+MAX_SECONDS = 3_600
 MAX_TURN_KEYS, MAX_TURN_CHARACTERS = 20, 16  # labels in the legend of a turning view, and the length of their names
 LINE_CHARACTERS = 100  # of the legend, in the width of the video
 
@@ -162,6 +161,7 @@ def write_turn(
         ('turn.mp4', True)
     """
     path = _checked_path(path, size, fps)
+    checks.text("title", title)
     mean = checks.array("mean", mean, ("n", 3), dtype=None)
     if len(mean) > MAX_TURN_POINTS:
         raise InputError(f"mean: expected at most {MAX_TURN_POINTS:,} codes to draw; received {len(mean):,}.")
@@ -242,11 +242,7 @@ def select(
 
 
 def _checked_path(path: str | Path, size: int, fps: int) -> Path:
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"path: expected a name that ends in .mp4; received {type(path).__name__}.")
-    path = Path(path)
-    if path.suffix != ".mp4":
-        raise InputError(f"path: expected a name that ends in .mp4; received {path.name!r}.")
+    path = checked_path(path, ".mp4")
     size = checks.whole("size", size, low=0, high=MAX_SIDE_PIXELS)
     if size < MACROBLOCK_PIXELS or size % MACROBLOCK_PIXELS:
         raise InputError(f"size: expected a multiple of {MACROBLOCK_PIXELS} pixels; received {size!r}.")
