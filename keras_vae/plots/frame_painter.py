@@ -309,7 +309,7 @@ class Painter:
             return
         positions, (centers, radii) = self.positions[i], self._anchors(i)
         low, high = self.plane_box()
-        inside = ((centers >= low) & (centers <= high)).all(axis=1)
+        inside = np.all((centers >= low) & (centers <= high), axis=1)
         between = positions - centers
         distance = np.linalg.norm(between, axis=1)
         direction = between / np.maximum(distance, 1e-6)[:, None]
@@ -337,7 +337,7 @@ class Painter:
         base = tip - direction * length
         corners = np.stack([tip, base + 0.45 * length * across, base - 0.45 * length * across], axis=1)
         corners[far <= limit] = -10.0
-        self.arrows.set_verts(corners)
+        self.arrows.set_verts(list(corners))
         self.ax.draw_artist(self.arrows)
 
     def _view(self, i: int) -> np.ndarray:
@@ -390,10 +390,12 @@ def _pictured(labels: np.ndarray | None, n: int) -> tuple[np.ndarray | None, lis
     """The points whose images are drawn, or None; and, where an image stands for a label, the points of each label."""
     if n <= MAX_THUMBNAILS:
         return np.arange(n), None
-    distinct = [] if labels is None else np.unique(labels)
-    if labels is None or len(distinct) > MAX_LABEL_THUMBNAILS:
+    if labels is None:
         return None, None
-    return np.unique(labels, return_index=True)[1], [np.flatnonzero(labels == label) for label in distinct]
+    distinct, first = np.unique(labels, return_index=True)
+    if len(distinct) > MAX_LABEL_THUMBNAILS:
+        return None, None
+    return first, [np.flatnonzero(labels == label) for label in distinct]
 
 
 class Trails:
