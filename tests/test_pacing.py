@@ -137,5 +137,5 @@ def test_the_panel_shows_the_median_radius_at_the_moment():
     (x,), (y,) = painter.panel.moment.get_data()
     assert (x, y) == (2, pytest.approx(np.median(trajectory.std[50, :, 0]), rel=1e-5))
     assert painter.panel.heading.get_text() == f"median radius of the circles: {y:.2f}"
-    names, _ = side_panel.epoch_ticks(trajectory.epochs[painter.shown]), None
-    assert names[1][0] == "0"
+    positions, names = side_panel.epoch_ticks(trajectory.epochs[painter.shown])
+    assert (positions[0], positions[-1], names[0], names[-1]) == (0, 3, "0", "5.95")

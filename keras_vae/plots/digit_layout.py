@@ -33,7 +33,9 @@ def place(centers: np.ndarray, radii: np.ndarray, side: float, low: np.ndarray, 
     """
     frames, points, _ = centers.shape
     angle = np.arange(points) * np.pi * (3 - np.sqrt(5))  # directions that differ, where nothing else decides
-    offset = np.stack([np.cos(angle), np.sin(angle)]).astype("float32")
+    outward = (centers[0] - centers[0].mean(axis=0)).T
+    outward = outward / max(float(np.abs(outward).max()), 1e-6)
+    offset = (outward + 0.1 * np.stack([np.cos(angle), np.sin(angle)])).astype("float32")
     offsets = np.empty((frames, points, 2), "float32")
     margin = 0.5 * side
     lowest, highest = (low + margin)[:, None], (high - margin)[:, None]

@@ -48,11 +48,11 @@ def smoothed(trajectory: Trajectory, window: float) -> Trajectory:
 
     Example:
         >>> mean = np.array([0.0, 5.0, 5.0, 6.0, 4.0]).reshape(5, 1, 1)
-        >>> recorded = Trajectory(np.arange(5) * 8, np.arange(5.0), mean)
-        >>> smoothed(recorded, window=2.0).mean.ravel().round(2).tolist()  # steps 0, 8 and 16 are too early
+        >>> early, late = (Trajectory(np.arange(5) * 8 + start, np.arange(5.0), mean) for start in (0, 80))
+        >>> smoothed(early, window=2.0).mean.ravel().tolist()  # steps 0 to 32: the window reaches less than a frame
         [0.0, 5.0, 5.0, 6.0, 4.0]
-        >>> Trajectory(np.arange(5) * 8 + 80, np.arange(5.0), mean).mean.ravel().tolist()[:2]
-        [0.0, 5.0]
+        >>> smoothed(late, window=2.0).mean.ravel().astype("float64").round(2).tolist()
+        [2.5, 3.33, 5.33, 5.0, 5.0]
     """
     window = checks.number("smooth", window, low=0)
     steps, epochs = trajectory.steps.astype("float64"), trajectory.epochs
@@ -110,9 +110,9 @@ def schedule(trajectory: Trajectory, pace: Pace = "travel", seconds: float = 20.
         >>> mean = np.zeros((100, 1, 2))
         >>> mean[:, 0, 0] = np.minimum(np.arange(100) / 10, 2)  # moves during the first 20 steps
         >>> frames = schedule(Trajectory(np.arange(100), np.arange(100.0), mean), seconds=4, fps=30)
-        >>> len(frames), int((frames == 0).sum()), int((frames == 99).sum())
-        (120, 36, 36)
-        >>> bool((np.diff(frames)[36:50] <= 1).all())
+        >>> len(frames), bool((frames[:36] == 0).all()), bool((frames[-36:] == 99).all())
+        (120, True, True)
+        >>> bool((np.diff(frames)[36:50] <= 2).all())  # few frames are skipped while the point moves
         True
     """
     if pace not in get_args(Pace):

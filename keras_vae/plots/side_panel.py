@@ -14,6 +14,7 @@ from keras_vae.trajectory import Trajectory
 
 MAX_EXAMPLES = 12  # images in a row
 MIN_TICK_GAP = 0.07  # of the width, between the epochs on the axis
+MAX_TICK_ERROR = 0.1  # of the epoch of a tick, relative to its number
 TICK_EPOCHS = (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 MAX_NAME_CHARACTERS = 8
 
@@ -102,7 +103,9 @@ def epoch_ticks(epochs: np.ndarray) -> tuple[list[int], list[str]]:
     ticks = {0: f"{first:.3g}", n - 1: f"{last:.3g}"}
     for epoch in sorted(TICK_EPOCHS, key=lambda value: (value not in (1, 10, 100), value)):
         position = int(np.searchsorted(epochs, epoch - 1e-9))
-        if first < epoch < last and all(abs(position - other) >= gap for other in ticks):
+        if not first < epoch < last or epochs[position] > (1 + MAX_TICK_ERROR) * epoch:
+            continue  # of a sparse recording, the frame that reaches this epoch may be much later
+        if all(abs(position - other) >= gap for other in ticks):
             ticks[position] = f"{epoch:g}"
     return sorted(ticks), [ticks[position] for position in sorted(ticks)]
 
