@@ -120,7 +120,7 @@ def _names(ax: Axes, ends: Sequence[Line2D]) -> None:
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     box = ax.get_window_extent()
     scale = np.array([right - left, top - bottom]) / (np.array([box.width, box.height]) * 72 / ax.figure.dpi)
-    places = np.concatenate([np.asarray(line.get_xydata()) for line in ends]).astype("float64")
+    places = np.array([np.asarray(line.get_xydata(), "float64")[0] for line in ends])
     widths = [0.62 * NAME_POINTS * len(str(line.get_label())) for line in ends]
     sizes = np.array([[width, 1.4 * NAME_POINTS] for width in widths])
     at_right = places[:, 0] / scale[0] + sizes[:, 0] + 8 < right / scale[0]
