@@ -213,7 +213,7 @@ def test_every_check_finds_its_fault():
     FigureCanvasAgg(figure)
     ax = figure.subplots()
     ax.plot([0, 1], color="red", marker="o", label="loss")
-    ax.plot([1, 0], color="#7a4a2b", marker="o", label="b")
+    ax.plot([1, 0], color="#fe0000", marker="o", label="b")
     ax.legend()
     for x in (0.5, 0.501):
         ax.text(x, 0.5, "(-3)", transform=ax.transAxes)
