@@ -84,7 +84,7 @@ STUDY = Study(
     draw=draw,
     seeds=3,
     dataset="tiles",
-    quick=Quick("tiles-2k"),
+    quick=Quick("tiles-2k", arguments={"batch_size": 8}),  # as many steps as on the digits
 )
 
 if __name__ == "__main__":
