@@ -35,9 +35,9 @@ def page_data(
         decoders: see `runs.decoder_history`; None where the run has none.
 
     Returns:
-        What `templates/explorer.js` reads. One of `decoder` (the exported layers) and `grid` (images decoded in
-        advance, where the decoder could not be exported) is None. `drawing` has the encoder, or the `obstacle` to
-        drawing images; `history` the decoder at earlier epochs, or None.
+        What the scripts of `templates/explorer/` read. One of `decoder` (the exported layers) and `grid` (images
+        decoded in advance, where the decoder could not be exported) is None. `drawing` has the encoder, or the
+        `obstacle` to drawing images; `history` the decoder at earlier epochs, or None.
     """
     data = _explorer(arrays, class_names)
     return data | networks(data, arrays["images"], encoder, decoders)

@@ -39,8 +39,6 @@ class Explorer {
   async start() {
     await Promise.all([this.images, this.recordedImages, this.grid, this.reconstructions].map((sprite) => sprite && sprite.ready));
     const { data } = this;
-    this.history = data.trajectory && new DecoderHistory(this);
-    await this.history?.ready;
     if (data.decoder) {
       this.setDecoder(new LayerDecoder(data.decoder, data.latentShape));
     } else {
@@ -49,6 +47,8 @@ class Explorer {
       this.setDecoder(new GridDecoder(data.grid, this.grid.pixels(n, data.image.channels)));
     }
     this.trainedDecoder = this.decoder;
+    this.history = data.trajectory && new DecoderHistory(this);
+    await this.history?.ready;
     this.checkDecoder();
     this.plane = byId("plane");
     [this.back, this.front] = this.plane.querySelectorAll("canvas");
@@ -68,9 +68,9 @@ class Explorer {
     this.traversals.markAxes();
     new ResizeObserver(() => this.resize()).observe(this.plane);
     this.resize();
+    if (!data.drawing.obstacle) this.pad = new DrawingPad(this);
     this.link.read();
     this.invalidate("image", "near", "strip");
-    if (data.drawing && !data.drawing.obstacle) this.pad = new DrawingPad(this);
   }
 
   /** Compares pixels at some latent points with those of the model, and shows the largest difference. */
@@ -415,8 +415,8 @@ class Explorer {
     }
     this.frame = next;
     this.view.limit = next === null ? this.trainedLimit : this.recordedLimit;
-    this.training?.show(next);
     this.history?.show(next);
+    this.training?.show(next);
     this.invalidate("back", "front", "near", "image");
     this.link?.write();
   }
