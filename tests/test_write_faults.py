@@ -224,7 +224,7 @@ def test_training_on_a_full_disk_stops_with_a_sentence_and_resumes(
     ("command", "path"),
     [
         (["draw", "--no-video"], "figures"),
-        (["evaluate", "--no-audit"], "evaluation.json|interpolation.npz"),
+        (["evaluate", "--no-audit"], "evaluation.json|interpolation.npz|neighbours.npz"),
         (["report", "--no-draw"], "report.html"),
         (["draw"], "figures|videos"),
     ],
