@@ -16,6 +16,7 @@ from keras_vae.diagnostics import UnitHistory
 from keras_vae.plots import (
     audit_figures,
     bubble_figures,
+    labels,
     layout,
     run_figures,
     space_3d,
@@ -248,7 +249,7 @@ def test_a_history_without_an_epoch_is_refused():
 @pytest.mark.parametrize(("classes", "last"), [(1, "0"), (24, "23"), (25, "and 2 others"), (1000, "and 977 others")])
 def test_legends_of_many_labels_end_with_the_number_of_the_others(classes, last):
     keys = visuals.label_keys(np.arange(classes))
-    assert len(keys) == min(classes, visuals.MAX_LEGEND_KEYS)
+    assert len(keys) == min(classes, labels.MAX_LEGEND_KEYS)
     assert keys[-1].get_label() == last
     assert list(keys[0].get_color()) == visuals.label_colors(np.zeros(1, int), 1)[0].tolist()
 
