@@ -175,7 +175,7 @@ def test_other_likelihoods_of_single_images(name, toy_run, tmp_path, browser):
     open_page(browser, run_page.write(copy(toy_run, tmp_path / "run")))
     image, logits = np.array([0, 51, 128, 255]), np.array([-3.0, 0.05, 0.4, 2.0], "float32")
     found = browser.execute_script(
-        "return reconstructionLoss({name: arguments[0], std: 0.1}, arguments[1], arguments[2])",
+        "return reconstructionLoss({name: arguments[0], std: 0.1}, arguments[1], arguments[2], 255)",
         name, image.tolist(), logits.tolist(),
     )  # fmt: skip
     likelihood = {"continuous-bernoulli": kv.ContinuousBernoulli(), "gaussian": kv.Gaussian()}[name]

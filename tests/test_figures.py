@@ -119,8 +119,8 @@ def test_stills_are_frames_of_the_video(toy_run, tmp_path):
     shutil.copytree(toy_run.path, tmp_path / "run")
     path = run_figures.trajectory_stills(Run(tmp_path / "run"), "stills", (0, 3), (0, 1, 3))
     row = imread(path)
-    part = video.select(toy_run.trajectory, (0, 3), run_figures._plane(toy_run))
-    painter = video.Painter(part, title=toy_run.title)
+    part, note = video.prepared(toy_run.trajectory, (0, 3), run_figures._plane(toy_run))
+    painter = video.Painter(part, title=toy_run.title, note=note)
     for k, frame in enumerate((0, 3, 9)):
         expected = painter.paint(frame)[..., :3] / 255
         np.testing.assert_allclose(row[:, k * 720 : (k + 1) * 720, :3], expected, atol=1 / 255)

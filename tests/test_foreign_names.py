@@ -123,8 +123,8 @@ def test_the_page_shows_the_names_in_the_browser(run, tmp_path, browser):
     assert [button.text for button in buttons] == sorted(CLASSES)
     buttons[2].click()
     assert browser.execute_script("return explorer.label") == 2
-    named = browser.execute_script("return explorer.nameOf(5)")
-    assert named == f"test image 5 (label {sorted(CLASSES)[run.arrays('explorer')['labels'][5]]})"
+    named = browser.execute_script("return explorer.pointName(5)")
+    assert named == f"label {sorted(CLASSES)[run.arrays('explorer')['labels'][5]]}"
     check_silence(browser, path)
 
 

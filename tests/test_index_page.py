@@ -63,7 +63,9 @@ def test_the_report_command(toy_run, tmp_path, monkeypatch, capsys):
     for name in ("a", "b"):
         copy(toy_run, tmp_path / name)
     monkeypatch.setattr(sys, "argv", ["keras-vae", "report", "--no-draw", str(tmp_path)])
-    cli.main()
+    with pytest.raises(SystemExit) as exit:
+        cli.main()
+    assert not exit.value.code
     first, *lines = capsys.readouterr().out.splitlines()
     assert first == "Writing pages"
     paths = [Path(line) for line in lines]
