@@ -9,10 +9,10 @@ from typing import NamedTuple
 ABSENT = "–"  # text for a value that was not measured
 # Replacements of signs that an output's encoding lacks; Greek letters are spelled, and other signs decomposed.
 REPLACEMENTS = {
-    "–": "-", "−": "-", "─": "-", "…": "...", "·": "*", "×": "x", "→": "->", "′": "'", "‖": "||", "≤": "<=", "≥": ">=", "≠": "!=",
+    "–": "-", "−": "-", "─": "-", "…": "...", "·": "*", "×": "x", "→": "->", "‖": "||", "≤": "<=", "≥": ">=", "≠": "!=",
     "±": "+-", "√": "sqrt ", "∞": "inf", "∫": "integral ", "½": "1/2", "¼": "1/4", "ℓ": "l", "°": " degrees",
     "✓": "yes", "✗": "no", "“": '"', "”": '"', "’": "'", "\N{COMBINING CIRCUMFLEX ACCENT}": "-hat", "µ": "mu",
-    "\N{COMBINING MACRON}": "-bar", "\N{NO-BREAK SPACE}": " ", "ø": "o", "ß": "ss", "⁻": "-", "∖": "\\",
+    "\N{COMBINING MACRON}": "-bar", "\N{NO-BREAK SPACE}": " ", "ø": "o", "ß": "ss", "⁻": "-", "∖": "\\", "′": "'",
 }  # fmt: skip
 ERRORS = "keras_vae.replace"  # name of the error handler of encodings that makes these replacements
 
