@@ -201,6 +201,6 @@ def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
         "print(len(kv.plots.draw(run, quiet=True)), run.config['versions']['keras-vae'], kv.report.write(run))"
     )
     printed = python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
-    assert printed == ["6", keras_vae.__version__, str(Path("run", "report.html"))]
+    assert printed == ["8", keras_vae.__version__, str(Path("run", "report.html"))]
     entry_points = next((tmp_path / "site").glob("keras_vae-*.dist-info")) / "entry_points.txt"
     assert "keras-vae = keras_vae.cli:main" in entry_points.read_text()

@@ -61,7 +61,7 @@ def test_a_frame_of_three_units_is_the_projected_space():
 
 
 def test_videos(tmp_path):
-    path = video.write(trajectory(), tmp_path / "t.mp4", units=(0, 1, 2), size=64, quiet=True)
+    path = video.write(trajectory(), tmp_path / "t.mp4", units=(0, 1, 2), size=64, pace="recorded", quiet=True)
     assert imageio_ffmpeg.count_frames_and_secs(path)[0] == 12
     codes = np.random.default_rng(2).normal(size=(40, 3))
     path = video.write_turn(codes, np.arange(40) % 4, tmp_path / "turn.mp4", seconds=0.5, size=64, quiet=True)
