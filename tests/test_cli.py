@@ -406,6 +406,7 @@ def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     assert "expected a run folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_convolutional_models_of_colour_images_from_a_file(monkeypatch, capsys, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (40, 32, 32, 3), "uint8")

@@ -98,7 +98,12 @@ def test_python_blocks_compile(page):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if RUNNABLE.match("".join(blocks(page, "python")[:1]))], ids=identifier
+    "page",
+    [
+        pytest.param(page, marks=[] if page.name == "README.md" else pytest.mark.slow, id=identifier(page))
+        for page in PAGES
+        if RUNNABLE.match("".join(blocks(page, "python")[:1]))
+    ],
 )
 @pytest.mark.usefixtures("registries_restored")
 def test_python_blocks_run_at_toy_size(page, tmp_path, monkeypatch):

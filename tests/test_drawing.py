@@ -125,9 +125,14 @@ def check_posterior(browser, vae, image: np.ndarray) -> None:
     [
         ("64-16-2", {}),
         ("c4-c6-16-2", {"likelihood": "gaussian", "posterior": "isotropic", "beta": 2.0}),
-        ("c3-c4-2x2x2", {"likelihood": "continuous-bernoulli", "posterior": "iid"}),
-        ("64-16-1", {"posterior": "none"}),
-        ("c3-4x4x2", {"posterior": "autoencoder"}),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("c3-c4-2x2x2", {"likelihood": "continuous-bernoulli", "posterior": "iid"}),
+                ("64-16-1", {"posterior": "none"}),
+                ("c3-4x4x2", {"posterior": "autoencoder"}),
+            )
+        ),
     ],
 )
 def test_the_browser_encodes_as_the_model_does(architecture, options, npz, tmp_path, browser):

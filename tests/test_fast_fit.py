@@ -90,6 +90,7 @@ def test_weights_of_images_and_an_interrupted_training(images, monkeypatch):
 
 
 @on_tensorflow
+@slow
 def test_one_trace(images):
     vae, _ = trained(images)
     program = vae._program_cache.program

@@ -314,6 +314,7 @@ def test_gradient_accumulation(x):
 
 
 @on_tensorflow
+@pytest.mark.slow
 def test_two_replicas_train_as_one_device_does():
     """Under `MirroredStrategy` the gradients of all replicas are summed: the learning rate is multiplied."""
     program = """

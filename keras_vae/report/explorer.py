@@ -179,8 +179,10 @@ def is_centred_as_mnist(images: np.ndarray) -> bool:
     total = weight.sum((1, 2))
     centers = [(weight.sum(axis) @ position) / total for axis in (1, 2)]
     sides = np.maximum(ink.any(1).sum(1), ink.any(2).sum(1))
+    if not len(sides):
+        return False
     is_centered = all(np.median(np.abs(center - MNIST_SIDE / 2)) < MAX_MNIST_OFFSET for center in centers)
-    return bool(len(sides)) and is_centered and bool(np.median(sides) == MNIST_DIGIT)
+    return is_centered and bool(np.median(sides) == MNIST_DIGIT)
 
 
 def _check(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
