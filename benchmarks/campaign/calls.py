@@ -33,6 +33,8 @@ MEANT = {  # bad values that may be meant, by function (or all) and argument
     "*.log_weights: -2000": "weights without a tail have no Pareto k",
     "*.fps: 1.5": "frames per second need not be a whole number",
     "*.labels: words": "labels may be text",
+    "binarize.images: a number": "values of any shape",
+    "magnification.z: one axis more": "the function that the caller passes decodes vectors",
     "replacement_loss.z: a row shorter": "the function that the caller passes compares z with images of its own",
 }
 HANDED_ON = {"name", "activation"}  # arguments that Keras checks itself, with a ValueError
