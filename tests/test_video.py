@@ -299,3 +299,10 @@ def test_sizes_of_a_gif_are_whole_numbers(tmp_path, max_bytes):
 def test_a_gif_has_a_name_of_its_own(tmp_path, path):
     with pytest.raises(InputError, match=r"path: expected a name that ends in \.gif"):
         video.write_gif(tmp_path / "a.mp4", path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("note", 5), ("note", ["a"]), ("title", 3), ("fps", 1e15)])
+def test_texts_and_speeds_of_a_painter_are_checked(name, value):
+    recorded = Trajectory(np.arange(2), np.arange(2.0), np.zeros((2, 3, 2), "float32"))
+    with pytest.raises(InputError, match=f"{name}: expected"):
+        video.Painter(recorded, size=64, **{name: value})

@@ -111,7 +111,7 @@ class Painter:
         decoded: np.ndarray | None = None,
         class_names: Sequence[str] | None = None,
     ):
-        self.trajectory, self.ellipses, self.note = trajectory, ellipses, note
+        self.trajectory, self.ellipses, self.note = trajectory, ellipses, checks.text("note", note)
         n = _number_of_points(trajectory)
         self.size = checks.whole("size", size, low=16, high=MAX_SIDE_PIXELS)
         self.fps = checks.number("fps", fps, low=1, high=MAX_FPS)
