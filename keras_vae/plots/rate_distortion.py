@@ -15,10 +15,10 @@ from matplotlib.ticker import MaxNLocator
 from keras_vae._utils import checks, palette
 from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
-from keras_vae.data import registry
 from keras_vae.errors import InputError
 from keras_vae.plots import layout, visuals
 from keras_vae.plots.labels import label_markers
+from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
 FILE = "rate-distortion.png"
@@ -30,14 +30,12 @@ NAME_POINTS = 9
 MAX_PUSHES = 300  # of names that overlap
 
 
-def path_of(run: Run) -> np.ndarray | None:
+def path_of(run: Run) -> np.ndarray:
     """KL and reconstruction of a run on test images after each epoch, and at its end: `(n, 2)`, nats per image.
 
-    None for a posterior without a KL. A model that was trained elsewhere has its end only.
+    A model that was trained elsewhere has its end only.
     """
     test = run.metrics["test"]
-    if "kl" not in test:
-        return None
     end = np.array([[test["kl"], test["reconstruction"]]])
     if not run.has_history:
         return end
@@ -202,13 +200,11 @@ def figure(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
 def grouped(runs: Sequence[Run]) -> dict[str, dict[str, np.ndarray]]:
     """The paths of finished runs by data set and likelihood; runs without a KL are left out."""
     groups: dict[str, dict[str, np.ndarray]] = {}
-    for run in runs:
-        config, path = run.config["config"], path_of(run)
-        if path is None:
-            continue
-        group = groups.setdefault(f"{registry.title(config['dataset'])}, {config['likelihood']} likelihood", {})
-        name = run.path.resolve().name
-        group[name if name not in group else str(run.path)] = path
+    for title, members in comparison.comparable(runs).items():
+        group = groups.setdefault(title, {})
+        for run in members:
+            name = run.path.resolve().name
+            group[name if name not in group else str(run.path)] = path_of(run)
     return groups
 
 
@@ -227,7 +223,7 @@ def draw(folder: str | Path, runs: Sequence[Run]) -> Path:
     Raises:
         InputError: if none of them has a KL.
     """
-    groups = grouped([run for run in runs if run.finished])
+    groups = grouped(runs)
     if not groups:
         raise InputError(f"runs: expected a finished run with a KL in {folder}; found none; train one first.")
     return layout.save(figure(groups), Path(folder) / FILE)

@@ -8,11 +8,11 @@ import numpy as np
 from markupsafe import Markup, escape
 from PIL import Image
 
-from keras_vae import data as datasets
 from keras_vae._utils.formatting import count, number
 from keras_vae.errors import InputError
 from keras_vae.report import svg
 from keras_vae.report.data_uri import data_uri
+from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
 WIDTH, HEIGHT = 1040, 560
@@ -111,21 +111,16 @@ def planes(runs: Sequence[Run], address: Callable[[Run], str]) -> list[dict[str,
         runs: readable runs.
         address: the address of a run's page, relative to the index; empty if there is none.
     """
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        if run.finished and {"kl", "reconstruction"} <= set(run.metrics["test"]):
-            config = run.config["config"]
-            groups.setdefault((datasets.title(config["dataset"]), config["likelihood"]), []).append(run)
+    groups = comparison.comparable(runs)
     # A single run has nothing to be compared with; it is drawn where there is no other.
     largest = max(map(len, groups.values()), default=0)
     compared = {key: members for key, members in groups.items() if len(members) >= min(2, largest)}
     n_left = MAX_THUMBNAILS
     drawn = []
-    for (dataset, likelihood), members in sorted(compared.items(), key=lambda group: -len(group[1])):
+    for title, members in sorted(compared.items(), key=lambda group: -len(group[1])):
         marks = [mark for i, run in enumerate(members) if (mark := _mark(run, address(run), i < n_left)) is not None]
         n_left -= len(marks)
         if marks:
-            title = f"{dataset}, {likelihood} likelihood"
             drawn.append({"title": title, "svg": plane(marks, title), "text": _text(marks), "marks": len(marks)})
     return drawn
 

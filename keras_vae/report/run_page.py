@@ -54,9 +54,9 @@ def write(run: Run | str | Path) -> Path:
     run.require_finished()
     explorer_arrays.ensure(run)
     explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
-    explorer_data |= explorer_details.details(run, explorer_data)
     encoder_arrays.ensure(run)
     encoder, decoders = (run.arrays(name) if run.has_arrays(name) else None for name in ("encoder", "decoders"))
+    explorer_data |= explorer_details.details(run, explorer_data, encoder)
     explorer_data |= explorer.networks(explorer_data, run.arrays("explorer")["images"], encoder, decoders)
     max_figure_bytes = max(rendering.MAX_PAGE_BYTES - len(json.dumps(explorer_data)), MIN_FIGURE_BYTES)
     evaluation = run.evaluation if os.path.lexists(run.path / "evaluation.json") else {}

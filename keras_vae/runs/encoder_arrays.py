@@ -4,9 +4,9 @@
 
 ```
 description     JSON: `layers`, `mean` and `log_var` of the encoder (see `encoder_export`), or in their place
-                `obstacle`, the reason why it can't be exported; `divergence`, how the penalty follows from the
-                posterior (kl, penalty or null); `beta`, its weight; `likelihood`, the name of a built-in one and its
-                parameters, or null
+                `obstacle`, the reason why it can't be exported; in either case `divergence`, how the penalty follows
+                from the posterior (kl, penalty or null); `beta`, its weight; `likelihood`, the name of a built-in one
+                and its parameters, or null
 weight_0_0 …    float16, the first weight of layer 0, and so on
 check_mean      (checked, all units) float32, means of the first images of `arrays/explorer.npz`
 check_log_var   (checked, all units) float32; absent for posteriors without a density
@@ -65,7 +65,7 @@ def gather(vae: "VAE", images: np.ndarray) -> dict[str, np.ndarray]:
         _check_images(images)
         exported = encoder_export.export(vae.encoder, vae.posterior)
     except decoder_export.NotExportable as obstacle:
-        return {"description": np.array(json.dumps({"obstacle": str(obstacle)}))}
+        return {"description": np.array(json.dumps({"obstacle": str(obstacle), **_loss(vae)}))}
     described = {"layers": exported.layers, "mean": exported.mean, "log_var": exported.log_var, **_loss(vae)}
     weights = {f"weight_{i}_{j}": array for i, arrays in enumerate(exported.weights) for j, array in enumerate(arrays)}
     checked = images[:N_CHECKED].astype("float32") / 255

@@ -1,0 +1,24 @@
+"""Runs whose losses can be compared: of one data set and one likelihood."""
+
+from collections.abc import Iterable
+
+from keras_vae.data import registry
+from keras_vae.runs.folder import Run
+
+
+def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Finished runs with a KL and a reconstruction loss, in groups by the title of their data set and likelihood.
+
+    Args:
+        runs: readable runs; unfinished ones and those of posteriors without a KL are left out.
+
+    Returns:
+        The runs by a title such as "MNIST, bernoulli likelihood", in the order in which they were given.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.finished and {"kl", "reconstruction"} <= set(run.metrics["test"]):
+            config = run.config["config"]
+            title = f"{registry.title(config['dataset'])}, {config['likelihood']} likelihood"
+            groups.setdefault(title, []).append(run)
+    return groups
