@@ -33,7 +33,7 @@ class PlanePainter {
     context.setLineDash([]);
     context.font = "11px system-ui, sans-serif";
     context.textAlign = align;
-    context.lineWidth = 3;
+    [context.lineWidth, context.lineJoin] = [6, "round"];
     context.strokeStyle = this.explorer.theme.paper;
     context.strokeText(text, x, y);
     context.fillText(text, x, y);
