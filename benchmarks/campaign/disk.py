@@ -111,7 +111,9 @@ def _checked(
     if outcome.code == 0:
         broken = folders.incomplete(folder)
         written = folders.files(folder) >= set(subjects.reference(attack).written)
-        return Problem("partial file", "; ".join(broken)) if broken else None if written else _UNNOTICED
+        if broken:
+            return Problem("partial file", "; ".join(broken))
+        return None if written else _UNNOTICED
     problem = sentence_problem(outcome)
     broken = folders.incomplete(folder)
     changed = [n for n, content in before.items() if not (folder / n).is_file() or (folder / n).read_bytes() != content]

@@ -177,7 +177,7 @@ class Painter:
         animated: list[Artist] = [self.discs, self.epoch_text]
         if self.has_circles:
             self.circles = visuals.posterior_circles(self.ax, *circles, fill=0.0, line=1.0)
-            self.circles.set_linewidth((2.4 if n <= 20 else 1.8 if n <= MAX_THUMBNAILS else 1.3) * scale)
+            self.circles.set_linewidth(_outline_width(n) * scale)
             length = max(2, round(TRAIL_SECONDS * self.fps))
             self.trails = Trails(self.trajectory.mean, self.shown, self.colors, length, 1.5 * scale)
             self.ax.add_collection(self.trails.collection, autolim=False)
@@ -384,6 +384,13 @@ def _number_of_points(trajectory: Trajectory) -> int:
             f"trajectory.points(slice({MAX_POINTS}))."
         )
     return n
+
+
+def _outline_width(n: int) -> float:
+    """The width of the outlines of `n` circles, in typographic points."""
+    if n <= MAX_THUMBNAILS:
+        return 2.4 if n <= 20 else 1.8
+    return 1.3
 
 
 def _pictured(labels: np.ndarray | None, n: int) -> tuple[np.ndarray | None, list[np.ndarray] | None]:
