@@ -35,7 +35,7 @@ def main(
 ) -> None:
     """Make both videos; an interrupted run is resumed, a finished one is used as it is."""
     print(f"Trajectories of 784-256-2 on {dataset}: training, figures and two videos into {out}", flush=True)
-    from keras_vae import cli
+    from keras_vae.cli.train import print_results
     from keras_vae.plots import run_figures, video
     from keras_vae.report import run_page
     from keras_vae.runs import training
@@ -55,7 +55,7 @@ def main(
             run_figures.trajectory_stills(run, "six-of-each", (1, late), (1, (1 + late) / 2, late), limit=ZOOM_LIMIT)
         )
     drawn.append(run_page.write(run))
-    cli.print_results(run.path)
+    print_results(run.path)
     print(CLAIMS.format(**claim_values(run, early)))
     for path in drawn:
         print(path)

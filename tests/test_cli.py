@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from programs import run
 
-from keras_vae import Run, __version__, cli
+from keras_vae import Run, __version__
 from keras_vae._utils.exit_codes import as_options
+from keras_vae.cli.train import print_results
 from keras_vae.data import registry
 from keras_vae.runs.config import _choices
 
@@ -364,7 +365,7 @@ def test_training_does_not_import_plots(npz, tmp_path):
 
 
 def test_print_results(capsys, toy_run):
-    cli.print_results(toy_run.path)
+    print_results(toy_run.path)
     printed = capsys.readouterr().out
     for value in toy_run.metrics["test"].values():
         assert f"{value:.2f}" in printed

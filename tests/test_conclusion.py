@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_vae import cli, diagnostics
+from keras_vae import diagnostics
 from keras_vae._utils import terminal
 from keras_vae._utils.formatting import Table
+from keras_vae.cli import evaluate
 from keras_vae.evaluation import tables
 from keras_vae.measures import FLOOR, INTERPOLATIONS, SAMPLERS, SCORES
 from keras_vae.report.audit_text import conclusion
@@ -132,7 +133,7 @@ def test_what_was_not_measured_is_said():
 def test_an_evaluation_fits_the_terminal(monkeypatch, capsys, width):
     monkeypatch.setenv("COLUMNS", str(width))
     terms = {"prior": 9.0, "reconstruction": 90.0, "posterior": -9.0, "bits_per_pixel": 0.2}
-    cli.print_evaluation(
+    evaluate.print_evaluation(
         evaluation(encodings=encodings(3.0), likelihood=LIKELIHOOD, elbo_terms=terms, samplers=samplers(30.0, 5.0))
     )
     lines = capsys.readouterr().out.splitlines()

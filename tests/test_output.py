@@ -150,7 +150,7 @@ def test_a_full_device_raises_before_the_program_ends(monkeypatch):
 
 def test_files_are_written_before_tables_are_printed(toy_run, monkeypatch):
     """An output that fails then costs no results."""
-    from keras_vae import cli
+    from keras_vae.cli import evaluate
     from keras_vae.evaluation import judge, run_evaluation
     from keras_vae.plots import run_figures
 
@@ -159,10 +159,10 @@ def test_files_are_written_before_tables_are_printed(toy_run, monkeypatch):
         (judge, "Judge", None),
         (run_evaluation, "evaluate", {}),
         (run_figures, "audit", []),
-        (cli, "print_evaluation", None),
+        (evaluate, "print_evaluation", None),
     ):
         monkeypatch.setattr(module, name, lambda *_, name=name, found=found: (calls.append(name), found)[1])
-    cli.evaluate(toy_run.path, None, None, False, True, 2)
+    evaluate.evaluate(toy_run.path, None, None, False, True, 2)
     assert calls == ["Judge", "evaluate", "audit", "print_evaluation"]
 
 

@@ -1,0 +1,98 @@
+"""The command `evaluate`: measures a trained model and prints what was found."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_vae._utils.command_line import whole_option
+from keras_vae._utils.keras_import import backend_name
+from keras_vae.cli.arguments import parse_path, print_first
+from keras_vae.errors import InputError
+
+AUDIT_LABEL_WIDTH = 31  # of the lines of `diagnostics.describe`
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(parser=parse_path, help="A run folder, or a .keras file that holds a VAE.")],
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="The training's images: for a .keras file, and where they were moved."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=parse_path, metavar="PATH", help="With a .keras file: run folder to write; default runs/NAME."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again, replacing earlier results.")] = False,
+    audit: Annotated[bool, typer.Option(help="Also compare q(z) with the prior, estimate likelihoods.")] = True,
+    samples: Annotated[int, whole_option("Importance samples per image of the likelihood.")] = 1000,
+) -> None:
+    """Measure a trained model: latent units, samples, aggregate posterior and likelihood."""
+    print_first(f"Loading model, data and the {backend_name()} backend")
+    from keras_vae._utils.progress import ProgressReporter
+    from keras_vae.data import load
+    from keras_vae.evaluation import run_evaluation
+    from keras_vae.evaluation.judge import Judge
+    from keras_vae.plots import run_figures
+    from keras_vae.runs import run_data
+    from keras_vae.runs.folder import Run
+
+    if run.suffix == ".keras":
+        opened, data = _adopted(run, dataset, out, overwrite)
+    elif out is not None:
+        raise InputError(f"evaluate: expected --out with a .keras file only; received it with {run}; remove it.")
+    else:
+        opened = Run.open(run)
+        opened.require_finished()
+        data = run_data.load(opened) if dataset is None else load(dataset)
+        opened.check_data(data)
+    judge = None
+    if data.y_train is not None and data.y_test is not None:
+        print("Preparing the classifier that scores samples", flush=True)
+        judge = Judge(data)
+    found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().message)
+    drawn = run_figures.audit(opened)
+    print_evaluation(found)  # after all files are written
+    for path in [*drawn, opened.path / "evaluation.json"]:
+        print(path)
+
+
+def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool):
+    """Makes a run folder of a model that was trained elsewhere, draws its figures, and returns run and data."""
+    from keras_vae.data import load
+    from keras_vae.plots import run_figures
+    from keras_vae.runs.adoption import adopt
+
+    if dataset is None:
+        raise InputError(f"dataset: expected the images that {model} was trained on; add --dataset.")
+    data = load(dataset)
+    run = adopt(model, data, out or Path("runs") / model.stem, overwrite=overwrite)
+    for path in run_figures.draw(run):
+        print(path)
+    return run, data
+
+
+def print_evaluation(evaluation: dict) -> None:
+    """Prints an evaluation: its conclusion, then units, scores of the samples and audit as tables."""
+    from rich.console import Console
+
+    from keras_vae import diagnostics
+    from keras_vae._utils.terminal import print_paragraph, print_table, print_text
+    from keras_vae.evaluation import tables
+    from keras_vae.report import audit_text
+
+    console = Console(highlight=False)
+    shown = tables.evaluation(evaluation)
+    if evaluation["units"]:
+        shown.insert(0, tables.units(evaluation["units"]))
+    for paragraph in audit_text.sentences(evaluation):
+        print_text(console, "")
+        print_paragraph(console, paragraph)
+    print_text(console, "")
+    for table in shown:
+        print_table(console, table)
+    if (evaluation.get("audit") or {}).get("encodings"):
+        for line in diagnostics.describe(evaluation["audit"]["encodings"]).splitlines():
+            print_paragraph(console, line, AUDIT_LABEL_WIDTH if line.find("  ") > 0 else 0)

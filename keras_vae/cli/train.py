@@ -1,0 +1,130 @@
+"""The command `train`: writes a run folder."""
+
+import errno
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_vae import likelihoods, posteriors
+from keras_vae._utils.command_line import number_option, whole_option
+from keras_vae._utils.formatting import listed
+from keras_vae._utils.keras_import import backend_name
+from keras_vae.cli.arguments import parse_path, print_first
+from keras_vae.data import registry
+from keras_vae.errors import InputError, WriteError
+
+ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
+
+NEXT_COMMANDS = {  # after a training
+    "draw": "figures and a video of the training",
+    "evaluate": "active units, aggregate posterior, samples",
+    "report": "a page that explores the latent space",
+}
+
+
+def train(
+    out: Annotated[Path, typer.Option(parser=parse_path, metavar="PATH", help="Run folder to write.")],
+    model: Annotated[str | None, typer.Option(help="Kind of architecture: dense, conv or spatial.")] = None,
+    architecture: Annotated[str | None, typer.Option(help=ARCHITECTURE)] = None,
+    dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
+    epochs: Annotated[int, whole_option("Passes over the training images.")] = 50,
+    posterior: Annotated[str, typer.Option(help=f"{listed(posteriors.names())}.")] = "diagonal",
+    likelihood: Annotated[str, typer.Option(help=f"{listed(likelihoods.names())}.")] = "bernoulli",
+    beta: Annotated[float, number_option("Weight of the KL.")] = 1.0,
+    warmup: Annotated[float, number_option("Epochs over which beta rises from 0.")] = 0.0,
+    learning_rate: Annotated[float, number_option("Learning rate of Adam.")] = 1e-3,
+    batch_size: Annotated[int, whole_option("Images per step.")] = 128,
+    seed: Annotated[int, whole_option("Seed of all random numbers.")] = 0,
+    jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
+) -> None:
+    """Train a VAE into a run folder."""
+    print_first(f"Loading data and the {backend_name()} backend")
+    from keras_vae.runs.config import Config
+    from keras_vae.runs.training import train
+
+    config = Config(
+        choose_architecture(model, architecture),
+        dataset=dataset,
+        epochs=epochs,
+        posterior=posterior,
+        likelihood=likelihood,
+        beta=beta,
+        warmup=warmup,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+        jit_compile=_on_or_off(jit_compile),
+    )
+    try:
+        run = train(config, out, overwrite=overwrite, resume=resume)
+    except (KeyboardInterrupt, WriteError) as error:
+        if getattr(error, "errno", None) != errno.ESTALE:  # else the folder was deleted
+            replaced = " in place of --overwrite" if overwrite else ""
+            print(f"Continue with the same command and --resume{replaced}.", flush=True)
+        raise
+    print_results(run.path)
+    _print_next_commands(out)
+
+
+def choose_architecture(model: str | None, architecture: str | None) -> str:
+    """The requested architecture as text, or the default architecture of a kind.
+
+    Args:
+        model: kind of architecture, `dense`, `conv` or `spatial`; None for any kind.
+        architecture: as text; None for the default of that kind.
+
+    Raises:
+        InputError: if the kind is unknown or the architecture is not one of that kind.
+    """
+    from keras_vae.networks.architecture import DEFAULTS, parse_kind
+
+    if model is not None and model not in DEFAULTS:
+        raise InputError(f"model: expected one of {', '.join(DEFAULTS)}; received {model!r}.")
+    if architecture is None:
+        return DEFAULTS[model or "dense"]
+    return str(parse_kind(architecture, *([model] if model else DEFAULTS)))
+
+
+def _on_or_off(text: str) -> bool | str:
+    choices: dict[str, bool | str] = {"auto": "auto", "on": True, "off": False}
+    if text not in choices:
+        raise InputError(f"jit-compile: expected auto, on or off; received {text!r}.")
+    return choices[text]
+
+
+def print_results(folder: Path) -> None:
+    """Prints the metrics of a run as a table."""
+    from rich.console import Console
+
+    from keras_vae._utils.formatting import Table
+    from keras_vae._utils.terminal import print_paragraph, print_table, print_text
+    from keras_vae.measures import find
+    from keras_vae.runs.folder import Run
+
+    run = Run.open(folder)
+    config, metrics = run.config["config"], run.metrics
+    rows = [[find(key).label, f"{metrics['train'][key]:.2f}", f"{value:.2f}"] for key, value in metrics["test"].items()]
+    title = f"{config['architecture']} on {config['dataset']}, {metrics['epochs']} epochs"
+    console = Console(highlight=False)
+    print_table(console, Table(title, ["nats per image", "train", "test"], rows))
+    seconds, parameters = metrics["seconds"], metrics["parameters"]
+    print_paragraph(
+        console,
+        f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "
+        f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s per epoch, {seconds['total']:.0f} s in "
+        "total.",
+    )
+    print_text(console, f"Run folder: {run.path}")
+
+
+def _print_next_commands(run: Path) -> None:
+    """Prints the commands that continue with a trained run."""
+    print("Next:")
+    commands = [f"keras-vae {command} {shlex.quote(str(run))}" for command in NEXT_COMMANDS]
+    width = max(map(len, commands))
+    for command, effect in zip(commands, NEXT_COMMANDS.values(), strict=True):
+        print(f"  {command:{width}}  # {effect}")
