@@ -1,6 +1,7 @@
 """Messages and exit codes of command-line programs for the package's errors, system errors and signals."""
 
 import contextlib
+import os
 import re
 import signal
 import sys
@@ -19,6 +20,7 @@ _OPTIONS = {
     r"\bset (overwrite|resume)=True": r"add --\1",
     r"\b(overwrite|resume)=True": r"--\1",
     r"\bvideo=False": "--no-video",
+    r"\bdevices='all'": "--devices all",
     r"\bdataset='([^']*)'": r"--dataset \1",
     r"\bdata=load\('([^']*)'\)": r"--dataset \1",
     r"^folder: ": "out: ",
@@ -49,12 +51,27 @@ def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
             program(*args)
     except (InputError, TrainingDiverged, OSError) as error:
         _print(as_options(_sentence(error)))
-        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
+        raise _exit(2 if isinstance(error, InputError) else 1) from None
     except (KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and error.code != INTERRUPTED:
             raise
         _print("interrupted; complete files are kept.")
-        raise SystemExit(128 + signal.SIGTERM if received else INTERRUPTED) from None
+        raise _exit(128 + signal.SIGTERM if received else INTERRUPTED) from None
+
+
+_codes = [1]  # of errors; the last is that of this process
+
+
+def _exit(code: int) -> SystemExit:
+    _codes.append(code)
+    return SystemExit(code)
+
+
+def exit_at_once() -> None:
+    """Ends the process with the code of its error and without further work, such as waiting for other processes."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_codes[-1])
 
 
 def _sentence(error: Exception) -> str:

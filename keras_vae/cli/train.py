@@ -17,6 +17,9 @@ from keras_vae.errors import InputError, WriteError
 
 ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
 
+DEVICES = "Devices that share each batch, on JAX: all, or their number in all processes together."
+COORDINATOR = "Address of process 0, if one training has several processes; auto: as Slurm, Open MPI or a TPU sets it."
+
 NEXT_COMMANDS = {  # after a training
     "draw": "figures and a video of the training",
     "evaluate": "active units, aggregate posterior, samples",
@@ -38,12 +41,17 @@ def train(
     batch_size: Annotated[int, whole_option("Images per step.")] = 128,
     seed: Annotated[int, whole_option("Seed of all random numbers.")] = 0,
     jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
+    devices: Annotated[str | None, typer.Option(metavar="all|<int>", help=DEVICES)] = None,
+    coordinator: Annotated[str | None, typer.Option(metavar="HOST:PORT|auto", help=COORDINATOR)] = None,
+    processes: Annotated[int | None, whole_option("Number of processes of one training.")] = None,
+    process_index: Annotated[int | None, whole_option("Index of this process, from 0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a VAE into a run folder."""
     print_first(f"Loading data and the {backend_name()} backend")
     from keras_vae.runs.config import Config
+    from keras_vae.runs.devices import is_writer
     from keras_vae.runs.training import train
 
     config = Config(
@@ -59,15 +67,17 @@ def train(
         seed=seed,
         jit_compile=_on_or_off(jit_compile),
     )
+    requested = _requested_devices(devices, coordinator, processes, process_index)
     try:
-        run = train(config, out, overwrite=overwrite, resume=resume)
+        run = train(config, out, overwrite=overwrite, resume=resume, devices=requested)
     except (KeyboardInterrupt, WriteError) as error:
         if getattr(error, "errno", None) != errno.ESTALE:  # else the folder was deleted
             replaced = " in place of --overwrite" if overwrite else ""
             print(f"Continue with the same command and --resume{replaced}.", flush=True)
         raise
-    print_results(run.path)
-    _print_next_commands(out)
+    if requested is None or is_writer():
+        print_results(run.path)
+        _print_next_commands(out)
 
 
 def choose_architecture(model: str | None, architecture: str | None) -> str:
@@ -87,6 +97,26 @@ def choose_architecture(model: str | None, architecture: str | None) -> str:
     if architecture is None:
         return DEFAULTS[model or "dense"]
     return str(parse_kind(architecture, *([model] if model else DEFAULTS)))
+
+
+def _requested_devices(
+    devices: str | None, coordinator: str | None, processes: int | None, process_index: int | None
+) -> str | int | None:
+    """The devices to train on, once this process has joined the others of the training."""
+    if devices is None:
+        cluster = {"coordinator": coordinator, "processes": processes, "process-index": process_index}
+        given = [name for name, value in cluster.items() if value is not None]
+        if given:
+            raise InputError(
+                f"{given[0]}: expected --devices too, for one training on several devices; add --devices all."
+            )
+        return None
+    if devices != "all" and not devices.isdecimal():
+        raise InputError(f"devices: expected all or a whole number; received {devices!r}.")
+    from keras_vae.runs.devices import join_cluster
+
+    join_cluster(coordinator, processes, process_index)
+    return devices if devices == "all" else int(devices)
 
 
 def _on_or_off(text: str) -> bool | str:

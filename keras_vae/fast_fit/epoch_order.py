@@ -1,6 +1,5 @@
-"""Batches of arrays in an order that depends only on a seed and the epoch's number."""
+"""The order of images in an epoch, which depends only on a seed and the epoch's number."""
 
-import math
 from collections.abc import Callable
 
 import keras
@@ -40,32 +39,3 @@ class EpochOrder(keras.callbacks.Callback):
         epoch = int(self.epochs_seen)  # counted over all `fit` calls
         self.epochs_seen.assign(epoch + 1)
         self.set_order(order_of_epoch(self.seed, epoch, self.n))
-
-
-class OrderedBatches(keras.utils.PyDataset):
-    """The batches of arrays of one length, in the order last set; an epoch's last batch may be smaller."""
-
-    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int):
-        super().__init__()
-        self.arrays, self.batch_size = arrays, batch_size
-        self.set_order(np.arange(len(arrays[0])))
-
-    def set_order(self, order: np.ndarray) -> None:
-        self._order = order
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self.batch_size)
-
-    def __getitem__(self, i: int) -> tuple[np.ndarray, ...]:
-        rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
-        return tuple(array[rows] for array in self.arrays)
-
-
-def ordered_batches(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
-    """Batches for Keras' `fit` and a function that sets their order: `(batches, set_order)`."""
-    if keras.backend.backend() == "tensorflow":
-        from keras_vae.fast_fit.tensorflow import ordered_dataset
-
-        return ordered_dataset(arrays, batch_size)
-    batches = OrderedBatches(arrays, batch_size)
-    return batches, batches.set_order

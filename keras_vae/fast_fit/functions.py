@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_vae.fast_fit import keras_internals
+from keras_vae.fast_fit.batches import data_parallel
 from keras_vae.posteriors import parse_encoder_outputs
 
 
@@ -22,6 +23,10 @@ def encoder_of_images(encoder: keras.Model, x: Any) -> Callable[[keras.Model], t
         from keras_vae.fast_fit.tensorflow import traced_encoder
 
         run = traced_encoder(encoder, x)
+    elif data_parallel():
+        from keras_vae.fast_fit.jax import encoder_on_one_device
+
+        run = encoder_on_one_device(encoder, x)
     else:
 
         def run():

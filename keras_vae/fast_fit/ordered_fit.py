@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from keras_vae.fast_fit import fit_arguments, image_checks, keras_internals
-from keras_vae.fast_fit.epoch_order import EpochOrder, ordered_batches
+from keras_vae.fast_fit.batches import ordered_batches, validation_batches
+from keras_vae.fast_fit.epoch_order import EpochOrder
 from keras_vae.fast_fit.policy import compiled_epoch
 from keras_vae.fast_fit.support import Support
 
@@ -97,6 +98,9 @@ class OrderedFitModel(keras.Model):
         batch_size = fit_arguments.take_batch_size(arguments)
         callbacks = fit_arguments.take_callbacks(arguments)
         arguments["shuffle"] = False
+        arguments["validation_data"] = validation_batches(
+            arguments["validation_data"], arguments["validation_batch_size"]
+        )
         epoch = None
         if arguments["class_weight"] is None and self.compiled:  # Keras applies class weights to its own batches
             self.optimizer.build(self.trainable_variables)

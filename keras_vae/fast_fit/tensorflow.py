@@ -32,7 +32,7 @@ CONVOLUTIONS = tuple(
 
 
 def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
-    """`(dataset, set_order)`: see `epoch_order.ordered_batches`.
+    """`(dataset, set_order)`: see `batches.ordered_batches`.
 
     Keras would pass a PyDataset to tf.data as a Python generator, whose threads block each other.
     """

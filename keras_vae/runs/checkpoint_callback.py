@@ -1,6 +1,5 @@
 """Keras callback that writes checkpoints and history after every epoch; resuming is bit-exact."""
 
-import math
 import time
 from datetime import timedelta
 
@@ -11,9 +10,10 @@ from keras_vae._utils import forms
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
-from keras_vae.errors import InputError, TrainingDiverged
+from keras_vae.errors import InputError
 from keras_vae.runs import checkpoint
 from keras_vae.runs.decoder_history import DecoderRecorder
+from keras_vae.runs.divergence import check_finite
 from keras_vae.runs.folder import Run
 from keras_vae.runs.forms import TrainingState
 from keras_vae.runs.history import ordered_losses
@@ -60,6 +60,11 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._n_decoders_saved = 0
 
     @property
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """The recorders and this callback, in the order in which Keras has to call them."""
+        return [self.recorder, self.monitor, self.decoders, self]
+
+    @property
     def epochs_done(self) -> int:
         """Number of epochs with a checkpoint."""
         return len(self.rows)
@@ -69,25 +74,29 @@ class CheckpointCallback(keras.callbacks.Callback):
         """Seconds of work in this process and, up to their last checkpoint, in earlier interrupted processes."""
         return self._seconds_before + time.monotonic() - self._started
 
-    def restore(self, model: keras.Model) -> None:
-        """Restores model, recorders and history from the last checkpoint, if there is one.
+    def restore(self, model: keras.Model) -> list[np.ndarray] | None:
+        """Restores recorders and history from the last checkpoint, if there is one.
+
+        Args:
+            model: the model that the checkpoint has to fit.
+
+        Returns:
+            The values of `variables_of(model)`; None without a checkpoint.
 
         Raises:
             InputError: if the checkpoint is damaged or belongs to another model.
         """
         saved = checkpoint.load(self.run.checkpoint_path)
         if saved is None:
-            return
+            return None
         arrays, state = saved
         forms.check(state, TrainingState, self.run.checkpoint_path / checkpoint.STATE, checkpoint.ADVICE)
-        variables = _variables(model)
+        variables = variables_of(model)
         if [list(v.shape) for v in variables] != state["shapes"] or "units/steps" not in arrays:
             raise InputError(
                 f"resume: expected the checkpoint of this model in {self.run.path}; it was made by another version of "
                 "keras_vae or Keras, or on another backend; set overwrite=True."
             )
-        for i, variable in enumerate(variables):
-            variable.assign(arrays[f"variable/{i}"])
         done = state["steps"], state["epoch"]
         self.recorder.resume_from(Trajectory(**_under("trajectory/", arrays)), *done)
         self._n_saved = len(self.recorder) if state.get("growth") else 0  # earlier versions saved all frames each time
@@ -97,11 +106,12 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.rows, self._seconds_before = state["history"], state["seconds"]
         self.run.write_history(self.rows)  # the process may have been killed between checkpoint and history
         self.progress.message(f"Resuming after epoch {self.epochs_done}")
+        return [arrays[f"variable/{i}"] for i in range(len(variables))]
 
     def end_epoch(self, row: dict) -> None:
         """Adds a row to the history, and writes checkpoint and history."""
         rows = [*self.rows, row]
-        variables = _variables(self.model)
+        variables = variables_of(self.model)
         arrays = {f"variable/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
         # Only new frames are written, otherwise each epoch would write more than the one before. An epoch may have no
         # frame; the arrays that all frames share (labels, images, units) are written in any case.
@@ -144,25 +154,15 @@ class CheckpointCallback(keras.callbacks.Callback):
         # Keras numbers the last, shorter execution of an epoch as if it were a full one.
         self.run.check_lock()  # a deleted folder stops the training at once, not at its next checkpoint
         step = self._epoch * self._steps_per_epoch + min(batch + 1, self._steps_per_epoch)
-        self._stop_unless_finite({"loss": logs["loss"]}, step)
+        check_finite(self.model, {"loss": logs["loss"]}, step, self._epoch)
         self.progress.advance(step, f"epoch {self._epoch + 1} · {_losses(logs, 1, ' · ')}")
-
-    def _stop_unless_finite(self, logs: dict, step: int) -> None:
-        for name, value in logs.items():
-            if not math.isfinite(value):
-                rate = float(self.model.optimizer.learning_rate)  # non-finite if it exceeds the range of float32
-                smaller = f"learning rate below {rate:g}" if math.isfinite(rate) else "smaller learning rate"
-                raise TrainingDiverged(
-                    f"The {name} became {value} at step {step} (epoch {self._epoch + 1}); training has stopped; try a "
-                    f"{smaller} or another likelihood."
-                )
 
     def on_test_begin(self, logs=None):
         self._trained = time.perf_counter() - self._epoch_began
 
     def on_epoch_end(self, epoch, logs=None):
         # A divergence in an epoch's last step is visible only in the validation losses.
-        self._stop_unless_finite(logs, (epoch + 1) * self._steps_per_epoch)
+        check_finite(self.model, logs, (epoch + 1) * self._steps_per_epoch, epoch)
         seconds = self._trained or time.perf_counter() - self._epoch_began
         self.end_epoch({"epoch": epoch + 1, **ordered_losses(logs), "seconds": round(seconds, 4)})
         seconds_per_epoch = (time.perf_counter() - self._training_began) / (self.epochs_done - self._epochs_before)
@@ -186,5 +186,6 @@ def _under(prefix: str, arrays: dict) -> dict:
     return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
 
 
-def _variables(model: keras.Model) -> list:
+def variables_of(model: keras.Model) -> list[keras.Variable]:
+    """All variables of a model in training: weights, states of seed generators and metrics, and of the optimizer."""
     return [*model.variables, *model.optimizer.variables]

@@ -13,18 +13,20 @@ from keras_vae.data import Dataset
 from keras_vae.errors import InputError
 from keras_vae.runs import run_data
 from keras_vae.runs.config import Config
+from keras_vae.runs.devices import Devices
 from keras_vae.runs.folder import Run
 
 if TYPE_CHECKING:
     from keras_vae.models import VAE
 
 
-def describe(config: Config, data: Dataset, vae: "VAE", folder: Path) -> dict:
+def describe(config: Config, data: Dataset, vae: "VAE", folder: Path, devices: Devices) -> dict:
     """Content of config.json in a run folder: everything needed to repeat the training."""
     from keras_vae.fast_fit.policy import can_compile_epoch
 
     jit = bool(vae.jit_compile or can_compile_epoch(vae, (data.x_train,), config.batch_size, config.jit_compile))
-    return {"config": config.model_dump(), "jit_compile": jit, **describe_environment(data, folder)}
+    environment = describe_environment(data, folder) | devices.described()
+    return {"config": config.model_dump(), "jit_compile": jit, **environment}
 
 
 def describe_environment(data: Dataset, folder: Path) -> dict:
@@ -101,6 +103,7 @@ def check_resumable(run: Run, config: Config, data: Dataset) -> None:
 
 def report_differences(before: dict, now: dict, progress: ProgressReporter) -> None:
     """Reports changes since the run began: a resumed run is bit-exact only with the same machine and software."""
-    differing = [key for key in ("versions", "machine", "threads", "jit_compile") if before.get(key) != now[key]]
+    keys = ("versions", "machine", "threads", "jit_compile", "devices")
+    differing = [key for key in keys if before.get(key) != now.get(key)]
     if differing:
         progress.message(f"Since this run began, {', '.join(differing)} changed: its last digits may differ.")

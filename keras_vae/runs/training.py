@@ -1,8 +1,10 @@
 """Reproducible, resumable training of a VAE into a run folder."""
 
+import contextlib
 import errno
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,10 @@ from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset, load
 from keras_vae.errors import InputError, WriteError
 from keras_vae.runs import checkpoint as checkpoint_files
+from keras_vae.runs import devices as several_devices
 from keras_vae.runs import final_files, provenance, recording
 from keras_vae.runs.config import Config
+from keras_vae.runs.devices import Devices
 from keras_vae.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ def train(
     quiet: bool = False,
     progress: ProgressReporter | None = None,
     data: Dataset | None = None,
+    devices: str | int | None = None,
 ) -> Run:
     """Trains a VAE into a run folder and writes the arrays for figures and videos.
 
@@ -46,14 +51,18 @@ def train(
         quiet: print nothing.
         progress: receives messages and progress, in place of a reporter that prints them.
         data: the data set named by `config.dataset`, if already loaded.
+        devices: on JAX, the number of devices among which each batch is divided, or `"all"`; they change results by
+            rounding only. After `keras.distribution.initialize`, the devices of all processes together; process 0
+            writes the folder, and the others need not see it.
 
     Returns:
         The finished run.
 
     Raises:
-        InputError: before anything is written, if configuration, data or folder are not usable.
+        InputError: before anything is written, if configuration, data, folder or devices are not usable.
         TrainingDiverged: if the loss becomes NaN or infinite; the last checkpoint is kept.
         WriteError: if a file can't be written, or the folder is deleted or replaced during training.
+        ConnectionError: if another process of the same training has ended.
 
     Example:
         >>> import tempfile, numpy as np
@@ -67,27 +76,32 @@ def train(
     """
     started = time.monotonic()
     memory.reset_peak()
-    run, progress = Run(folder), progress or ProgressReporter(quiet)
-    data = _checked_data(config, run, overwrite, resume, data)
-    if resume and run.finished:
-        return _finished_before(run, progress)
-    plan = recording.plan(config, data)
-    progress.message(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
-    _check_backend(run, resume)
-    with run.lock():
-        if resume and run.finished:  # by a process that held the lock until now
-            return run
-        if overwrite:
-            run.clear()
-        vae = _build(config, data)
-        checkpoint = _restored_checkpoint(run, vae, data, config, plan, progress, started)
-        _describe(run, vae, data, config, progress)
-        _fit_and_evaluate(run, vae, data, config, checkpoint)
+    used = several_devices.choose(devices)
+    run, progress = Run(folder), progress or ProgressReporter(quiet or not used.writes)
+    with used.member():
+        with used.same_outcome():
+            data = _checked_data(config, run, overwrite, resume, data, used)
+            plan = recording.plan(config, data)
+        used.check_same(
+            config=config.model_dump(exclude={"dataset"}), data=data.digest, resume=resume, devices=used.names
+        )
+        if resume and used.of_writer(run.finished):
+            return _finished_before(run, progress, used)
+        progress.message(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
+        with used.same_outcome():
+            _check_backend(run, resume, used)
+        with _locked(run, used):
+            if resume and used.of_writer(run.finished):  # by a process that held the lock until now
+                return run
+            checkpoint = _new_checkpoint(run, data, config, plan, progress, started) if used.writes else None
+            _train(run, config, data, checkpoint, overwrite, used)
     return run
 
 
-def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data: Dataset | None) -> Dataset:
-    """Loads the data and checks, before anything is written, that it fits the configuration and the folder."""
+def _checked_data(
+    config: Config, run: Run, overwrite: bool, resume: bool, data: Dataset | None, used: Devices
+) -> Dataset:
+    """Loads the data and checks, before anything is written, that it fits configuration, folder and devices."""
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config; received {type(config).__name__}.")
     if not isinstance(data, Dataset | None):
@@ -95,7 +109,9 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
     network = config.network
     if overwrite and resume:
         raise InputError("train: expected resume=True or overwrite=True; received both; choose one.")
-    run.check_usable(overwrite, resume)
+    used.check_batch_size(config.batch_size)
+    if used.writes:
+        run.check_usable(overwrite, resume)
     data = data or load(config.dataset)
     network.check(data.image_shape)
     if config.batch_size > len(data.x_train):
@@ -103,14 +119,24 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
             f"batch_size: expected no more than the {len(data.x_train)} training images of {data.name}; received "
             f"{config.batch_size}; make the batch smaller."
         )
-    if resume and run.is_run():
+    if used.writes and resume and run.is_run():
         provenance.check_resumable(run, config, data)
     return data
 
 
-def _finished_before(run: Run, progress: ProgressReporter) -> Run:
+@contextlib.contextmanager
+def _locked(run: Run, used: Devices) -> Iterator[None]:
+    """Context in which process 0 holds the lock of the run."""
+    with contextlib.ExitStack() as stack:
+        with used.same_outcome():
+            if used.writes:
+                stack.enter_context(run.lock())
+        yield
+
+
+def _finished_before(run: Run, progress: ProgressReporter, used: Devices) -> Run:
     """Deletes the checkpoint that a process leaves if it is killed after it has finished the run; returns the run."""
-    if os.path.lexists(run.checkpoint_path):
+    if used.writes and os.path.lexists(run.checkpoint_path):
         with run.lock():
             if run.finished:  # no other process has begun to replace the run
                 checkpoint_files.remove(run.checkpoint_path)
@@ -118,14 +144,40 @@ def _finished_before(run: Run, progress: ProgressReporter) -> Run:
     return run
 
 
-def _check_backend(run: Run, resume: bool) -> None:
+def _check_backend(run: Run, resume: bool, used: Devices) -> None:
     """Imports Keras, so that an unknown backend is an error before the folder is created, and compares backends."""
     backend = keras_import.import_keras().backend.backend()
-    if resume and run.is_run() and run.config["backend"] != backend:
+    if used.writes and resume and run.is_run() and run.config["backend"] != backend:
         raise InputError(
             f"resume: expected the backend of the run in {run.path}, {run.config['backend']}; received {backend}; set "
             "KERAS_BACKEND, or set overwrite=True."
         )
+
+
+def _train(
+    run: Run, config: Config, data: Dataset, checkpoint: "CheckpointCallback | None", overwrite: bool, used: Devices
+) -> None:
+    """Trains into a locked folder; a process without a checkpoint takes part in the steps alone."""
+    from keras_vae.runs.divergence import DivergenceCheck
+
+    values = None
+    with used.scope():
+        with used.same_outcome():
+            vae = _build(config, data)
+        with used.same_outcome():
+            if checkpoint is not None:
+                if overwrite:
+                    run.clear()
+                values = checkpoint.restore(vae)
+                _describe(run, vae, data, config, checkpoint.progress, used)
+        _restore(vae, values, used)
+        epochs_done = used.of_writer(None if checkpoint is None else checkpoint.epochs_done)
+        with _interruption_reported(checkpoint):
+            _fit(vae, data, config, [DivergenceCheck()] if checkpoint is None else checkpoint.callbacks, epochs_done)
+    with used.same_outcome():
+        if checkpoint is not None:
+            with _interruption_reported(checkpoint):
+                _evaluate_and_write(run, _on_one_device(vae, config, data, used), data, config, checkpoint)
 
 
 def _build(config: Config, data: Dataset) -> "VAE":
@@ -141,16 +193,15 @@ def _build(config: Config, data: Dataset) -> "VAE":
     return vae
 
 
-def _restored_checkpoint(
+def _new_checkpoint(
     run: Run,
-    vae: "VAE",
     data: Dataset,
     config: Config,
     plan: recording.RecordingPlan,
     progress: ProgressReporter,
     started: float,
 ) -> "CheckpointCallback":
-    """The callback that writes checkpoints, with the recorders; all continue from the last checkpoint, if any."""
+    """The callback that writes checkpoints, with the recorders."""
     from keras_vae.callbacks import LatentRecorder, UnitMonitor
     from keras_vae.runs.checkpoint_callback import CheckpointCallback
     from keras_vae.runs.decoder_history import DecoderRecorder
@@ -159,35 +210,66 @@ def _restored_checkpoint(
     recorder = LatentRecorder(data.x_test[plan.probes], labels, plan.frame_steps, plan.units)
     monitored = data.x_test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
     monitor = UnitMonitor(monitored, plan.measurement_steps)
-    checkpoint = CheckpointCallback(run, recorder, monitor, progress, config.epochs, started, DecoderRecorder())
-    checkpoint.restore(vae)
-    return checkpoint
+    return CheckpointCallback(run, recorder, monitor, progress, config.epochs, started, DecoderRecorder())
 
 
-def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: ProgressReporter) -> None:
+def _restore(vae: "VAE", values: list[np.ndarray] | None, used: Devices) -> None:
+    """Assigns the values of the checkpoint that process 0 has read, if any, in all processes."""
+    from keras_vae.runs.checkpoint_callback import variables_of
+
+    if not used.of_writer(values is not None):
+        return
+    if values is None:
+        values = [keras_import.import_keras().ops.convert_to_numpy(variable) for variable in variables_of(vae)]
+    for variable, value in zip(variables_of(vae), used.arrays_of_writer(values), strict=True):
+        variable.assign(value)
+
+
+def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: ProgressReporter, used: Devices) -> None:
     """Writes config.json and reports how a resumed run's environment has changed."""
-    description = provenance.describe(config, data, vae, run.path)
+    description = provenance.describe(config, data, vae, run.path, used)
     if run.is_run():
         provenance.report_differences(run.config, description, progress)
     run.write_json("config.json", description)
 
 
-def _fit_and_evaluate(run: Run, vae: "VAE", data: Dataset, config: Config, checkpoint: "CheckpointCallback") -> None:
-    """Trains the remaining epochs and writes the files of a finished run."""
-    progress, recorder, monitor = checkpoint.progress, checkpoint.recorder, checkpoint.monitor
+def _on_one_device(vae: "VAE", config: Config, data: Dataset, used: Devices) -> "VAE":
+    """The trained model on one device, where it needs no other process."""
+    if not used.names:
+        return vae
+    from keras_vae.runs.checkpoint_callback import variables_of
+
+    copy = _build(config, data)
+    for variable, trained in zip(variables_of(copy), variables_of(vae), strict=True):
+        variable.assign(keras_import.import_keras().ops.convert_to_numpy(trained))
+    return copy
+
+
+@contextlib.contextmanager
+def _interruption_reported(checkpoint: "CheckpointCallback | None") -> Iterator[None]:
+    """Context that removes the bar at its end and reports where a resumed training will continue."""
+    if checkpoint is None:
+        yield
+        return
+    progress = checkpoint.progress
     try:
-        _fit(vae, data, config, [recorder, monitor, checkpoint.decoders, checkpoint], checkpoint.epochs_done)
-        progress.message("Evaluating")
-        run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
-        run.write_arrays("unit_history", **monitor.history.arrays())
-        epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
-        final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds, checkpoint.decoders)
+        yield
     except (KeyboardInterrupt, WriteError) as error:
         progress.stop()
         _report_interruption(error, checkpoint.epochs_done, progress)
         raise
     finally:
         progress.stop()
+
+
+def _evaluate_and_write(run: Run, vae: "VAE", data: Dataset, config: Config, checkpoint: "CheckpointCallback") -> None:
+    """Writes the files of a finished run."""
+    recorder, monitor = checkpoint.recorder, checkpoint.monitor
+    checkpoint.progress.message("Evaluating")
+    run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
+    run.write_arrays("unit_history", **monitor.history.arrays())
+    epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
+    final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds, checkpoint.decoders)
 
 
 def _report_interruption(error: BaseException, epochs_done: int, progress: ProgressReporter) -> None:
