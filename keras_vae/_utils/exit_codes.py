@@ -59,7 +59,7 @@ def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
         raise _exit(128 + signal.SIGTERM if received else INTERRUPTED) from None
 
 
-_codes = [1]  # of errors; the last is that of this process
+_codes = [1]  # of the errors in this process; the last is its exit code
 
 
 def _exit(code: int) -> SystemExit:
@@ -69,8 +69,9 @@ def _exit(code: int) -> SystemExit:
 
 def exit_at_once() -> None:
     """Ends the process with the code of its error and without further work, such as waiting for other processes."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # closed
+            stream.flush()
     os._exit(_codes[-1])
 
 

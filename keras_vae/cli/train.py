@@ -115,7 +115,7 @@ def _requested_devices(
         raise InputError(f"devices: expected all or a whole number; received {devices!r}.")
     from keras_vae.runs.devices import join_cluster
 
-    join_cluster(coordinator, processes, process_index)
+    join_cluster(coordinator, processes, process_index, print_first)
     return devices if devices == "all" else int(devices)
 
 

@@ -37,8 +37,8 @@ def data_parallel() -> keras.distribution.DataParallel | None:
 class ShardedBatches(OrderedBatches):
     """Ordered batches of one size, a multiple of the number of devices: images of weight 0 fill up smaller ones.
 
-    The weighted loss of such a batch is that of its images alone. Noise is the same too, since JAX derives the number
-    at each place from the seed and the place, so that added rows change none of the others.
+    Keras can't divide other batches. The weighted loss of such a batch is that of its images alone. Their noise is the
+    same too: JAX derives the number at each place from the seed and the place, so that added rows change no other.
 
     Each process receives the rows of its own devices.
 
@@ -51,7 +51,7 @@ class ShardedBatches(OrderedBatches):
     def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int, distribution: keras.distribution.DataParallel):
         from keras_vae.fast_fit.jax import rows_of_process
 
-        n_devices = distribution.num_model_replicas
+        n_devices = distribution.device_mesh.devices.size
         self._size = n_devices * math.ceil(batch_size / n_devices)
         self._rows = rows_of_process(distribution, self._size)
         super().__init__(_with_weights(arrays), batch_size)

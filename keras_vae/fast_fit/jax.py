@@ -1,5 +1,6 @@
 """JAX on several devices: rows of a batch by process, encoding on one device, exchange of values between processes."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -16,12 +17,14 @@ _LOST_CONNECTION = re.compile("gloo|nccl|coordination|connection|barrier", re.IG
 
 def keep_signals() -> None:
     """Leaves SIGTERM to Python: JAX would take it in every cluster, as a notice that the machine will be reclaimed."""
-    jax.config.update("jax_enable_preemption_service", False)
+    with contextlib.suppress(AttributeError):  # a version without this service
+        jax.config.update("jax_enable_preemption_service", False)
 
 
 def is_cluster() -> bool:
     """Whether `keras.distribution.initialize` has been called."""
-    return jax.distributed.is_initialized()
+    is_initialized = getattr(jax.distributed, "is_initialized", None)  # earlier versions don't report it
+    return is_initialized is not None and is_initialized()
 
 
 def devices_by_process() -> list[list[str]]:

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -199,7 +199,16 @@ def choose(requested: str | int | None) -> Devices:
             f"devices: expected equally many devices in each process; received {', '.join(map(str, counts))}; hide "
             "some with CUDA_VISIBLE_DEVICES."
         )
-    available, processes = sum(counts), len(counts)
+    used = Devices((), len(by_process), process_index())
+    with used.same_outcome():
+        used.names = _names(requested, by_process)
+    return used
+
+
+def _names(requested: str | int, by_process: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The requested devices, equally many of each process; none if one device in one process is to be used."""
+    processes = len(by_process)
+    available = processes * len(by_process[0])
     n = available if requested == ALL else checks.whole("devices", requested)
     if n > available:
         platform = by_process[0][0].partition(":")[0]
@@ -212,8 +221,7 @@ def choose(requested: str | int | None) -> Devices:
             f"devices: expected a multiple of the {processes} processes; received {n}; choose another number, or "
             "devices='all'."
         )
-    names = [name for devices in by_process for name in devices[: n // processes]]
-    return Devices(names if n > 1 else (), processes, process_index())
+    return tuple(name for devices in by_process for name in devices[: n // processes]) if n > 1 else ()
 
 
 def _check_backend() -> None:
@@ -229,7 +237,10 @@ def _check_backend() -> None:
 
 
 def join_cluster(
-    coordinator: str | None = None, processes: int | None = None, process_index: int | None = None
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process_index: int | None = None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Connects this process with the others of a training, by `keras.distribution.initialize`; before any computation.
 
@@ -240,6 +251,7 @@ def join_cluster(
         coordinator: `HOST:PORT` of process 0; `"auto"` if JAX recognises the cluster (Slurm, Open MPI, TPU).
         processes: number of processes.
         process_index: index of this one, from 0.
+        report: receives a message before this process waits for the others.
 
     Raises:
         InputError: if an argument is missing or out of range, the backend is not JAX, or nothing answers at the
@@ -254,6 +266,7 @@ def join_cluster(
 
     if jax.is_cluster():
         return
+    report(f"Connecting with the other processes of the training, for up to {CONNECTION_SECONDS / 60:g} minutes")
     arguments = (None, None, None) if found["coordinator"] == AUTO else _checked_cluster(**found)
     jax.keep_signals()
     try:
