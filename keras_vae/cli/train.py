@@ -107,9 +107,7 @@ def _requested_devices(
         cluster = {"coordinator": coordinator, "processes": processes, "process-index": process_index}
         given = [name for name, value in cluster.items() if value is not None]
         if given:
-            raise InputError(
-                f"{given[0]}: expected --devices too, for one training on several devices; add --devices all."
-            )
+            raise InputError(f"{given[0]}: expected --devices too; received none; add --devices all.")
         return None
     if devices != "all" and not devices.isdecimal():
         raise InputError(f"devices: expected all or a whole number; received {devices!r}.")
