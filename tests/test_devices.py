@@ -23,7 +23,7 @@ needs_jax = pytest.mark.skipif(
 )
 not_on_jax = pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has this feature")
 BATCH = 36  # divided by 2, 3 and 4 devices; neither the 96 training images nor the 40 test images are a multiple
-MAX_SECONDS = 600  # for a program, where other programs use the processors
+MAX_SECONDS = 900  # for a program, where other programs use the processors
 
 
 def environment(devices: int = 1) -> dict[str, str]:
