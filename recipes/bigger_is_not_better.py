@@ -179,8 +179,10 @@ STUDY = Study(
     draw=draw,
     measure_run=measure_run,
     own_measures=[
-        Measure(EXCESS_RECONSTRUCTION, "reconstruction above its lower bound", "nats per image", "lower"),
-        Measure(SHOE_R2, "R² of upper garment against shoe, linear in the codes", better="higher"),
+        Measure(
+            EXCESS_RECONSTRUCTION, "reconstruction above its lower bound", "nats per image", "lower", bounds=(0, inf)
+        ),
+        Measure(SHOE_R2, "R² of upper garment against shoe, linear in the codes", better="higher", bounds=(-inf, 1)),
     ],
     tables=tables,
     seeds=2,

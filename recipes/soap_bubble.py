@@ -93,11 +93,13 @@ MEASURES = [
 ]
 
 OWN_MEASURES = [
-    Measure(DISTANCE_RATIO, "distance to the test image, N(μ, I) relative to μ"),
-    Measure(FRECHET_RATIO_IDENTITY, "Fréchet distance of decoded images, N(μ, I) relative to μ", better="lower"),
-    Measure(FRECHET_RATIO_PRIOR, "Fréchet distance of decoded images, N(0, I) relative to μ", better="lower"),
-    Measure(CONFIDENCE_DROP, "classifier confidence, N(μ, I) minus N(0, I)"),
-    Measure(PEAK_MEMORY, "peak memory", "GB", "lower"),
+    Measure(DISTANCE_RATIO, "distance to the test image, N(μ, I) relative to μ", bounds=(0, inf)),
+    *(
+        Measure(key, f"Fréchet distance of decoded images, {name} relative to μ", better="lower", bounds=(0, inf))
+        for key, name in ((FRECHET_RATIO_IDENTITY, "N(μ, I)"), (FRECHET_RATIO_PRIOR, "N(0, I)"))
+    ),
+    Measure(CONFIDENCE_DROP, "classifier confidence, N(μ, I) minus N(0, I)", bounds=(-1, 1)),
+    Measure(PEAK_MEMORY, "peak memory", "GB", "lower", bounds=(0, inf)),
 ]
 
 

@@ -13,6 +13,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from keras_vae._utils.formatting import ABSENT
 from keras_vae._utils.verdicts import NOT_JUDGED
 from keras_vae.studies import Claim, ExactRatio, Spread
 
@@ -74,6 +75,43 @@ def test_full_mnist_gives_the_published_loss(tmp_path):
     assert len(t.between(0, 5)) >= 300
     radius = (t.std[..., 0] * t.std[..., 1]) ** 0.5
     assert radius[-1].mean() < 0.3 * radius[0].mean()
+
+
+FIRST_LINES = """
+import contextlib, io, runpy, sys
+
+class Printed(BaseException):
+    pass
+
+class FirstLine(io.StringIO):
+    def write(self, text):
+        if "\\n" in self.getvalue() + text:
+            raise Printed(self.getvalue() + text)
+        return super().write(text)
+
+for recipe in sys.argv[2:]:
+    arguments, sys.argv[1:] = sys.argv[1:], ["--out", sys.argv[1]]
+    try:
+        with contextlib.redirect_stdout(FirstLine()):
+            runpy.run_path(recipe, run_name="__main__")
+    except Printed as line:
+        first = str(line)
+    sys.argv[1:] = arguments
+    heavy = {"scipy.stats", "scipy.special", "scipy.optimize", "sklearn", "keras", "tensorflow", "matplotlib"}
+    print(sorted(heavy & set(sys.modules)), first, end="")
+"""
+
+
+def test_recipes_print_a_line_before_imports_that_take_seconds(tmp_path):
+    paths = sorted(map(str, RECIPES.glob("*.py")))
+    command = [sys.executable, "-c", FIRST_LINES, str(tmp_path / "out"), *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(paths)
+    for line in lines:
+        assert line.startswith("[] "), line
+        assert str(tmp_path / "out") in line, line
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +222,7 @@ def test_the_typicality_table_has_a_row_per_number_of_units():
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_page_of_results_has_the_words_of_its_recipe(name):
-    """Claims with their formulas, in their order, and the measures by configuration."""
+    """Claims with their formulas and possible intervals, in their order, and the measures by configuration."""
     study = study_of(name)
     lines = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8").splitlines()
     printed = [line.replace("\\|", "|") for line in lines if line.startswith("|")]
@@ -194,7 +232,16 @@ def test_the_page_of_results_has_the_words_of_its_recipe(name):
     claims = iter(printed)
     for claim in study.claims:
         start = f"| {claim.words} | {claim.formula(study.find(claim.measure).label)} "
-        assert any(line.startswith(start) for line in claims), start
+        line = next((line for line in claims if line.startswith(start)), None)
+        assert line, start
+        assert_possible(line, claim.possible(study.bounds))
+
+
+def assert_possible(line: str, possible: tuple[float, float]) -> None:
+    """Checks that the interval in the row of a claim is within the values that are possible."""
+    ends = line.replace("−", "-").split(" | ")[-3].split(" … ")
+    for end in ends:
+        assert end == ABSENT or possible[0] <= float(end) <= possible[1], line
 
 
 def at_level(claim: Claim, level: float, noise: np.ndarray) -> np.ndarray:

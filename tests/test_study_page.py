@@ -16,3 +16,13 @@ def test_intervals_with_open_ends(ends, line):
     assert x == pytest.approx([low, high], abs=0.1)
     assert "circle" not in drawn
     assert study_page._interval(judged | {"low": None, "high": None}) == ""
+
+
+def test_intervals_are_drawn_and_written_within_the_possible_values():
+    judged = {"claim": "", "measured": "radius", "note": "", "verdict": "undecided", "published": None, "seeds": []}
+    judged |= {"estimate": 0.4, "low": -0.62, "high": 1.5, "expected": [None, 0.25], "possible": [0.0, None]}
+    cells = study_page._claim(judged)
+    assert cells["interval"] == "0 … 1.50"
+    assert "95 % interval 0 … 1.50" in cells["svg"]
+    line = re.findall(r'class="range" x1="([0-9.]+)"', cells["svg"])[0]
+    assert float(line) == pytest.approx(150 * 0.18 / 1.36, abs=0.1)  # the smallest value of all

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_vae._utils.formatting import ABSENT, Table, count, epochs, markdown_table, number, region
+from keras_vae._utils.verdicts import shown_ends
 from keras_vae.studies.results import Results
 
 CLAIM_HEAD = ["claim of the source", "measured", "95 % interval", "holds if", "verdict"]
@@ -65,7 +66,7 @@ class ClaimText(NamedTuple):
 
 def claim_text(claim: dict) -> ClaimText:
     """A claim of `study.json` as text."""
-    low, high = claim["low"], claim["high"]
+    low, high = shown_ends(claim)
     interval = ABSENT if low is None and high is None else f"{number(low)} … {number(high)}"
     note = f" ({claim['note']})" if claim["note"] else ""
     if claim["estimate"] is None:
