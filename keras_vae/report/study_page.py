@@ -22,6 +22,7 @@ from keras_vae.runs.study_forms import StudyFile
 INTERVAL_WIDTH = 150  # pixels
 INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values
 MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), UNDECIDED: ("?", "undecided"), NOT_JUDGED: ("–", "undecided")}
+SPREAD_OVER_SEEDS = "; values are mean ± standard deviation over seeds"
 RUN_MEASURES = ("loss", "reconstruction", "kl", "penalty", "active_units")  # columns of the table of runs
 
 
@@ -82,7 +83,7 @@ def _lead(content: dict) -> str:
         f"each, trained for {formatting.epochs(content['epochs'], content.get('other_epochs', []))} on "
         f"{dataset['train']:,} images of {datasets.title(dataset['name'])} and evaluated on {dataset['test']:,} test "
         "images.",
-        "Losses are in nats per image; values are mean ± standard deviation over seeds.",
+        f"Losses are in nats per image{SPREAD_OVER_SEEDS if content['seeds'] > 1 else ''}.",
     ]
     if "--quick" in content["command"]:
         sentences.insert(0, "Quick run at toy size: no claim is judged.")

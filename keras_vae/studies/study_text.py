@@ -24,11 +24,12 @@ def summary(results: Results) -> Table:
 def description(results: Results) -> str:
     """What was trained, how it was scored, and how long it took, in a few sentences."""
     toy = "Toy size: no claim is judged. " if results.quick else ""
+    spread = "; mean ± standard deviation over seeds" if results.seeds > 1 else ""
     trained = f"{results.dataset}, {epochs(results.epochs, results.other_epochs)}, {count(results.seeds, 'seed')}"
     config = results.run(next(iter(results.study.configs))).config["config"]
     return (
         f"{toy}{trained}, Adam {config['learning_rate']:g}, batches of {config['batch_size']}; test images, losses in "
-        f"nats per image; mean ± standard deviation over seeds. {results.minutes:.0f} minutes of training."
+        f"nats per image{spread}. {count(round(results.minutes), 'minute')} of training."
         f"{_scoring(results)}"
     )
 
