@@ -187,7 +187,7 @@ def soap_bubble(channels: int) -> Study:
     large = {"architecture": f"c32-c64-8x8x{channels}"}
     return Study(
         name="soap_bubble",
-        title=f"Overlap of posteriors and prior with 2 to {units:,} latent units",
+        title=f"Overlap of posteriors and prior with up to {units:,} latent units",
         configs={name: {"architecture": text} for name, text in SMALL.items()}
         | {largest: large, with_means: large | {"beta": round(PIXELS / units, 6)}},
         measures=MEASURES,

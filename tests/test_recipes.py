@@ -147,7 +147,8 @@ def test_a_study_at_toy_size(name, studies, monkeypatch):
     assert {claim["verdict"] for claim in content["claims"]} <= {NOT_JUDGED}
     measured = {key for run in content["runs"] for key in run["measures"]}
     for claim in content["claims"]:
-        assert claim["estimate"] is not None or "from its median" in claim["measured"], claim
+        needs_more = ("from its median", "upper garment")  # three seeds, Fashion-MNIST
+        assert claim["estimate"] is not None or any(text in claim["measured"] for text in needs_more), claim
     assert {"loss", "reconstruction", "active_units"} <= measured
     for row in content["runs"]:  # a model without a density has no KL, and one with has no penalty
         assert ("kl" in row["measures"]) != ("penalty" in row["measures"])
