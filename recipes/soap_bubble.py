@@ -197,7 +197,7 @@ def soap_bubble(channels: int) -> Study:
         own_measures=OWN_MEASURES,
         seeds=2,
         epochs=3,
-        quick=Quick(epochs=5, configs=("16 units", "8 × 8 × 64", largest, with_means)),
+        quick=Quick(epochs=5, configs=("16 units", largest, with_means)),
         out="runs/conv",
         option="" if channels == CHANNELS else f"--channels {channels}",
     )

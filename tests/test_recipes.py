@@ -191,7 +191,7 @@ def test_the_soap_bubbles_at_toy_size(studies, monkeypatch):
     folder = studies / "soap_bubble_channels-8_mnist-5k_1-epochs_1-seeds_quick"
     content = json.loads((folder / "study.json").read_text())
     assert "--channels 8 --quick" in content["command"]
-    assert list(content["configs"]) == ["16 units", "8 × 8 × 64", "8 × 8 × 8", "8 × 8 × 8, means"]
+    assert list(content["configs"]) == ["16 units", "8 × 8 × 8", "8 × 8 × 8, means"]
     assert all(claim["estimate"] is not None and claim["verdict"] == NOT_JUDGED for claim in content["claims"])
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "bubbles.png", "overlap.png", "radii.png", "codes.png", "images.png", "samples.png",
