@@ -56,7 +56,8 @@ STUDY = Study(
     ],
     claims=CLAIMS,
     seeds=10,
-    quick=Quick(seeds=2),  # the claims are about the spread over seeds
+    # Two seeds: the claims are about the spread over seeds. With 1e-3 the deeper net does not form digits in 8 epochs.
+    quick=Quick(seeds=2, arguments={"batch_size": 32, "learning_rate": 2e-3}),
     draw=draw,
 )
 

@@ -93,11 +93,13 @@ MEASURES = [
 ]
 
 OWN_MEASURES = [
-    Measure(DISTANCE_RATIO, "distance to the test image, N(μ, I) relative to μ"),
-    Measure(FRECHET_RATIO_IDENTITY, "Fréchet distance of decoded images, N(μ, I) relative to μ", better="lower"),
-    Measure(FRECHET_RATIO_PRIOR, "Fréchet distance of decoded images, N(0, I) relative to μ", better="lower"),
-    Measure(CONFIDENCE_DROP, "classifier confidence, N(μ, I) minus N(0, I)"),
-    Measure(PEAK_MEMORY, "peak memory", "GB", "lower"),
+    Measure(DISTANCE_RATIO, "distance to the test image, N(μ, I) relative to μ", bounds=(0, inf)),
+    *(
+        Measure(key, f"Fréchet distance of decoded images, {name} relative to μ", better="lower", bounds=(0, inf))
+        for key, name in ((FRECHET_RATIO_IDENTITY, "N(μ, I)"), (FRECHET_RATIO_PRIOR, "N(0, I)"))
+    ),
+    Measure(CONFIDENCE_DROP, "classifier confidence, N(μ, I) minus N(0, I)", bounds=(-1, 1)),
+    Measure(PEAK_MEMORY, "peak memory", "GB", "lower", bounds=(0, inf)),
 ]
 
 
@@ -185,7 +187,7 @@ def soap_bubble(channels: int) -> Study:
     large = {"architecture": f"c32-c64-8x8x{channels}"}
     return Study(
         name="soap_bubble",
-        title=f"Overlap of posteriors and prior with 2 to {units:,} latent units",
+        title=f"Overlap of posteriors and prior with up to {units:,} latent units",
         configs={name: {"architecture": text} for name, text in SMALL.items()}
         | {largest: large, with_means: large | {"beta": round(PIXELS / units, 6)}},
         measures=MEASURES,
@@ -195,7 +197,7 @@ def soap_bubble(channels: int) -> Study:
         own_measures=OWN_MEASURES,
         seeds=2,
         epochs=3,
-        quick=Quick(epochs=5, configs=("16 units", "8 × 8 × 64", largest, with_means)),
+        quick=Quick(epochs=5, configs=("16 units", largest, with_means)),
         out="runs/conv",
         option="" if channels == CHANNELS else f"--channels {channels}",
     )

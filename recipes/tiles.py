@@ -8,6 +8,7 @@ epochs.
     python recipes/tiles.py
 """
 
+from math import inf
 from pathlib import Path
 
 from keras_vae import Run
@@ -25,7 +26,7 @@ PREDICTORS = {
     "pixels_linear": "pixels, linear",
 }
 R2 = [
-    Measure(f"r2.{factor}.{key}", f"R² of {factor} from {label}", better="higher")
+    Measure(f"r2.{factor}.{key}", f"R² of {factor} from {label}", better="higher", bounds=(-inf, 1))
     for key, label in PREDICTORS.items()
     for factor in FACTORS
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
+from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED, shown_ends
 from keras_vae.measures import Measure
 from keras_vae.studies import claims
 from keras_vae.studies.claims import (
@@ -196,3 +196,45 @@ def test_an_unknown_end_leaves_one_side_of_a_gap_open():
     found = GAP.evaluate(values, by_key)
     assert found["verdict"] == UNDECIDED
     assert found["low"] is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "possible"),
+    [
+        (Mean("", "m", (0, 1), {"a": 1}), (0, 4)),
+        (Mean("", "m", (0, 1), {"a": 1, "b": -1}), (-1, 4)),
+        (Mean("", "m", (0, 1), {"a": 0.5, "c": 2}), (0, INF)),
+        (Mean("", "m", (0, 1), {"a": 1, "c": -1}), (-INF, 4)),
+        (Ratio("", "m", (0, 1), ("a", "b")), (0, INF)),
+        (Bracket("", "m", (0, 1), "low", "high", "b"), (0, 1)),
+        (GAP, (-1, 4)),
+        (Spread("", "m", (0, 1), ("a", "b")), (-0.5, 2)),
+        (Proportion("", "m", (0, 1), "a"), (0, 1)),
+        (ExactRatio("", "m", (0, 1), ("a", "b")), (-INF, INF)),
+    ],
+)
+def test_the_possible_values_of_an_estimate_follow_from_those_of_its_measure(claim, possible):
+    bounds = {"a": (0.0, 4.0), "b": (0.0, 1.0), "c": (0.0, INF)}
+    assert claim.possible(lambda config, key: bounds[config]) == possible
+
+
+def test_intervals_are_computed_as_before_and_shown_within_the_possible_values():
+    claim = Mean("few", "units", (0, 3), {"a": 1})
+    measure = Measure("units", "units", bounds=(0, 8))
+    found = claim.evaluate(values_of({("a", "units"): [0.0, 1.0, 0.0]}), lambda key: measure)
+    assert found["low"] < 0  # as computed
+    assert found["possible"] == [0, 8]
+    assert shown_ends(found) == (0, found["high"])
+    assert found["verdict"] == HOLDS  # it follows from the interval that is shown
+    assert shown_ends({**found, "low": None}) == (0, found["high"])
+    assert shown_ends({**found, "low": None, "high": None}) == (None, None)
+    assert shown_ends({**found, "possible": [None, None]}) == (found["low"], found["high"])
+    earlier = {key: value for key, value in found.items() if key != "possible"}
+    assert shown_ends(earlier) == (found["low"], found["high"])
+
+
+def test_a_shown_interval_contains_its_estimate():
+    """An estimator without bias, such as that of MMD², may be negative although the quantity is not."""
+    assert Interval(-0.1, -0.3, 0.1).within((0, INF)) == (-0.1, -0.1, 0.1)
+    assert Interval(math.nan, -0.3, 0.1).within((0, INF))[1:] == (0, 0.1)
+    assert math.isnan(Interval(0.5, math.nan, 0.7).within((0, 1)).low)

@@ -22,6 +22,21 @@ def test_keys_and_labels_are_unique():
     assert all(key == m.key for key, m in measures.MEASURES.items())
 
 
+def test_bounds_are_checked_and_kept_by_sources():
+    share = Measure("share", "share", bounds=(0, 1))
+    assert share.of("prior", "N(0, I)").bounds == (0, 1)
+    assert measures.find("precision.prior").bounds == (0, 1)
+    assert measures.find("bubbles.frechet.prior").bounds[0] == 0
+    for wrong in (1, (0,), (1, 0), (0, "1")):
+        with pytest.raises(InputError, match="bounds: expected"):
+            Measure("share", "share", bounds=wrong)
+
+
+def test_counts_of_units_are_at_most_the_number_of_units():
+    assert STUDY.bounds("a", "active_units") == (0, 2)
+    assert STUDY.bounds("a", "kl") == (0, float("inf"))
+
+
 def test_the_vocabulary_has_every_score_of_the_judge():
     assert tuple(score.key for score in measures.SCORES) == Scores._fields
 

@@ -148,6 +148,16 @@ def number(name: str, value: Any, low: float | None = None, high: float | None =
     raise InputError(f"{name}: expected {wanted}; received {_short(value)}.")
 
 
+def bounds(name: str, value: Any) -> tuple[float, float]:
+    """An argument as (low, high), in ascending order; either may be infinite."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(f"{name}: expected (low, high); received {_short(value)}.")
+    low, high = (number(name, bound, low=-math.inf, high=math.inf) for bound in value)
+    if low > high:
+        raise InputError(f"{name}: expected (low, high) in ascending order; received {_short(value)}.")
+    return low, high
+
+
 def seed(value: Any, *, none: bool = False, generator: bool = False, high: int | None = None) -> Any:
     """The argument `seed`: a whole number of 0 or more, and, where they are allowed, None or a generator."""
     if (none and value is None) or (generator and isinstance(value, np.random.Generator)):

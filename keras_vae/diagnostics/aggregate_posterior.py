@@ -25,7 +25,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 from threadpoolctl import threadpool_limits
 
 from keras_vae._utils import checks
@@ -41,7 +41,7 @@ MAX_DENSITIES = 2**31  # draws × components; of many components, draws of fewer
 MAX_BLOCK_COMPONENTS = 10_000  # components whose densities are computed at a time
 MAX_CHUNK_BYTES = 16e6  # log densities of points × components, per thread
 THREADS = 2
-Z95 = float(stats.norm.ppf(0.975))
+Z95 = 1.959963984540054  # scipy.stats.norm.ppf(0.975); computing it would load scipy.stats with this module
 MIXTURE_SHARE = 0.7  # share of the work that is the mixture's densities; the rest is the fits
 SATURATION_MARGIN = 1.0  # nats below ln N within which the information reflects N and not the posteriors
 CANDIDATE_COMPONENTS = (1, 5, 10, 20)  # numbers of components of the fitted mixture, chosen by held-out likelihood
@@ -304,6 +304,6 @@ def _fitted_bound(z: np.ndarray, seed: int) -> tuple[float, float]:
     first, validation, train = (part.reshape(-1, units) for part in (z[:, :half], z[:, :quarter], z[:, quarter:half]))
     components = max(CANDIDATE_COMPONENTS, key=lambda k: fit_mixture(train, k, seed).score(validation))
     second = z[:, half:].reshape(-1, units)
-    ratio = fit_mixture(first, components, seed).score_samples(second) - stats.norm.logpdf(second).sum(axis=1)
+    ratio = fit_mixture(first, components, seed).score_samples(second) - scipy.stats.norm.logpdf(second).sum(axis=1)
     ratio = ratio.reshape(draws, -1).mean(axis=0)
     return float(ratio.mean()), float(ratio.std(ddof=1) / math.sqrt(len(ratio)))

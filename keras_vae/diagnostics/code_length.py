@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from keras_vae._utils import checks
 from keras_vae.diagnostics.encodings import flat_encodings
@@ -92,4 +92,4 @@ def pixel_entropy(images: np.ndarray) -> float:
         0.6931
     """
     grey = checks.array("images", images, ("n", "…"), low=0, high=1)
-    return float((special.entr(grey) + special.entr(1 - grey)).reshape(len(grey), -1).sum(axis=1).mean())
+    return float((scipy.special.entr(grey) + scipy.special.entr(1 - grey)).reshape(len(grey), -1).sum(axis=1).mean())

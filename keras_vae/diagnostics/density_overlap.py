@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+import scipy
 
 from keras_vae._utils import checks
 
@@ -57,7 +57,7 @@ def gaussian_overlap(mean: np.ndarray) -> np.ndarray:
     """
     mean = checks.array("mean", mean, ("n", "units…"))
     mean = mean.reshape(len(mean), -1)
-    return 2 * stats.norm.cdf(-0.5 * np.linalg.norm(mean, axis=1))
+    return 2 * scipy.stats.norm.cdf(-0.5 * np.linalg.norm(mean, axis=1))
 
 
 def overlap(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
@@ -87,7 +87,7 @@ def overlap(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
     """
     values, half_widths = [], []
     for name, log_ratio in (("under_p", under_p), ("under_q", under_q)):
-        share = 2 * special.expit(-np.abs(_scores(name, log_ratio, ("n ≥ 2",))))
+        share = 2 * scipy.special.expit(-np.abs(_scores(name, log_ratio, ("n ≥ 2",))))
         n, log_term = len(share), math.log(4 / ERROR_PER_MEAN)
         values.append(share.mean())
         half_widths.append(math.sqrt(2 * share.var(ddof=1) * log_term / n) + 7 * log_term / (3 * (n - 1)))
@@ -120,7 +120,7 @@ def overlap_bound(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
     errors = [(under_p > 0).astype("float64"), (under_q <= 0).astype("float64")]
     value = float(sum(error.mean() for error in errors))
     # Clopper and Pearson's interval of each error rate.
-    intervals = [stats.binomtest(int(e.sum()), len(e)).proportion_ci(1 - ERROR_PER_MEAN, "exact") for e in errors]
+    intervals = [scipy.stats.binomtest(int(e.sum()), len(e)).proportion_ci(1 - ERROR_PER_MEAN, "exact") for e in errors]
     return Estimate(min(1.0, value), sum(i.low for i in intervals), min(1.0, sum(i.high for i in intervals)))
 
 

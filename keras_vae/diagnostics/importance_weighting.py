@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
@@ -140,7 +140,7 @@ def importance_weighted_evidence(log_weights: np.ndarray) -> Evidence:
     """
     log_weights = checks.array("log_weights", log_weights, ("images ≥ 2", "samples ≥ 2"))
     n, k = log_weights.shape
-    log_p = special.logsumexp(log_weights, axis=1) - math.log(k)
+    log_p = scipy.special.logsumexp(log_weights, axis=1) - math.log(k)
     relative = np.exp(log_weights - log_p[:, None])  # w / w̄
     variance = relative.var(axis=1, ddof=1)
     pareto = pareto_k(log_weights)
@@ -203,7 +203,7 @@ def _mean_over_sets(log_weights: np.ndarray, size: int) -> float:
     """Mean log p̂ over all disjoint sets of `size` samples."""
     n, k = log_weights.shape
     sets = log_weights[:, : k // size * size].reshape(n, -1, size)
-    return float((special.logsumexp(sets, axis=2) - math.log(size)).mean())
+    return float((scipy.special.logsumexp(sets, axis=2) - math.log(size)).mean())
 
 
 def _powers_of_ten(below: int) -> list[int]:

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
@@ -76,14 +76,14 @@ def radii(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Radii:
     rng = stream(seed, Stream.RADII_DRAWS)
     draws = (posterior_draws(mean[rows], log_var[rows], 1, rng) for rows in row_chunks(mean))
     r = np.sort(np.concatenate([np.linalg.norm(z, axis=1) for z in draws]))
-    prior = stats.chi(d)
+    prior = scipy.stats.chi(d)
     low, high = prior.ppf([(1 - TYPICAL_SHARE) / 2, (1 + TYPICAL_SHARE) / 2])
     return Radii(
         mean=float(r.mean()),
         std=float(r.std(ddof=1)),
         prior_mean=float(prior.mean()),
         prior_std=float(prior.std()),
-        kolmogorov_smirnov=float(stats.ks_1samp(r, prior.cdf, method="asymp").statistic),
+        kolmogorov_smirnov=float(scipy.stats.ks_1samp(r, prior.cdf, method="asymp").statistic),
         typical=float(((r >= low) & (r <= high)).mean()),
         inside=float((r < low).mean()),
         outside=float((r > high).mean()),
@@ -112,7 +112,7 @@ def radius_density(units: int, points: int = 400) -> tuple[np.ndarray, np.ndarra
     """
     units, points = checks.whole("units", units, high=MAX_UNITS), checks.whole("points", points)
     checks.allocation("points", points, points)
-    prior = stats.chi(units)
+    prior = scipy.stats.chi(units)
     low, high = prior.ppf([TAIL_PROBABILITY, 1 - TAIL_PROBABILITY])
     r = np.linspace(low, high, points)
     return r, prior.pdf(r) if math.isfinite(r[-1]) else np.zeros(points)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from keras_vae._utils import checks
 from keras_vae.errors import InputError
@@ -191,7 +191,7 @@ def entropy(probabilities: np.ndarray) -> float:
         >>> round(diagnostics.entropy(np.array([[1.0, 0.0], [0.5, 0.5]])), 4)  # ½ ln 2
         0.3466
     """
-    return float(special.entr(_probabilities(probabilities).astype("float64")).sum(axis=1).mean())
+    return float(scipy.special.entr(_probabilities(probabilities).astype("float64")).sum(axis=1).mean())
 
 
 def class_balance(probabilities: np.ndarray, labels: np.ndarray) -> float:

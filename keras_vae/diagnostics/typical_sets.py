@@ -20,7 +20,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+import scipy
 
 from keras_vae._utils import checks
 
@@ -146,7 +146,7 @@ def expected_deviation(units: int) -> float:
         0.0563
     """
     k = checks.whole("units", units, high=MAX_UNITS) / 2
-    return math.exp(k * math.log(k) - k - special.gammaln(k + 1))
+    return math.exp(k * math.log(k) - k - scipy.special.gammaln(k + 1))
 
 
 def typical_probability(units: int, epsilon: float) -> float:
@@ -165,7 +165,7 @@ def typical_probability(units: int, epsilon: float) -> float:
         0.955
     """
     units, epsilon = checks.whole("units", units, high=MAX_UNITS), checks.number("epsilon", epsilon, low=0)
-    chi2 = stats.chi2(units)
+    chi2 = scipy.stats.chi2(units)
     return float(chi2.cdf(units * (1 + 2 * epsilon)) - chi2.cdf(units * max(0.0, 1 - 2 * epsilon)))
 
 

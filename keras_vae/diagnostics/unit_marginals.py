@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import integrate, stats
+import scipy
 
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
@@ -199,14 +199,14 @@ def _distances(mean: np.ndarray, std: np.ndarray) -> _Distances:
     grid, q = marginal_density(mean, std)
     if not len(grid):
         return _Distances(*[math.nan] * 4)
-    step, log_p = grid[1] - grid[0], stats.norm.logpdf(grid)
+    step, log_p = grid[1] - grid[0], scipy.stats.norm.logpdf(grid)
     log_ratio = np.log(np.maximum(q, np.finfo(float).tiny)) - log_p
-    kl = integrate.simpson(q * log_ratio, dx=step)
+    kl = scipy.integrate.simpson(q * log_ratio, dx=step)
     # The derivative of the KL by the weight of an image is E log q(z_u) / p(z_u) under its posterior, less the KL.
     at = mean[:, None] + std[:, None] * HERMITE_NODES
     of_images = np.interp(at, grid, log_ratio) @ HERMITE_WEIGHTS
     # The density's integral over the intervals: F, as exact as the density.
-    gap = np.concatenate([[0.0], np.cumsum(step * (_windows(q) @ INTEGRATION[:, -1]))]) - stats.norm.cdf(grid)
+    gap = np.concatenate([[0.0], np.cumsum(step * (_windows(q) @ INTEGRATION[:, -1]))]) - scipy.stats.norm.cdf(grid)
     return _Distances(
         kl=max(float(kl), 0.0),
         wasserstein=step * _absolute_integral(gap),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import memory
@@ -61,7 +61,7 @@ def describe_codes(vae, x: np.ndarray, rng: np.random.Generator) -> tuple[dict, 
         chunks["within"].append(_within_shell(prior, mean))
     norms, kls = np.concatenate(chunks["norm"]), np.concatenate(chunks["kl"])
     radii = {"posterior": one_posterior, "aggregate": np.concatenate(chunks["distance"])}
-    shell = stats.chi(d)  # the exact distribution of the prior's radii
+    shell = scipy.stats.chi(d)  # the exact distribution of the prior's radii
     quartiles = np.quantile(diagnostics.gaussian_overlap(norms[:, None]), (0.25, 0.5, 0.75))
     numbers = {
         "codes": {**means_and_stds.numbers(), "norm": float(np.median(norms)), "kl": float(kls.mean())},

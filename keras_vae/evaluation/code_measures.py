@@ -92,7 +92,7 @@ def evaluate_codes(codes: Codes) -> dict[str, float]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-@register(Measure("posterior_radius", "posterior radius, median"))
+@register(Measure("posterior_radius", "posterior radius, median", bounds=measures.NOT_NEGATIVE))
 def posterior_radius(codes: Codes) -> float | None:
     """The median over images of the geometric mean of the posterior's standard deviations; None without a density."""
     if codes.log_var is None:
@@ -100,13 +100,15 @@ def posterior_radius(codes: Codes) -> float | None:
     return float(np.median(np.exp(0.5 * codes.log_var.reshape(len(codes.mean), -1).mean(axis=1))))
 
 
-@register(Measure("mean_code_norm", "distance of the mean code from the origin"))
+@register(Measure("mean_code_norm", "distance of the mean code from the origin", bounds=measures.NOT_NEGATIVE))
 def mean_code_norm(codes: Codes) -> float:
     """The Euclidean norm of the mean of the codes."""
     return float(np.linalg.norm(codes.mean.mean(axis=0)))
 
 
-@register(Measure("principal_variance_ratio", "smallest over largest principal variance of codes"))
+@register(
+    Measure("principal_variance_ratio", "smallest over largest principal variance of codes", bounds=measures.FRACTION)
+)
 def principal_variance_ratio(codes: Codes) -> float | None:
     """The smallest over the largest eigenvalue of the codes' covariance; None for very many units."""
     if codes.mean.shape[1] > MAX_COVARIANCE_UNITS:
@@ -115,7 +117,14 @@ def principal_variance_ratio(codes: Codes) -> float | None:
     return float(max(variances[0], 0) / variances[-1]) if variances[-1] > 0 else 0.0
 
 
-@register(Measure("gaussian_divergence", "divergence of whitened codes from a Gaussian", measures.NATS))
+@register(
+    Measure(
+        "gaussian_divergence",
+        "divergence of whitened codes from a Gaussian",
+        measures.NATS,
+        bounds=measures.NOT_NEGATIVE,
+    )
+)
 def gaussian_divergence(codes: Codes) -> float | None:
     """`diagnostics.gaussian_divergence` of the active units' whitened codes; None for more than 6 of them."""
     if codes.mean.shape[1] > MAX_COVARIANCE_UNITS:
@@ -127,13 +136,20 @@ def gaussian_divergence(codes: Codes) -> float | None:
     return diagnostics.gaussian_divergence(diagnostics.whiten(active))
 
 
-@register(Measure("knn_accuracy", "k-nearest-neighbour accuracy of codes", better="higher"))
+@register(Measure("knn_accuracy", "k-nearest-neighbour accuracy of codes", better="higher", bounds=measures.FRACTION))
 def knn_accuracy(codes: Codes) -> float | None:
     """`diagnostics.knn_accuracy` of the codes; None without labels."""
     return _knn_accuracy(codes.mean, codes.labels)
 
 
-@register(Measure("knn_accuracy_pca", "k-nearest-neighbour accuracy on two principal components", better="higher"))
+@register(
+    Measure(
+        "knn_accuracy_pca",
+        "k-nearest-neighbour accuracy on two principal components",
+        better="higher",
+        bounds=measures.FRACTION,
+    )
+)
 def knn_accuracy_pca(codes: Codes) -> float | None:
     """`diagnostics.knn_accuracy` of the codes on their two principal components; None without labels."""
     if codes.labels is None or codes.mean.shape[1] < 2 or len(codes.mean) < MIN_LABELLED_CODES:

@@ -41,7 +41,7 @@ def to_scale(runs: Runs) -> Figure:
     directions are spread evenly, since those of many dimensions don't fit into a plane. The lower row magnifies the
     region that holds the mass of both: the coordinate along μ, and the distance from that axis.
     """
-    columns = min(len(runs), 3)
+    columns = layout.columns(len(runs))
     blocks = -(-len(runs) // columns)
     figure = Figure(figsize=(layout.WIDTH * columns / 3, 5.0 * blocks), layout="constrained")
     axes = figure.subplots(2 * blocks, columns, squeeze=False, height_ratios=(2.4, 1) * blocks)
@@ -254,7 +254,7 @@ def codes(runs: Runs) -> Figure:
 @of_runs
 def radii(runs: Runs) -> Figure:
     """Distances of draws from the origin, minus √d: the shell has one thickness in all dimensions."""
-    figure, axes = layout.panels(len(runs), min(len(runs), 3), (layout.WIDTH / 3, 3.0))
+    figure, axes = layout.panels(len(runs), layout.columns(len(runs)), (layout.WIDTH / 3, 3.0))
     sources = {
         "prior": ("prior", palette.PRIOR),
         "aggregate": ("aggregate posterior", palette.AGGREGATE_POSTERIOR),

@@ -25,6 +25,17 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
+def columns(n: int, most: int = 3) -> int:
+    """The number of columns for `n` panels, at most `most`, that leaves the fewest places in the last row empty.
+
+    Example:
+        >>> [columns(n) for n in (1, 2, 3, 4, 5, 6)]
+        [1, 2, 3, 2, 3, 3]
+    """
+    n, most = checks.whole("n", n, high=MAX_PANELS), checks.whole("most", most, low=2, high=MAX_PANELS)
+    return min(range(2, most + 1), key=lambda count: (-n % count, -count)) if n > 1 else 1
+
+
 def panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     """A figure with `n` axes in a grid, row by row; the last row may be incomplete.
 

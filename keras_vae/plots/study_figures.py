@@ -250,7 +250,9 @@ def _centers(size: int, gap: int, side: int) -> list[float]:
 @of_runs
 def samples(runs: Runs) -> Figure:
     """A hundred images per run, decoded from draws of the prior."""
-    figure, axes = layout.panels(len(runs), 2, (layout.WIDTH / 2, 5.4))
+    columns = layout.columns(len(runs))
+    side = min(layout.WIDTH / columns, layout.WIDTH / 2)
+    figure, axes = layout.panels(len(runs), columns, (side, side + 0.15))
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
         visuals.image_grid(ax, run.arrays("samples")["images"], 10, gap=2)
         layout.frame(ax)

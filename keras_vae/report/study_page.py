@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from keras_vae import data as datasets
 from keras_vae._utils import formatting, forms
 from keras_vae._utils.files import write_text
-from keras_vae._utils.verdicts import FAILS, HOLDS, NOT_JUDGED, UNDECIDED
+from keras_vae._utils.verdicts import FAILS, HOLDS, NOT_JUDGED, UNDECIDED, shown_ends
 from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
@@ -22,6 +22,7 @@ from keras_vae.runs.study_forms import StudyFile
 INTERVAL_WIDTH = 150  # pixels
 INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values
 MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), UNDECIDED: ("?", "undecided"), NOT_JUDGED: ("–", "undecided")}
+SPREAD_OVER_SEEDS = "; values are mean ± standard deviation over seeds"
 RUN_MEASURES = ("loss", "reconstruction", "kl", "penalty", "active_units")  # columns of the table of runs
 
 
@@ -82,7 +83,7 @@ def _lead(content: dict) -> str:
         f"each, trained for {formatting.epochs(content['epochs'], content.get('other_epochs', []))} on "
         f"{dataset['train']:,} images of {datasets.title(dataset['name'])} and evaluated on {dataset['test']:,} test "
         "images.",
-        "Losses are in nats per image; values are mean ± standard deviation over seeds.",
+        f"Losses are in nats per image{SPREAD_OVER_SEEDS if content['seeds'] > 1 else ''}.",
     ]
     if "--quick" in content["command"]:
         sentences.insert(0, "Quick run at toy size: no claim is judged.")
@@ -121,7 +122,7 @@ def _rows(pictures: Sequence[data_uri.Picture]) -> list[list[data_uri.Picture]]:
 
 def _claim(judged: dict) -> dict:
     """The cells of a claim."""
-    ends = (judged["low"], judged["high"])
+    ends = shown_ends(judged)
     mark, kind = MARKS.get(judged["verdict"], MARKS[UNDECIDED])
     note = f" ({judged['note']})" if judged["note"] else ""
     return {
@@ -144,7 +145,7 @@ def _interval(judged: dict) -> Markup:
     Dots mark the estimate and the seeds, a diamond marks the published value.
     """
     estimate, (least, most) = judged["estimate"], judged["expected"]
-    ends, published = [judged["low"], judged["high"]], judged.get("published")
+    ends, published = shown_ends(judged), judged.get("published")
     seeds = [value for value in judged.get("seeds", []) if value is not None]
     known = [value for value in (estimate, *ends, least, most, published, *seeds) if value is not None]
     if {estimate, *ends} == {None} or max(known) == min(known):
@@ -177,7 +178,7 @@ def _interval_text(judged: dict, seeds: Sequence[float]) -> str:
     """The alternative text of an interval."""
     number = formatting.number
     parts = [] if judged["estimate"] is None else [f"estimate {number(judged['estimate'])}"]
-    parts.append(f"95 % interval {number(judged['low'])} … {number(judged['high'])}")
+    parts.append(f"95 % interval {' … '.join(map(number, shown_ends(judged)))}")
     parts.append(f"holds if {formatting.region(*judged['expected'])}")
     if seeds:
         parts.append(f"seeds {', '.join(map(number, seeds))}")

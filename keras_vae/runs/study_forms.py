@@ -65,6 +65,7 @@ class StudyClaim(Form):
     low: Number | None
     high: Number | None
     expected: Bounds
+    possible: Bounds = OPTIONAL
     published: Number | None = None
     seeds: list[Number | None] = OPTIONAL
 

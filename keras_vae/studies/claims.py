@@ -9,13 +9,13 @@ a difference that is not significant is no evidence of equality.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy  # which loads scipy.stats when it is first used
 
 from keras_vae._utils import checks
-from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED
+from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED, Interval, finite
 from keras_vae.errors import InputError
 from keras_vae.measures import Measure
 
@@ -25,19 +25,8 @@ CONFIDENCE = 0.95
 Values = Callable[[str, str], np.ndarray]
 # From the key of a measure to the measure.
 Find = Callable[[str], Measure]
-
-
-class Interval(NamedTuple):
-    """An estimate with its 95 % confidence interval.
-
-    Attributes:
-        estimate: the estimate; NaN without values.
-        low, high: the ends; NaN where the values don't determine an interval, infinite where an end is unknown.
-    """
-
-    estimate: float
-    low: float
-    high: float
+# From the name of a configuration and the key of a measure to the smallest and the largest value that is possible.
+Bounds = Callable[[str, str], tuple[float, float]]
 
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
@@ -64,22 +53,12 @@ def verdict(interval: Interval, region: tuple[float, float]) -> str:
     if not isinstance(interval, Interval):
         raise InputError(f"interval: expected an Interval; received {interval!r}.")
     checks.array("interval", interval, (3,), finite=False)
-    region = _region(region)
+    region = checks.bounds("region", region)
     if math.isnan(interval.low) or math.isnan(interval.high):
         return UNDECIDED
     if region[0] <= interval.low and interval.high <= region[1]:
         return HOLDS
     return FAILS if interval.high < region[0] or interval.low > region[1] else UNDECIDED
-
-
-def _region(region: tuple[float, float]) -> tuple[float, float]:
-    """The checked region in which a claim is true."""
-    if not isinstance(region, tuple | list) or len(region) != 2:
-        raise InputError(f"region: expected (low, high); received {region!r}.")
-    low, high = (checks.number("region", bound, low=-math.inf, high=math.inf) for bound in region)
-    if low > high:
-        raise InputError(f"region: expected (low, high) in ascending order; received {region!r}.")
-    return low, high
 
 
 def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
@@ -107,7 +86,7 @@ def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
         variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
     if not variance:
         return Interval(mean, math.nan, math.nan)
-    low, high = stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=math.sqrt(variance / n))
+    low, high = scipy.stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=math.sqrt(variance / n))
     return Interval(mean, float(low), float(high))
 
 
@@ -136,7 +115,7 @@ class Claim:
         for key in self.measure_keys():
             if not isinstance(key, str) or not key:
                 raise InputError(f"measure: expected the key of a measure; received {key!r}.")
-        _region(self.region)
+        checks.bounds("region", self.region)
         if self.published is not None:
             checks.number("published", self.published)
 
@@ -164,18 +143,33 @@ class Claim:
         """A remark on the interval, or an empty string."""
         return ""
 
-    def evaluate(self, values: Values, find: Find) -> dict[str, Any]:
-        """The claim with its interval and verdict, as plain data for `study.json`."""
+    def possible(self, bounds: Bounds) -> tuple[float, float]:
+        """The smallest and the largest value that the estimated quantity can have, given those of its measure."""
+        return -math.inf, math.inf
+
+    def evaluate(self, values: Values, find: Find, bounds: Bounds | None = None) -> dict[str, Any]:
+        """The claim with its interval and verdict, as plain data for `study.json`.
+
+        Args:
+            values: the measured values.
+            find: looks up a measure.
+            bounds: of the values that are possible; by default those of the measure.
+
+        Returns:
+            The interval as it is computed, and the values that are possible; the verdict follows from both.
+        """
         interval = self.interval(values)
+        possible = self.possible(bounds or (lambda config, key: find(key).bounds))
         return {
             "claim": self.words,
             "measure": self.measure,
             "measured": self.formula(find(self.measure).label),
             "published": self.published,
-            **{name: _finite(value) for name, value in interval._asdict().items()},
-            "seeds": [_finite(float(value)) for value in self.seeds(values)],
-            "expected": [_finite(bound) for bound in self.region],
-            "verdict": verdict(interval, self.region),
+            **{name: finite(value) for name, value in interval._asdict().items()},
+            "possible": [finite(bound) for bound in possible],
+            "seeds": [finite(float(value)) for value in self.seeds(values)],
+            "expected": [finite(bound) for bound in self.region],
+            "verdict": verdict(interval.within(possible), self.region),
             "note": self.note(values),
         }
 
@@ -219,6 +213,10 @@ class Mean(Claim):
     def interval(self, values: Values) -> Interval:
         return mean_interval(self.seeds(values), self.resolution)
 
+    def possible(self, bounds: Bounds) -> tuple[float, float]:
+        ends = [_scaled(weight, bounds(name, self.measure)) for name, weight in self.of.items()]
+        return math.fsum(low for low, _ in ends), math.fsum(high for _, high in ends)
+
     def formula(self, label: str) -> str:
         terms = [f"{'−' if weight < 0 else '+'} {_factor(weight)}{name}" for name, weight in self.of.items()]
         return f"{label}: {' '.join(terms).removeprefix('+ ')}"
@@ -246,6 +244,9 @@ class Ratio(Claim):
 
     def interval(self, values: Values) -> Interval:
         return Interval(*np.exp(mean_interval(self._log_ratios(values))).tolist())
+
+    def possible(self, bounds: Bounds) -> tuple[float, float]:
+        return 0.0, math.inf
 
     def _log_ratios(self, values: Values) -> np.ndarray:
         numerator, denominator = (values(name, self.measure) for name in self.of)
@@ -314,6 +315,9 @@ class Bracket(Claim):
             return Interval(float(estimate[0]), math.nan, math.nan)
         return Interval(float(estimate.mean()), float(low.min()), float(high.max()))
 
+    def possible(self, bounds: Bounds) -> tuple[float, float]:
+        return bounds(self.of, self.measure)
+
     def formula(self, label: str) -> str:
         return f"{label}: {self.of}"
 
@@ -357,6 +361,10 @@ class Gap(Claim):
         high = math.inf if np.isnan(highest).any() else mean_interval(highest).high
         return Interval(estimate, low, high)
 
+    def possible(self, bounds: Bounds) -> tuple[float, float]:
+        (least_a, most_a), (least_b, most_b) = (bounds(name, self.measure) for name in self.of)
+        return least_a - most_b, most_a - least_b
+
     def note(self, values: Values) -> str:
         is_open = any(np.isnan(values(name, self.high)).any() for name in self.of)
         return "an upper end is unknown: saturated" if is_open else ""
@@ -389,16 +397,23 @@ class Spread(Claim):
         groups = self._groups(values)
         if min(map(len, groups)) < 3:
             return UNKNOWN
+
         first, second = (np.abs(group - np.median(group)) for group in groups)
-        low, high = stats.ttest_ind(first, second).confidence_interval(CONFIDENCE)
+        low, high = scipy.stats.ttest_ind(first, second).confidence_interval(CONFIDENCE)
         return Interval(float(first.mean() - second.mean()), float(low), float(high))
+
+    def possible(self, bounds: Bounds) -> tuple[float, float]:
+        # The mean absolute deviation from a median is at most half the range.
+        first, second = (0.5 * (most - least) for least, most in (bounds(name, self.measure) for name in self.of))
+        return -second, first
 
     def note(self, values: Values) -> str:
         groups = self._groups(values)
         if min(map(len, groups)) < 3:
             return ""
+
         with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no value differs from its median
-            p = stats.levene(*groups, center="median").pvalue
+            p = scipy.stats.levene(*groups, center="median").pvalue
         return "" if np.isnan(p) else f"Brown–Forsythe p = {p:.3f}"
 
     def _groups(self, values: Values) -> list[np.ndarray]:
@@ -431,8 +446,12 @@ class Proportion(Claim):
         found = measured[~np.isnan(measured)] >= 1
         if not len(found):
             return UNKNOWN
-        exact = stats.binomtest(int(found.sum()), len(found)).proportion_ci(CONFIDENCE, "exact")
+
+        exact = scipy.stats.binomtest(int(found.sum()), len(found)).proportion_ci(CONFIDENCE, "exact")
         return Interval(float(found.mean()), float(exact.low), float(exact.high))
+
+    def possible(self, bounds: Bounds) -> tuple[float, float]:
+        return 0.0, 1.0
 
     def formula(self, label: str) -> str:
         return f"proportion of seeds with {label}: {self.of}"
@@ -446,8 +465,12 @@ def _require_names(names: tuple[str, ...], n: int) -> None:
         raise InputError(f"of: expected {wanted}; received {names!r}.")
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _scaled(weight: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """The bounds of a weighted quantity."""
+    if not weight:
+        return 0.0, 0.0
+    low, high = sorted(weight * bound for bound in bounds)
+    return low, high
 
 
 def _factor(weight: float) -> str:

@@ -49,7 +49,8 @@ class Results:
     @property
     def verdicts(self) -> list[dict]:
         """The claims with their intervals and verdicts, as plain data."""
-        claims = [claim.evaluate(self.values, self.study.find) for claim in self.study.claims]
+        study = self.study
+        claims = [claim.evaluate(self.values, study.find, study.bounds) for claim in study.claims]
         return [{**claim, "verdict": NOT_JUDGED} for claim in claims] if self.quick else claims
 
     @property

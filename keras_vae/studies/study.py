@@ -9,7 +9,8 @@ from keras_vae import data as datasets
 from keras_vae._utils.formatting import Table
 from keras_vae.errors import InputError
 from keras_vae.evaluation.judge import Judge
-from keras_vae.measures import Measure, find
+from keras_vae.measures import UNIT_COUNTS, Measure, find
+from keras_vae.networks.architecture import parse
 from keras_vae.runs.folder import Run
 from keras_vae.studies.claims import Claim
 
@@ -96,6 +97,12 @@ class Study:
             InputError: for an unknown key.
         """
         return find(key, self.own_measures)
+
+    def bounds(self, config: str, key: str) -> tuple[float, float]:
+        """The smallest and the largest value that a measure of a configuration can have."""
+        if key in UNIT_COUNTS:
+            return 0.0, float(parse(self.configs[config]["architecture"]).n_units)
+        return self.find(key).bounds
 
     def toy_size(self) -> "Study":
         """The study with the configurations of `--quick`, and the claims that are about these alone."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_vae._utils.formatting import ABSENT, Table, count, epochs, markdown_table, number, region
+from keras_vae._utils.verdicts import shown_ends
 from keras_vae.studies.results import Results
 
 CLAIM_HEAD = ["claim of the source", "measured", "95 % interval", "holds if", "verdict"]
@@ -23,11 +24,12 @@ def summary(results: Results) -> Table:
 def description(results: Results) -> str:
     """What was trained, how it was scored, and how long it took, in a few sentences."""
     toy = "Toy size: no claim is judged. " if results.quick else ""
+    spread = "; mean ± standard deviation over seeds" if results.seeds > 1 else ""
     trained = f"{results.dataset}, {epochs(results.epochs, results.other_epochs)}, {count(results.seeds, 'seed')}"
     config = results.run(next(iter(results.study.configs))).config["config"]
     return (
         f"{toy}{trained}, Adam {config['learning_rate']:g}, batches of {config['batch_size']}; test images, losses in "
-        f"nats per image; mean ± standard deviation over seeds. {results.minutes:.0f} minutes of training."
+        f"nats per image{spread}. {count(round(results.minutes), 'minute')} of training."
         f"{_scoring(results)}"
     )
 
@@ -65,7 +67,7 @@ class ClaimText(NamedTuple):
 
 def claim_text(claim: dict) -> ClaimText:
     """A claim of `study.json` as text."""
-    low, high = claim["low"], claim["high"]
+    low, high = shown_ends(claim)
     interval = ABSENT if low is None and high is None else f"{number(low)} … {number(high)}"
     note = f" ({claim['note']})" if claim["note"] else ""
     if claim["estimate"] is None:
