@@ -13,6 +13,8 @@ from keras_vae._utils.exit_codes import as_options
 from keras_vae.data import registry
 from keras_vae.runs.config import _choices
 
+pytestmark = pytest.mark.usefixtures("few_pixels")
+
 
 def train(npz, out, *more) -> list:
     return [

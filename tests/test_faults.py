@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.usefixtures("few_pixels")
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the campaign needs Linux")
 
