@@ -354,17 +354,6 @@ def test_drawing_loads_no_backend(toy_run, tmp_path):
     assert "loaded: []" in printed
 
 
-def test_training_does_not_import_plots(npz, tmp_path):
-    program = (
-        "import sys; import keras_vae as kv\n"
-        f"config = kv.Config('64-2', dataset={str(npz)!r}, epochs=1, batch_size=32)\n"
-        f"kv.train(config, {str(tmp_path / 'run')!r}, quiet=True)\n"
-        "print('loaded:', [m for m in ('keras_vae.plots',) if m in sys.modules])"
-    )
-    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert "loaded: []" in printed
-
-
 def test_print_results(capsys, toy_run):
     cli.print_results(toy_run.path)
     printed = capsys.readouterr().out
