@@ -1,9 +1,8 @@
-"""The installed package: lazy imports, types, registered classes, other backends, and the wheel."""
+"""The installed package: lazy imports, types, registered classes, other backends."""
 
 import ast
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -176,28 +175,3 @@ def test_a_run_of_one_backend_is_read_by_another(toy_run):
         "print(abs(vae.reconstruct(images['originals']) - images['images']).max() < 1e-5)"
     )
     assert python(program, KERAS_BACKEND="jax").strip() == "True"
-
-
-@pytest.mark.slow
-def test_a_wheel_works_outside_the_checkout(npz, tmp_path):
-    source = tmp_path / "source"
-    patterns = shutil.ignore_patterns(".*", "build", "*.egg-info", "media", "tests")
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        return patterns(folder, names) | ({"runs"} if Path(folder) == ROOT else set())
-
-    shutil.copytree(ROOT, source, ignore=ignored)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source], check=True)
-    (wheel,) = tmp_path.glob("keras_vae-*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", tmp_path / "site", wheel], check=True)
-    program = (
-        "import keras_vae as kv\n"
-        f"assert kv.__file__.startswith({str(tmp_path / 'site')!r}), kv.__file__\n"
-        f"run = kv.train(kv.Config('64-8-2', dataset={str(npz)!r}, epochs=1, batch_size=32), 'run', quiet=True)\n"
-        "print(len(kv.plots.draw(run, quiet=True)), run.config['versions']['keras-vae'], kv.report.write(run))"
-    )
-    printed = python(program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
-    assert printed == ["8", keras_vae.__version__, str(Path("run", "report.html"))]
-    entry_points = next((tmp_path / "site").glob("keras_vae-*.dist-info")) / "entry_points.txt"
-    assert "keras-vae = keras_vae.cli:main" in entry_points.read_text()
