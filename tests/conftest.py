@@ -7,14 +7,17 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of scikit-learn: two processes of tests share the cores
 
 import numpy as np
 import pytest
 
 # The files that take longest, in this order: of two processes neither waits long for the other.
 STARTED_FIRST = (
-    "test_models", "test_study", "test_fast_fit", "test_write_faults", "test_damaged_files", "test_experiment",
-    "test_documents", "test_package", "test_cli", "test_explorer", "test_audit",
+    "test_models", "test_experiment", "test_damaged_files", "test_cli", "test_fast_fit", "test_audit",
+    "test_public_reports", "test_readable_figures", "test_aggregate", "test_package", "test_write_faults",
+    "test_callbacks", "test_explorer", "test_study", "test_foreign_names", "test_bubbles", "test_run_page",
+    "test_builders", "test_documents", "test_layers", "test_imports", "test_video", "test_faults",
 )  # fmt: skip
 
 
@@ -99,6 +102,30 @@ def judge(data, tmp_path_factory):
     from keras_vae.evaluation.judge import Judge
 
     return Judge(data, images=30, epochs=2, cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def audited_run(toy_run, data, judge, tmp_path_factory):
+    """A copy of the finished toy run with an evaluation and an audit, read-only for tests."""
+    from keras_vae import Run
+    from keras_vae.evaluation import run_evaluation
+
+    run = Run(shutil.copytree(toy_run.path, tmp_path_factory.mktemp("audited") / "run"))
+    run_evaluation.evaluate(run, data, judge, with_audit=True, samples=40)
+    return run
+
+
+@pytest.fixture(scope="module")
+def few_pixels(tmp_path_factory):
+    """Figures of a fifth of their resolution, which takes 60 % of the time, for tests of which figures are written."""
+    from keras_vae.plots import visuals
+
+    path, style = tmp_path_factory.mktemp("style") / visuals.STYLE.name, visuals.STYLE.read_text()
+    assert "savefig.dpi: 200" in style
+    path.write_text(style.replace("savefig.dpi: 200", "savefig.dpi: 40"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visuals, "STYLE", path)
+        yield
 
 
 @pytest.fixture(scope="module")

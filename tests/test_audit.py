@@ -13,6 +13,8 @@ from keras_vae.evaluation import audit_arrays, likelihood, model_audit, run_eval
 from keras_vae.plots import run_figures
 from keras_vae.runs import adoption
 
+pytestmark = pytest.mark.usefixtures("few_pixels")
+
 QUICK = {"with_audit": True, "samples": 40}
 
 

@@ -17,6 +17,8 @@ from keras_vae.evaluation.training_curves import training_curves
 from keras_vae.measures import BUBBLE_KINDS
 from keras_vae.plots import bubble_figures, run_figures
 
+pytestmark = pytest.mark.usefixtures("few_pixels")
+
 UNITS = 4 * 4 * 20  # above the limits for recording every unit and for listing units one by one
 
 

@@ -14,6 +14,8 @@ from keras_vae.cli.train import print_results
 from keras_vae.data import registry
 from keras_vae.runs.config import _choices
 
+pytestmark = pytest.mark.usefixtures("few_pixels")
+
 
 def train(npz, out, *more) -> list:
     return [
@@ -348,17 +350,6 @@ def test_drawing_loads_no_backend(toy_run, tmp_path):
         "import sys; from keras_vae.plots import run_figures\n"
         f"run_figures.draw({str(tmp_path / 'run')!r}, video=False)\n"
         "print('loaded:', [m for m in ('keras', 'tensorflow', 'jax') if m in sys.modules])"
-    )
-    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert "loaded: []" in printed
-
-
-def test_training_does_not_import_plots(npz, tmp_path):
-    program = (
-        "import sys; import keras_vae as kv\n"
-        f"config = kv.Config('64-2', dataset={str(npz)!r}, epochs=1, batch_size=32)\n"
-        f"kv.train(config, {str(tmp_path / 'run')!r}, quiet=True)\n"
-        "print('loaded:', [m for m in ('keras_vae.plots',) if m in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert "loaded: []" in printed

@@ -40,10 +40,9 @@ N_FLIPPED_BYTES = 6
 
 
 @pytest.fixture(scope="module")
-def run(toy_run, data, judge, tmp_path_factory) -> Run:
+def run(audited_run, data, judge, few_pixels, tmp_path_factory) -> Run:
     """A run folder with every file that the package writes."""
-    run = Run(shutil.copytree(toy_run.path, tmp_path_factory.mktemp("whole") / "run"))
-    run_evaluation.evaluate(run, data, judge, with_audit=True, samples=30)
+    run = Run(shutil.copytree(audited_run.path, tmp_path_factory.mktemp("whole") / "run"))
     bubbles.measure_bubbles(run, data, judge)
     run_figures.draw(run, video=False, quiet=True)
     for path in (run.path / "figures").glob("*.png"):  # small ones are embedded faster

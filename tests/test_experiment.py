@@ -20,6 +20,8 @@ from keras_vae.runs import config as run_config
 from keras_vae.runs import final_files, recording
 from keras_vae.runs.checkpoint_callback import CheckpointCallback
 
+pytestmark = pytest.mark.usefixtures("few_pixels")
+
 
 def same_weights(first, second) -> bool:
     a, b = (keras.models.load_model(run.model_path) for run in (first, second))

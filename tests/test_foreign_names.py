@@ -21,6 +21,8 @@ from keras_vae.evaluation import judge
 from keras_vae.plots import run_figures, visuals
 from keras_vae.runs import run_data
 
+pytestmark = pytest.mark.usefixtures("few_pixels")
+
 NAME = r"a$\frac{$ [bold]<b>&'" + '"%s_{0}.npz'
 CLASSES = ("$x^{", "[red]", "</script><b>", "_hidden")
 

@@ -1,5 +1,6 @@
 """Every figure of the package can be read: colours, sizes and places of texts, labels under colour blindness."""
 
+import functools
 import inspect
 import itertools
 import re
@@ -69,6 +70,7 @@ def registered(name: str, key: str, runs: dict[str, Run]) -> Figure | None:
 # -- texts ------------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=1)  # every check of a figure asks for them
 def visible_texts(figure: Figure) -> list[Text]:
     """The texts that the figure shows; of ticks, those within the axes."""
     of_ticks, shown = set(), []
@@ -133,19 +135,20 @@ def hexes(colors) -> set[str]:
     return {to_hex(color) for color in map(to_rgba, colors) if color[3] > 0}
 
 
-def used_colors(figure: Figure) -> Iterator[tuple[object, set[str]]]:
+@functools.lru_cache(maxsize=1)
+def used_colors(figure: Figure) -> list[tuple[object, set[str]]]:
+    found = []
     bars = [ax for ax in figure.findobj(Axes) if ax.get_label() == "<colorbar>"]
     inside = {id(artist) for ax in bars for artist in ax.findobj()}
     for artist in figure.findobj(lambda artist: artist.get_visible() and id(artist) not in inside):
         if isinstance(artist, Line2D):
-            yield artist, hexes([artist.get_color()])
+            found.append((artist, hexes([artist.get_color()])))
         elif isinstance(artist, Collection) and artist.get_array() is None:
-            yield artist, hexes(artist.get_facecolor()) | hexes(artist.get_edgecolor())
+            found.append((artist, hexes(artist.get_facecolor()) | hexes(artist.get_edgecolor())))
         elif isinstance(artist, Patch):
             edge = [artist.get_edgecolor()] if artist.get_linewidth() else []
-            yield artist, hexes([artist.get_facecolor(), *edge])
-    for text in visible_texts(figure):
-        yield text, hexes([text.get_color()])
+            found.append((artist, hexes([artist.get_facecolor(), *edge])))
+    return found + [(text, hexes([text.get_color()])) for text in visible_texts(figure)]
 
 
 def foreign_colors(figure: Figure) -> Iterator[str]:
@@ -202,7 +205,8 @@ def test_a_figure_can_be_read(name, runs):
     figure = TABLE[name](runs) if name in TABLE else registered(*RUN_FIGURES[name], runs)
     if figure is None:
         pytest.skip("the run has not what the figure needs")
-    FigureCanvasAgg(figure).draw()
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()  # the places of everything, which are checked
     faults = [f"{check.__name__}: {fault}" for check in CHECKS for fault in dict.fromkeys(check(figure))]
     assert not faults, "\n".join(faults)
 

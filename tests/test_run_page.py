@@ -99,11 +99,8 @@ def test_an_unfinished_run_is_refused(toy_run, tmp_path):
         index_page.find([tmp_path / "nothing"])
 
 
-def test_the_page_of_an_audited_run(toy_run, data, judge, tmp_path):
-    from keras_vae.evaluation import run_evaluation
-
-    run = copy(toy_run, tmp_path / "run")
-    run_evaluation.evaluate(run, data, judge, with_audit=True, samples=5)
+def test_the_page_of_an_audited_run(audited_run, tmp_path):
+    run = copy(audited_run, tmp_path / "run")
     text = run_page.write(run).read_text(encoding="utf-8")
     found = run.evaluation["audit"]
     low, _ = found["encodings"]["divergence"]["interval"]

@@ -133,15 +133,18 @@ def test_the_report_prints_summary_verdicts_and_paths(finished, npz, tmp_path, c
     assert [path.rsplit("/", 1)[1] for path in paths] == ["a.png", "study.json", "study.md", "report.html"]
 
 
-def test_finished_runs_are_not_trained_again(toy, npz, tmp_path, capsys):
-    first = run(toy, npz, tmp_path / "out", seeds=1)
-    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").rglob("model.keras")}
-    again = run(toy, npz, tmp_path / "out", seeds=2)
+def test_finished_runs_are_not_trained_again(trained, toy, npz, tmp_path, capsys):
+    first, printed = trained
+    assert "1/4 64-16-2, seed 0: " in printed
+    runs = shutil.copytree(first.folder.parent / "runs", tmp_path / "out" / "runs")
+    shutil.rmtree(runs / first.run(WIDE, 1).path.name)
+    stamps = {path: path.stat().st_mtime_ns for path in runs.rglob("model.keras")}
+    assert len(stamps) == 3
+    again = run(toy, npz, tmp_path / "out")
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     assert again.rows[WIDE, 0] == first.rows[WIDE, 0]
     assert len(again.rows) == 4
     printed = capsys.readouterr().out
-    assert "1/2 64-16-2, seed 0: " in printed
     assert "3/4 64-16-2, seed 1: " in printed
     assert "1/4" not in printed  # a run that was finished before is not reported
 
