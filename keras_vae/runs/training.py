@@ -82,7 +82,7 @@ def train(
         vae = _build(config, data)
         checkpoint = _restored_checkpoint(run, vae, data, config, plan, progress, started)
         _describe(run, vae, data, config, progress)
-        _fit_and_evaluate(run, vae, data, config, checkpoint)
+        _fit_and_evaluate(run, vae, data, config, plan, checkpoint)
     return run
 
 
@@ -156,7 +156,8 @@ def _restored_checkpoint(
     from keras_vae.runs.decoder_history import DecoderRecorder
 
     labels = None if data.y_test is None else data.y_test[plan.probes]
-    recorder = LatentRecorder(data.x_test[plan.probes], labels, plan.frame_steps, plan.units)
+    probes = data.x_test[plan.probes]
+    recorder = LatentRecorder(probes, labels, plan.frame_steps, plan.units, first_steps=plan.first_steps)
     monitored = data.x_test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
     monitor = UnitMonitor(monitored, plan.measurement_steps)
     checkpoint = CheckpointCallback(run, recorder, monitor, progress, config.epochs, started, DecoderRecorder())
@@ -172,13 +173,23 @@ def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: Pro
     run.write_json("config.json", description)
 
 
-def _fit_and_evaluate(run: Run, vae: "VAE", data: Dataset, config: Config, checkpoint: "CheckpointCallback") -> None:
+def _fit_and_evaluate(
+    run: Run,
+    vae: "VAE",
+    data: Dataset,
+    config: Config,
+    plan: recording.RecordingPlan,
+    checkpoint: "CheckpointCallback",
+) -> None:
     """Trains the remaining epochs and writes the files of a finished run."""
     progress, recorder, monitor = checkpoint.progress, checkpoint.recorder, checkpoint.monitor
     try:
         _fit(vae, data, config, [recorder, monitor, checkpoint.decoders, checkpoint], checkpoint.epochs_done)
         progress.message("Evaluating")
-        run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
+        trajectory, first_steps = recording.split(recorder.trajectory, plan)
+        run.write_arrays("trajectory", **recording.kept(trajectory).arrays())
+        if first_steps is not None:
+            run.write_arrays("first_steps", **first_steps.arrays())
         run.write_arrays("unit_history", **monitor.history.arrays())
         epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
         final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds, checkpoint.decoders)
