@@ -30,6 +30,10 @@ class Reconstructions(NamedTuple):
     Attributes:
         epochs: `(checkpoints,)`, increasing.
         images: `(checkpoints, points, height, width[, channels])` in [0, 1], of all points or the first ones.
+
+    Example:
+        >>> Reconstructions(np.array([0.0, 1.0]), np.zeros((2, 10, 28, 28))).images.shape  # of ten points at two epochs
+        (2, 10, 28, 28)
     """
 
     epochs: np.ndarray
