@@ -66,7 +66,7 @@ def encode_by_pipe(frames: Iterable[np.ndarray], path: Path) -> None:
     """Encodes with the settings of `encode_mp4`, without imageio, a thread, a progress bar or a temporary file."""
     encoder = imageio_ffmpeg.write_frames(
         str(path), (SIZE_PIXELS, SIZE_PIXELS), pix_fmt_in="rgba", fps=30, codec="libx264", quality=None,
-        output_params=["-crf", "22", "-preset", "veryfast", "-threads", "1", "-movflags", "+faststart"],
+        output_params=["-crf", "26", "-preset", "veryfast", "-threads", "1", "-movflags", "+faststart"],
     )  # fmt: skip
     encoder.send(None)
     for frame in frames:

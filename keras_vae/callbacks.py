@@ -1,5 +1,6 @@
 """Callbacks for the training of Keras models: recording of encodings, statistics of latent units, warm-up of β."""
 
+import math
 import warnings
 from typing import Any
 
@@ -31,15 +32,17 @@ class _EncodingObserver(keras.callbacks.Callback):
         x: the images to encode, `(n, …)`; for an encoder of several inputs a list or dictionary of arrays.
         every: optimizer steps between frames; None for one at the end of every epoch.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
+        first_steps: a frame after each of so many first steps as well.
     """
 
-    def __init__(self, x, every: int | None, encoder: keras.Model | None = None):
+    def __init__(self, x, every: int | None, encoder: keras.Model | None = None, first_steps: int = 0):
         super().__init__()
         if encoder is not None and not isinstance(encoder, keras.Model):
             raise InputError(f"encoder: expected a Keras model; received {type(encoder).__name__}.")
         self.x = _as_inputs(x, encoder)
         self.every = None if every is None else checks.whole("every", every)
-        self.steps_between_calls = self.every or 0
+        self.first_steps = checks.whole("first_steps", first_steps, low=0)
+        self.steps_between_calls = 1 if self.first_steps else self.every or 0
         self._encoder = encoder
         self._steps: list[int] = []
         self._epochs: list[float] = []
@@ -68,6 +71,8 @@ class _EncodingObserver(keras.callbacks.Callback):
 
     def _following(self, step: int) -> float:
         """The step at which a frame is due after one at `step`."""
+        if step < self.first_steps:
+            return step + 1
         return (step // self.every + 1) * self.every if self.every else float("inf")
 
     def on_train_begin(self, logs=None):
@@ -119,13 +124,22 @@ class _EncodingObserver(keras.callbacks.Callback):
     def observes(self, model: keras.Model) -> bool:
         """Whether this callback observes the encoder of the model in training, every n steps."""
         is_one_array = isinstance(self.x, np.ndarray)
-        return is_one_array and self.every is not None and self._encoder in (None, getattr(model, "encoder", None))
+        is_within_epochs = self.every is not None or self.first_steps > 0
+        return is_one_array and is_within_epochs and self._encoder in (None, getattr(model, "encoder", None))
 
     def due_between(self, first: int, last: int) -> list[int]:
         """Steps of this epoch, after `first` and before `last`, at which an observation is due."""
-        if self.every is None:
-            return []
-        return list(range(max(int(self._next) - self._epoch_start, first + 1), last, self.every))
+        step, end = max(self._next, self._epoch_start + first + 1), self._epoch_start + last
+        due = []
+        while step < end:
+            due.append(int(step) - self._epoch_start)
+            step = self._following(int(step))
+        return due
+
+    def max_observations(self, steps: int) -> int:
+        """The largest number of observations that are due within a call of so many steps."""
+        regular = math.ceil(steps / self.every) if self.every else 0
+        return min(steps, regular + self.first_steps)
 
     def observe(self, step: int, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
         """Receives the encodings after `step` steps of this epoch, from within a call of many steps."""
@@ -221,6 +235,8 @@ class LatentRecorder(_EncodingObserver):
         every: optimizer steps between frames, at least 1; None for a frame at the end of every epoch.
         units: indices of the latent units to record; default all.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
+        first_steps: also record a frame after each of the first optimizer steps, so many of them: posteriors move
+            farthest at the beginning. Default none.
 
     Attributes:
         trajectory: the frames recorded so far, a `Trajectory`.
@@ -241,10 +257,22 @@ class LatentRecorder(_EncodingObserver):
     [0, 2, 4]
     >>> recorder.trajectory.mean.shape
     (3, 3, 2)
+    >>> recorder = kv.LatentRecorder(x[:3], every=4, first_steps=2)
+    >>> history = vae.fit(x, batch_size=1, verbose=0, callbacks=[recorder])
+    >>> recorder.trajectory.steps.tolist()
+    [0, 1, 2, 4, 8]
     """
 
-    def __init__(self, x, y=None, every: int | None = 5, units=None, encoder: keras.Model | None = None):
-        super().__init__(x, every, encoder)
+    def __init__(
+        self,
+        x,
+        y=None,
+        every: int | None = 5,
+        units=None,
+        encoder: keras.Model | None = None,
+        first_steps: int = 0,
+    ):
+        super().__init__(x, every, encoder, first_steps)
         self.y = None if y is None else checks.array("y", y, ("points", "…"), dtype=np.integer, low=0).reshape(-1)
         points = len(keras.tree.flatten(self.x)[0])
         if self.y is not None and len(self.y) != points:
@@ -302,7 +330,8 @@ class LatentRecorder(_EncodingObserver):
         if is_first:  # the number of frames is known only now
             epochs = self.params.get("epochs", 0) - epoch
             frames = epochs * (self._length or 0) // self.every if self.every else epochs
-            self._check_size(len(self._means) + frames)
+            extra = max(0, self.first_steps - self._step)
+            self._check_size(len(self._means) + frames + extra)
 
     def _cut(self, frames):
         super()._cut(frames)

@@ -114,6 +114,39 @@ class Trajectory:
         log_var = None if self.log_var is None else self.log_var[which]
         return replace(self, steps=self.steps[which], epochs=self.epochs[which], mean=self.mean[which], log_var=log_var)
 
+    def merged(self, other: "Trajectory") -> "Trajectory":
+        """The frames of this trajectory and those of another one at further steps, in the order of their steps.
+
+        Args:
+            other: of the same points and units; frames at steps that this trajectory has are left out.
+
+        Raises:
+            InputError: if the other trajectory has other points or units, or only one of them has log variances.
+
+        Example:
+            >>> import numpy as np
+            >>> from keras_vae import Trajectory
+            >>> rare = Trajectory(np.array([0, 5, 10]), np.array([0.0, 0.5, 1.0]), np.zeros((3, 1, 2)))
+            >>> dense = Trajectory(np.array([0, 1, 2]), np.array([0.0, 0.1, 0.2]), np.zeros((3, 1, 2)))
+            >>> rare.merged(dense).steps.tolist()
+            [0, 1, 2, 5, 10]
+        """
+        if not isinstance(other, Trajectory):
+            raise InputError(f"other: expected a Trajectory; received {type(other).__name__}.")
+        if (self.log_var is None) != (other.log_var is None) or self.mean.shape[1:] != other.mean.shape[1:]:
+            raise InputError(
+                f"other: expected frames of {self.mean.shape[1]} points and {self.mean.shape[2]} units, as in this "
+                f"trajectory; received {other.mean.shape[1]} points and {other.mean.shape[2]} units, or other arrays."
+            )
+        new = ~np.isin(other.steps, self.steps)
+        order = np.argsort(np.concatenate([self.steps, other.steps[new]]), kind="stable")
+        joined = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)[new]])[order]
+            for name in ("steps", "epochs", "mean", "log_var")
+            if getattr(self, name) is not None
+        }
+        return replace(self, **joined)
+
     def points(self, which: np.ndarray | list[int] | slice) -> "Trajectory":
         """A subset of the points, in their recorded order.
 

@@ -351,6 +351,9 @@ CALLS = {
     "trajectory.Trajectory.every": Call(
         {"n": 2}, on=recording, read=lambda found: found.steps, allowed=may("the first frame alone", "n: huge")
     ),
+    "trajectory.Trajectory.merged": Call(
+        {"other": Trajectory(STEPS + 0, STEPS / 2, FRAMES)}, on=recording, read=lambda found: found.steps
+    ),
     "trajectory.Trajectory.of_units": Call({"units": (0, 2)}, on=recording, read=lambda found: found.mean),
     "trajectory.Trajectory.points": Call(
         {"which": np.array([0, 2])}, on=recording, read=lambda found: found.mean, allowed=rows("which")

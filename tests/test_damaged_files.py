@@ -45,6 +45,9 @@ def run(audited_run, data, judge, few_pixels, tmp_path_factory) -> Run:
     run = Run(shutil.copytree(audited_run.path, tmp_path_factory.mktemp("whole") / "run"))
     bubbles.measure_bubbles(run, data, judge)
     run_figures.draw(run, video=False, quiet=True)
+    frames = {name: run.arrays("trajectory")[name][1:3] for name in ("steps", "epochs", "mean", "log_var")}
+    later = {name: frames[name] + 1000 for name in ("steps", "epochs")}  # the toy run has no steps between its frames
+    run.write_arrays("first_steps", **(frames | later))
     for path in (run.path / "figures").glob("*.png"):  # small ones are embedded faster
         Image.new("RGB", (30, 20), "red").save(path)
     return run
@@ -230,6 +233,13 @@ def history(run: Run) -> str:
     return json.dumps(page_data(run.arrays("explorer"), None, None, run.arrays("decoders"))["history"])
 
 
+def reconstructions(run: Run) -> str:
+    from keras_vae.report.explorer import page_data
+
+    arrays = run.arrays("explorer"), None, None, None, run.arrays("reconstructions_over_time")
+    return json.dumps(page_data(*arrays)["reconstructions"])
+
+
 COMMANDS = {  # every file of a run: a command that reads it
     "config.json": page,
     "metrics.json": page,
@@ -247,10 +257,12 @@ COMMANDS = {  # every file of a run: a command that reads it
     "arrays/magnification.npz": figure("magnification"),
     "arrays/neighbours.npz": figure("neighbours"),
     "arrays/trajectory.npz": lambda run: run.trajectory.mean.tolist(),
+    "arrays/first_steps.npz": lambda run: run.full_trajectory.mean.tolist(),
     "arrays/unit_history.npz": study_figure(study_figures.timelines),
     "arrays/explorer.npz": explorer,
     "arrays/encoder.npz": drawing,
     "arrays/decoders.npz": history,
+    "arrays/reconstructions_over_time.npz": reconstructions,
     "arrays/audit.npz": lambda run: (figure("aggregate")(run), figure("samplers")(run)),
     "arrays/bubbles.npz": lambda run: (
         study_figure(bubble_figures.codes)(run),

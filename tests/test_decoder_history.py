@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from pages import Page, check_silence, copy, load, needs_browser, open_page, wait_for_text
+from pages import IS_DRAWN, Page, check_silence, copy, load, needs_browser, open_page, wait_for, wait_for_text
 
 from keras_vae import Run
 from keras_vae.report import explorer, run_page
@@ -151,4 +151,49 @@ def test_a_run_of_an_earlier_version_shows_the_trained_decoder(toy_run, tmp_path
     browser.execute_script("explorer.setFrame(0)")
     assert wait_for_text(browser, "decoder-text", "decoder") == "decoder: trained, not of this epoch"
     assert browser.execute_script("return explorer.decoder === explorer.trainedDecoder")
+    check_silence(browser, path)
+
+
+def test_reconstructions_over_time_are_those_of_the_recorded_decoders(recorded):
+    run, _, weights = recorded
+    arrays, trajectory = run.arrays("reconstructions_over_time"), run.full_trajectory
+    assert arrays["epochs"].tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1, 2, 3])
+    vae = load(run)
+    trained = vae.decoder.get_weights()
+    for k in (1, 4, 5):
+        half = [array.astype("float16").astype("float32") for array in weights[k]] if k < 5 else trained
+        vae.decoder.set_weights(half)
+        frame = np.abs(trajectory.epochs - arrays["epochs"][k]).argmin()
+        expected = explorer_arrays.as_bytes(vae.decode(trajectory.mean[frame]))
+        assert np.array_equal(arrays["images"][k], expected.reshape(arrays["images"][k].shape))
+    assert arrays["images"].shape[1] == trajectory.mean.shape[1]
+
+
+SHOWN_RECONSTRUCTION = """
+const canvas = document.getElementById("near-reconstruction"), { width, height } = canvas;
+const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+context.drawImage(canvas, 0, 0);
+const { data } = context.getImageData(0, 0, width, height);
+return Array.from({ length: width * height }, (_, i) => data[4 * i]);
+"""
+
+
+@needs_browser
+@pytest.mark.parametrize("without", ["", "decoders"])
+def test_a_recorded_image_is_shown_with_its_reconstruction_at_the_epoch(without, recorded, tmp_path, browser):
+    """By the page's own decoder of the epoch, or, where it has none, from the pictures that the run holds."""
+    run = copy(recorded[0], tmp_path / "run")
+    if without:
+        (run.path / "arrays" / f"{without}.npz").unlink()
+    path = run_page.write(run)
+    open_page(browser, path)
+    assert bool(Page(path).data["reconstructions"]) is bool(without)
+    expected = run.arrays("reconstructions_over_time")["images"]
+    for epoch, record in ((0, 0), (1, 3)):
+        browser.execute_script("explorer.setFrame(arguments[0]); explorer.select(2)", frame_at(run, epoch))
+        wait_for_text(browser, "near-epoch", f" of epoch {epoch}" if without else "")
+        wait_for(browser, IS_DRAWN)
+        shown = np.array(browser.execute_script(SHOWN_RECONSTRUCTION))
+        assert np.abs(shown - expected[record, 2].ravel()).mean() < (6 if without else 1)  # WebP
+        assert browser.execute_script("return document.getElementById('near-reconstruction').getClientRects().length")
     check_silence(browser, path)

@@ -16,6 +16,7 @@ from keras_vae.diagnostics import UnitHistory
 from keras_vae.plots import (
     audit_figures,
     bubble_figures,
+    figure_registry,
     layout,
     run_figures,
     space_3d,
@@ -267,7 +268,7 @@ def test_long_names_fit_into_the_figure():
         figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
         visuals.latent_scatter(ax, RNG.normal(size=(80, 2)), np.arange(80) % 40, 3.0, (0, 1), names)
         name = f"784-256-2 on {'a very long name of a data set ' * 9}"
-        layout.title(ax, shortened(name, run_figures.MAX_TITLE_CHARACTERS), "a note")
+        layout.title(ax, shortened(name, figure_registry.MAX_TITLE_CHARACTERS), "a note")
         FigureCanvasAgg(figure).draw()
     for artist in (*ax.get_legend().get_texts(), ax.title, ax):
         box = artist.get_window_extent()

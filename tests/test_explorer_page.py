@@ -52,7 +52,7 @@ def test_all_that_answers_is_in_view(width, height, eight_units, browser):
     strips = [f".traversal:nth-child({i})" for i in range(1, 9)]
     for selector in (
         "#plane", "#decoded", "#cursor-text", "#near-image", "#near-reconstruction", "#near-text", "#nearest", "#strip",
-        "#strip-text", "#legend", "#epoch", "#zero", *strips,
+        "#strip-text", "#legend", "#epoch", "#zero", "#pad-box", "#drawn-image", "#resample", "#drawn-loss", *strips,
     ):  # fmt: skip
         found = box(browser, selector)
         assert found["width"] > 0, selector

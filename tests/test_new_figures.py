@@ -10,8 +10,9 @@ from scipy import stats
 
 from keras_vae import InputError, Run, diagnostics, geometry
 from keras_vae._utils import palette
-from keras_vae.evaluation import sample_neighbours
+from keras_vae.evaluation import findings, sample_neighbours
 from keras_vae.plots import (
+    figure_registry,
     neighbour_figures,
     posterior_plane,
     rate_distortion,
@@ -205,7 +206,7 @@ def test_the_nearest_images_of_samples_are_training_images(toy_run, data):
 @pytest.mark.parametrize(("distance", "text"), [(1.0, "closer to"), (5.0, "as far from"), (9.0, "farther from")])
 def test_the_finding_compares_samples_with_reconstructions(distance, text):
     arrays = {"sample_distances": np.full(3, distance), "test_distances": np.full(3, 5.0)}
-    assert f"Samples are {text} training images" in neighbour_figures.finding(arrays)
+    assert f"Samples are {text} training images" in findings.of_distances(arrays)
 
 
 # -- the rate–distortion plane ----------------------------------------------------------------------------------
@@ -257,18 +258,24 @@ def test_many_runs_have_a_legend(ax):
 # -- captions ---------------------------------------------------------------------------------------------------
 
 
-def test_captions_begin_with_the_finding(toy_run):
+def test_titles_are_the_findings_with_which_captions_begin(toy_run):
     for name in ("posteriors", "magnification", "traversals"):
-        figure = run_figures.FIGURES[name]
-        title = figure.finding(toy_run)
-        assert figure.describe(toy_run) == f"{title}. {figure.caption}"
-        drawn = figure.draw(toy_run)
+        title = findings.finding(toy_run, name)
+        drawn = run_figures.FIGURES[name].draw(toy_run)
         shown = [drawn.get_suptitle(), *(ax.get_title("left").strip() for ax in drawn.get_axes())]
         assert title in shown
-    assert run_figures.FIGURES["loss"].describe(toy_run) == run_figures.FIGURES["loss"].caption
+        assert findings.caption(toy_run, name, "A figure.") == f"{title}. A figure."
+
+
+def test_a_figure_is_registered_with_its_finding(toy_run, monkeypatch):
+    for module, name in ((figure_registry, "FIGURES"), (findings, "FINDINGS")):
+        monkeypatch.setattr(module, name, dict(getattr(module, name)))
+    figure_registry.register("own", "A figure.", finding=lambda run: f"It has {run.metrics['n_units']} units")(Figure)
+    assert "own" in figure_registry.FIGURES
+    assert findings.caption(toy_run, "own", "A figure.") == "It has 2 units. A figure."
 
 
 def test_the_radius_in_the_finding_is_that_of_the_posteriors(toy_run):
     log_var = toy_run.arrays("encodings")["log_var"]
     radius = np.median(np.exp(0.25 * geometry.flat(log_var).sum(axis=1)))
-    assert f"radius of {radius:.2f}," in run_figures.FIGURES["posteriors"].finding(toy_run)
+    assert f"radius of {radius:.2f}," in findings.finding(toy_run, "posteriors")

@@ -136,6 +136,32 @@ def test_the_panel_shows_the_median_radius_at_the_moment():
     painter.paint(2)
     (x,), (y,) = painter.panel.moment.get_data()
     assert (x, y) == (2, pytest.approx(np.median(trajectory.std[50, :, 0]), rel=1e-5))
-    assert painter.panel.heading.get_text() == f"median radius of the circles: {y:.2f}"
+    assert painter.panel.heading == f"median radius of the circles: {y:.2f}"
     positions, names = side_panel.epoch_ticks(trajectory.epochs[painter.shown])
     assert (positions[0], positions[-1], names[0], names[-1]) == (0, 3, "0", "5.95")
+
+
+def test_the_panel_shows_the_reconstructions_recorded_last():
+    trajectory = recording("plain")
+    n = trajectory.mean.shape[1]
+    images = np.zeros((2, n, 8, 8))
+    images[1] = 1.0
+    decoded = side_panel.Reconstructions(np.array([0.0, 3.0]), images)
+    frames = np.array([0, 59, 60, 119])  # epochs 0, 2.95, 3 and 5.95
+    painter = video.Painter(trajectory, size=320, aspect="wide", frames=frames, decoded=decoded)
+    assert painter.panel.examples.shown.tolist() == [0, 0, 1, 1]
+    area = np.round(painter.panel.examples.area.extents).astype(int)
+    rows, columns = slice(320 - area[3], 320 - area[1]), slice(area[0], area[2])
+    shown = [painter.paint(i)[rows, columns].copy() for i in (0, 2, 1, 3)]
+    assert (shown[0] == shown[2]).all()  # rendered once, then copied
+    assert (shown[1] == shown[3]).all()
+    assert shown[1].mean() < shown[0].mean() - 10  # ink on white
+
+
+def test_reconstructions_are_checked(tmp_path):
+    trajectory = recording("plain")
+    images = np.zeros((2, trajectory.mean.shape[1], 8, 8))
+    for epochs, message in (([1.0, 0.5], "expected increasing epochs"), ([1.0], "expected shape")):
+        decoded = video.Reconstructions(np.array(epochs), images)
+        with pytest.raises(InputError, match=rf"decoded\.epochs: {message}"):
+            video.write(trajectory, tmp_path / "a.mp4", size=64, decoded=decoded, aspect="wide", quiet=True)

@@ -13,12 +13,12 @@ from PIL import Image
 
 from keras_vae import InputError
 from keras_vae._utils import formatting
+from keras_vae.evaluation import findings
 from keras_vae.plots import run_figures
 from keras_vae.report import (
     audit_text,
     captions,
     data_uri,
-    findings,
     index_page,
     run_page,
     study_page,
@@ -214,7 +214,7 @@ def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
     (run.path / "figures" / "captions.json").write_text(json.dumps({"samples": "First.", "units": "Second."}))
     page = run_page.write(run).read_text(encoding="utf-8")
     finding = findings.active_units(run)
-    assert page.index('alt="First."') < page.index(f'alt="{finding} Second."') < page.index('alt="Own figure."')
+    assert page.index('alt="First."') < page.index(f'alt="{finding}. Second."') < page.index('alt="Own figure."')
     assert captions.RUN_CAPTIONS["units"] not in page
     (run.path / "figures" / "captions.json").write_text("{")
     with pytest.raises(InputError, match=r"captions\.json: expected JSON; .* draw the figures again"):
@@ -263,8 +263,13 @@ def test_captions_begin_with_the_finding_and_no_picture_is_shown_twice(toy_run, 
     assert f"Test loss {verb} from {formatting.number(first)} to {formatting.number(last)} in" in page.text
 
 
-def test_findings_of_an_evaluation(toy_run):
-    evaluation = {
+def test_findings_of_an_evaluation(toy_run, monkeypatch):
+    evaluation: dict = {}
+    monkeypatch.setattr(type(toy_run), "has_evaluation", True)
+    monkeypatch.setattr(type(toy_run), "evaluation", evaluation)
+    of_evaluation = ("samples", "interpolation", "aggregate", "samplers")
+    assert not any(findings.finding(toy_run, stem) for stem in of_evaluation)
+    evaluation |= {
         "samples": {"prior": {"confidence": 0.75}},
         "interpolation": {"linear": {"largest_step": 2.0}, "cross_fade": {"largest_step": 1.0}},
         "audit": {
@@ -272,10 +277,11 @@ def test_findings_of_an_evaluation(toy_run):
             "samplers": {"scores": {"prior": {"frechet": 3.0}, "gaussian_mixture": {"frechet": 2.0}}},
         },
     }
-    found = findings.findings(toy_run, evaluation)
-    assert found["samples"].endswith("a mean probability of 0.75.")
+    found = {stem: findings.finding(toy_run, stem) for stem in of_evaluation}
+    assert found["samples"].endswith("a mean probability of 0.75")
     assert "2.00 times the mean step on a linear path, 1.00 times" in found["interpolation"]
-    assert found["aggregate"] == "KL(q(z) ‖ N(0, I)) is within 0.50 … 1.50 nats."
-    assert found["samplers"] == "The smallest Fréchet distance, 2.00, has z from fitted Gaussian mixture."
-    assert "principal" not in found  # two units have no other plane
-    assert not {"samples", "interpolation", "aggregate", "samplers"} & set(findings.findings(toy_run, {}))
+    assert found["aggregate"] == "KL(q(z) ‖ N(0, I)) is within 0.50 … 1.50 nats"
+    assert found["samplers"] == "The smallest Fréchet distance, 2.00, has z from fitted Gaussian mixture"
+    assert not findings.finding(toy_run, "principal")  # two units have no other plane
+    assert findings.caption(toy_run, "aggregate", "A figure.") == f"{found['aggregate']}. A figure."
+    assert findings.caption(toy_run, "own", "Mine.") == "Mine."

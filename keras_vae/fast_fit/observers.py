@@ -26,5 +26,8 @@ class StepObserver(Protocol):
     def due_between(self, first: int, last: int) -> list[int]:
         """Steps of this epoch, after `first` and before `last`, at which an observation is due."""
 
+    def max_observations(self, steps: int) -> int:
+        """The largest number of observations that are due within a call of so many steps."""
+
     def observe(self, step: int, mean: np.ndarray, log_var: np.ndarray | None = None) -> None:
         """Receives the encodings after `step` steps of this epoch, units flattened: `(n, units)`."""

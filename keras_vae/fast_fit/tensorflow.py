@@ -192,8 +192,7 @@ class CompiledEpoch:
             self.steps_per_call = largest_divisor(steps_per_call, limit)
             self._noise = PredrawnNoise(model.sampling, self.steps_per_call, batch_size, remainder)
         self._observed = None if observer is None else tf.convert_to_tensor(observer.x)
-        every = None if observer is None else observer.every
-        self._max_frames = 0 if every is None else math.ceil(self.steps_per_call / every)
+        self._max_frames = 0 if observer is None else observer.max_observations(self.steps_per_call)
         self._model = model
         self._steps: Callable | None = None  # traced at the first call
 

@@ -16,7 +16,8 @@ from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
 from keras_vae.plots import camera, digit_layout, space_3d, visuals
 from keras_vae.plots.plane_background import PlaneBackground
-from keras_vae.plots.side_panel import SidePanel
+from keras_vae.plots.side_panel import Reconstructions, SidePanel
+from keras_vae.plots.stamps import Stamps
 from keras_vae.plots.thumbnails import Thumbnails, with_height_and_width
 from keras_vae.plots.video_io import MAX_FPS
 from keras_vae.trajectory import Trajectory
@@ -34,6 +35,7 @@ TRAIL_STRIDE_FRAMES = 2  # between two vertices of a trail
 ROTATION_DEGREES_PER_SECOND = 12  # of the view of three units
 TIMELINE_RGB = (230, 233, 238)
 ELAPSED_RGB = (107, 116, 128)
+EPOCH_BASELINE = 0.048  # of the height of the frame, from its top
 IMAGE_SIDE = 0.047  # of ten points, of the height of the frame
 CAPTION_CHARACTERS = 104  # in the width of the plane; a longer caption is smaller
 ARROW_PIXELS = 9  # of a marker at the edge, in a frame of 720 pixels
@@ -77,7 +79,7 @@ class Painter:
         frames: the recorded frame that each video frame shows, `(video frames,)`; default each one once.
         aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
         note: text added to the line below the picture.
-        decoded: in the wide panel, images decoded from the points after training, `(points, height, width, …)`.
+        decoded: in the wide panel, reconstructions of the points during training.
         class_names: in the wide panel, names of the labels 0, 1, …
 
     Attributes:
@@ -108,7 +110,7 @@ class Painter:
         frames: np.ndarray | None = None,
         aspect: Aspect = "square",
         note: str = "",
-        decoded: np.ndarray | None = None,
+        decoded: Reconstructions | None = None,
         class_names: Sequence[str] | None = None,
     ):
         self.trajectory, self.ellipses, self.note = trajectory, ellipses, checks.text("note", note)
@@ -135,7 +137,7 @@ class Painter:
             self._render_background(checks.text("title", title))
             self.panel = None
             if aspect == "wide":
-                args = trajectory, self.shown, images, with_height_and_width(decoded), class_names
+                args = trajectory, self.shown, images, decoded, class_names
                 self.panel = SidePanel(self.figure, self.scale, *args)
             self.canvas.draw()
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
@@ -162,9 +164,7 @@ class Painter:
         fontsize = 8.5 * scale * min(1, CAPTION_CHARACTERS / len(caption))
         self.figure.text(left, 0.03, caption, fontsize=fontsize, **muted)
         x, align = (right, "right") if plane.width == 720 else (698 / plane.width, "left")
-        self.epoch_text = self.figure.text(
-            x, 0.962, "", fontsize=20 * scale, ha=align, fontweight="bold", color=palette.TITLE, **text
-        )
+        self.epoch_stamps, self.epoch_place = Stamps(20 * scale, palette.TITLE, "bold"), (x * self.width, align)
         self._add_moving_artists()
 
     def _add_moving_artists(self) -> None:
@@ -174,7 +174,7 @@ class Painter:
         # Discs of many points overlap before training: their colours must not add up to grey.
         opacity = float(np.clip(1.2 / n, 0.05, 0.12)) if self.has_circles else SMALL_DOT_OPACITY
         self.discs = visuals.posterior_circles(self.ax, *circles, fill=opacity, line=0.0)
-        animated: list[Artist] = [self.discs, self.epoch_text]
+        animated: list[Artist] = [self.discs]
         if self.has_circles:
             self.circles = visuals.posterior_circles(self.ax, *circles, fill=0.0, line=1.0)
             self.circles.set_linewidth(_outline_width(n) * scale)
@@ -201,10 +201,8 @@ class Painter:
         self.image_side = side
         self.leaders.set_color(self.colors[chosen])
         anchors = [self._anchors(i) for i in range(len(self.shown))]
-        box = self.plane_box()
-        self.positions = digit_layout.place(
-            np.array([centers for centers, _ in anchors]), np.array([radii for _, radii in anchors]), side, *box
-        )
+        self.centers, self.radii = (np.array(part) for part in zip(*anchors, strict=True))
+        self.positions = digit_layout.place(self.centers, self.radii, side, *self.plane_box())
 
     def _anchors(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Pixels `(images, 2)` and radii in pixels `(images,)` of the circles beside which images stand."""
@@ -268,8 +266,6 @@ class Painter:
         projected, std = self._posteriors(i)
         for circles in (self.discs, self.circles) if self.has_circles else (self.discs,):
             visuals.move_circles(circles, projected[:, :2], std, self.ellipses)
-        epoch = self.trajectory.epochs[self.shown[i]]
-        self.epoch_text.set_text("before training" if epoch == 0 else f"epoch {epoch:.2f}")
         if self.guides is not None:
             self.guides.fit(self.limits[i])
             self.guides.turn(self._view(i))
@@ -283,13 +279,19 @@ class Painter:
         self._paint_images(i, projected)
         if self.is_fixed:
             self._paint_arrows(i, projected)
-        self.figure.draw_artist(self.epoch_text)
+        self._write_epoch(i)
         if self.panel is not None:
             self.panel.paint(i)
         return self._pixels
 
+    def _write_epoch(self, i: int) -> None:
+        epoch, (x, align) = self.trajectory.epochs[self.shown[i]], self.epoch_place
+        text = "before training" if epoch == 0 else f"epoch {epoch:.2f}"
+        self.epoch_stamps.write(self._pixels, text, x, EPOCH_BASELINE * self.size, align)
+
     def _set_limit(self, limit: float) -> None:
-        self.ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+        # Unlike `set_xlim`, this does not update the ticks, which aren't drawn.
+        self.ax.viewLim.set_points(np.array([[-limit, -limit], [limit, limit]]))
 
     def _restore_background(self, limit: float) -> None:
         """Restores all that is not a point, at the scale of the camera."""
@@ -307,7 +309,7 @@ class Painter:
         """Draws the images with the lines that lead to their circles."""
         if self.thumbnails is None:
             return
-        positions, (centers, radii) = self.positions[i], self._anchors(i)
+        positions, centers, radii = self.positions[i], self.centers[i], self.radii[i]
         low, high = self.plane_box()
         inside = np.all((centers >= low) & (centers <= high), axis=1)
         between = positions - centers

@@ -2,54 +2,18 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from keras_vae._utils import palette
 from keras_vae.plots import camera
+from keras_vae.plots.stamps import Box, Stamps
 
 DENSITY_OPACITY = 0.2  # of the prior at the origin
 DENSITY_SIDE, DENSITY_EXTENT = 1_024, 3.5  # pixels and σ to either side, of the prior's density as it is stored
 MIN_RING_GAP_PIXELS = 26  # between two rings that both have a name
 BAR_HEIGHT_PIXELS, BAR_END_PIXELS = 3, 9
 BAR_MARGIN_PIXELS = 12  # to the corner of the plane
-
-
-class Stamps:
-    """Texts that are rendered once and then copied to a canvas at whole pixels, on a light background.
-
-    Args:
-        fontsize: in typographic points at 100 dpi.
-        color: of the text.
-    """
-
-    def __init__(self, fontsize: float, color: str):
-        self.fontsize, self.color = fontsize, color
-        self._stamps: dict[str, np.ndarray] = {}
-
-    def stamp(self, pixels: np.ndarray, text: str, left: float, bottom: float, box: tuple[int, int, int, int]) -> None:
-        """Draws a text within a box `(left, right, top, bottom)`, all in pixels from the top left of `pixels`."""
-        if text not in self._stamps:
-            self._stamps[text] = self._rendered(text)
-        stamp = self._stamps[text]
-        x, y = round(left), round(bottom) - len(stamp)
-        columns = slice(max(x, box[0]), min(x + stamp.shape[1], box[1]))
-        rows = slice(max(y, box[2]), min(y + len(stamp), box[3]))
-        if columns.start < columns.stop and rows.start < rows.stop:
-            area = pixels[rows, columns]
-            part = stamp[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
-            np.minimum(area, part, out=area)
-
-    def _rendered(self, text: str) -> np.ndarray:
-        height, width = round(2.4 * self.fontsize), round(1.2 * self.fontsize * (len(text) + 1))
-        figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white")
-        canvas = FigureCanvasAgg(figure)
-        figure.text(0, 0.25, text, fontsize=self.fontsize, color=self.color, va="baseline")
-        canvas.draw()
-        pixels = np.asarray(canvas.buffer_rgba()).copy()
-        return pixels[:, : np.flatnonzero((pixels[..., :3] < 255).any(axis=(0, 2))).max(initial=0) + 1]
 
 
 class PlaneBackground:
@@ -78,7 +42,7 @@ class PlaneBackground:
         corners = self.ax.bbox.extents
         left, right = round(corners[0]), round(corners[2])
         top, bottom = round(len(pixels) - corners[3]), round(len(pixels) - corners[1])
-        box = left, right, top, bottom
+        box = Box(left, right, top, bottom)
         self._paint_density(pixels[top:bottom, left:right], limit)
         unit = 0.5 * self.ax.bbox.width / limit
         center = 0.5 * (corners[0] + corners[2]), len(pixels) - 0.5 * (corners[1] + corners[3])
@@ -102,12 +66,12 @@ class PlaneBackground:
         area = plane[shown[0][0] : shown[0][-1] + 1, shown[1][0] : shown[1][-1] + 1]
         area.view("uint32")[..., 0] = found
 
-    def _paint_bar(self, pixels: np.ndarray, limit: float, box: tuple[int, int, int, int], unit: float) -> None:
+    def _paint_bar(self, pixels: np.ndarray, limit: float, box: Box, unit: float) -> None:
         self.length = camera.round_length(limit)
         thickness, end, margin = (
             max(1, round(n * self.scale)) for n in (BAR_HEIGHT_PIXELS, BAR_END_PIXELS, BAR_MARGIN_PIXELS)
         )
-        left, bottom = box[0] + margin, box[3] - margin
+        left, bottom = box.left + margin, box.bottom - margin
         right = left + round(self.length * unit)
         color = [round(255 * value) for value in to_rgb(palette.INK)]
         pixels[bottom - thickness : bottom, left:right, :3] = color

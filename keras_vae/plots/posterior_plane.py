@@ -1,6 +1,6 @@
 """Posteriors in the plane of two latent units: each as its 1σ ellipse, with the classes named at their medians."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -162,18 +162,3 @@ def magnification(ax: Axes, factor: np.ndarray, limit: float) -> AxesImage:
         alpha=BACKGROUND,
         zorder=-1,
     )
-
-
-def flat_encodings(encodings: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Means of a run's encodings and their standard deviations (None without a density), each `(n, units)`.
-
-    Example:
-        >>> mean, std = flat_encodings({"mean": np.zeros((3, 2, 2)), "log_var": np.zeros((3, 1, 1))})
-        >>> mean.shape, std.shape
-        ((3, 4), (3, 4))
-    """
-    mean, log_var = encodings["mean"], encodings.get("log_var")
-    if log_var is None:
-        return geometry.flat(mean), None
-    std = np.exp(0.5 * log_var)
-    return geometry.flat(mean), geometry.flat(np.broadcast_to(std, mean.shape))

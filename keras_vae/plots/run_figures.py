@@ -1,4 +1,4 @@
-"""The figures of a run, by name in the registry `FIGURES`, and the function that draws them into its folder.
+"""The figures of a run, and the functions that draw them, and its video, into its folder.
 
 To add a figure, write a function of a `Run` that returns a matplotlib figure, and register it:
 
@@ -9,10 +9,7 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 """
 
 import os
-import re
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,82 +17,17 @@ from matplotlib.figure import Figure
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
-from keras_vae._utils.files import atomic, complete, write_json
-from keras_vae._utils.foreign_text import shortened
-from keras_vae._utils.formatting import number
+from keras_vae._utils.files import complete
 from keras_vae.diagnostics import UnitHistory
-from keras_vae.errors import InputError
+from keras_vae.evaluation.findings import finding
 from keras_vae.plots import audit_figures, layout, neighbour_figures, posterior_plane, unit_figures, visuals
-from keras_vae.runs import study_forms
+from keras_vae.plots.figure_registry import FIGURES, draw_registered, register, title
+from keras_vae.plots.run_videos import has_trajectory_plane, trajectory_stills, trajectory_video
 from keras_vae.runs.folder import Run
-from keras_vae.trajectory import Trajectory
 
-CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them
+__all__ = ["FIGURES", "audit", "draw", "draw_what_is_missing", "register", "trajectory_stills", "trajectory_video"]
+
 MAX_TIMELINE_UNITS = 128
-MAX_TITLE_CHARACTERS = 60  # that fit into the narrowest figure
-
-Section = Literal["training", "audit"]
-FIGURE_NAME = re.compile(r"[\w-]+")
-Draw = Callable[[Run], Figure]
-
-
-class RunFigure(NamedTuple):
-    """A registered figure of a run.
-
-    Attributes:
-        name: file stem; the figure is written to `figures/NAME.png`.
-        caption: one sentence that says what the figure shows; pages use it as caption and alternative text.
-        draw: returns the figure of a run.
-        applies: whether a finished run has what the figure needs.
-        section: "training" for figures of the training and the latent space, "audit" for results of the audit.
-        finding: returns what the figure shows of this run, the beginning of its caption; None where nothing is stated.
-    """
-
-    name: str
-    caption: str
-    draw: Draw
-    applies: Callable[[Run], bool]
-    section: Section
-    finding: Callable[[Run], str] | None = None
-
-    def describe(self, run: Run) -> str:
-        """The caption for a run, which begins with the finding."""
-        return self.caption if self.finding is None else f"{self.finding(run)}. {self.caption}"
-
-
-FIGURES: dict[str, RunFigure] = {}  # by name, in the order in which they are drawn and shown
-
-
-def register(
-    name: str,
-    caption: str,
-    applies: Callable[[Run], bool] = lambda run: True,
-    section: Section = "training",
-    finding: Callable[[Run], str] | None = None,
-) -> Callable[[Draw], Draw]:
-    """Registers a function of a run as the figure `name`; a decorator. The function is called in the package's style.
-
-    Args:
-        name, caption, applies, section, finding: as in `RunFigure`.
-
-    Raises:
-        InputError: if another figure has this name.
-    """
-    if not isinstance(name, str) or not FIGURE_NAME.fullmatch(name):
-        raise InputError(f"name: expected letters, digits, - and _, as in a file's name; received {name!r}.")
-    if not isinstance(caption, str) or not caption:
-        raise InputError(f"caption: expected a sentence that says what the figure shows; received {caption!r}.")
-    if section not in get_args(Section):
-        raise InputError(f"section: expected training or audit; received {section!r}.")
-    if name in FIGURES:
-        raise InputError(f"name: expected a name that no figure has yet; received {name!r}; choose another.")
-
-    def registered(function: Draw) -> Draw:
-        styled = visuals.style()(function)
-        FIGURES[name] = RunFigure(name, caption, styled, applies, section, finding)
-        return styled
-
-    return registered
 
 
 def draw(
@@ -128,8 +60,8 @@ def draw(
     run.check_writable()
     if epochs is not None:
         run.trajectory.between(*checks.array("epochs", epochs, (2,)).tolist())  # raises before anything is drawn
-    drawn = _draw_registered(run, FIGURES.values())
-    if video and _has_trajectory_plane(run):
+    drawn = draw_registered(run, FIGURES.values())
+    if video and has_trajectory_plane(run):
         drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
         if gif:
             from keras_vae.plots.video import write_gif
@@ -140,103 +72,15 @@ def draw(
 
 def audit(run: Run) -> list[Path]:
     """Draws the figures of a run's audit; none where `evaluation.json` holds no audit. Returns their paths."""
-    return _draw_registered(run, [figure for figure in FIGURES.values() if figure.section == "audit"])
+    return draw_registered(run, [figure for figure in FIGURES.values() if figure.section == "audit"])
 
 
 def draw_what_is_missing(run: Run, video: bool = True) -> None:
     """Draws a finished run's figures, and its video, unless they exist."""
     if not os.path.lexists(run.path / "figures" / "samples.png"):  # `audit` alone draws others
         draw(run, video=False)
-    if video and _has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
+    if video and has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
         trajectory_video(run)
-
-
-def trajectory_video(
-    run: Run,
-    name: str = "trajectory",
-    epochs: tuple[float, float] | None = None,
-    one_per_label: bool = False,
-    ellipses: bool = False,
-    quiet: bool = False,
-    limit: float | None = None,
-    aspect: Literal["square", "wide"] = "wide",
-) -> Path:
-    """Makes `videos/NAME.mp4` of the recorded images, in the plane of the two units whose means vary most.
-
-    Args:
-        run: a finished run with a recorded trajectory of two units or more.
-        name: file stem.
-        epochs: first and last epoch; default all.
-        one_per_label: one image of each label.
-        ellipses: 1σ ellipses in place of circles.
-        quiet: no progress bar.
-        limit: half the side of a fixed view, such as 3 for the prior's 3σ; default a view that contains all circles.
-        aspect: "wide" (16:9) with a panel beside the plane, or "square".
-
-    Returns:
-        The path of the video.
-    """
-    from keras_vae.plots import video
-
-    trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
-    path = run.path / "videos" / f"{name}.mp4"
-    return video.write(
-        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=_title(run), ellipses=ellipses,
-        limit=limit, aspect=aspect, decoded=_reconstructed(run, trajectory), class_names=run.class_names, quiet=quiet,
-    )  # fmt: skip
-
-
-def _reconstructed(run: Run, trajectory: Trajectory) -> np.ndarray | None:
-    """The recorded images as the trained model reconstructs them; None unless the run holds one of each label."""
-    if trajectory.images is None or not run.has_arrays("reconstructions"):
-        return None
-    arrays = run.arrays("reconstructions")
-    known = {image.tobytes(): i for i, image in enumerate(arrays["originals"].astype("float32"))}
-    found = [known.get(image.tobytes()) for image in trajectory.images.astype("float32")]
-    first = range(len(found)) if trajectory.labels is None else np.unique(trajectory.labels, return_index=True)[1]
-    if any(found[i] is None for i in first):
-        return None
-    decoded = np.zeros((len(found), *arrays["images"].shape[1:]), "float32")
-    for i, k in enumerate(found):
-        if k is not None:
-            decoded[i] = arrays["images"][k]
-    return decoded
-
-
-def trajectory_stills(
-    run: Run,
-    name: str,
-    epochs: tuple[float, float],
-    at: tuple[float, ...],
-    one_per_label: bool = False,
-    limit: float | None = None,
-) -> Path:
-    """Makes `figures/NAME.png`: frames of a trajectory's video side by side.
-
-    Args:
-        run: a finished run.
-        name: file stem.
-        epochs: the part of the training that determines the view.
-        at: epochs; the nearest recorded frame of each is drawn.
-        one_per_label: one image of each label.
-        limit: half the side of a fixed view; default the video's view of each frame.
-    """
-    from PIL import Image
-
-    from keras_vae.plots import video
-
-    trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
-    part, note = video.prepared(trajectory, epochs, _recorded_plane(run))
-    painter = video.Painter(part, title=_title(run), note=note, limit=limit)
-    nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in checks.array("at", at, ("frames",))]
-    row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
-    path = run.path / "figures" / f"{name}.png"
-    with atomic(path) as temporary:
-        Image.fromarray(row).save(temporary)
-    images = "one test image of each label" if one_per_label else "test images"
-    shown = ", ".join(f"{part.epochs[i]:.3g}" for i in nearest)
-    _write_captions(run, {name: f"Frames of the trajectory video at epochs {shown}: {images} at the posterior means."})
-    return path
 
 
 # -- the registered figures, in the order of a page -------------------------------------------------------------
@@ -259,7 +103,7 @@ def losses(run: Run) -> Figure:
         visuals.curves(ax, history["epoch"], lines, colors=colors)
         ax.set_title(" and ".join(names.values()))
         _crop_first_epoch(ax, [*lines.values()])
-    layout.heading(figure, _title(run))
+    layout.heading(figure, title(run))
     return figure
 
 
@@ -275,16 +119,6 @@ def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
     ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=palette.MUTED)
 
 
-def _posterior_finding(run: Run) -> str:
-    """The median radius of the posteriors in the plane, relative to that of the prior."""
-    plane = list(_plane(run))
-    _, std = posterior_plane.flat_encodings(run.arrays("encodings"))
-    if std is None:
-        return "Codes are points: this model has no posterior density"
-    radius = float(np.median(np.sqrt(std[:, plane].prod(axis=1))))
-    return f"The median posterior has a radius of {number(radius)}, the prior of 1"
-
-
 def _has_density(run: Run) -> bool:
     return "log_var" in run.arrays("encodings")
 
@@ -294,7 +128,6 @@ def _has_density(run: Run) -> bool:
     "The posterior of every test image as its 1σ ellipse, in the plane of the two units that vary most; class names at "
     "the medians; shade and dashed circles: the prior N(0, I).",
     lambda run: run.metrics["n_units"] > 1 and _has_density(run),
-    finding=_posterior_finding,
 )
 def posteriors(run: Run) -> Figure:
     """The posteriors of test images in the plane of the two units that vary most."""
@@ -313,7 +146,7 @@ def latent(run: Run) -> Figure:
 
 def _latent(run: Run, what: str) -> Figure:
     encodings, plane = run.arrays("encodings"), _plane(run)
-    mean, std = posterior_plane.flat_encodings(encodings)
+    mean, std = run.flat_encodings
     figure, (ax,) = layout.panels(1, 1, (7.4, 7.6))
     posterior_plane.posterior_plane(
         ax,
@@ -323,19 +156,8 @@ def _latent(run: Run, what: str) -> Figure:
         plane,
         run.class_names,
     )
-    layout.title(ax, _posterior_finding(run), f"{_title(run)}: {what.format(n=len(mean))}; grey: the prior")
+    layout.title(ax, finding(run, "posteriors"), f"{title(run)}: {what.format(n=len(mean))}; grey: the prior")
     return figure
-
-
-def _magnification_finding(run: Run) -> str:
-    """How much the magnification differs within the prior's 2σ circle."""
-    arrays = run.arrays("magnification")
-    axis = np.linspace(-1, 1, len(arrays["factor"])) * float(arrays["limit"])
-    inside = arrays["factor"][np.hypot(axis, axis[:, None]) <= 2]
-    low, high = np.quantile(inside, (0.1, 0.9)) if len(inside) else (0.0, 0.0)
-    if low <= 0:
-        return "In a part of the plane the decoded image does not change"
-    return f"The decoder enlarges some areas of the plane {high / low:.2g} times as much as others"
 
 
 @register(
@@ -343,7 +165,6 @@ def _magnification_finding(run: Run) -> str:
     "Magnification √det JᵀJ of the decoder, dark where a small step changes the image much, behind the codes of test "
     "images. The finding compares the 10 % and 90 % quantiles within the prior's 2σ circle.",
     lambda run: run.has_arrays("magnification"),
-    finding=_magnification_finding,
 )
 def magnification(run: Run) -> Figure:
     """The decoder's magnification over the plane, behind the codes of test images."""
@@ -357,7 +178,7 @@ def magnification(run: Run) -> Figure:
     if labels is not None:
         posterior_plane.name_classes(ax, mean, labels, limit, run.class_names)
     figure.colorbar(picture, ax=ax, label="magnification √det JᵀJ of the decoder", extend="both", shrink=0.8)
-    layout.title(ax, _magnification_finding(run), f"{_title(run)}: √det JᵀJ of the decoder behind the codes")
+    layout.title(ax, finding(run, "magnification"), f"{title(run)}: √det JᵀJ of the decoder behind the codes")
     return figure
 
 
@@ -372,7 +193,7 @@ def principal(run: Run) -> Figure:
     figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
     visuals.principal_scatter(ax, encodings["mean"], encodings.get("labels"), run.class_names)
     n = len(encodings["mean"])
-    layout.title(ax, _title(run), f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
+    layout.title(ax, title(run), f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
     return figure
 
 
@@ -398,7 +219,7 @@ def manifold(run: Run) -> Figure:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     others = "" if run.metrics["n_units"] == len(plane) else ", all other units at 0"
-    layout.title(ax, _title(run), f"images decoded at the prior's quantiles{others}")
+    layout.title(ax, title(run), f"images decoded at the prior's quantiles{others}")
     return figure
 
 
@@ -408,7 +229,7 @@ def samples(run: Run) -> Figure:
     images = run.arrays("samples")["images"]
     figure, (ax,) = layout.panels(1, 1, (6, 6.5))
     visuals.image_grid(ax, images, 10, gap=2)
-    layout.title(ax, _title(run), f"{len(images)} samples, z from N(0, I)")
+    layout.title(ax, title(run), f"{len(images)} samples, z from N(0, I)")
     return figure
 
 
@@ -424,18 +245,8 @@ def units(run: Run) -> Figure:
     mesh = visuals.unit_timeline(ax, history)
     figure.colorbar(mesh, ax=ax, label=visuals.unit_timeline_label(history), extend="both")
     quantity = "variance of the means" if history.kl is None else "KL"
-    layout.title(ax, _title(run), f"{quantity} of each latent unit; a cross marks the collapse of an active unit")
+    layout.title(ax, title(run), f"{quantity} of each latent unit; a cross marks the collapse of an active unit")
     return figure
-
-
-def _unit_finding(run: Run) -> str:
-    """How many units are active, and which has the largest KL."""
-    arrays, metrics = run.arrays("units"), run.metrics
-    active = f"{metrics['n_active']} of {metrics['n_units']} units are active"
-    if "kl" not in arrays or metrics["n_units"] < 2:
-        return active
-    kl = arrays["kl"].ravel()
-    return f"{active}; unit {kl.argmax()} has the largest KL, {number(float(kl.max()))} nats"
 
 
 def _unit_names(run: Run, units: np.ndarray) -> list[str]:
@@ -451,15 +262,16 @@ def _unit_names(run: Run, units: np.ndarray) -> list[str]:
     "Images decoded along each latent unit from −3 to +3, all others at 0, by decreasing KL (Var[μ] without a "
     "density), beside the unit's marginal under the aggregate posterior and the prior N(0, 1), in grey.",
     lambda run: run.has_arrays("traversals"),
-    finding=_unit_finding,
 )
 def traversals(run: Run) -> Figure:
     """Images decoded along each latent unit, beside the unit's marginal."""
-    arrays, encodings = run.arrays("traversals"), posterior_plane.flat_encodings(run.arrays("encodings"))
+    arrays, encodings = run.arrays("traversals"), run.flat_encodings
     shown, n_units = len(arrays["units"]), run.metrics["n_units"]
     which = "" if shown == n_units else f"the first {shown} of {n_units:,} units; "
-    note = f"{_title(run)}: {which}all other units at 0; blue: the aggregate posterior, grey: the prior"
-    return unit_figures.traversals(arrays, *encodings, _unit_names(run, arrays["units"]), _unit_finding(run), note)
+    note = f"{title(run)}: {which}all other units at 0; blue: the aggregate posterior, grey: the prior"
+    return unit_figures.traversals(
+        arrays, *encodings, _unit_names(run, arrays["units"]), finding(run, "traversals"), note
+    )
 
 
 @register(
@@ -467,16 +279,15 @@ def traversals(run: Run) -> Figure:
     "The marginal of each latent unit under the aggregate posterior, by decreasing KL (Var[μ] without a density), over "
     "the prior N(0, 1), in grey.",
     lambda run: run.has_arrays("traversals") and len(run.arrays("traversals")["units"]) < run.metrics["n_units"],
-    finding=_unit_finding,
 )
 def marginals(run: Run) -> Figure:
     """The marginal of each unit, where they are too many for the strips of `traversals`."""
-    arrays, encodings = run.arrays("units"), posterior_plane.flat_encodings(run.arrays("encodings"))
+    arrays, encodings = run.arrays("units"), run.flat_encodings
     order = np.argsort(-arrays["kl" if "kl" in arrays else "var_mean"].ravel(), kind="stable")
     shown = order[: unit_figures.MAX_MARGINALS]
     which = "" if len(shown) == len(order) else f"the first {len(shown)} of {len(order):,} units; "
-    note = f"{_title(run)}: {which}blue: the aggregate posterior, grey: the prior"
-    return unit_figures.marginals(shown, *encodings, _unit_finding(run), note)
+    note = f"{title(run)}: {which}blue: the aggregate posterior, grey: the prior"
+    return unit_figures.marginals(shown, *encodings, finding(run, "marginals"), note)
 
 
 @register(
@@ -489,7 +300,7 @@ def interpolation(run: Run) -> Figure:
     """Interpolation paths between test images: a line and an arc in latent space, and a cross-fade of the pixels."""
     figure = Figure(figsize=(7.4, 8.6), layout="constrained")
     visuals.interpolations(figure, run.arrays("interpolation"))
-    layout.heading(figure, _title(run))
+    layout.heading(figure, title(run))
     return figure
 
 
@@ -503,7 +314,7 @@ def reconstructions(run: Run) -> Figure:
     for ax, (name, images) in zip(figure.subplots(2, 1), rows.items(), strict=True):
         visuals.image_grid(ax, images, n)
         layout.row_name(ax, name)
-    layout.heading(figure, _title(run))
+    layout.heading(figure, title(run))
     return figure
 
 
@@ -511,17 +322,16 @@ def reconstructions(run: Run) -> Figure:
     "neighbours",
     "Samples of the prior, the training images nearest to each in pixels, and those whose codes are nearest to its z.",
     lambda run: run.has_arrays("neighbours"),
-    finding=lambda run: neighbour_figures.finding(run.arrays("neighbours")),
 )
 def neighbours(run: Run) -> Figure:
     """Samples beside their nearest training images, in pixels and in the latent space."""
     arrays = run.arrays("neighbours")
-    note = f"{_title(run)}\n{neighbour_figures.distances(arrays)}"
-    return neighbour_figures.neighbours(arrays, neighbour_figures.finding(arrays), note)
+    note = f"{title(run)}\n{neighbour_figures.distances(arrays)}"
+    return neighbour_figures.neighbours(arrays, finding(run, "neighbours"), note)
 
 
 def _has_audit(run: Run) -> bool:
-    return os.path.lexists(run.path / "evaluation.json") and bool(run.evaluation.get("audit"))
+    return run.has_evaluation and bool(run.evaluation.get("audit"))
 
 
 @register(
@@ -533,66 +343,15 @@ def _has_audit(run: Run) -> bool:
 )
 def aggregate(run: Run) -> Figure:
     """The aggregate posterior compared with the prior."""
-    return audit_figures.posterior(run, _title(run))
+    return audit_figures.posterior(run, title(run))
 
 
 @register("samplers", "Samples by the distribution of z, and training images for comparison.", _has_audit, "audit")
 def samplers(run: Run) -> Figure:
     """Samples by the distribution of z."""
-    return audit_figures.samplers(run, _title(run))
-
-
-# -- drawing and captions -----------------------------------------------------------------------------------------
-
-
-def _draw_registered(run: Run, figures: Iterable[RunFigure]) -> list[Path]:
-    """Draws those of the figures that apply, with their captions, and returns their paths."""
-    drawn = {}
-    for figure in figures:
-        if figure.applies(run):
-            path = layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png")
-            drawn[path] = figure
-    if drawn:
-        _write_captions(run, {figure.name: figure.describe(run) for figure in drawn.values()})
-    return list(drawn)
-
-
-def _write_captions(run: Run, captions: dict[str, str]) -> None:
-    """Adds captions to `figures/captions.json`: registered figures first, in order; only of figures that exist."""
-    path = run.path / "figures" / CAPTIONS
-    try:
-        known = study_forms.read_captions(path, "draw the figures again")
-    except InputError:  # absent, or damaged: drawing replaces it
-        known = {}
-    known |= captions
-    order = [name for name in FIGURES if name in known] + [name for name in known if name not in FIGURES]
-    write_json(path, {name: known[name] for name in order if os.path.lexists(path.with_name(f"{name}.png"))})
-
-
-def _has_trajectory_plane(run: Run) -> bool:
-    """Whether a trajectory of two units or more was recorded."""
-    return run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1
-
-
-def _title(run: Run) -> str:
-    """The title of a run, which contains the name of its data set, for matplotlib."""
-    return visuals.plain(shortened(run.title, MAX_TITLE_CHARACTERS))
-
-
-def _one_per_label(trajectory: Trajectory) -> Trajectory:
-    """One point per label; the first ten points where there are no labels."""
-    return trajectory.points(slice(10)) if trajectory.labels is None else trajectory.one_per_label()
+    return audit_figures.samplers(run, title(run))
 
 
 def _plane(run: Run) -> tuple[int, ...]:
     """The units of the run's manifold: the two whose means vary most, or the only one."""
     return tuple(run.arrays("manifold")["units"].tolist())
-
-
-def _recorded_plane(run: Run) -> tuple[int, ...]:
-    """The two recorded units whose means vary most; with very many units, not all are recorded."""
-    recorded = run.trajectory.units
-    if recorded is None:
-        return _plane(run)
-    best = geometry.most_varying_units(run.arrays("units")["var_mean"].ravel()[recorded])
-    return tuple(recorded[list(best)].tolist())

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from keras_vae import geometry
 from keras_vae._utils.formatting import number
 from keras_vae.plots import layout, visuals
-from keras_vae.plots.posterior_plane import flat_encodings, posterior_plane, view_limit
+from keras_vae.plots.posterior_plane import posterior_plane, view_limit
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
 
@@ -39,7 +39,7 @@ def discs_and_dots(runs: Runs) -> Figure:
 
 def _plane(run: Run) -> tuple[tuple[int, ...], np.ndarray, np.ndarray | None]:
     """The two units that vary most, and the means and standard deviations of the codes in their plane."""
-    mean, std = flat_encodings(run.arrays("encodings"))
+    mean, std = run.flat_encodings
     units = geometry.most_varying_units(mean.var(axis=0))
     return units, mean[:, list(units)], None if std is None else std[:, list(units)]
 

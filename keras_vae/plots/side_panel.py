@@ -1,22 +1,43 @@
 """The panel beside the plane of a wide trajectory video: the radius over time, and images of points."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.transforms import Bbox
 
 from keras_vae._utils import palette
 from keras_vae._utils.foreign_text import shortened
 from keras_vae.plots import visuals
-from keras_vae.trajectory import Trajectory
+from keras_vae.plots.stamps import Stamps
+from keras_vae.trajectory import EPOCH_TOLERANCE, Trajectory
 
 MAX_EXAMPLES = 12  # images in a row
 MIN_TICK_GAP = 0.07  # of the width, between the epochs on the axis
 MAX_TICK_ERROR = 0.1  # of the epoch of a tick, relative to its number
 TICK_EPOCHS = (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 MAX_NAME_CHARACTERS = 8
+TEXT_CENTER_PIXELS = 4  # from the centre of a line of text to its baseline
+HEADING_ROW = 84  # of the baseline of the heading, in pixels from the top of a frame of 720
+
+
+class Reconstructions(NamedTuple):
+    """Images decoded from the points at some epochs of a training, each by the decoder of its epoch.
+
+    Attributes:
+        epochs: `(checkpoints,)`, increasing.
+        images: `(checkpoints, points, height, width[, channels])` in [0, 1], of all points or the first ones.
+
+    Example:
+        >>> Reconstructions(np.array([0.0, 1.0]), np.zeros((2, 10, 28, 28))).images.shape  # of ten points at two epochs
+        (2, 10, 28, 28)
+    """
+
+    epochs: np.ndarray
+    images: np.ndarray
 
 
 class SidePanel:
@@ -28,7 +49,7 @@ class SidePanel:
         trajectory: the shown points.
         frames: the recorded frame of each video frame.
         images: `(points, height, width[, channels])` of the points, or None.
-        decoded: images decoded from the points after training, of the same shape, or None.
+        decoded: reconstructions of the first points during training, or None.
         class_names: names of the labels 0, 1, …
     """
 
@@ -39,24 +60,24 @@ class SidePanel:
         trajectory: Trajectory,
         frames: np.ndarray,
         images: np.ndarray | None,
-        decoded: np.ndarray | None,
+        decoded: Reconstructions | None,
         class_names: Sequence[str] | None = None,
     ):
-        self.scale = scale
+        self.figure, self.scale = figure, scale
         width, height = 1280, 720
         has_images = images is not None
         bottom = 400 if has_images else 120
         self.ax = figure.add_axes((742 / width, bottom / height, 500 / width, (610 - bottom) / height))
         self.values, self.name = followed(trajectory, frames)
         self._draw_curve(trajectory.epochs[frames])
-        self.heading = figure.text(
-            (742 - 44) / width, 640 / height, "", fontsize=10.5 * scale, color=palette.INK, va="center", animated=True
-        )
+        self.heading_stamps, self.heading = Stamps(10.5 * scale, palette.INK), ""
         (self.moment,) = self.ax.plot([], [], "o", ms=7 * scale, color=palette.POSTERIOR, animated=True, zorder=5)
         self.line = self.ax.axvline(0, color=palette.MUTED, linewidth=0.9 * scale, animated=True)
+        self.examples = None
         if images is not None:
             box = (698 / width, 60 / height, 560 / width, 270 / height)
-            _examples(figure, box, scale, trajectory.labels, images, decoded, class_names)
+            epochs = trajectory.epochs[frames]
+            self.examples = Examples(figure, box, scale, trajectory.labels, images, decoded, epochs, class_names)
 
     def _draw_curve(self, epochs: np.ndarray) -> None:
         ax, scale, n = self.ax, self.scale, len(self.values)
@@ -72,10 +93,15 @@ class SidePanel:
 
     def paint(self, i: int) -> None:
         """Draws the moving parts of video frame `i`."""
-        self.heading.set_text(f"{self.name}: {self.values[i]:.2f}")
+        canvas = cast(FigureCanvasAgg, self.figure.canvas)
+        self.heading = f"{self.name}: {self.values[i]:.2f}"
+        pixels = np.asarray(canvas.buffer_rgba())
+        self.heading_stamps.write(pixels, self.heading, 698 * self.scale, HEADING_ROW * self.scale)
+        if self.examples is not None:
+            self.examples.paint(canvas, i)
         self.moment.set_data([i], [self.values[i]])
         self.line.set_xdata([i, i])
-        for artist in (self.line, self.moment, self.heading):
+        for artist in (self.line, self.moment):
             self.ax.draw_artist(artist)
 
 
@@ -110,43 +136,95 @@ def epoch_ticks(epochs: np.ndarray) -> tuple[list[int], list[str]]:
     return sorted(ticks), [ticks[position] for position in sorted(ticks)]
 
 
-def _examples(
-    figure: Figure,
-    box: tuple[float, float, float, float],
-    scale: float,
-    labels: np.ndarray | None,
-    images: np.ndarray,
-    decoded: np.ndarray | None,
-    class_names: Sequence[str] | None,
-) -> None:
-    """A row of images, one of each label or the first ones, in their colours, above their decoded images."""
-    n = len(images)
-    chosen = np.arange(n) if labels is None else np.unique(labels, return_index=True)[1]
-    chosen = chosen[:MAX_EXAMPLES]
-    colors = visuals.label_colors(labels, n)[chosen]
-    rows: list[tuple[str, np.ndarray]] = [("test image", images[chosen])]
-    if decoded is not None:
-        rows.append(("decoded after training", decoded[chosen]))
-    left, bottom, width, height = box
-    top = bottom + height
-    cell = min(width / len(chosen), 0.09)
-    tall = cell * figure.get_figwidth() / figure.get_figheight()
-    text: dict[str, Any] = {"fontsize": 9 * scale, "color": palette.INK, "va": "center"}
-    for name, pictures in rows:
-        figure.text(left, top - 0.2 * tall, name, **text)
+class Examples:
+    """A row of images, one of each label or the first ones, in their colours, above their reconstructions.
+
+    Args:
+        figure: of the video.
+        box: left, bottom, width and height of the area, as shares of the figure.
+        scale: of the video.
+        labels, images, decoded, class_names: as in `SidePanel`.
+        epochs: of each video frame.
+    """
+
+    def __init__(
+        self,
+        figure: Figure,
+        box: tuple[float, float, float, float],
+        scale: float,
+        labels: np.ndarray | None,
+        images: np.ndarray,
+        decoded: Reconstructions | None,
+        epochs: np.ndarray,
+        class_names: Sequence[str] | None,
+    ):
+        n = len(images)
+        chosen = np.arange(n) if labels is None else np.unique(labels, return_index=True)[1]
+        if decoded is not None:  # very large images have few reconstructions
+            known = chosen[chosen < decoded.images.shape[1]]
+            chosen, decoded = (known, decoded) if len(known) else (chosen, None)
+        chosen = chosen[:MAX_EXAMPLES]
+        self.colors = visuals.label_colors(labels, n)[chosen]
+        self.decoded = None if decoded is None else decoded._replace(images=decoded.images[:, chosen])
+        names = dict(enumerate(class_names or ()))
+        titles = [] if labels is None else [str(names.get(int(label), "")) for label in labels[chosen]]
+        left, bottom, width, height = box
+        top = bottom + height
+        self.cell = min(width / len(chosen), 0.09)
+        self.tall = self.cell * figure.get_figwidth() / figure.get_figheight()
+        text: dict[str, Any] = {"fontsize": 9 * scale, "color": palette.INK, "va": "center"}
+        figure.text(left, top - 0.2 * self.tall, "test image", **text)
+        self._row(figure, left, top, images[chosen], titles if self.decoded is None else [], scale)
+        if self.decoded is None:
+            return
+        top -= 1.75 * self.tall
+        self.reconstructions = self._row(figure, left, top, self.decoded.images[0], titles, scale)
+        for picture in self.reconstructions:
+            picture.set_animated(True)
+        last = np.searchsorted(self.decoded.epochs, epochs + EPOCH_TOLERANCE, side="right") - 1
+        self.shown = np.maximum(last, 0)  # the checkpoint of each video frame
+        self.stamps, self.regions = Stamps(9 * scale, palette.INK), dict[int, Any]()
+        size = figure.bbox.width, figure.bbox.height
+        self.text_place = left * size[0], (1 - top + 0.2 * self.tall) * size[1] + TEXT_CENTER_PIXELS * scale
+        self.area = Bbox.from_extents(left * size[0], (top - 1.45 * self.tall) * size[1], size[0], top * size[1])
+
+    def _row(
+        self, figure: Figure, left: float, top: float, pictures: np.ndarray, titles: Sequence[str], scale: float
+    ) -> list[AxesImage]:
+        """Draws images side by side, with their class names below them."""
+        artists = []
         for k, picture in enumerate(pictures):
-            ax = figure.add_axes((left + k * cell, top - 1.45 * tall, 0.92 * cell, 0.92 * tall))
-            _draw_in_color(ax, picture, colors[k])
-            if pictures is rows[-1][1] and labels is not None and class_names:
-                name = shortened(str(dict(enumerate(class_names)).get(int(labels[chosen[k]]), "")), MAX_NAME_CHARACTERS)
-                ax.set_title(visuals.plain(name), fontsize=7.5 * scale, y=-0.5, loc="center", fontweight="normal")
-        top -= 1.75 * tall
+            place = left + k * self.cell, top - 1.45 * self.tall, 0.92 * self.cell, 0.92 * self.tall
+            ax = figure.add_axes(place)
+            artists.append(ax.imshow(in_color(picture, self.colors[k]), interpolation="bilinear"))
+            ax.set_axis_off()
+            if titles:
+                name = visuals.plain(shortened(titles[k], MAX_NAME_CHARACTERS))
+                ax.set_title(name, fontsize=7.5 * scale, y=-0.5, loc="center", fontweight="normal")
+        return artists
+
+    def paint(self, canvas: FigureCanvasAgg, i: int) -> None:
+        """Draws the reconstructions of video frame `i`; those of a checkpoint are rendered once."""
+        if self.decoded is None:
+            return
+        k = int(self.shown[i])
+        if k in self.regions:
+            canvas.restore_region(self.regions[k])
+            return
+        for picture, image, color in zip(self.reconstructions, self.decoded.images[k], self.colors, strict=True):
+            picture.set_data(in_color(image, color))
+            picture.axes.draw_artist(picture)
+        text = f"reconstruction at epoch {self.decoded.epochs[k]:.4g}"
+        self.stamps.write(np.asarray(canvas.buffer_rgba()), text, *self.text_place)
+        self.regions[k] = canvas.copy_from_bbox(self.area)
 
 
-def _draw_in_color(ax: Axes, picture: np.ndarray, color: np.ndarray) -> None:
-    """A grey image in a colour on white; an image of several channels as it is."""
+def in_color(picture: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """A grey image in a colour on white; an image of several channels as it is.
+
+    Example:
+        >>> in_color(np.array([[0.0, 1.0]]), np.array([1.0, 0.5, 0.0])).round(2).tolist()
+        [[[1.0, 1.0, 1.0], [0.8, 0.4, 0.0]]]
+    """
     picture = np.clip(picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture, 0, 1)
-    if picture.ndim == 2:
-        picture = 1 - picture[..., None] * (1 - 0.8 * color)
-    ax.imshow(picture, interpolation="bilinear")
-    ax.set_axis_off()
+    return 1 - picture[..., None] * (1 - 0.8 * color) if picture.ndim == 2 else picture

@@ -13,6 +13,8 @@ from keras_vae.errors import InputError
 from keras_vae.plots import pacing, space_3d, visuals
 from keras_vae.plots.frame_painter import MAX_SIDE_PIXELS, Aspect, Painter
 from keras_vae.plots.pacing import Pace
+from keras_vae.plots.side_panel import Reconstructions
+from keras_vae.plots.thumbnails import with_height_and_width
 from keras_vae.plots.video_io import MACROBLOCK_PIXELS, MAX_FPS, checked_path, encode_mp4, write_gif
 from keras_vae.trajectory import Trajectory
 
@@ -21,7 +23,7 @@ MAX_SECONDS = 3_600
 MAX_TURN_KEYS, MAX_TURN_CHARACTERS = 20, 16  # labels in the legend of a turning view, and the length of their names
 LINE_CHARACTERS = 100  # of the legend, in the width of the video
 
-__all__ = ["Painter", "prepared", "select", "write", "write_gif", "write_turn"]
+__all__ = ["Painter", "Reconstructions", "prepared", "select", "write", "write_gif", "write_turn"]
 
 
 def write(
@@ -37,7 +39,7 @@ def write(
     seconds: float = 20.0,
     smooth: float | None = None,
     aspect: Aspect = "square",
-    decoded: np.ndarray | None = None,
+    decoded: Reconstructions | np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
     size: int = 720,
     fps: int = 30,
@@ -64,7 +66,8 @@ def write(
         seconds: duration of a video paced by travel; a short recording makes a shorter one.
         smooth: window of the moving average in epochs, 0 for the raw recording; default 5 % of the shown epochs.
         aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
-        decoded: in the wide panel, images decoded from the points after training, `(points, height, width, …)`.
+        decoded: in the wide panel, `Reconstructions` of the points at some epochs, or one image of each after training,
+            `(points, height, width, …)`.
         class_names: in the wide panel, names of the labels 0, 1, …
         size: height in pixels, a multiple of 16.
         fps: frames per second, at least 1.
@@ -91,9 +94,28 @@ def write(
     shown, note = prepared(trajectory, epochs, units, smooth)
     painter = Painter(
         shown, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, aspect=aspect, note=note,
-        frames=pacing.schedule(shown, pace, seconds, fps), decoded=decoded, class_names=class_names,
+        frames=pacing.schedule(shown, pace, seconds, fps), decoded=_checked_reconstructions(decoded, shown),
+        class_names=class_names,
     )  # fmt: skip
     return encode_mp4(painter.frames(), len(painter), path, fps, quiet)
+
+
+def _checked_reconstructions(
+    decoded: Reconstructions | np.ndarray | None, trajectory: Trajectory
+) -> Reconstructions | None:
+    """Reconstructions of the shown points; images without an epoch are those of the last one."""
+    if decoded is None:
+        return None
+    if not isinstance(decoded, Reconstructions):
+        images = with_height_and_width(decoded)
+        return None if images is None else Reconstructions(trajectory.epochs[-1:], images[None])
+    images = checks.array(
+        "decoded.images", decoded.images, ("checkpoints", "points", "height", "width", "…"), dtype=None
+    )
+    epochs = checks.array("decoded.epochs", decoded.epochs, (len(images),), dtype=None, low=0)
+    if not len(epochs) or (np.diff(epochs) <= 0).any():
+        raise InputError(f"decoded.epochs: expected increasing epochs; received {epochs.tolist()}.")
+    return Reconstructions(epochs, images)
 
 
 def prepared(

@@ -25,6 +25,7 @@ def page_data(
     class_names: Sequence[str] | None = None,
     encoder: dict[str, np.ndarray] | None = None,
     decoders: dict[str, np.ndarray] | None = None,
+    reconstructions: dict[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """The content of `arrays/explorer.npz` as JSON: numbers in base 64, images as data URIs.
 
@@ -32,15 +33,16 @@ def page_data(
         arrays: see `runs.explorer_arrays`.
         class_names: names of the labels 0, 1, …; default the labels themselves.
         encoder: see `runs.encoder_arrays`; None where the run has none.
-        decoders: see `runs.decoder_history`; None where the run has none.
+        decoders, reconstructions: see `runs.decoder_history`; None where the run has none.
 
     Returns:
         What the scripts of `templates/explorer/` read. One of `decoder` (the exported layers) and `grid` (images
         decoded in advance, where the decoder could not be exported) is None. `drawing` has the encoder, or the
-        `obstacle` to drawing images; `history` the decoder at earlier epochs, or None.
+        `obstacle` to drawing images; `history` the decoder at earlier epochs, or None;
+        `reconstructions` those of recorded images, where the page can't compute them from `history`, or None.
     """
     data = _explorer(arrays, class_names)
-    return data | networks(data, arrays["images"], encoder, decoders)
+    return data | networks(data, arrays["images"], encoder, decoders, reconstructions)
 
 
 def networks(
@@ -48,18 +50,42 @@ def networks(
     images: np.ndarray,
     encoder: dict[str, np.ndarray] | None = None,
     decoders: dict[str, np.ndarray] | None = None,
+    reconstructions: dict[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
-    """`drawing` and `history` of the explorer's data, as far as they fit beside its other entries.
+    """`drawing`, `history` and `reconstructions` of the explorer's data, as far as they fit beside its other entries.
 
     Args:
         data: the other entries.
         images: `(n, height, width[, channels])` uint8, the explorer's test images.
-        encoder, decoders: see `page_data`.
+        encoder, decoders, reconstructions: see `page_data`.
     """
     drawing = _drawing(encoder, images, MAX_BYTES - len(json.dumps(data)))
     recorded = decoders if data["trajectory"] else None  # without a trajectory there is no slider of epochs
     history = _history(recorded, data, MAX_BYTES - len(json.dumps(data)) - len(json.dumps(drawing)))
-    return {"drawing": drawing, "history": history}
+    remaining = MAX_BYTES - sum(len(json.dumps(part)) for part in (data, drawing, history))
+    wants_pictures = data["trajectory"] and not _reconstructs(history, data)
+    decoded = _reconstructions(reconstructions, remaining) if wants_pictures else None
+    return {"drawing": drawing, "history": history, "reconstructions": decoded}
+
+
+def _reconstructs(history: dict[str, Any] | None, data: dict[str, Any]) -> bool:
+    """Whether the decoder at earlier epochs decodes all units of the recorded means."""
+    if history is None or len(data["trajectory"]["units"]) < data["total"]:
+        return False
+    return history["weights"] is not None or len(history["units"]) == data["total"]
+
+
+def _reconstructions(arrays: dict[str, np.ndarray] | None, max_bytes: float) -> dict[str, Any] | None:
+    """Reconstructions of recorded images at some epochs as one picture; None where they do not fit."""
+    if arrays is None:
+        return None
+    images = arrays["images"]
+    described = {
+        "epochs": np.round(arrays["epochs"], 4).tolist(),
+        "count": images.shape[1],
+        "sprite": sprite(images.reshape(-1, *images.shape[2:]), GRID_QUALITY),
+    }
+    return described if len(json.dumps(described)) <= max_bytes else None
 
 
 def _explorer(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None) -> dict[str, Any]:

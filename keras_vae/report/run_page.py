@@ -4,7 +4,6 @@ It is made from the run folder alone; sections whose data the folder lacks (hist
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import formatting
 from keras_vae._utils.files import write_text
-from keras_vae.evaluation import tables
+from keras_vae.evaluation import findings, tables
 from keras_vae.report import (
     audit_text,
     captions,
     data_uri,
     explorer,
     explorer_details,
-    findings,
     posterior_text,
     rendering,
     train_command,
@@ -55,11 +53,15 @@ def write(run: Run | str | Path) -> Path:
     explorer_arrays.ensure(run)
     explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
     encoder_arrays.ensure(run)
-    encoder, decoders = (run.arrays(name) if run.has_arrays(name) else None for name in ("encoder", "decoders"))
+    encoder, decoders, reconstructions = (
+        run.arrays(name) if run.has_arrays(name) else None
+        for name in ("encoder", "decoders", "reconstructions_over_time")
+    )
     explorer_data |= explorer_details.details(run, explorer_data, encoder)
-    explorer_data |= explorer.networks(explorer_data, run.arrays("explorer")["images"], encoder, decoders)
+    images = run.arrays("explorer")["images"]
+    explorer_data |= explorer.networks(explorer_data, images, encoder, decoders, reconstructions)
     max_figure_bytes = max(rendering.MAX_PAGE_BYTES - len(json.dumps(explorer_data)), MIN_FIGURE_BYTES)
-    evaluation = run.evaluation if os.path.lexists(run.path / "evaluation.json") else {}
+    evaluation = run.evaluation if run.has_evaluation else {}
     page = rendering.render(
         "run.html",
         title=run.title,
@@ -69,7 +71,7 @@ def write(run: Run | str | Path) -> Path:
         charts=training_charts.charts(run),
         beta=training_charts.constant_beta(run),
         units=unit_table.unit_table(run, evaluation.get("units")),
-        **_media(run, evaluation, max_figure_bytes),
+        **_media(run, max_figure_bytes),
         **_evaluation(evaluation),
         command=train_command.command(run),
         config=json.dumps(run.config, indent=2, ensure_ascii=False),
@@ -111,15 +113,17 @@ def _facts(run: Run) -> list[Fact]:
     return facts
 
 
-def _media(run: Run, evaluation: dict, max_figure_bytes: float) -> dict[str, Any]:
+def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
     """The embedded figures and videos, which of the figures belong to the audit, and notes on damaged ones."""
     descriptions = captions.read(run.path)
-    found = findings.findings(run, evaluation)
     excluded = (*DRAWN_BY_THE_PAGE, "loss") if run.has_history else DRAWN_BY_THE_PAGE
     defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
-    figures = captions.figures(run.path, findings.stated(descriptions | defaults, found), excluded)
+    stated = {stem: findings.caption(run, stem, text) for stem, text in (descriptions | defaults).items()}
+    figures = captions.figures(run.path, stated, excluded)
     pictures = data_uri.pictures(figures, max_figure_bytes)
-    video_captions = findings.stated(captions.RUN_VIDEO_CAPTIONS | descriptions, found)
+    video_captions = {
+        stem: findings.caption(run, stem, text) for stem, text in (captions.RUN_VIDEO_CAPTIONS | descriptions).items()
+    }
     videos = data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions)
     shown = list({picture.src: picture for picture in pictures.shown}.values())  # no picture twice
     return {

@@ -106,6 +106,15 @@ FORMS: dict[str, dict[str, Array]] = {
         "images": Array("points *thumbnail"),  # smaller than the run's images where those are large
         "units": INDICES,
     },
+    "first_steps": {  # frames between those of the trajectory, of the same points and units
+        **FRAMES,
+        "mean": Array("frames points units", required=True),
+        "log_var": Array("frames points units"),
+    },
+    "reconstructions_over_time": {  # of the first recorded points, by the decoder at each epoch
+        "epochs": Array("checkpoints", required=True, low=0),
+        "images": Array("checkpoints points *image", "u", required=True),
+    },
     "unit_history": {
         **FRAMES,
         "var_mean": Array("frames units", required=True),
@@ -175,7 +184,8 @@ FORMS: dict[str, dict[str, Array]] = {
         "images_*": IMAGES,  # of the same test images
     },
 }
-CLOSED = ("trajectory", "unit_history")  # their arrays are the arguments of a class
+WITHOUT_SINGLE_CHANNEL = ("explorer", "decoders", "reconstructions_over_time")  # no axis for a single channel
+CLOSED = ("trajectory", "first_steps", "unit_history")  # their arrays are the arguments of a class
 
 
 def check(
@@ -213,7 +223,7 @@ def _check_all(name: str, arrays: Mapping[str, np.ndarray], image_shape: tuple[i
         if form[key].required and key not in arrays:
             raise _Difference(f"expected an array {key!r}; it is missing")
     known: dict[str, tuple[int, ...]] = {}
-    if image_shape is not None and name not in ("explorer", "decoders"):  # no axis for a single channel
+    if image_shape is not None and name not in WITHOUT_SINGLE_CHANNEL:
         known["*image"] = image_shape
     for key, array in arrays.items():
         found = form.get(key) or next((form[f] for f in form if f.endswith("*") and key.startswith(f[:-1])), None)
@@ -346,12 +356,16 @@ def _check_encoder(arrays: Mapping[str, np.ndarray]) -> None:
 
 def _check_decoders(arrays: Mapping[str, np.ndarray]) -> None:
     """There are weights or grids, of increasing epochs."""
-    if (np.diff(arrays["epochs"]) <= 0).any():
-        raise _Difference("expected increasing 'epochs'; received others")
+    _check_checkpoints(arrays)
     if "grid_images" in arrays:
         _require({"grid_limit"}, arrays)
     elif not any(name.startswith("weight_") for name in arrays):
         raise _Difference("expected an array 'grid_images' or weights; they are missing")
+
+
+def _check_checkpoints(arrays: Mapping[str, np.ndarray]) -> None:
+    if (np.diff(arrays["epochs"]) <= 0).any():
+        raise _Difference("expected increasing 'epochs'; received others")
 
 
 def _needed_weights(layers: list[dict]) -> set[str]:
@@ -402,9 +416,11 @@ RELATIONS: dict[str, Callable[[Mapping[str, Any]], None]] = {
     "grid_3d": _check_grid,
     "grid_4d": _check_grid,
     "trajectory": _check_frames,
+    "first_steps": _check_frames,
     "unit_history": _check_frames,
     "bubbles": _check_edges,
     "explorer": _check_explorer,
     "encoder": _check_encoder,
     "decoders": _check_decoders,
+    "reconstructions_over_time": _check_checkpoints,
 }

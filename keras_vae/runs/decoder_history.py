@@ -11,6 +11,14 @@ grid_images     (checkpoints, side², …) uint8, images decoded on a grid of th
 grid_limit      half the grid's side, which includes the recorded training; the points are spaced by a hyperbolic sine,
                 more densely around the origin
 ```
+
+`reconstruct` computes those of `arrays/reconstructions_over_time.npz`:
+
+```
+epochs          (checkpoints,) float64, as above, and the end of the training
+images          (checkpoints, points, …) uint8, decoded from the means of the first recorded points at the recorded step
+                that is nearest to the checkpoint
+```
 """
 
 import json
@@ -24,6 +32,7 @@ from keras_vae.fast_fit.keras_internals import synchronize_weights
 from keras_vae.networks import decoder_export
 from keras_vae.runs import explorer_arrays
 from keras_vae.runs.folder import Run
+from keras_vae.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from keras_vae.models import VAE
@@ -35,6 +44,7 @@ MAX_GRID_SIDE = 21  # images along each unit
 MIN_GRID_SIDE = 5
 MIN_GRID_LIMIT = 2.4
 MAX_GRID_PIXELS = 5_000_000  # of the grids of all checkpoints together
+MAX_RECONSTRUCTED_PIXELS = 1_000_000  # of all checkpoints together
 MAX_FLOAT16 = float(np.finfo("float16").max)
 
 
@@ -127,6 +137,36 @@ def write(run: Run, vae: "VAE", recorder: DecoderRecorder) -> None:
     arrays = gather(vae, recorder, run.arrays("explorer"))
     if arrays:
         run.write_arrays("decoders", **arrays)
+    reconstructions = reconstruct(vae, recorder, run.full_trajectory) if run.has_arrays("trajectory") else {}
+    if reconstructions:
+        run.write_arrays("reconstructions_over_time", **reconstructions)
+
+
+def reconstruct(vae: "VAE", recorder: DecoderRecorder, trajectory: Trajectory) -> dict[str, np.ndarray]:
+    """Computes the arrays of `arrays/reconstructions_over_time.npz`.
+
+    They are empty without a record, for images of more than `MAX_RECONSTRUCTED_PIXELS`, and where not all units were
+    recorded.
+
+    Args:
+        vae: the trained model.
+        recorder: the recorded weights.
+        trajectory: the recorded means.
+    """
+    image_shape = vae.image_shape
+    n = min(trajectory.mean.shape[1], MAX_RECONSTRUCTED_PIXELS // ((len(recorder) + 1) * math.prod(image_shape)))
+    if not recorder.steps or not n or trajectory.units is not None:
+        return {}
+    nearest = [int(np.abs(trajectory.steps - step).argmin()) for step in recorder.steps]
+    means = iter(trajectory.mean[nearest, :n])
+    images = _at_each(vae, recorder, lambda: {"images": explorer_arrays.decoded(vae, next(means), image_shape)})[
+        "images"
+    ]
+    epochs, last = np.array(recorder.epochs), float(trajectory.epochs[-1])
+    if last > epochs[-1]:
+        trained = explorer_arrays.decoded(vae, trajectory.mean[-1, :n], image_shape)
+        epochs, images = np.append(epochs, last), np.concatenate([images, trained[None]])
+    return {"epochs": epochs, "images": images}
 
 
 def gather(vae: "VAE", recorder: DecoderRecorder, explorer: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

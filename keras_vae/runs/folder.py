@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae import geometry
 from keras_vae._utils import forms, readers
 from keras_vae._utils.files import (
     PARTIAL_PREFIX,
@@ -22,7 +23,7 @@ from keras_vae._utils.files import (
     write_text,
 )
 from keras_vae.data import Dataset, registry
-from keras_vae.errors import InputError, WriteError
+from keras_vae.errors import DamagedFileError, InputError, WriteError
 from keras_vae.runs import array_forms
 from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
 from keras_vae.runs.forms import ConfigFile, MetricsFile
@@ -164,6 +165,11 @@ class Run:
         return content
 
     @property
+    def has_evaluation(self) -> bool:
+        """Whether there is an evaluation.json."""
+        return os.path.lexists(self.path / "evaluation.json")
+
+    @property
     def bubbles(self) -> dict:
         """Content of bubbles.json, see `evaluation.bubbles`."""
         return forms.read(self.path / "bubbles.json", BubblesFile, BUBBLES_ADVICE)
@@ -215,9 +221,31 @@ class Run:
         return os.path.lexists(path) or (os.path.lexists(path.parent) and not path.parent.is_dir())
 
     @property
+    def flat_encodings(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Means of test images and their standard deviations, None without a density, each `(n, units)`."""
+        encodings = self.arrays("encodings")
+        mean, log_var = encodings["mean"], encodings.get("log_var")
+        if log_var is None:
+            return geometry.flat(mean), None
+        std = np.exp(0.5 * log_var)
+        return geometry.flat(mean), geometry.flat(np.broadcast_to(std, mean.shape))
+
+    @property
     def trajectory(self) -> Trajectory:
         """The recorded encodings of some test images during training."""
         return Trajectory(**self.arrays("trajectory"))
+
+    @property
+    def full_trajectory(self) -> Trajectory:
+        """The trajectory with a frame of each of the first training steps, where they were recorded; for videos."""
+        if not self.has_arrays("first_steps"):
+            return self.trajectory
+        first = self.arrays("first_steps")
+        try:
+            return self.trajectory.merged(Trajectory(**first))
+        except InputError as error:
+            problem = f"expected frames of the recorded images ({str(error).rstrip('.')})"
+            raise DamagedFileError(self._array_path("first_steps"), problem, ADVICE) from error
 
     @property
     def checkpoint_path(self) -> Path:

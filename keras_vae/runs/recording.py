@@ -20,6 +20,9 @@ MAX_REQUESTED_RECORDING_BYTES = 1e9  # where it is
 MAX_MONITORED_UNITS = 256  # measured several times per epoch; more units are measured at its end only
 MEASUREMENTS_PER_EPOCH = 10
 MIN_STEPS_BETWEEN_FRAMES = 5  # where `record_every` is not set
+FIRST_STEPS = 50  # each of which is recorded: posteriors move farthest at the beginning
+MAX_FIRST_STEPS_BYTES = 16e6
+GROWING = ("steps", "epochs", "mean", "log_var")  # arrays of a trajectory with an axis of frames
 
 
 class RecordingPlan(NamedTuple):
@@ -30,12 +33,14 @@ class RecordingPlan(NamedTuple):
         units: indices of the recorded units, or None for all.
         frame_steps: optimizer steps between two frames of the trajectory.
         measurement_steps: optimizer steps between two measurements of the units, or None for one per epoch.
+        first_steps: number of first optimizer steps after each of which a frame is recorded as well.
     """
 
     probes: np.ndarray
     units: np.ndarray | None
     frame_steps: int
     measurement_steps: int | None
+    first_steps: int
 
 
 def plan(config: Config, data: Dataset) -> RecordingPlan:
@@ -47,7 +52,8 @@ def plan(config: Config, data: Dataset) -> RecordingPlan:
     probes = choose_probes(data, config.seed, config.record_per_label)
     frame_steps = steps_between_frames(config, len(data.x_train), len(probes))
     measurement_steps = steps_between_measurements(config, len(data.x_train), frame_steps)
-    return RecordingPlan(probes, choose_units(config), frame_steps, measurement_steps)
+    first_steps = min(FIRST_STEPS, int(MAX_FIRST_STEPS_BYTES / _bytes_per_frame(config, len(probes))))
+    return RecordingPlan(probes, choose_units(config), frame_steps, measurement_steps, first_steps)
 
 
 def choose_probes(data: Dataset, seed: int, per_label: int) -> np.ndarray:
@@ -64,6 +70,22 @@ def choose_probes(data: Dataset, seed: int, per_label: int) -> np.ndarray:
     by_label = [order[y == label][:per_label] for label in np.unique(y)]
     longest = max(map(len, by_label))
     return np.array([rows[i] for i in range(longest) for rows in by_label if i < len(rows)])
+
+
+def split(trajectory: Trajectory, recording_plan: RecordingPlan) -> tuple[Trajectory, Trajectory | None]:
+    """The frames at multiples of `frame_steps`, with the last frame, and those between them; None if there are none.
+
+    The first part is what is recorded without `first_steps`. The second has neither images nor labels.
+    """
+    between = (trajectory.steps % recording_plan.frame_steps != 0) & (trajectory.steps <= recording_plan.first_steps)
+    between[-1] = False
+    if not between.any():
+        return trajectory, None
+    regular, first = (
+        replace(trajectory, **{name: array[chosen] for name, array in trajectory.arrays().items() if name in GROWING})
+        for chosen in (~between, between)
+    )
+    return regular, replace(first, images=None, labels=None, units=None)
 
 
 def kept(trajectory: Trajectory) -> Trajectory:
@@ -104,7 +126,7 @@ def steps_between_frames(config: Config, n_images: int, n_probes: int) -> int:
         InputError: if `record_every` makes a recording of more than 1 GB.
     """
     steps = config.epochs * math.ceil(n_images / config.batch_size)
-    bytes_per_frame = n_probes * min(config.n_units, MAX_RECORDED_UNITS) * 2 * 4
+    bytes_per_frame = _bytes_per_frame(config, n_probes)
     if config.record_every:
         size = steps / config.record_every * bytes_per_frame
         if size > MAX_REQUESTED_RECORDING_BYTES:
@@ -114,6 +136,11 @@ def steps_between_frames(config: Config, n_images: int, n_probes: int) -> int:
             )
         return config.record_every
     return max(MIN_STEPS_BETWEEN_FRAMES, math.ceil(steps * bytes_per_frame / MAX_RECORDING_BYTES))
+
+
+def _bytes_per_frame(config: Config, n_probes: int) -> int:
+    """Bytes of the means and log variances of a frame."""
+    return n_probes * min(config.n_units, MAX_RECORDED_UNITS) * 2 * 4
 
 
 def steps_between_measurements(config: Config, n_images: int, frame_steps: int) -> int | None:

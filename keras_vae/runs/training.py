@@ -94,7 +94,7 @@ def train(
             if resume and used.of_writer(run.finished):  # by a process that held the lock until now
                 return run
             checkpoint = _new_checkpoint(run, data, config, plan, progress, started) if used.writes else None
-            _train(run, config, data, checkpoint, overwrite, used)
+            _train(run, config, data, plan, checkpoint, overwrite, used)
     return run
 
 
@@ -155,7 +155,13 @@ def _check_backend(run: Run, resume: bool, used: Devices) -> None:
 
 
 def _train(
-    run: Run, config: Config, data: Dataset, checkpoint: "CheckpointCallback | None", overwrite: bool, used: Devices
+    run: Run,
+    config: Config,
+    data: Dataset,
+    plan: recording.RecordingPlan,
+    checkpoint: "CheckpointCallback | None",
+    overwrite: bool,
+    used: Devices,
 ) -> None:
     """Trains into a locked folder; a process without a checkpoint takes part in the steps alone."""
     from keras_vae.runs.divergence import DivergenceCheck
@@ -177,7 +183,7 @@ def _train(
     with used.same_outcome():
         if checkpoint is not None:
             with _interruption_reported(checkpoint):
-                _evaluate_and_write(run, _on_one_device(vae, config, data, used), data, config, checkpoint)
+                _evaluate_and_write(run, _on_one_device(vae, config, data, used), data, config, plan, checkpoint)
 
 
 def _build(config: Config, data: Dataset) -> "VAE":
@@ -207,7 +213,8 @@ def _new_checkpoint(
     from keras_vae.runs.decoder_history import DecoderRecorder
 
     labels = None if data.y_test is None else data.y_test[plan.probes]
-    recorder = LatentRecorder(data.x_test[plan.probes], labels, plan.frame_steps, plan.units)
+    probes = data.x_test[plan.probes]
+    recorder = LatentRecorder(probes, labels, plan.frame_steps, plan.units, first_steps=plan.first_steps)
     monitored = data.x_test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
     monitor = UnitMonitor(monitored, plan.measurement_steps)
     return CheckpointCallback(run, recorder, monitor, progress, config.epochs, started, DecoderRecorder())
@@ -262,11 +269,21 @@ def _interruption_reported(checkpoint: "CheckpointCallback | None") -> Iterator[
         progress.stop()
 
 
-def _evaluate_and_write(run: Run, vae: "VAE", data: Dataset, config: Config, checkpoint: "CheckpointCallback") -> None:
+def _evaluate_and_write(
+    run: Run,
+    vae: "VAE",
+    data: Dataset,
+    config: Config,
+    plan: recording.RecordingPlan,
+    checkpoint: "CheckpointCallback",
+) -> None:
     """Writes the files of a finished run."""
     recorder, monitor = checkpoint.recorder, checkpoint.monitor
     checkpoint.progress.message("Evaluating")
-    run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
+    trajectory, first_steps = recording.split(recorder.trajectory, plan)
+    run.write_arrays("trajectory", **recording.kept(trajectory).arrays())
+    if first_steps is not None:
+        run.write_arrays("first_steps", **first_steps.arrays())
     run.write_arrays("unit_history", **monitor.history.arrays())
     epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
     final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds, checkpoint.decoders)

@@ -81,12 +81,25 @@ class Details {
     const deviations = explorer.deviations(point)?.slice(0, explorer.planeUnits.length);
     const sigmas = deviations?.map((deviation, k) => `σ of unit ${explorer.planeUnits[k]} = ${deviation.toFixed(3)}`).join(", ");
     byId("near-text").replaceChildren(explorer.pointName(point), element("span", { className: "sigma" }, sigmas ? `; ${sigmas}` : ""));
-    byId("near-reconstruction").parentElement.hidden = explorer.frame !== null; // the decoder of an earlier epoch is not available
-    if (explorer.frame !== null) return;
-    const context = this.contexts["near-reconstruction"];
-    if (explorer.reconstructions) explorer.reconstructions.draw(context, point);
-    else context.putImageData(explorer.imageData(explorer.decoder.decode(explorer.meanOf(point))), 0, 0);
-    byId("near-loss").textContent = this.lossText(point);
+    this.drawReconstruction(this.contexts["near-reconstruction"], point);
+    if (explorer.frame === null) byId("near-loss").textContent = this.lossText(point);
+  }
+
+  /** Draws the reconstruction of a point at the shown epoch, and names another epoch; hidden where there is none. */
+  drawReconstruction(context, point) {
+    const { explorer } = this, { recordedReconstructions } = explorer;
+    const box = byId("near-reconstruction").parentElement;
+    byId("near-epoch").textContent = "";
+    box.hidden = false;
+    if (explorer.frame === null) {
+      if (explorer.reconstructions) explorer.reconstructions.draw(context, point);
+      else context.putImageData(explorer.imageData(explorer.decoder.decode(explorer.meanOf(point))), 0, 0);
+    } else if (explorer.history.reconstructs) {
+      context.putImageData(explorer.imageData(explorer.decoder.decode(explorer.recordedMeanOf(point))), 0, 0);
+    } else if (recordedReconstructions && point < recordedReconstructions.count) {
+      const epoch = recordedReconstructions.draw(context, point, explorer.data.trajectory.epochs[explorer.frame]);
+      byId("near-epoch").textContent = ` of epoch ${epochText(epoch)}`;
+    } else box.hidden = true;
   }
 
   /** The losses of a test image at its posterior mean. */

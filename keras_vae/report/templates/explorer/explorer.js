@@ -17,6 +17,7 @@ class Explorer {
     this.images = sprite(data.points.sprite);
     this.recordedImages = sprite(data.trajectory?.sprite);
     this.reconstructions = sprite(data.points.reconstructions);
+    this.recordedReconstructions = data.reconstructions && new RecordedReconstructions(data.reconstructions, width, height);
     this.grid = sprite(data.grid?.sprite);
     this.labels = new Labels(data);
     this.z = new Float32Array(this.total);
@@ -37,7 +38,7 @@ class Explorer {
   }
 
   async start() {
-    await Promise.all([this.images, this.recordedImages, this.grid, this.reconstructions].map((sprite) => sprite && sprite.ready));
+    await Promise.all([this.images, this.recordedImages, this.grid, this.reconstructions, this.recordedReconstructions].map((sprite) => sprite && sprite.ready));
     const { data } = this;
     if (data.decoder) {
       this.setDecoder(new LayerDecoder(data.decoder, data.latentShape));
@@ -183,6 +184,11 @@ class Explorer {
   /** The posterior mean of a test image over all units. */
   meanOf(i) {
     return this.points.mean.slice(i * this.total, (i + 1) * this.total);
+  }
+
+  /** The posterior mean of a recorded image in the shown frame, over all units. */
+  recordedMeanOf(i) {
+    return Float32Array.from({ length: this.total }, (_, unit) => this.recorded.at(i, unit, this.frame));
   }
 
   /** Losses of a test image in nats at its posterior mean; null where the page cannot compute one. */

@@ -27,6 +27,21 @@ class BlendedGrid {
   }
 }
 
+/** Reconstructions of recorded images, decoded in advance at some epochs. */
+class RecordedReconstructions {
+  constructor({ epochs, count, sprite }, width, height) {
+    Object.assign(this, { epochs, count, images: new Sprite(sprite, width, height) });
+    this.ready = this.images.ready;
+  }
+
+  /** Draws the reconstruction that was recorded last before an epoch, and returns the epoch that it is of. */
+  draw(context, point, epoch) {
+    const k = Math.max(0, this.epochs.findLastIndex((other) => other <= epoch + 1e-3)); // epochs are rounded
+    this.images.draw(context, k * this.count + point);
+    return this.epochs[k];
+  }
+}
+
 /** Selects the decoder that was recorded last before the shown epoch. */
 class DecoderHistory {
   constructor(explorer) {
@@ -39,6 +54,14 @@ class DecoderHistory {
   get applies() {
     const { recorded, explorer } = this;
     return Boolean(recorded) && (!this.sprites || explorer.axes.every((unit) => unit === null || recorded.units.includes(unit)));
+  }
+
+  /** Whether the shown decoder is that of the shown epoch, and decodes all units of the recorded means. */
+  get reconstructs() {
+    const { recorded, explorer } = this;
+    if (explorer.recorded.units.length < explorer.total) return false;
+    if (this.index === null) return Boolean(explorer.data.decoder) && explorer.frame === explorer.frames - 1;
+    return !this.sprites || recorded.units.length === explorer.total;
   }
 
   /** The index of the record that belongs to a frame; null for the trained decoder, also in the last frame. */

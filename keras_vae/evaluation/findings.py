@@ -1,0 +1,188 @@
+"""Findings of a run: for a figure or a video, one sentence that states its result.
+
+The title of the figure and the beginning of its caption on a page are both taken from here:
+
+    @register("stds")
+    def stds(run: Run) -> str: ...
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_vae import geometry
+from keras_vae._utils.formatting import number
+from keras_vae.measures import SAMPLERS
+from keras_vae.runs.folder import Run
+
+SIMILAR = 0.9, 1.1  # ratios of median distances that are reported as equal
+
+Finding = Callable[[Run], str]
+FINDINGS: dict[str, Finding] = {}  # by file stem
+
+
+def register(*stems: str) -> Callable[[Finding], Finding]:
+    """Registers a function of a run as the finding of the figures or videos with these file stems; a decorator.
+
+    It returns a sentence without a full stop, or an empty text where nothing can be stated.
+    """
+
+    def registered(function: Finding) -> Finding:
+        FINDINGS.update(dict.fromkeys(stems, function))
+        return function
+
+    return registered
+
+
+def finding(run: Run, stem: str) -> str:
+    """The finding of a figure or video of a finished run, without a full stop; empty if there is none."""
+    return FINDINGS[stem](run) if stem in FINDINGS else ""
+
+
+def caption(run: Run, stem: str, text: str) -> str:
+    """A caption that begins with the finding, if there is one and the text does not begin with it already."""
+    found = finding(run, stem)
+    return text if not found or text.startswith(found) else f"{found}. {text}"
+
+
+def active_units(run: Run) -> str:
+    """How many latent units of a run are active."""
+    n_active, n_units = run.metrics["n_active"], run.metrics["n_units"]
+    verb = "is" if n_active == 1 else "are"
+    return f"{n_active:,} of {n_units:,} latent unit{'' if n_units == 1 else 's'} {verb} active"
+
+
+# -- of the trained model ---------------------------------------------------------------------------------------
+
+register("units")(active_units)
+
+
+@register("traversals", "marginals")
+def _largest_kl(run: Run) -> str:
+    """How many units are active, and which has the largest KL."""
+    arrays = run.arrays("units")
+    if "kl" not in arrays or run.metrics["n_units"] < 2:
+        return active_units(run)
+    kl = arrays["kl"].ravel()
+    return f"{active_units(run)}; unit {kl.argmax()} has the largest KL, {number(float(kl.max()))} nats"
+
+
+@register("posteriors", "latent")
+def _posteriors(run: Run) -> str:
+    """The median radius of the posteriors in the plane, relative to that of the prior."""
+    plane = run.arrays("manifold")["units"].tolist()
+    _, std = run.flat_encodings
+    if std is None:
+        return "Codes are points: this model has no posterior density"
+    radius = float(np.median(np.sqrt(std[:, plane].prod(axis=1))))
+    return f"The median posterior has a radius of {number(radius)}, the prior of 1"
+
+
+@register("magnification")
+def _magnification(run: Run) -> str:
+    """How much the magnification differs within the prior's 2σ circle."""
+    arrays = run.arrays("magnification")
+    axis = np.linspace(-1, 1, len(arrays["factor"])) * float(arrays["limit"])
+    inside = arrays["factor"][np.hypot(axis, axis[:, None]) <= 2]
+    low, high = np.quantile(inside, (0.1, 0.9)) if len(inside) else (0.0, 0.0)
+    if low <= 0:
+        return "In a part of the plane the decoded image does not change"
+    return f"The decoder enlarges some areas of the plane {high / low:.2g} times as much as others"
+
+
+@register("principal")
+def _principal(run: Run) -> str:
+    mean = geometry.flat(run.arrays("encodings")["mean"])
+    variances = np.linalg.svd(mean - mean.mean(0), compute_uv=False)[: len(mean)] ** 2
+    if len(mean) < 2 or mean.shape[1] < 3 or not variances.sum():
+        return ""
+    share = f"{variances[:2].sum() / variances.sum():.0%}".replace("%", " %")
+    return f"The first two principal components hold {share} of the variance of the means"
+
+
+@register("reconstructions")
+def _reconstructions(run: Run) -> str:
+    loss = run.metrics["test"].get("reconstruction")
+    return "" if loss is None else f"The reconstruction loss of test images is {number(loss)} nats per image"
+
+
+@register("neighbours")
+def _neighbours(run: Run) -> str:
+    return of_distances(run.arrays("neighbours"))
+
+
+def of_distances(arrays: Mapping[str, np.ndarray]) -> str:
+    """Whether samples are closer to training images than reconstructions of test images are.
+
+    Example:
+        >>> of_distances({"sample_distances": np.array([5.0]), "test_distances": np.array([5.1])})
+        'Samples are as far from training images as reconstructions are'
+    """
+    samples, test = (float(np.median(arrays[f"{name}_distances"])) for name in ("sample", "test"))
+    ratio = samples / max(test, 1e-12)
+    if SIMILAR[0] <= ratio <= SIMILAR[1]:
+        return "Samples are as far from training images as reconstructions are"
+    nearer = "closer to" if ratio < 1 else "farther from"
+    return f"Samples are {nearer} training images than reconstructions are"
+
+
+# -- of the recorded training -----------------------------------------------------------------------------------
+
+
+@register("trajectory")
+def _trajectory(run: Run) -> str:
+    trajectory = run.trajectory if run.has_arrays("trajectory") else None
+    if trajectory is None or trajectory.log_var is None:
+        return ""
+    first, last = (float(np.median(np.exp(0.5 * trajectory.log_var[i]))) for i in (0, -1))
+    verb = "shrinks" if last < first else "grows"
+    return f"The median standard deviation of the posteriors {verb} from {first:.2f} to {last:.2f}"
+
+
+# -- of the evaluation ------------------------------------------------------------------------------------------
+
+
+def _evaluated(run: Run) -> dict[str, Any]:
+    """The content of evaluation.json; empty if there is none."""
+    return run.evaluation if run.has_evaluation else {}
+
+
+def _audit(run: Run) -> dict[str, Any]:
+    return _evaluated(run).get("audit") or {}
+
+
+@register("samples")
+def _samples(run: Run) -> str:
+    confidence = _evaluated(run).get("samples", {}).get("prior", {}).get("confidence")
+    if confidence is None:
+        return ""
+    return f"A classifier assigns samples of the prior to a class with a mean probability of {number(confidence)}"
+
+
+@register("interpolation")
+def _interpolation(run: Run) -> str:
+    steps = _evaluated(run).get("interpolation", {})
+    if not {"linear", "cross_fade"} <= set(steps):
+        return ""
+    linear, fade = (number(steps[kind]["largest_step"]) for kind in ("linear", "cross_fade"))
+    return f"The largest step is {linear} times the mean step on a linear path, {fade} times in a pixel cross-fade"
+
+
+@register("aggregate")
+def _aggregate(run: Run) -> str:
+    encodings = _audit(run).get("encodings")
+    if not encodings:
+        return ""
+    low, high = (number(end) for end in encodings["divergence"]["interval"])
+    return f"KL(q(z) ‖ N(0, I)) is within {low} … {high} nats"
+
+
+@register("samplers")
+def _samplers(run: Run) -> str:
+    scores = (_audit(run).get("samplers") or {}).get("scores") or {}
+    distances = {name: score["frechet"] for name, score in scores.items() if name in SAMPLERS}
+    if not distances:
+        return ""
+    best = min(distances, key=lambda name: distances[name])
+    return f"The smallest Fréchet distance, {number(distances[best])}, has z from {SAMPLERS[best]}"

@@ -1,0 +1,109 @@
+"""Registry of the figures of a run, and their files: `figures/NAME.png` and `figures/captions.json`."""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from matplotlib.figure import Figure
+
+from keras_vae._utils.files import write_json
+from keras_vae._utils.foreign_text import shortened
+from keras_vae.errors import InputError
+from keras_vae.evaluation import findings
+from keras_vae.plots import layout, visuals
+from keras_vae.runs import study_forms
+from keras_vae.runs.folder import Run
+
+CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them
+MAX_TITLE_CHARACTERS = 60  # that fit into the narrowest figure
+
+Section = Literal["training", "audit"]
+FIGURE_NAME = re.compile(r"[\w-]+")
+Draw = Callable[[Run], Figure]
+
+
+class RunFigure(NamedTuple):
+    """A registered figure of a run.
+
+    Attributes:
+        name: file stem; the figure is written to `figures/NAME.png`.
+        caption: one sentence that says what the figure shows; pages use it as caption and alternative text.
+        draw: returns the figure of a run.
+        applies: whether a finished run has what the figure needs.
+        section: "training" for figures of the training and the latent space, "audit" for results of the audit.
+    """
+
+    name: str
+    caption: str
+    draw: Draw
+    applies: Callable[[Run], bool]
+    section: Section
+
+
+FIGURES: dict[str, RunFigure] = {}  # by name, in the order in which they are drawn and shown
+
+
+def register(
+    name: str,
+    caption: str,
+    applies: Callable[[Run], bool] = lambda run: True,
+    section: Section = "training",
+    finding: Callable[[Run], str] | None = None,
+) -> Callable[[Draw], Draw]:
+    """Registers a function of a run as the figure `name`; a decorator. The function is called in the package's style.
+
+    Args:
+        name, caption, applies, section: as in `RunFigure`.
+        finding: returns what the figure shows of a run: see `evaluation.findings.register`.
+
+    Raises:
+        InputError: if another figure has this name.
+    """
+    if not isinstance(name, str) or not FIGURE_NAME.fullmatch(name):
+        raise InputError(f"name: expected letters, digits, - and _, as in a file's name; received {name!r}.")
+    if not isinstance(caption, str) or not caption:
+        raise InputError(f"caption: expected a sentence that says what the figure shows; received {caption!r}.")
+    if section not in get_args(Section):
+        raise InputError(f"section: expected training or audit; received {section!r}.")
+    if name in FIGURES:
+        raise InputError(f"name: expected a name that no figure has yet; received {name!r}; choose another.")
+
+    def registered(function: Draw) -> Draw:
+        styled = visuals.style()(function)
+        FIGURES[name] = RunFigure(name, caption, styled, applies, section)
+        if finding is not None:
+            findings.register(name)(finding)
+        return styled
+
+    return registered
+
+
+def draw_registered(run: Run, figures: Iterable[RunFigure]) -> list[Path]:
+    """Draws those of the figures that apply, with their captions, and returns their paths."""
+    drawn = {}
+    for figure in figures:
+        if figure.applies(run):
+            path = layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png")
+            drawn[path] = figure
+    if drawn:
+        write_captions(run, {figure.name: figure.caption for figure in drawn.values()})
+    return list(drawn)
+
+
+def write_captions(run: Run, captions: dict[str, str]) -> None:
+    """Adds captions to `figures/captions.json`: registered figures first, in order; only of figures that exist."""
+    path = run.path / "figures" / CAPTIONS
+    try:
+        known = study_forms.read_captions(path, "draw the figures again")
+    except InputError:  # absent, or damaged: drawing replaces it
+        known = {}
+    known |= captions
+    order = [name for name in FIGURES if name in known] + [name for name in known if name not in FIGURES]
+    write_json(path, {name: known[name] for name in order if os.path.lexists(path.with_name(f"{name}.png"))})
+
+
+def title(run: Run) -> str:
+    """The title of a run, which contains the name of its data set, for matplotlib."""
+    return visuals.plain(shortened(run.title, MAX_TITLE_CHARACTERS))

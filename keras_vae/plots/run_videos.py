@@ -1,0 +1,134 @@
+"""Videos of a run's recorded training, written into its folder, and stills of them."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from keras_vae import geometry
+from keras_vae._utils import checks
+from keras_vae._utils.files import atomic
+from keras_vae.plots import video
+from keras_vae.plots.figure_registry import title, write_captions
+from keras_vae.plots.side_panel import Reconstructions
+from keras_vae.runs.folder import Run
+from keras_vae.trajectory import Trajectory
+
+
+def trajectory_video(
+    run: Run,
+    name: str = "trajectory",
+    epochs: tuple[float, float] | None = None,
+    one_per_label: bool = False,
+    ellipses: bool = False,
+    quiet: bool = False,
+    limit: float | None = None,
+    aspect: Literal["square", "wide"] = "wide",
+) -> Path:
+    """Makes `videos/NAME.mp4` of the recorded images, in the plane of the two units whose means vary most.
+
+    Args:
+        run: a finished run with a recorded trajectory of two units or more.
+        name: file stem.
+        epochs: first and last epoch; default all.
+        one_per_label: one image of each label.
+        ellipses: 1σ ellipses in place of circles.
+        quiet: no progress bar.
+        limit: half the side of a fixed view, such as 3 for the prior's 3σ; default a view that contains all circles.
+        aspect: "wide" (16:9) with a panel beside the plane, or "square".
+
+    Returns:
+        The path of the video.
+    """
+    recorded = run.full_trajectory
+    which = _shown(recorded, one_per_label)
+    path = run.path / "videos" / f"{name}.mp4"
+    return video.write(
+        recorded.points(which), path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses,
+        limit=limit, aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
+    )  # fmt: skip
+
+
+def _reconstructions(run: Run, which: np.ndarray) -> Reconstructions | np.ndarray | None:
+    """Reconstructions of recorded images during training; else those after it, or None where the run has none.
+
+    Args:
+        run: a finished run.
+        which: indices of the recorded images that are shown, in ascending order.
+    """
+    if run.has_arrays("reconstructions_over_time"):
+        arrays = run.arrays("reconstructions_over_time")
+        shown = which[which < arrays["images"].shape[1]]
+        return Reconstructions(arrays["epochs"], arrays["images"][:, shown] / 255) if len(shown) else None
+    trajectory = run.trajectory.points(which)
+    if trajectory.images is None or not run.has_arrays("reconstructions"):
+        return None
+    arrays = run.arrays("reconstructions")
+    known = {image.tobytes(): i for i, image in enumerate(arrays["originals"].astype("float32"))}
+    found = [known.get(image.tobytes()) for image in trajectory.images.astype("float32")]
+    first = range(len(found)) if trajectory.labels is None else np.unique(trajectory.labels, return_index=True)[1]
+    if any(found[i] is None for i in first):
+        return None
+    decoded = np.zeros((len(found), *arrays["images"].shape[1:]), "float32")
+    for i, k in enumerate(found):
+        if k is not None:
+            decoded[i] = arrays["images"][k]
+    return decoded
+
+
+def trajectory_stills(
+    run: Run,
+    name: str,
+    epochs: tuple[float, float],
+    at: tuple[float, ...],
+    one_per_label: bool = False,
+    limit: float | None = None,
+) -> Path:
+    """Makes `figures/NAME.png`: frames of a trajectory's video side by side.
+
+    Args:
+        run: a finished run.
+        name: file stem.
+        epochs: the part of the training that determines the view.
+        at: epochs; the nearest recorded frame of each is drawn.
+        one_per_label: one image of each label.
+        limit: half the side of a fixed view; default the video's view of each frame.
+    """
+    recorded = run.full_trajectory
+    trajectory = recorded.points(_shown(recorded, one_per_label))
+    part, note = video.prepared(trajectory, epochs, _recorded_plane(run))
+    painter = video.Painter(part, title=title(run), note=note, limit=limit)
+    nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in checks.array("at", at, ("frames",))]
+    row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
+    path = run.path / "figures" / f"{name}.png"
+    with atomic(path) as temporary:
+        Image.fromarray(row).save(temporary)
+    images = "one test image of each label" if one_per_label else "test images"
+    shown = ", ".join(f"{part.epochs[i]:.3g}" for i in nearest)
+    write_captions(run, {name: f"Frames of the trajectory video at epochs {shown}: {images} at the posterior means."})
+    return path
+
+
+def has_trajectory_plane(run: Run) -> bool:
+    """Whether a trajectory of two units or more was recorded."""
+    return run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1
+
+
+def _shown(trajectory: Trajectory, one_per_label: bool) -> np.ndarray:
+    """Indices of the points of a video: all, or one of each label; the first ten points where there are no labels."""
+    n = trajectory.mean.shape[1]
+    if not one_per_label:
+        return np.arange(n)
+    if trajectory.labels is None:
+        return np.arange(min(n, 10))
+    return np.sort(np.unique(trajectory.labels, return_index=True)[1])
+
+
+def _recorded_plane(run: Run) -> tuple[int, ...]:
+    """The two recorded units whose means vary most; with very many units, not all are recorded."""
+    recorded = run.trajectory.units
+    if recorded is None:
+        return tuple(run.arrays("manifold")["units"].tolist())
+    best = geometry.most_varying_units(run.arrays("units")["var_mean"].ravel()[recorded])
+    return tuple(recorded[list(best)].tolist())
