@@ -34,7 +34,11 @@ def largest_divisor(n: int, limit: int) -> int:
 def observer_within_calls(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> StepObserver | None:
     """The observer evaluated inside compiled steps: the most frequent of several; None if there is none."""
     observers = [callback for callback in callbacks if isinstance(callback, StepObserver) and callback.observes(model)]
-    return min(observers, key=lambda observer: observer.every or math.inf, default=None)
+
+    def frequency(observer: StepObserver) -> tuple[int, float]:
+        return observer.max_observations(MAX_STEPS_PER_CALL), -(observer.every or math.inf)
+
+    return max(observers, key=frequency, default=None)
 
 
 def _steps_between_calls(callback: keras.callbacks.Callback) -> int:
