@@ -7,6 +7,7 @@ from pages import copy
 import keras_vae as kv
 from keras_vae import InputError, Trajectory
 from keras_vae.errors import DamagedFileError
+from keras_vae.fast_fit.steps_per_call import observer_within_calls
 from keras_vae.runs import recording
 
 X = np.random.default_rng(0).random((60, 8, 8)).astype("float32")
@@ -30,6 +31,15 @@ def test_each_of_the_first_steps_is_recorded_without_changing_the_others(jit_com
     assert rare.steps.tolist() == [0, 5, 10, 12]
     assert (dense.mean[np.isin(dense.steps, rare.steps)] == rare.mean).all()
     assert all((a == b).all() for a, b in zip(weights, same_weights, strict=True))
+
+
+def test_a_recorder_of_first_steps_is_observed_within_calls_beside_a_more_frequent_monitor():
+    """Otherwise it would be called at every step of the training."""
+    vae = kv.dense_vae("64-8-2", image_shape=(8, 8), seed=0)
+    recorder, monitor = kv.LatentRecorder(X[:5], every=20, first_steps=30), kv.UnitMonitor(X, every=10)
+    assert observer_within_calls(vae, [monitor, recorder]) is recorder
+    recorder = kv.LatentRecorder(X[:5], every=20)
+    assert observer_within_calls(vae, [recorder, monitor]) is monitor
 
 
 def test_first_steps_without_others():
