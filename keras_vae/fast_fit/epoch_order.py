@@ -6,6 +6,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from keras_vae._utils.items import Items
+
 
 def order_of_epoch(seed: int, epoch: int, n: int) -> np.ndarray:
     """The order of n images in an epoch: a permutation `(n,)`. Epochs are counted from the model's first, 0.
@@ -45,7 +47,7 @@ class EpochOrder(keras.callbacks.Callback):
 class OrderedBatches(keras.utils.PyDataset):
     """The batches of arrays of one length, in the order last set; an epoch's last batch may be smaller."""
 
-    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int):
+    def __init__(self, arrays: tuple[np.ndarray | Items, ...], batch_size: int):
         super().__init__()
         self.arrays, self.batch_size = arrays, batch_size
         self.set_order(np.arange(len(arrays[0])))
@@ -61,7 +63,7 @@ class OrderedBatches(keras.utils.PyDataset):
         return tuple(array[rows] for array in self.arrays)
 
 
-def ordered_batches(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
+def ordered_batches(arrays: tuple[np.ndarray | Items, ...], batch_size: int) -> tuple:
     """Batches for Keras' `fit` and a function that sets their order: `(batches, set_order)`."""
     if keras.backend.backend() == "tensorflow":
         from keras_vae.fast_fit.tensorflow import ordered_dataset

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae._utils.checks import PIXEL_ROUNDING
+from keras_vae._utils.items import BYTE_VALUES, Items
 from keras_vae.errors import InputError
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.observers import StepObserver
@@ -31,22 +32,54 @@ CONVOLUTIONS = tuple(
 )
 
 
-def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
-    """`(dataset, set_order)`: see `epoch_order.ordered_batches`.
+def stored_tensor(array: np.ndarray | Items) -> tf.Tensor:
+    """An array as a tensor; of items in memory, the numbers as they are stored."""
+    if not isinstance(array, Items):
+        return tf.convert_to_tensor(array)
+    return tf.convert_to_tensor(array.stored if array.are_bytes else array.array)
+
+
+def byte_divisor(array: np.ndarray | Items) -> int | None:
+    """The number by which a step divides the bytes of `stored_tensor`; None if they are no bytes of `Items`."""
+    return array.scaling.divisor if isinstance(array, Items) and array.are_bytes else None
+
+
+def scaled(batch: tf.Tensor, divisor: int | None) -> tf.Tensor:
+    """A batch of `stored_tensor` as `Items` would return it, bit for bit."""
+    if divisor is None:
+        return batch
+    return tf.cast(batch, "float32") if divisor == 1 else tf.gather(BYTE_VALUES, tf.cast(batch, "int32"))
+
+
+def ordered_dataset(arrays: tuple[np.ndarray | Items, ...], batch_size: int) -> tuple:
+    """`(dataset, set_order)`: see `epoch_order.ordered_batches`. Items that are mapped are read batch by batch.
 
     Keras would pass a PyDataset to tf.data as a Python generator, whose threads block each other.
     """
     n = len(arrays[0])
     with tf.device("CPU:0"):
-        tensors = [tf.convert_to_tensor(array) for array in arrays]
+        batches = [_batch_reader(array) for array in arrays]
         order = tf.Variable(np.arange(n), trainable=False)
 
     def batch(i):
         rows = order[i * batch_size : tf.minimum((i + 1) * batch_size, n)]
-        return tuple(tf.gather(tensor, rows) for tensor in tensors)
+        return tuple(read(rows) for read in batches)
 
     dataset = tf.data.Dataset.range(math.ceil(n / batch_size)).map(batch)
     return dataset.prefetch(4), order.assign
+
+
+def _batch_reader(array: np.ndarray | Items) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function that returns the items at `rows`, float32."""
+    if isinstance(array, Items) and array.is_mapped:
+        shape = (None, *array.shape[1:])
+
+        def read(rows):
+            return tf.ensure_shape(tf.numpy_function(lambda chosen: array[chosen], [rows], "float32"), shape)
+
+        return read
+    tensor, divisor = stored_tensor(array), byte_divisor(array)
+    return lambda rows: scaled(tf.gather(tensor, rows), divisor)
 
 
 def dataset_with_check(dataset: tf.data.Dataset, support: Support) -> tf.data.Dataset:
@@ -167,7 +200,7 @@ class CompiledEpoch:
 
     Args:
         model: a compiled model with its optimizer built.
-        arrays: the arrays that `train_step` unpacks, `(n, …)` each.
+        arrays: the arrays that `train_step` unpacks, `(n, …)` each; bytes of `Items` are scaled within the step.
         batch_size: images per step; the last batch of an epoch may be smaller.
         steps_per_call: steps per call; with predrawn noise a divisor of it may be used instead.
         observer: receives encodings within a call; None for none. See `steps_per_call.observer_within_calls`.
@@ -176,12 +209,13 @@ class CompiledEpoch:
     def __init__(
         self,
         model: keras.Model,
-        arrays: tuple[np.ndarray, ...],
+        arrays: tuple[np.ndarray | Items, ...],
         batch_size: int,
         steps_per_call: int = 1,
         observer: StepObserver | None = None,
     ):
-        self.arrays = tuple(tf.convert_to_tensor(array) for array in arrays)
+        self.arrays = tuple(map(stored_tensor, arrays))
+        self._divisors = tuple(map(byte_divisor, arrays))
         self.batch_size, self.n = batch_size, len(arrays[0])
         self._whole, remainder = divmod(self.n, batch_size)
         self.steps_per_call, self.observer = steps_per_call, observer
@@ -203,7 +237,7 @@ class CompiledEpoch:
 
     def placeholder_batches(self) -> tf.data.Dataset:
         """As many batches as an epoch has, for Keras to count; the calls take their images from `arrays` instead."""
-        first = tuple(array[: self.batch_size] for array in self.arrays)
+        first = tuple(map(scaled, (array[: self.batch_size] for array in self.arrays), self._divisors))
         return tf.data.Dataset.from_tensors(first).repeat(math.ceil(self.n / self.batch_size))
 
     def __call__(self, iterator) -> dict:
@@ -218,7 +252,8 @@ class CompiledEpoch:
             whole = max(0, min(last, self._whole) - first)
             noise = self._noise.draw(tf.constant(whole), tf.constant(last > self._whole))
         arguments = (
-            self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size, noise, self._observed
+            self.arrays, self._divisors, self._order, tf.constant(first), tf.constant(pauses), self.batch_size, noise,
+            self._observed,
         )  # fmt: skip
         if self._steps is None:  # concrete, as in `traced_encoder`
             self._steps = program(self._model).get_concrete_function(*arguments)
@@ -245,12 +280,13 @@ def _program(model: keras.Model):
         return [tf.reshape(tf.cast(output, "float32"), (x.shape[0], -1)) for output in outputs]
 
     @tf.function(jit_compile=True, autograph=False)
-    def steps(arrays, order, first, pauses, batch_size, noise, observed):
+    def steps(arrays, divisors, order, first, pauses, batch_size, noise, observed):
         whole, remainder = divmod(order.shape[0], batch_size)
 
         def step(rows, noise):
             with contextlib.nullcontext() if noise is None else model.sampling.use_noise(noise):
-                model.train_step(tuple(tf.gather(array, rows) for array in arrays))
+                batches = (tf.gather(array, rows) for array in arrays)
+                model.train_step(tuple(map(scaled, batches, divisors)))
 
         def run_step(i):
             rows = tf.ensure_shape(tf.slice(order, [i * batch_size], [batch_size]), [batch_size])
