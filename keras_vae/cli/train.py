@@ -11,6 +11,7 @@ from keras_vae import likelihoods, posteriors
 from keras_vae._utils.command_line import number_option, whole_option
 from keras_vae._utils.formatting import listed
 from keras_vae._utils.keras_import import backend_name
+from keras_vae.cli import data_options
 from keras_vae.cli.arguments import parse_path, print_first
 from keras_vae.data import registry
 from keras_vae.errors import InputError, WriteError
@@ -38,10 +39,20 @@ def train(
     batch_size: Annotated[int, whole_option("Images per step.")] = 128,
     seed: Annotated[int, whole_option("Seed of all random numbers.")] = 0,
     jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
+    image_size: data_options.ImageSize = None,
+    gray: data_options.Gray = False,
+    skip_damaged: data_options.SkipDamaged = False,
+    channels_first: data_options.ChannelsFirst = False,
+    images: data_options.Images = None,
+    labels: data_options.Labels = None,
+    label: data_options.Label = None,
+    drop: data_options.Drop = None,
+    standardize: data_options.Standardize = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a VAE into a run folder."""
+    options = data_options.given(locals())
     print_first(f"Loading data and the {backend_name()} backend")
     from keras_vae.runs.config import Config
     from keras_vae.runs.training import train
@@ -58,6 +69,7 @@ def train(
         batch_size=batch_size,
         seed=seed,
         jit_compile=_on_or_off(jit_compile),
+        data_options=options,
     )
     try:
         run = train(config, out, overwrite=overwrite, resume=resume)

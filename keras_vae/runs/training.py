@@ -13,7 +13,7 @@ from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset, load
 from keras_vae.errors import InputError, WriteError
 from keras_vae.runs import checkpoint as checkpoint_files
-from keras_vae.runs import final_files, provenance, recording
+from keras_vae.runs import final_files, provenance, recording, run_data
 from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
 
@@ -68,7 +68,7 @@ def train(
     started = time.monotonic()
     memory.reset_peak()
     run, progress = Run(folder), progress or ProgressReporter(quiet)
-    data = _checked_data(config, run, overwrite, resume, data)
+    data = _checked_data(config, run, overwrite, resume, data, progress)
     if resume and run.finished:
         return _finished_before(run, progress)
     plan = recording.plan(config, data)
@@ -86,7 +86,9 @@ def train(
     return run
 
 
-def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data: Dataset | None) -> Dataset:
+def _checked_data(
+    config: Config, run: Run, overwrite: bool, resume: bool, data: Dataset | None, progress: ProgressReporter
+) -> Dataset:
     """Loads the data and checks, before anything is written, that it fits the configuration and the folder."""
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config; received {type(config).__name__}.")
@@ -96,11 +98,13 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
     if overwrite and resume:
         raise InputError("train: expected resume=True or overwrite=True; received both; choose one.")
     run.check_usable(overwrite, resume)
-    data = data or load(config.dataset)
+    data = data or load(
+        config.dataset, cache=run_data.cache_folder(run), progress=progress, **config.data_options.given()
+    )
     network.check(data.image_shape)
-    if config.batch_size > len(data.x_train):
+    if config.batch_size > len(data.train):
         raise InputError(
-            f"batch_size: expected no more than the {len(data.x_train)} training images of {data.name}; received "
+            f"batch_size: expected no more than the {len(data.train)} training images of {data.name}; received "
             f"{config.batch_size}; make the batch smaller."
         )
     if resume and run.is_run():
@@ -156,8 +160,8 @@ def _restored_checkpoint(
     from keras_vae.runs.decoder_history import DecoderRecorder
 
     labels = None if data.y_test is None else data.y_test[plan.probes]
-    recorder = LatentRecorder(data.x_test[plan.probes], labels, plan.frame_steps, plan.units)
-    monitored = data.x_test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
+    recorder = LatentRecorder(data.test[plan.probes], labels, plan.frame_steps, plan.units)
+    monitored = data.test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
     monitor = UnitMonitor(monitored, plan.measurement_steps)
     checkpoint = CheckpointCallback(run, recorder, monitor, progress, config.epochs, started, DecoderRecorder())
     checkpoint.restore(vae)
@@ -209,11 +213,11 @@ def _fit(vae: "VAE", data: Dataset, config: Config, callbacks: list, epochs_done
         callbacks = [*callbacks, BetaWarmup(config.warmup)]
     if epochs_done < config.epochs:
         vae.fit(
-            data.x_train,
+            data.train,
             batch_size=config.batch_size,
             epochs=config.epochs,
             initial_epoch=epochs_done,
-            validation_data=data.x_test,
+            validation_data=data.test,
             validation_batch_size=memory.images_that_fit(config.n_units, final_files.EVALUATION_BATCH),
             callbacks=callbacks,
             verbose=0,
