@@ -40,7 +40,7 @@ def split(keys: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     Example:
         >>> train, test = split(content_keys(np.arange(1000)), "numbers")
         >>> len(train), len(test)
-        (796, 204)
+        (798, 202)
     """
     if len(np.unique(keys)) < 2:
         raise InputError(
