@@ -10,7 +10,7 @@ from PIL import Image
 
 from keras_vae import Config, Dataset, InputError, load, train
 from keras_vae._utils.npy_file import NpyFile
-from keras_vae.data import DataOptions, Preparation, cifar, image_files, image_folder, npy, splitting
+from keras_vae.data import DataOptions, Preparation, cifar, image_files, image_folder, load_all, npy, splitting
 
 
 def write_images(folder, n=12, side=8, classes=("cat", "dog"), suffix=".png", gray=False):
@@ -244,6 +244,33 @@ def test_spectrograms_of_any_range_are_standardised_where_that_is_requested():
     data = Dataset.from_arrays("sounds", {"x": x}, DataOptions(standardize=True))
     np.testing.assert_allclose(data.preparation.undo(data.x_test).min(), x.min(), rtol=0.2)
     assert data.x_train.std() == pytest.approx(1, rel=1e-5)
+
+
+def test_all_items_in_their_order_are_prepared_as_those_of_the_training(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal([170, 3], [10, 1], (60, 2))
+
+    def write(path, x, names="height,weight,kind"):
+        path.write_text(
+            "\n".join([names, *(f"{a!r},{b!r},{'uv'[i % 2]}" for i, (a, b) in enumerate(x.tolist()))]) + "\n"
+        )
+
+    write(tmp_path / "a.csv", x)
+    data = load(tmp_path / "a.csv", label="kind")
+    write(tmp_path / "b.csv", x[:7] + 100)
+    new = load_all(tmp_path / "b.csv", data.preparation, label="kind")
+    np.testing.assert_allclose(data.preparation.undo(new.x[:]), x[:7] + 100, rtol=1e-5)
+    assert new.labels.tolist() == list("uvuvuvu")
+    write(tmp_path / "c.csv", x, "weight,height,kind")
+    with pytest.raises(InputError, match=r"the columns height, weight of the training in .*; received weight, height"):
+        load_all(tmp_path / "c.csv", data.preparation, label="kind")
+
+    dark = np.ones((5, 4, 4), "uint8")
+    np.save(tmp_path / "dark.npy", dark)
+    bytes_ = Dataset.from_arrays("images", {"x": rng.integers(0, 256, (20, 4, 4), "uint8")})
+    np.testing.assert_array_equal(load_all(tmp_path / "dark.npy", bytes_.preparation).x[:], dark / np.float32(255))
+    binary = Dataset.from_arrays("binary", {"x": rng.integers(0, 2, (20, 4, 4), "uint8")})
+    np.testing.assert_array_equal(load_all(tmp_path / "dark.npy", binary.preparation).x[:], dark)
 
 
 def test_digits_are_embedded():

@@ -10,9 +10,6 @@ import numpy as np
 from keras_vae._utils.npy_file import NpyFile
 
 MAX_CHUNK_BYTES = 64e6  # of float32 numbers that are read at a time
-# The grey value of each byte. Looked up, since compilers replace a division by 255 by a product with its rounded
-# reciprocal, and merge products into the next operation: the last digits of the weights would differ.
-BYTE_VALUES = np.arange(256, dtype="float32") / np.float32(255)
 
 
 class Scaling(NamedTuple):
@@ -83,7 +80,7 @@ class Items:
 
     @property
     def are_bytes(self) -> bool:
-        """Whether the items are bytes in memory, which a training step can scale."""
+        """Whether the items are bytes in memory, which the device can scale."""
         return not self.is_mapped and self.stored.dtype == np.uint8 and self.scaling.mean is None
 
     def __len__(self) -> int:

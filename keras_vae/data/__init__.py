@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from keras_vae.data.registry import choices, names, register, register_format, title
 
 if TYPE_CHECKING:
+    from keras_vae.data.all_items import load_all
     from keras_vae.data.dataset import Dataset, binarize, load
     from keras_vae.data.options import DataOptions
     from keras_vae.data.preparation import Preparation
@@ -17,6 +18,7 @@ _LAZY = {
     "Preparation": "preparation",
     "binarize": "dataset",
     "load": "dataset",
+    "load_all": "all_items",
 }
 __all__ = [
     "DataOptions",
@@ -25,6 +27,7 @@ __all__ = [
     "binarize",
     "choices",
     "load",
+    "load_all",
     "names",
     "register",
     "register_format",

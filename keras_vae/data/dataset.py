@@ -198,6 +198,18 @@ def load(
         >>> data.y_test[:5].tolist()
         [0, 8, 3, 8, 8]
     """
+    raw = read(name, cache=cache, progress=progress, **options)
+    return Dataset.from_arrays(str(name), raw, DataOptions(**options))
+
+
+def read(
+    name: str | Path, *, cache: Path | None = None, progress: ProgressReporter | None = None, **options: Any
+) -> RawData:
+    """The arrays of a data set as its reader returns them; arguments as those of `load`.
+
+    Raises:
+        InputError: as `load`.
+    """
     name = str(name)
     _check_name(name)
     found, wanted = registry.find_reader(name), DataOptions(**options)
@@ -209,8 +221,8 @@ def load(
         accepted = listed([key for key in (*found.options, "standardize") if key in DataOptions.model_fields])
         raise InputError(f"{foreign[0]}: expected no such option for {found.label}, which takes {accepted}; remove it.")
     others = {"cache": cache, "progress": progress}
-    read = found.read(**given, **{key: value for key, value in others.items() if key in found.options})
-    return Dataset.from_arrays(name, read, wanted)
+    arrays = found.read(**given, **{key: value for key, value in others.items() if key in found.options})
+    return arrays if isinstance(arrays, RawData) else RawData(arrays)
 
 
 def _given(found: Mapping[str, Any], name: str) -> tuple[Part, Part, Mapping[str, Any]]:
@@ -248,9 +260,7 @@ def _preparation(raw: RawData, scaling: Scaling) -> Preparation:
     if scaling.mean is not None:
         steps.append("standardised: mean 0 and standard deviation 1 of the training items")
         moments = {"mean": tuple(scaling.mean.tolist()), "std": tuple(scaling.std.tolist())}
-    elif scaling.divisor != 1 and raw.steps:
-        steps.append(f"divided by {scaling.divisor}")
-    return Preparation(tuple(steps), raw.columns, damaged=raw.damaged, **moments)
+    return Preparation(tuple(steps), raw.columns, damaged=raw.damaged, divisor=scaling.divisor, **moments)
 
 
 def _named(error: ConstantColumnsError, columns: tuple[str, ...] | None) -> InputError:

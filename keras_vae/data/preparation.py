@@ -18,6 +18,8 @@ class Preparation:
         columns: names of the columns of vectors; None for images and for vectors without names.
         mean, std: of the standardisation, one number for each column, or a single one for images; None for none.
         damaged: number of damaged images that were left out.
+        divisor: 255 for images of bytes, which were divided by it; else 1. `undo` does not multiply by it: images are
+            shown in [0, 1].
 
     Example:
         >>> import numpy as np
@@ -33,6 +35,7 @@ class Preparation:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     damaged: int = 0
+    divisor: int = 1
 
     @property
     def scaling(self) -> Scaling:
@@ -59,7 +62,7 @@ class Preparation:
     def description(self) -> dict[str, Any]:
         """The preparation as JSON, without what was not done."""
         found = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in found.items() if value and (name, value) != ("divisor", 1)}
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> "Preparation":

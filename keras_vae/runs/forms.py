@@ -36,6 +36,7 @@ class PreparationForm(Form):
     mean: list[Number] = OPTIONAL
     std: list[Number] = OPTIONAL
     damaged: Whole = OPTIONAL
+    divisor: Positive = OPTIONAL
 
 
 class Data(Form):
