@@ -1,6 +1,6 @@
 """Peak memory of trainings on files of growing size, and speed and memory of bytes against floats.
 
-    python benchmarks/data_memory.py --out /tmp/data-memory [--images 60000] [--sizes 1.1 2]
+    python benchmarks/data_memory.py --out /tmp/data-memory [--images 60000] [--sizes 0.1 1.1]
 
 `--images` is the number of images of 28 × 28 that are compared as bytes and as floats, 0 for none; `--sizes` are the GB
 of each file of images of 64 × 64 × 3.
@@ -39,7 +39,9 @@ def write(path: Path, gigabytes: float) -> int:
 def train_on_file(path: str, out: str) -> dict:
     """One epoch of a run on a file: peak memory and seconds."""
     import keras_vae as kv
+    from keras_vae.data import npy
 
+    npy.MAX_LOADED_BYTES = 0  # files of any size are read in parts
     began = time.monotonic()
     config = kv.Config(f"{SIDE * SIDE * 3}-16-2", dataset=path, epochs=1, batch_size=BATCH, likelihood="gaussian")
     run = kv.train(config, out, quiet=True)
@@ -104,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=False)
     parser.add_argument("--images", type=int, default=60_000)
-    parser.add_argument("--sizes", type=float, nargs="*", default=[1.1, 2.0])
+    parser.add_argument("--sizes", type=float, nargs="*", default=[0.1, 1.1])
     parser.add_argument("--child", nargs="+")
     arguments = parser.parse_args()
     if arguments.child:
