@@ -151,7 +151,7 @@ register_format("a FILE.npy", ".npy", "keras_vae.data.npy:read", ["labels", "cha
 register_format("a FILE.csv", ".csv", "keras_vae.data.csv_table:read", ["label", "drop"])
 register_format(
     IMAGE_FOLDER,
-    lambda text: text.endswith(("/", os.sep)) or Path(text).is_dir(),
+    lambda text: text.endswith(("/", os.sep)) or os.path.isdir(text),
     "keras_vae.data.image_folder:read",
     ["size", "gray", "skip_damaged", "cache", "progress"],
 )
