@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_vae import likelihoods, posteriors
 from keras_vae._utils import checks
+from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.functions import loss_of_replica, traced
@@ -505,13 +506,28 @@ def _check_decoder(
     likelihood.check(tuple(image_shape), tuple(decoder.outputs[0].shape[1:]))
 
 
-def _batches(name: str, array, size: int) -> list[np.ndarray]:
+def _batches(name: str, array, size: int) -> "_Slices":
     """The array in batches of `size`. (Calling the model on each avoids `predict`, which retraces for new shapes.)"""
-    array = checks.as_array(name, array)
+    array = array if isinstance(array, Items) else checks.as_array(name, array)
     size = checks.whole("batch_size", size)
     if not array.size:
         raise InputError(f"{name}: expected at least one image or latent point; received shape {array.shape}.")
-    return [array[start : start + size] for start in range(0, len(array), size)]
+    return _Slices(array, size)
+
+
+class _Slices(Sequence):
+    """The parts of an array in its order; those of `Items` are read when they are requested."""
+
+    def __init__(self, array: np.ndarray | Items, size: int):
+        self._array, self._size = array, size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._array) / self._size)
+
+    def __getitem__(self, i):
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        return self._array[i * self._size : (i + 1) * self._size]
 
 
 def _concatenated(batches: Sequence) -> np.ndarray:

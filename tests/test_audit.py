@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,7 +152,7 @@ def test_a_model_trained_outside_the_package_is_adopted(toy_run, data, tmp_path,
         adoption.adopt(tmp_path / "broken.keras", data, tmp_path / "new")
     with pytest.raises(InputError, match="expected a file; there is none"):
         adoption.adopt(tmp_path / "absent.keras", data, tmp_path / "new")
-    wide = datasets.Dataset(**{**data.__dict__, "x_train": data.x_train[:, :4], "x_test": data.x_test[:, :4]})
+    wide = replace(data, x_train=data.x_train[:, :4], x_test=data.x_test[:, :4])
     with pytest.raises(InputError, match="images of"):
         adoption.adopt(model, wide, tmp_path / "new")
     assert not (tmp_path / "new").exists()

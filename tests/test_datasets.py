@@ -126,7 +126,12 @@ def test_floats_outside_of_the_range_by_rounding_are_clipped(kind):
     [
         ({"x_test": None}, "x_test is missing; received x_train, y_train, y_test"),
         ({"x_train": np.zeros((20, 6), "uint8")}, r"shape \(n, height, width\).*received \(20, 6\)"),
-        ({"x_train": np.zeros((20, 784))}, r"received \(20, 784\); reshape them, x\.reshape\(-1, 28, 28\)"),
+        ({"x_train": np.zeros((20, 784))}, r"received \(784,\) for .*; reshape them, x\.reshape\(-1, 28, 28\)"),
+        ({"x_train": np.zeros((2, 784), "uint8")}, r"reshape\(-1, 28, 28\); for vectors .* x\.astype\('float32'\)"),
+        (
+            {"x_train": np.zeros((20, 784)), "x_test": np.zeros((8, 784))},
+            "one value in 784 columns, the first 0",
+        ),
         ({"x_train": np.zeros((2, 3072))}, r"x\.reshape\(-1, 32, 32, 3\) or x\.reshape\(-1, 3, 32, 32\)"),
         ({"x_train": np.zeros((2, 3, 14, 14))}, r"the channels are first; put them last, x\.transpose\(0, 2, 3, 1\)"),
         ({"x_train": np.zeros((2, 1, 28, 28))}, "the channels are first"),
@@ -138,7 +143,7 @@ def test_floats_outside_of_the_range_by_rounding_are_clipped(kind):
         ({"x_train": np.zeros((2, 6, 5), complex)}, "expected real numbers in x_train"),
         ({"x_train": np.full((2, 6, 5), 1.5)}, r"from 0 to 1 in .*received 1\.5 to 1\.5; divide them first, x / 255"),
         ({"x_train": np.full((2, 6, 5), -0.1)}, r"map them from \[-1, 1\] first, \(x \+ 1\) / 2"),
-        ({"x_train": np.array([-2.0, 3.0]).reshape(2, 1, 1)}, "or undo their standardization"),
+        ({"x_train": np.array([-2.0, 3.0]).reshape(2, 1, 1)}, "undo their standardization, or set standardize=True"),
         ({"x_train": np.full((2, 6, 5), np.nan)}, "received NaN or infinity in 2 of 2 images"),
         ({"x_train": np.full((2, 6, 5), np.inf)}, "received NaN or infinity in 2 of 2 images"),
         ({"x_train": np.full((2, 6, 5), 256)}, "values from 0 to 255 .* divide them first, x / 65535"),
@@ -276,7 +281,7 @@ def test_refuses_missing_and_damaged_files(tmp_path):
 
 def test_refuses_an_unknown_name():
     with pytest.raises(
-        InputError, match=r"expected mnist, fashion-mnist, mnist-5k, tiles, tiles-2k or a FILE\.npz; received 'cifar'"
+        InputError, match=r"tiles-2k, a FILE\.npz, a FILE\.npy, a FILE\.csv or a FOLDER of images; received 'cifar'"
     ):
         load("cifar")
 
@@ -405,7 +410,7 @@ def test_a_registered_data_set_is_listed_loaded_and_trained_on(tmp_path, registr
     assert load("toy").x_train.shape == (20, 8, 8)
     assert registry.names()[-1] == "toy"
     assert registry.title("toy") == "Toy images"
-    with pytest.raises(InputError, match=r"tiles-2k, toy or a FILE\.npz; received 'cifar'"):
+    with pytest.raises(InputError, match=r"tiles-2k, toy, a FILE\.npz, .* or a FOLDER of images; received 'cifar'"):
         load("cifar")
     run = train(Config("64-2", dataset="toy", epochs=1, batch_size=10), tmp_path / "run", quiet=True)
     assert run.title == "64-2 on Toy images"
@@ -424,7 +429,7 @@ def test_a_registered_format_is_chosen_by_suffix_or_predicate(tmp_path, registry
     assert load("images.toy").name == "images.toy"
     assert load(tmp_path).x_test.shape == (8, 8, 8)
     assert read == [Path("images.toy"), tmp_path]
-    with pytest.raises(InputError, match=r"a FILE\.npz, a FILE\.toy or a folder; received 'cifar'"):
+    with pytest.raises(InputError, match=r"a FILE\.toy, a folder or a FOLDER of images; received 'cifar'"):
         load("cifar")
 
 
@@ -437,7 +442,10 @@ def test_arrays_of_a_registered_reader_are_checked(registry_copy):
 def test_the_names_are_listed_without_numpy():
     program = "import sys; from keras_vae.data import registry; print(registry.names(), 'numpy' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert printed == "('mnist', 'fashion-mnist', 'mnist-5k', 'tiles', 'tiles-2k') False\n"
+    assert (
+        printed
+        == "('mnist', 'fashion-mnist', 'mnist-5k', 'digits', 'cifar10', 'cifar100', 'tiles', 'tiles-2k') False\n"
+    )
 
 
 @needs_full_mnist

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
+from keras_vae._utils.items import Items, Scaling
+from keras_vae._utils.npy_file import NpyFile
 from keras_vae.fast_fit import keras_internals, ordered_fit, policy, steps_per_call
 from keras_vae.fast_fit.observers import StepObserver
 
@@ -412,3 +414,50 @@ def test_recorder_and_monitor_are_step_observers(images):
     assert isinstance(kv.LatentRecorder(images[:4]), StepObserver)
     assert isinstance(kv.UnitMonitor(images[:4]), StepObserver)
     assert not isinstance(keras.callbacks.History(), StepObserver)
+
+
+def fitted(images, likelihood, jit_compile):
+    """Weights, history and evaluation of a model with a smaller last batch and validation data."""
+    vae = kv.dense_vae("64-16-2", (8, 8), likelihood=likelihood, seed=3)
+    vae.compile(keras.optimizers.Adam(1e-2), jit_compile=jit_compile)
+    part = images.part(slice(20)) if isinstance(images, Items) else images[:20]
+    history = vae.fit(images, batch_size=17, epochs=2, validation_data=part, verbose=0)
+    return weights(vae), history.history, vae.evaluate(images, batch_size=40, verbose=0, return_dict=True)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "jit_compile"),
+    [
+        ("bernoulli", True),
+        ("bernoulli", False),
+        *(pytest.param(name, jit, marks=slow) for name in kv.likelihoods.names()[1:] for jit in (True, False)),
+    ],
+)
+def test_bytes_give_the_weights_of_floats(images, likelihood, jit_compile):
+    stored = np.rint(images * 255).astype("uint8")
+    floats, bytes_ = stored.astype("float32") / np.float32(255), Items(stored, Scaling(255))
+    expected, found = fitted(floats, likelihood, jit_compile), fitted(bytes_, likelihood, jit_compile)
+    for a, b in zip(expected[0], found[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found[1:] == expected[1:]
+
+
+def test_a_file_that_is_read_in_parts_gives_the_weights_of_an_array(images, tmp_path):
+    stored = np.rint(images * 255).astype("uint8")
+    np.save(tmp_path / "x.npy", stored)
+    rows = np.arange(len(stored))[::-1]
+    parts = Items(NpyFile(tmp_path / "x.npy", ""), Scaling(255), rows)
+    expected = fitted(stored[rows].astype("float32") / np.float32(255), "bernoulli", False)
+    found = fitted(parts, "bernoulli", False)
+    for a, b in zip(expected[0], found[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found[1:] == expected[1:]
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+    np.testing.assert_array_equal(vae.encode(parts, batch_size=10).mean, vae.encode(parts.array, batch_size=10).mean)
+    assert not policy.can_compile_epoch(vae, (parts,), 1, True)
+
+
+def test_every_byte_is_scaled_as_a_division_by_255_does():
+    x = np.arange(256, dtype="uint8")
+    np.testing.assert_array_equal(Items(x[:, None], Scaling(255))[:][:, 0], x.astype("float32") / np.float32(255))
+    np.testing.assert_array_equal(Items(x[:, None], Scaling(1))[:][:, 0], x.astype("float32"))

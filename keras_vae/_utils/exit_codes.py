@@ -23,6 +23,13 @@ _OPTIONS = {
     r"\bdevices='all'": "--devices all",
     r"\bdataset='([^']*)'": r"--dataset \1",
     r"\bdata=load\('([^']*)'\)": r"--dataset \1",
+    r"\bset skip_damaged=True": "add --skip-damaged",
+    r"\bset channels_first=True": "add --channels-first",
+    r"\bset standardize=True": "add --standardize",
+    r"\bsize=(\d+)": r"--image-size \1",
+    r"\bimages=NAME": "--images NAME",
+    r"\b(label|drop)='([^']*)'": r"--\1 '\2'",
+    r"^size: ": "image-size: ",
     r"^folder: ": "out: ",
     r"\banother (folder|out)\b": "another --out",
 }

@@ -214,7 +214,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> _Memb
     with archive.open(info) as stream:
         start = io.BytesIO(stream.read(MAX_HEADER_BYTES))  # the length of a header that the file states may be 4 GB
     try:
-        shape, dtype = _read_header(start)
+        shape, dtype = read_npy_header(start)
     except NPY_ERRORS as error:
         raise ValueError(f"{name!r} is not an array") from error
     if dtype.hasobject:
@@ -226,7 +226,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> _Memb
     return member
 
 
-def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def read_npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array in a stream of the `.npy` format; raises one of `NPY_ERRORS`."""
     version = np.lib.format.read_magic(stream)
     headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in headers:
@@ -297,7 +298,7 @@ def read_csv(path: Path, advice: str) -> dict[str, np.ndarray]:
         head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
         if len(set(head)) < len(head):
             raise ValueError("a column is contained twice")
-        if not head or any(_is_number(name) or not name.strip() for name in head):
+        if not head or any(is_number(name) or not name.strip() for name in head):
             raise ValueError("its first line does not name the columns")
         values = [[_finite(cell) if cell else math.nan for cell in row] for row in rows]
         columns = zip(*values, strict=True) if values else [()] * len(head)
@@ -306,7 +307,8 @@ def read_csv(path: Path, advice: str) -> dict[str, np.ndarray]:
         raise DamagedFileError(path, f"expected a table of numbers; it is damaged ({reason(error)})", advice) from error
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether text is a number."""
     try:
         float(text)
     except ValueError:

@@ -7,6 +7,7 @@ import typer
 
 from keras_vae._utils.command_line import whole_option
 from keras_vae._utils.keras_import import backend_name
+from keras_vae.cli import data_options
 from keras_vae.cli.arguments import parse_path, print_first
 from keras_vae.errors import InputError
 
@@ -28,11 +29,20 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again, replacing earlier results.")] = False,
     audit: Annotated[bool, typer.Option(help="Also compare q(z) with the prior, estimate likelihoods.")] = True,
     samples: Annotated[int, whole_option("Importance samples per image of the likelihood.")] = 1000,
+    image_size: data_options.ImageSize = None,
+    gray: data_options.Gray = False,
+    skip_damaged: data_options.SkipDamaged = False,
+    channels_first: data_options.ChannelsFirst = False,
+    images: data_options.Images = None,
+    labels: data_options.Labels = None,
+    label: data_options.Label = None,
+    drop: data_options.Drop = None,
+    standardize: data_options.Standardize = False,
 ) -> None:
     """Measure a trained model: latent units, samples, aggregate posterior and likelihood."""
+    options = data_options.given(locals())
     print_first(f"Loading model, data and the {backend_name()} backend")
     from keras_vae._utils.progress import ProgressReporter
-    from keras_vae.data import load
     from keras_vae.evaluation import run_evaluation
     from keras_vae.evaluation.judge import Judge
     from keras_vae.plots import run_figures
@@ -40,13 +50,17 @@ def evaluate(
     from keras_vae.runs.folder import Run
 
     if run.suffix == ".keras":
-        opened, data = _adopted(run, dataset, out, overwrite)
+        opened, data = _adopted(run, dataset, options, out, overwrite)
     elif out is not None:
         raise InputError(f"evaluate: expected --out with a .keras file only; received it with {run}; remove it.")
+    elif options:
+        raise InputError(
+            f"evaluate: expected options of the data with a .keras file only; {run} holds its own; remove them."
+        )
     else:
         opened = Run.open(run)
         opened.require_finished()
-        data = run_data.load(opened) if dataset is None else load(dataset)
+        data = run_data.load(opened, dataset)
         opened.check_data(data)
     judge = None
     if data.y_train is not None and data.y_test is not None:
@@ -59,16 +73,19 @@ def evaluate(
         print(path)
 
 
-def _adopted(model: Path, dataset: str | None, out: Path | None, overwrite: bool):
+def _adopted(model: Path, dataset: str | None, options: dict, out: Path | None, overwrite: bool):
     """Makes a run folder of a model that was trained elsewhere, draws its figures, and returns run and data."""
     from keras_vae.data import load
     from keras_vae.plots import run_figures
+    from keras_vae.runs import run_data
     from keras_vae.runs.adoption import adopt
+    from keras_vae.runs.folder import Run
 
     if dataset is None:
         raise InputError(f"dataset: expected the images that {model} was trained on; add --dataset.")
-    data = load(dataset)
-    run = adopt(model, data, out or Path("runs") / model.stem, overwrite=overwrite)
+    out = out or Path("runs") / model.stem
+    data = load(dataset, cache=run_data.cache_folder(Run(out)), **options)
+    run = adopt(model, data, out, overwrite=overwrite)
     for path in run_figures.draw(run):
         print(path)
     return run, data

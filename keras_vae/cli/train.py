@@ -11,6 +11,7 @@ from keras_vae import likelihoods, posteriors
 from keras_vae._utils.command_line import number_option, whole_option
 from keras_vae._utils.formatting import listed
 from keras_vae._utils.keras_import import backend_name
+from keras_vae.cli import data_options
 from keras_vae.cli.arguments import parse_path, print_first
 from keras_vae.data import registry
 from keras_vae.errors import InputError, WriteError
@@ -41,6 +42,15 @@ def train(
     batch_size: Annotated[int, whole_option("Images per step.")] = 128,
     seed: Annotated[int, whole_option("Seed of all random numbers.")] = 0,
     jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
+    image_size: data_options.ImageSize = None,
+    gray: data_options.Gray = False,
+    skip_damaged: data_options.SkipDamaged = False,
+    channels_first: data_options.ChannelsFirst = False,
+    images: data_options.Images = None,
+    labels: data_options.Labels = None,
+    label: data_options.Label = None,
+    drop: data_options.Drop = None,
+    standardize: data_options.Standardize = False,
     devices: Annotated[str | None, typer.Option(metavar="all|<int>", help=DEVICES)] = None,
     coordinator: Annotated[str | None, typer.Option(metavar="HOST:PORT|auto", help=COORDINATOR)] = None,
     processes: Annotated[int | None, whole_option("Number of processes of one training.")] = None,
@@ -49,6 +59,7 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a VAE into a run folder."""
+    options = data_options.given(locals())
     print_first(f"Loading data and the {backend_name()} backend")
     from keras_vae.runs.config import Config
     from keras_vae.runs.devices import is_writer
@@ -66,6 +77,7 @@ def train(
         batch_size=batch_size,
         seed=seed,
         jit_compile=_on_or_off(jit_compile),
+        data_options=options,
     )
     requested = _requested_devices(devices, coordinator, processes, process_index)
     try:

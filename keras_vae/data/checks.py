@@ -6,21 +6,25 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import checks
+from keras_vae._utils.npy_file import NpyFile
 from keras_vae.errors import InputError
 
 FACTOR_KEYS = ("factors_train", "factors_test")
-KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTOR_KEYS)
+UNSPLIT_KEYS = ("x", "y", "factors")
+KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTOR_KEYS, *UNSPLIT_KEYS)
 
 
-def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
+def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The arrays that a reader returned; lists and tensors become arrays, None stands for an absent array.
+
+    A `NpyFile` stays as it is.
 
     Args:
         read: as returned by a reader (see `registry`).
         name: name of the data set, for error messages.
 
     Raises:
-        InputError: if it is not a dictionary with `x_train` and `x_test`, or one of its values is not an array.
+        InputError: if it is not a dictionary with `x_train` and `x_test`, or `x`, or one of its values is not an array.
     """
     if not isinstance(read, Mapping):
         raise InputError(
@@ -28,7 +32,7 @@ def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
             f"received a {type(read).__name__}."
         )
     arrays = {key: _as_array(key, value, name) for key, value in read.items() if value is not None}
-    for key in ("x_train", "x_test"):
+    for key in () if "x" in arrays and "x_train" not in arrays else ("x_train", "x_test"):
         if key not in arrays:
             held = ", ".join(map(str, arrays)) or "no array"
             raise InputError(
@@ -37,7 +41,9 @@ def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _as_array(key: str, value: Any, name: str) -> np.ndarray:
+def _as_array(key: str, value: Any, name: str) -> Any:
+    if isinstance(value, NpyFile):
+        return value
     if isinstance(value, Mapping) or hasattr(value, "as_numpy_iterator"):  # a tf.data.Dataset
         raise InputError(
             f"dataset: expected an array as {key} of {name}; received a {type(value).__name__}; collect its images, as "

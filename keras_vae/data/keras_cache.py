@@ -30,13 +30,14 @@ def candidates(path: str) -> tuple[Path, Path]:
     return cache_folder() / path, cache_folder() / DOWNLOADS / path
 
 
-def download(name: str, file: str, folder: str = "") -> Path:
+def download(name: str, file: str, folder: str = "", origin: str = ORIGIN) -> Path:
     """Downloads a file of a data set into this package's folder inside Keras' cache.
 
     Args:
         name: name of the data set, for the error message.
-        file: name of the file at `ORIGIN` and in the cache.
+        file: name of the file at `origin` and in the cache.
         folder: subfolder of the download folder.
+        origin: address of the folder that holds the file.
 
     Returns:
         Path of the downloaded file.
@@ -48,7 +49,7 @@ def download(name: str, file: str, folder: str = "") -> Path:
     try:
         path = keras.utils.get_file(
             fname=file,
-            origin=ORIGIN + file,
+            origin=origin + file,
             cache_dir=cache_folder().parent,
             cache_subdir=Path("datasets", DOWNLOADS, folder),
         )

@@ -1,14 +1,18 @@
 """Reader of `.npz` files in the layout of Keras' data sets."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from keras_vae._utils.foreign_text import cleaned, shortened
 from keras_vae._utils.readers import read_npz
-from keras_vae.data.checks import KEYS
-from keras_vae.errors import InputError
+from keras_vae.data.checks import KEYS, UNSPLIT_KEYS
+from keras_vae.data.raw_data import RawData
+from keras_vae.errors import DamagedFileError, InputError
 
 ADVICE = "pass the path of an intact .npz file, or of a smaller one"
+MAX_LISTED_CHARACTERS = 200
 SCALED_BYTES = 4  # of a number in the float32 copy that is made of the images
 
 
@@ -20,6 +24,50 @@ def read(path: Path) -> dict[str, np.ndarray]:
         InputError: if there is no such file, or its arrays don't fit into memory.
     """
     return read_npz(path, ADVICE, names=KEYS, extra_bytes_per_number=SCALED_BYTES)
+
+
+def read_set(path: Path, images: str | None = None, labels: str | None = None, channels_first: bool = False) -> RawData:
+    """Reads a data set from an `.npz` file: in Keras' layout, `x` and `y`, or the arrays named `images` and `labels`.
+
+    Raises:
+        DamagedFileError: if the file is damaged, holds pickled Python objects, or lacks an array.
+        InputError: if there is no such file, or its arrays don't fit into memory.
+    """
+    if images is None and labels is not None:
+        raise InputError("labels: expected with images, the name of the array of images; received labels alone.")
+    if images is not None:
+        wanted = {"x": images, "y": labels} if labels is not None else {"x": images}
+        found = read_npz(path, ADVICE, names=[*wanted.values()], extra_bytes_per_number=SCALED_BYTES)
+        missing = [name for name in wanted.values() if name not in found]
+        if missing:
+            raise DamagedFileError(path, f"expected an array {missing[0]!r}; it holds {_held(path)}", "name another")
+        arrays = {key: found[name] for key, name in wanted.items()}
+    else:
+        arrays = read(path)
+        if {"x_train", "x_test"} & set(arrays):
+            arrays = {key: array for key, array in arrays.items() if key not in UNSPLIT_KEYS}
+        elif "x" not in arrays:
+            raise InputError(
+                f"{path}: expected arrays x_train and x_test, or x; received {_held(path)}; name the array of images, "
+                "images=NAME."
+            )
+    return RawData({key: _last(x) if channels_first and key[0] == "x" else x for key, x in arrays.items()})
+
+
+def _last(x: np.ndarray) -> np.ndarray:
+    """Images with the channels as their last axis."""
+    if x.ndim != 4:
+        raise InputError(
+            f"channels_first: expected images of shape (n, channels, height, width); received {x.shape}; remove it."
+        )
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1))
+
+
+def _held(path: Path) -> str:
+    """The arrays of a readable `.npz` file, as text."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+    return shortened(cleaned(", ".join(names)), MAX_LISTED_CHARACTERS) if names else "no array"
 
 
 def read_if_valid(path: Path) -> dict[str, np.ndarray] | None:

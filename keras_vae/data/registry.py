@@ -1,21 +1,24 @@
 """Registry of data sets by name, and of file formats.
 
-A reader returns a dictionary of arrays: `x_train` and `x_test`, images of shape `(n, height, width[, channels])`, and
-optionally labels and known generative factors (see `Dataset.from_arrays`). `load` checks the arrays and scales the
-images.
+A reader returns a dictionary of arrays: `x_train` and `x_test`, images of shape `(n, height, width[, channels])` or
+vectors `(n, columns)`, or `x` alone, and optionally labels and known generative factors (see `Dataset.from_arrays`).
+`load` checks the arrays and scales them.
 
 A reader is given as a function or as `"module:function"`, which is imported when the data set is first loaded: the
 names can be listed without NumPy.
 """
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_vae._utils.formatting import listed
 
-Reader = Callable[..., dict[str, Any]]
+IMAGE_FOLDER = "a FOLDER of images"  # label of the format that matches any folder
+Reader = Callable[..., Any]
 
 
 class _NamedSet(NamedTuple):
@@ -27,6 +30,7 @@ class _Format(NamedTuple):
     matches: Callable[[str], bool]
     reader: Reader | str
     suffix: str | None
+    options: tuple[str, ...]
 
 
 _SETS: dict[str, _NamedSet] = {}
@@ -57,21 +61,27 @@ def register(name: str, title: str, reader: Reader | str) -> None:
     _SETS[name] = _NamedSet(title, reader)
 
 
-def register_format(label: str, matches: str | Callable[[str], bool], reader: Reader | str) -> None:
+def register_format(
+    label: str, matches: str | Callable[[str], bool], reader: Reader | str, options: Sequence[str] = ()
+) -> None:
     """Makes `load` read files or folders of a format.
 
-    Registered names take precedence over formats, and earlier formats over later ones.
+    Registered names take precedence over formats, and earlier formats over later ones; folders of images come last.
 
     Args:
         label: lists the format in help texts and error messages, as in `a FILE.npz`.
         matches: a file suffix, or a function that returns whether the text passed to `load` is a path of this format.
-        reader: called with the path; see the module's description for the arrays that it returns.
+        reader: called with the path, and with those of its options that are given, by name; see the module's
+            description for the arrays that it returns.
+        options: names of the options of `DataOptions`, and of `cache` and `progress`, that the reader takes.
     """
     if isinstance(matches, str):
         suffix = matches
-        _FORMATS[label] = _Format(lambda text: text.endswith(suffix), reader, suffix)
+        _FORMATS[label] = _Format(lambda text: text.endswith(suffix), reader, suffix, tuple(options))
     else:
-        _FORMATS[label] = _Format(matches, reader, None)
+        _FORMATS[label] = _Format(matches, reader, None, tuple(options))
+    if IMAGE_FOLDER in _FORMATS:
+        _FORMATS[IMAGE_FOLDER] = _FORMATS.pop(IMAGE_FOLDER)
 
 
 def names() -> tuple[str, ...]:
@@ -89,13 +99,27 @@ def title(name: str) -> str:
     return _SETS[name].title if name in _SETS else Path(name).stem
 
 
-def find_reader(name: str) -> Callable[[], dict[str, Any]] | None:
-    """A function without arguments that reads the data set, or None where neither a name nor a format matches."""
+class FoundReader(NamedTuple):
+    """The reader of a data set.
+
+    Attributes:
+        label: the name of the data set, or the label of its format.
+        options: names of the options that `read` takes.
+        read: returns the arrays; takes the options by name.
+    """
+
+    label: str
+    options: tuple[str, ...]
+    read: Callable[..., Any]
+
+
+def find_reader(name: str) -> FoundReader | None:
+    """The reader of a data set by its name or path, or None where neither a name nor a format matches."""
     if name in _SETS:
-        return _resolved(_SETS[name].reader)
-    for matches, reader, _ in _FORMATS.values():
+        return FoundReader(name, (), _resolved(_SETS[name].reader))
+    for label, (matches, reader, _, options) in _FORMATS.items():
         if matches(name):
-            return lambda: _resolved(reader)(Path(name))
+            return FoundReader(label, options, partial(_resolved(reader), Path(name)))
     return None
 
 
@@ -117,6 +141,17 @@ def _resolved(reader: Reader | str) -> Reader:
 register("mnist", "MNIST", "keras_vae.data.mnist:read")
 register("fashion-mnist", "Fashion-MNIST", "keras_vae.data.fashion_mnist:read")
 register("mnist-5k", "MNIST-5k", "keras_vae.data.mnist_5k:read")
+register("digits", "Digits", "keras_vae.data.digits:read")
+register("cifar10", "CIFAR-10", "keras_vae.data.cifar:read_10")
+register("cifar100", "CIFAR-100", "keras_vae.data.cifar:read_100")
 register("tiles", "tiles", "keras_vae.data.tiles:read")
 register("tiles-2k", "tiles-2k", "keras_vae.data.tiles:read_2k")
-register_format("a FILE.npz", ".npz", "keras_vae.data.npz:read")
+register_format("a FILE.npz", ".npz", "keras_vae.data.npz:read_set", ["images", "labels", "channels_first"])
+register_format("a FILE.npy", ".npy", "keras_vae.data.npy:read", ["labels", "channels_first"])
+register_format("a FILE.csv", ".csv", "keras_vae.data.csv_table:read", ["label", "drop"])
+register_format(
+    IMAGE_FOLDER,
+    lambda text: text.endswith(("/", os.sep)) or os.path.isdir(text),
+    "keras_vae.data.image_folder:read",
+    ["size", "gray", "skip_damaged", "cache", "progress"],
+)

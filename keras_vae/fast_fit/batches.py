@@ -6,11 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_vae._utils.items import Items
+
 
 class OrderedBatches(keras.utils.PyDataset):
     """The batches of arrays of one length, in the order last set; an epoch's last batch may be smaller."""
 
-    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int):
+    def __init__(self, arrays: tuple[np.ndarray | Items, ...], batch_size: int):
         super().__init__()
         self.arrays, self.batch_size = arrays, batch_size
         self.set_order(np.arange(len(arrays[0])))
@@ -48,7 +50,9 @@ class ShardedBatches(OrderedBatches):
         distribution: the distribution over devices.
     """
 
-    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int, distribution: keras.distribution.DataParallel):
+    def __init__(
+        self, arrays: tuple[np.ndarray | Items, ...], batch_size: int, distribution: keras.distribution.DataParallel
+    ):
         from keras_vae.fast_fit.jax import rows_of_process
 
         n_devices = distribution.device_mesh.devices.size
@@ -63,14 +67,14 @@ class ShardedBatches(OrderedBatches):
         return (*others, weights * is_image)
 
 
-def _with_weights(arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def _with_weights(arrays: tuple[np.ndarray | Items, ...]) -> tuple[np.ndarray | Items, ...]:
     """(x, y, weight): targets of 0, which the loss ignores, and weights of 1 where there are none."""
     x, *others = arrays
     defaults = (np.zeros(len(x), "float32"), np.ones(len(x), "float32"))
     return (x, *others, *defaults[len(others) :])
 
 
-def ordered_batches(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
+def ordered_batches(arrays: tuple[np.ndarray | Items, ...], batch_size: int) -> tuple:
     """Batches for Keras' `fit` and a function that sets their order: `(batches, set_order)`."""
     if keras.backend.backend() == "tensorflow":
         from keras_vae.fast_fit.tensorflow import ordered_dataset
@@ -85,6 +89,6 @@ def validation_batches(data: Any, batch_size: int) -> Any:
     """`validation_data` for Keras' `fit`: arrays as batches if they are distributed over devices, else unchanged."""
     distribution = data_parallel()
     arrays = tuple(data) if isinstance(data, (tuple, list)) else (data,)
-    if distribution is None or not all(isinstance(array, np.ndarray) for array in arrays):
+    if distribution is None or not all(isinstance(array, np.ndarray | Items) for array in arrays):
         return data
     return ShardedBatches(arrays, batch_size, distribution)

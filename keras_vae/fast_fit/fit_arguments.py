@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_vae._utils import checks
+from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
 
 DEFAULT_BATCH_SIZE = 32  # Keras' own
@@ -62,8 +63,8 @@ def add_missing_validation_targets(arguments: dict) -> None:
 
 
 def is_array(x: Any) -> bool:
-    """Whether data is one array or tensor."""
-    return isinstance(x, np.ndarray) or ops.is_tensor(x)
+    """Whether data is one array or tensor, or the items of a data set."""
+    return isinstance(x, np.ndarray | Items) or ops.is_tensor(x)
 
 
 def is_shuffled_array(arguments: dict) -> bool:
@@ -71,11 +72,12 @@ def is_shuffled_array(arguments: dict) -> bool:
     return is_array(arguments["x"]) and arguments["shuffle"] is True and not arguments["steps_per_epoch"]
 
 
-def take_arrays(arguments: dict) -> tuple[np.ndarray, ...]:
+def take_arrays(arguments: dict) -> tuple[np.ndarray | Items, ...]:
     """Removes the arrays to train on from the arguments, after the same validation split that Keras would make.
 
     Returns:
-        (x,), (x, y) or (x, y, sample_weight), each `(n, …)`; y is omitted without weights of images or classes.
+        (x,), (x, y) or (x, y, sample_weight), each `(n, …)`; y is omitted without weights of images or classes. Items
+        of bytes, and those that are read from a file, stay as they are.
 
     Raises:
         InputError: if there is no image, the lengths differ, or the split leaves no image on one side.
@@ -102,7 +104,9 @@ def take_arrays(arguments: dict) -> tuple[np.ndarray, ...]:
     return tuple(array[:first] for array in arrays)
 
 
-def _to_numpy(array) -> np.ndarray:
+def _to_numpy(array) -> np.ndarray | Items:
+    if isinstance(array, Items):
+        return array if array.are_bytes or array.is_mapped else array.array
     return ops.convert_to_numpy(array) if ops.is_tensor(array) else np.asarray(array)
 
 

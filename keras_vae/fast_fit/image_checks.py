@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_vae._utils.items import Items
 from keras_vae.fast_fit.support import Support
 
 
@@ -54,7 +55,9 @@ def check_arrays(name: str, data: Any, support: Support) -> bool:
     """
     found = True
     for part in keras.tree.flatten(data):
-        if ops.is_tensor(part):
+        if isinstance(part, Items):
+            support.check(name, part.limits)
+        elif ops.is_tensor(part):
             support.check(name, ops.convert_to_numpy(part))
         elif hasattr(part, "__array__") or isinstance(part, (int, float)):
             support.check(name, np.asarray(part))

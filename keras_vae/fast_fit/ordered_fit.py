@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_vae._utils.items import Items
 from keras_vae.fast_fit import fit_arguments, image_checks, keras_internals
 from keras_vae.fast_fit.batches import ordered_batches, validation_batches
 from keras_vae.fast_fit.epoch_order import EpochOrder
@@ -86,6 +87,9 @@ class OrderedFitModel(keras.Model):
             fit_arguments.warn_of_ignored_targets(arguments)
         fit_arguments.add_missing_targets(arguments)
         fit_arguments.add_missing_validation_targets(arguments)
+        if isinstance(arguments["validation_data"], Items):
+            size = arguments["validation_batch_size"] or arguments["batch_size"] or fit_arguments.DEFAULT_BATCH_SIZE
+            arguments["validation_data"] = ordered_batches((arguments["validation_data"],), size)[0]
         with image_checks.refusals([arguments["x"], arguments["validation_data"]], support):
             history = self._fit(arguments)
         _warn_if_diverged(history.history.get("loss", []))
@@ -93,6 +97,8 @@ class OrderedFitModel(keras.Model):
 
     def _fit(self, arguments: dict) -> keras.callbacks.History:
         if self._has_compiled_metrics or not fit_arguments.is_shuffled_array(arguments):
+            if isinstance(arguments["x"], Items):
+                arguments["x"] = arguments["x"].array
             return super().fit(**arguments)
         arrays = fit_arguments.take_arrays(arguments)
         batch_size = fit_arguments.take_batch_size(arguments)
@@ -136,6 +142,12 @@ class OrderedFitModel(keras.Model):
         if support is not None:
             arguments["x"] = image_checks.checked("x", arguments["x"], support)
         fit_arguments.add_missing_targets(arguments)
+        if isinstance(arguments["x"], Items):
+            if arguments["y"] is None:
+                size = arguments.pop("batch_size") or fit_arguments.DEFAULT_BATCH_SIZE
+                arguments["x"] = ordered_batches((arguments["x"],), size)[0]
+            else:
+                arguments["x"] = arguments["x"].array
         with image_checks.refusals([arguments["x"]], support):
             return super().evaluate(**arguments, **private)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_vae._utils.items import Items
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.steps_per_call import choose_steps_per_call, observer_within_calls
 
@@ -17,14 +18,14 @@ MIN_STEPS_PER_EPOCH = 100  # compiling takes seconds, more than shorter epochs g
 
 
 def can_compile_epoch(
-    model: keras.Model, arrays: Sequence[np.ndarray], batch_size: int, jit_compile: bool | str = "auto"
+    model: keras.Model, arrays: Sequence[np.ndarray | Items], batch_size: int, jit_compile: bool | str = "auto"
 ) -> bool:
     """Whether a compiled model is trained on these arrays with many steps per call.
 
     This is done on TensorFlow only, compiled by XLA. Keras' own step is used for eager models, distribution strategies,
-    models with a `train_step` of their own or with layers that XLA cannot compile, data of more than 4 GB, and where
-    an internal of Keras is missing; unless `jit_compile=True` was requested, also for epochs of fewer than 100 steps
-    and for models that XLA makes slower.
+    models with a `train_step` of their own or with layers that XLA cannot compile, data of more than 4 GB or read from
+    a file in parts, and where an internal of Keras is missing; unless `jit_compile=True` was requested, also for epochs
+    of fewer than 100 steps and for models that XLA makes slower.
 
     Args:
         model: a compiled model.
@@ -35,6 +36,8 @@ def can_compile_epoch(
     if keras.backend.backend() != "tensorflow" or model.run_eagerly or jit_compile is False:
         return False
     if type(model).train_step is not keras.Model.train_step:  # its logs may hold more than the metrics
+        return False
+    if any(isinstance(array, Items) and array.is_mapped for array in arrays):
         return False
     if sum(array.nbytes for array in arrays) > MAX_DATA_BYTES or not keras_internals.has_internals(model):
         return False
@@ -48,7 +51,7 @@ def can_compile_epoch(
 
 def compiled_epoch(
     model: keras.Model,
-    arrays: tuple[np.ndarray, ...],
+    arrays: tuple[np.ndarray | Items, ...],
     batch_size: int,
     jit_compile: bool | str = "auto",
     steps_per_execution: int = 1,

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae._utils.checks import PIXEL_ROUNDING
+from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.observers import StepObserver
@@ -18,6 +19,7 @@ from keras_vae.layers import GaussianSampling
 from keras_vae.posteriors import parse_encoder_outputs
 
 MAX_NOISE_IN_STEP = 8  # random numbers per image that are drawn within a compiled step on a CPU
+MAX_SCALED_BYTES = 64e6  # of items that are scaled before one call
 MAX_NOISE_BYTES = 64e6  # of noise drawn before one call
 CONVOLUTIONS = tuple(
     getattr(keras.layers, f"{kind}{d}D{transposed}")
@@ -31,22 +33,58 @@ CONVOLUTIONS = tuple(
 )
 
 
-def ordered_dataset(arrays: tuple[np.ndarray, ...], batch_size: int) -> tuple:
-    """`(dataset, set_order)`: see `batches.ordered_batches`.
+def stored_tensor(array: np.ndarray | Items) -> tf.Tensor:
+    """An array as a tensor; of items in memory, the numbers as they are stored."""
+    if not isinstance(array, Items):
+        return tf.convert_to_tensor(array)
+    return tf.convert_to_tensor(array.stored if array.are_bytes else array.array)
+
+
+def byte_divisor(array: np.ndarray | Items) -> tf.Variable | None:
+    """The number by which the bytes of `stored_tensor` are divided; None if they are no bytes of `Items`.
+
+    A variable: compilers replace a division by a constant by a product with its rounded reciprocal, so that the last
+    digits of the weights would differ from those of a training on floats.
+    """
+    if not (isinstance(array, Items) and array.are_bytes):
+        return None
+    return tf.Variable(float(array.scaling.divisor), trainable=False)
+
+
+def scaled(batch: tf.Tensor, divisor: tf.Variable | None) -> tf.Tensor:
+    """A batch of `stored_tensor` as `Items` would return it, bit for bit."""
+    return batch if divisor is None else tf.cast(batch, "float32") / divisor
+
+
+def ordered_dataset(arrays: tuple[np.ndarray | Items, ...], batch_size: int) -> tuple:
+    """`(dataset, set_order)`: see `batches.ordered_batches`. Items that are mapped are read batch by batch.
 
     Keras would pass a PyDataset to tf.data as a Python generator, whose threads block each other.
     """
     n = len(arrays[0])
     with tf.device("CPU:0"):
-        tensors = [tf.convert_to_tensor(array) for array in arrays]
+        batches = [_batch_reader(array) for array in arrays]
         order = tf.Variable(np.arange(n), trainable=False)
 
     def batch(i):
         rows = order[i * batch_size : tf.minimum((i + 1) * batch_size, n)]
-        return tuple(tf.gather(tensor, rows) for tensor in tensors)
+        return tuple(read(rows) for read in batches)
 
     dataset = tf.data.Dataset.range(math.ceil(n / batch_size)).map(batch)
     return dataset.prefetch(4), order.assign
+
+
+def _batch_reader(array: np.ndarray | Items) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function that returns the items at `rows`, float32."""
+    if isinstance(array, Items) and array.is_mapped:
+        shape = (None, *array.shape[1:])
+
+        def read(rows):
+            return tf.ensure_shape(tf.numpy_function(lambda chosen: array[chosen], [rows], "float32"), shape)
+
+        return read
+    tensor, divisor = stored_tensor(array), byte_divisor(array)
+    return lambda rows: scaled(tf.gather(tensor, rows), divisor)
 
 
 def dataset_with_check(dataset: tf.data.Dataset, support: Support) -> tf.data.Dataset:
@@ -159,6 +197,34 @@ def _noise_per_image(model: keras.Model) -> int:
     return 0 if sampling is None else math.prod(sampling.output.shape[1:])
 
 
+class ScaledSteps:
+    """The items of the steps of one call, as floats.
+
+    They are scaled before the call: within a step, XLA would merge the scaling into other operations, which rounds
+    differently, and a look-up of bytes takes longer than all else.
+
+    Args:
+        arrays: the stored arrays, `(n, …)` each.
+        divisors: of bytes, see `byte_divisor`.
+        n_items: number of items of one call.
+    """
+
+    def __init__(self, arrays: tuple[tf.Tensor, ...], divisors: tuple[tf.Variable | None, ...], n_items: int):
+        n = arrays[0].shape[0]
+
+        @tf.function(autograph=False)
+        def read(order, start):
+            rows = tf.gather(order, tf.minimum(start + tf.range(n_items), n - 1))
+            places = tf.clip_by_value(tf.range(n) - start, 0, n_items - 1)
+            return tuple(map(scaled, (tf.gather(array, rows) for array in arrays), divisors)), places
+
+        self._read = read
+
+    def __call__(self, order: tf.Tensor, start: int) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        """The items from position `start` of the order on, and an order that leads to them at the same positions."""
+        return self._read(order, tf.constant(start))
+
+
 class CompiledEpoch:
     """Keras' train function for arrays that stay on the device: each call runs the epoch's next `steps_per_call` steps.
 
@@ -167,7 +233,7 @@ class CompiledEpoch:
 
     Args:
         model: a compiled model with its optimizer built.
-        arrays: the arrays that `train_step` unpacks, `(n, …)` each.
+        arrays: the arrays that `train_step` unpacks, `(n, …)` each; bytes of `Items` are scaled before each call.
         batch_size: images per step; the last batch of an epoch may be smaller.
         steps_per_call: steps per call; with predrawn noise a divisor of it may be used instead.
         observer: receives encodings within a call; None for none. See `steps_per_call.observer_within_calls`.
@@ -176,21 +242,29 @@ class CompiledEpoch:
     def __init__(
         self,
         model: keras.Model,
-        arrays: tuple[np.ndarray, ...],
+        arrays: tuple[np.ndarray | Items, ...],
         batch_size: int,
         steps_per_call: int = 1,
         observer: StepObserver | None = None,
     ):
-        self.arrays = tuple(tf.convert_to_tensor(array) for array in arrays)
+        self.arrays = tuple(map(stored_tensor, arrays))
+        self._divisors = tuple(map(byte_divisor, arrays))
+        has_bytes = any(divisor is not None for divisor in self._divisors)
         self.batch_size, self.n = batch_size, len(arrays[0])
         self._whole, remainder = divmod(self.n, batch_size)
         self.steps_per_call, self.observer = steps_per_call, observer
+        if has_bytes:
+            limit = max(1, int(MAX_SCALED_BYTES / (4 * batch_size * math.prod(arrays[0].shape[1:]))))
+            # a divisor, since callbacks rely on being called every `steps_per_call` steps
+            self.steps_per_call = largest_divisor(self.steps_per_call, limit)
         self._noise = None
         if is_noise_predrawn(model):
             limit = max(1, int(MAX_NOISE_BYTES / (4 * batch_size * _noise_per_image(model))))
-            # a divisor, since callbacks rely on being called every `steps_per_call` steps
-            self.steps_per_call = largest_divisor(steps_per_call, limit)
+            self.steps_per_call = largest_divisor(self.steps_per_call, limit)
             self._noise = PredrawnNoise(model.sampling, self.steps_per_call, batch_size, remainder)
+        self._scaled = None
+        if has_bytes:
+            self._scaled = ScaledSteps(self.arrays, self._divisors, self.steps_per_call * batch_size)
         self._observed = None if observer is None else tf.convert_to_tensor(observer.x)
         self._max_frames = 0 if observer is None else observer.max_observations(self.steps_per_call)
         self._model = model
@@ -202,7 +276,7 @@ class CompiledEpoch:
 
     def placeholder_batches(self) -> tf.data.Dataset:
         """As many batches as an epoch has, for Keras to count; the calls take their images from `arrays` instead."""
-        first = tuple(array[: self.batch_size] for array in self.arrays)
+        first = tuple(map(scaled, (array[: self.batch_size] for array in self.arrays), self._divisors))
         return tf.data.Dataset.from_tensors(first).repeat(math.ceil(self.n / self.batch_size))
 
     def __call__(self, iterator) -> dict:
@@ -216,8 +290,11 @@ class CompiledEpoch:
         if self._noise is not None:
             whole = max(0, min(last, self._whole) - first)
             noise = self._noise.draw(tf.constant(whole), tf.constant(last > self._whole))
+        arrays, order = self.arrays, self._order
+        if self._scaled is not None:
+            arrays, order = self._scaled(order, first * self.batch_size)
         arguments = (
-            self.arrays, self._order, tf.constant(first), tf.constant(pauses), self.batch_size, noise, self._observed
+            arrays, order, tf.constant(first), tf.constant(pauses), self.batch_size, noise, self._observed
         )  # fmt: skip
         if self._steps is None:  # concrete, as in `traced_encoder`
             self._steps = program(self._model).get_concrete_function(*arguments)

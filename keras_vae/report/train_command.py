@@ -8,6 +8,7 @@ from keras_vae.runs.folder import Run
 
 OUT = "runs/again"
 PYTHON_ONLY = {"record_every", "record_per_label", "decoder"}  # fields of Config without an option of the command
+DATA_OPTION_NAMES = {"size": "image-size"}  # where they differ from those of `DataOptions`
 SWITCHES = {True: "on", False: "off"}
 
 
@@ -25,8 +26,19 @@ def command(run: Run) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in changed.items())
         return f'import keras_vae as kv\n\nkv.train(kv.Config({architecture!r}, {arguments}), "{OUT}")'
     shown = {"dataset": config["dataset"], "epochs": config["epochs"]} | changed
+    of_data = shown.pop("data_options", {})
     options = [f"--{key.replace('_', '-')} {_option_value(value)}" for key, value in shown.items()]
+    options += [_data_option(key, value) for key, value in of_data.items()]
     return " ".join(["keras-vae train --architecture", shlex.quote(architecture), *options, f"--out {OUT}"])
+
+
+def _data_option(key: str, value: Any) -> str:
+    """An option of the data, see `data.DataOptions`."""
+    name = f"--{DATA_OPTION_NAMES.get(key, key).replace('_', '-')}"
+    if value is True:
+        return name
+    values = value if isinstance(value, list) else [value]
+    return " ".join(f"{name} {shlex.quote(str(one))}" for one in values)
 
 
 def _option_value(value: Any) -> str:

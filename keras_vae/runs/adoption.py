@@ -59,6 +59,8 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
             "likelihood": type(vae.likelihood).__name__,
             "seed": seed,
         }
+        if data.options.given():
+            config["data_options"] = data.options.given()
         run.write_json("config.json", {"config": config, "adopted": digest, **describe_environment(data, run.path)})
         seconds = {"train": None, "epoch_median": None, "total": round(time.monotonic() - started, 3)}
         final_files.write(run, vae, data, seed, RECORDED_PER_LABEL, None, seconds)

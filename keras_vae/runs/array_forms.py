@@ -18,7 +18,7 @@ from keras_vae._utils.forms import Form, Number, Positive, Whole, first_differen
 from keras_vae.errors import DamagedFileError
 
 MAX_LABEL = 2**20  # figures hold a colour for each label up to the largest
-IMAGE_AXES = (2, 3)  # height, width and perhaps channels
+IMAGE_AXES = (1, 2, 3)  # columns, or height, width and perhaps channels
 
 
 class Array(NamedTuple):

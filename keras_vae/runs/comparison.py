@@ -19,6 +19,7 @@ def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
     for run in runs:
         if run.finished and {"kl", "reconstruction"} <= set(run.metrics["test"]):
             config = run.config["config"]
-            title = f"{registry.title(config['dataset'])}, {config['likelihood']} likelihood"
+            options = "".join(f", {key} {value}" for key, value in config.get("data_options", {}).items())
+            title = f"{registry.title(config['dataset'])}{options}, {config['likelihood']} likelihood"
             groups.setdefault(title, []).append(run)
     return groups

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from keras_vae import likelihoods, posteriors
+from keras_vae.data import DataOptions
 from keras_vae.errors import InputError
 from keras_vae.networks.architecture import Architecture, parse, with_decoder
 
@@ -56,6 +57,7 @@ class Config(BaseModel):
             recording of many units under 256 MB.
         record_per_label: number of test images of each label that are recorded.
         jit_compile: as in `VAE.compile`; `auto` uses XLA where it is faster.
+        data_options: options of `load`, as a dictionary: `{"size": 64}`.
         decoder: sizes of the dense layers of a decoder that doesn't mirror the encoder, as in `dense_vae`.
 
     Raises:
@@ -83,6 +85,7 @@ class Config(BaseModel):
     record_per_label: Count = RECORDED_PER_LABEL
     jit_compile: Literal["auto"] | bool = "auto"
     decoder: str | None = None
+    data_options: DataOptions = DataOptions()
 
     def __init__(self, architecture: str, **others):
         try:

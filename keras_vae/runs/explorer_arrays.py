@@ -91,9 +91,9 @@ def gather(
     n_units = math.prod(vae.latent_shape)
     offered = _by_decreasing_variance(np.ravel(var_mean))[:MAX_UNITS]
     pixels = math.prod(data.image_shape)
-    n = max(1, min(MAX_IMAGES, len(data.x_test), MAX_PIXELS // pixels, MAX_MEANS // n_units))
-    chosen = np.sort(stream(seed, Stream.EXPLORER_IMAGES).permutation(len(data.x_test))[:n])
-    x = data.x_test[chosen]
+    n = max(1, min(MAX_IMAGES, len(data.test), MAX_PIXELS // pixels, MAX_MEANS // n_units))
+    chosen = np.sort(stream(seed, Stream.EXPLORER_IMAGES).permutation(len(data.test))[:n])
+    x = data.test[chosen]
     encoding = vae.encode(x, batch_size=BATCH)
     mean = geometry.flat(encoding.mean)
     arrays = {"images": as_bytes(x), "mean": _half(mean)}

@@ -9,6 +9,7 @@ import numpy as np
 from keras_vae import diagnostics, geometry, samplers
 from keras_vae._utils import memory
 from keras_vae._utils.files import atomic
+from keras_vae._utils.items import Items
 from keras_vae.data import Dataset
 from keras_vae.runs import checkpoint, decoded_arrays, explorer_arrays
 from keras_vae.runs.folder import Run
@@ -55,7 +56,7 @@ def write(
     with atomic(run.model_path, run.check_lock) as temporary:
         vae.save(temporary)
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
-    losses = {name: _evaluate(vae, x, batch) for name, x in (("train", data.x_train), ("test", data.x_test))}
+    losses = {name: _evaluate(vae, x, batch) for name, x in (("train", data.train), ("test", data.test))}
     statistics = write_arrays(run, vae, data, seed, per_label)
     if decoders is not None:
         from keras_vae.runs import decoder_history  # which imports Keras
@@ -77,16 +78,16 @@ def write(
     checkpoint.remove(run.checkpoint_path)
 
 
-def _evaluate(vae: "VAE", x: np.ndarray, batch: int) -> dict[str, float]:
+def _evaluate(vae: "VAE", x: Items, batch: int) -> dict[str, float]:
     results = vae.evaluate(x, batch_size=batch, verbose=0, return_dict=True)
     return {key: value for key, value in ordered_losses(results).items() if key != "beta"}
 
 
 def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int) -> diagnostics.UnitStatistics:
     """Writes all arrays that are computed from the trained model for figures; returns the statistics of its units."""
-    x = data.x_test[:MAX_KEPT_ENCODINGS]
+    x = data.test.part(slice(MAX_KEPT_ENCODINGS))
     n_kept = memory.images_that_fit(math.prod(vae.latent_shape), len(x), MAX_KEPT_MEANS_BYTES)
-    encoding = vae.encode(x[:n_kept])
+    encoding = vae.encode(x.part(slice(n_kept)))
     statistics = diagnostics.units(*encoding) if n_kept == len(x) else _statistics_in_chunks(vae, x)
     columns = {name: array for name, array in statistics._asdict().items() if array is not None}
     run.write_arrays("units", **columns)
@@ -103,14 +104,14 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
     return statistics
 
 
-def _statistics_in_chunks(vae: "VAE", x: np.ndarray) -> diagnostics.UnitStatistics:
+def _statistics_in_chunks(vae: "VAE", x: Items) -> diagnostics.UnitStatistics:
     """Statistics over more encodings than should be in memory at once."""
     batch = memory.images_that_fit(math.prod(vae.latent_shape), EVALUATION_BATCH)
     return diagnostics.units_from_batches(vae.encode(x[i : i + batch]) for i in range(0, len(x), batch))
 
 
 def _write_encodings(run: Run, encoding, data: Dataset) -> None:
-    arrays = {"mean": encoding.mean, "n_test": np.array(len(data.x_test))}
+    arrays = {"mean": encoding.mean, "n_test": np.array(len(data.test))}
     if encoding.log_var is not None:
         arrays["log_var"] = encoding.log_var
     if data.y_test is not None:
@@ -139,7 +140,7 @@ def _write_reconstructions(run: Run, vae: "VAE", data: Dataset, chosen: np.ndarr
     chosen = np.sort(chosen)
     if data.y_test is not None:
         chosen = chosen[np.argsort(data.y_test[chosen], kind="stable")]
-    originals = data.x_test[chosen]
+    originals = data.test[chosen]
     run.write_arrays("reconstructions", originals=originals, images=vae.reconstruct(originals))
 
 

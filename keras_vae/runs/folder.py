@@ -22,7 +22,7 @@ from keras_vae._utils.files import (
     write_npz,
     write_text,
 )
-from keras_vae.data import Dataset, registry
+from keras_vae.data import Dataset, Preparation, registry
 from keras_vae.errors import DamagedFileError, InputError, WriteError
 from keras_vae.runs import array_forms
 from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
@@ -155,6 +155,11 @@ class Run:
         """Name of each class; None where the labels are the numbers of the classes."""
         names = self.config["dataset"].get("class_names")
         return None if names is None else tuple(names)
+
+    @property
+    def preparation(self) -> Preparation:
+        """What was done to the items of the data set before training, and what undoes it."""
+        return Preparation.from_description(self.config["dataset"].get("preparation", {}))
 
     @property
     def evaluation(self) -> dict:

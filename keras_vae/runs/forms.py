@@ -22,9 +22,21 @@ class Settings(Form):
     learning_rate: Number | None = None
     beta: Number = 1.0
     warmup: Number = 0.0
+    data_options: dict[str, Any] = OPTIONAL
 
 
 OF_TRAINING = ("likelihood", "epochs", "batch_size", "learning_rate", "beta")
+
+
+class PreparationForm(Form):
+    """`dataset.preparation` of config.json: `data.Preparation`, without what was not done."""
+
+    steps: list[str] = OPTIONAL
+    columns: list[str] = OPTIONAL
+    mean: list[Number] = OPTIONAL
+    std: list[Number] = OPTIONAL
+    damaged: Whole = OPTIONAL
+    divisor: Positive = OPTIONAL
 
 
 class Data(Form):
@@ -34,9 +46,10 @@ class Data(Form):
     digest: str
     train: Whole
     test: Whole
-    image_shape: Annotated[list[Positive], Field(min_length=2, max_length=3)]
+    image_shape: Annotated[list[Positive], Field(min_length=1, max_length=3)]
     path: str = OPTIONAL  # of the file, from the run folder
     class_names: list[str] = OPTIONAL
+    preparation: PreparationForm = OPTIONAL
 
 
 class ConfigFile(Form):

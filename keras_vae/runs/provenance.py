@@ -24,7 +24,7 @@ def describe(config: Config, data: Dataset, vae: "VAE", folder: Path, devices: D
     """Content of config.json in a run folder: everything needed to repeat the training."""
     from keras_vae.fast_fit.policy import can_compile_epoch
 
-    jit = bool(vae.jit_compile or can_compile_epoch(vae, (data.x_train,), config.batch_size, config.jit_compile))
+    jit = bool(vae.jit_compile or can_compile_epoch(vae, (data.train,), config.batch_size, config.jit_compile))
     environment = describe_environment(data, folder) | devices.described()
     return {"config": config.model_dump(), "jit_compile": jit, **environment}
 
@@ -56,8 +56,8 @@ def _describe_data(data: Dataset, folder: Path) -> dict:
     described: dict[str, Any] = {
         "name": data.name,
         "digest": data.digest,
-        "train": len(data.x_train),
-        "test": len(data.x_test),
+        "train": len(data.train),
+        "test": len(data.test),
         "image_shape": list(data.image_shape),
     }
     path = run_data.relative_path(data.name, folder)
@@ -65,6 +65,8 @@ def _describe_data(data: Dataset, folder: Path) -> dict:
         described["path"] = path
     if data.class_names is not None:
         described["class_names"] = list(data.class_names)
+    if data.preparation.description():
+        described["preparation"] = data.preparation.description()
     return described
 
 

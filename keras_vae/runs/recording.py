@@ -50,8 +50,8 @@ def plan(config: Config, data: Dataset) -> RecordingPlan:
         InputError: if `record_every` makes a recording of more than 1 GB.
     """
     probes = choose_probes(data, config.seed, config.record_per_label)
-    frame_steps = steps_between_frames(config, len(data.x_train), len(probes))
-    measurement_steps = steps_between_measurements(config, len(data.x_train), frame_steps)
+    frame_steps = steps_between_frames(config, len(data.train), len(probes))
+    measurement_steps = steps_between_measurements(config, len(data.train), frame_steps)
     first_steps = min(FIRST_STEPS, int(MAX_FIRST_STEPS_BYTES / _bytes_per_frame(config, len(probes))))
     return RecordingPlan(probes, choose_units(config), frame_steps, measurement_steps, first_steps)
 
@@ -63,7 +63,7 @@ def choose_probes(data: Dataset, seed: int, per_label: int) -> np.ndarray:
     images.
     """
     rng = stream(seed, Stream.PROBE_IMAGES)
-    order = rng.permutation(min(len(data.x_test), MAX_KEPT_ENCODINGS))
+    order = rng.permutation(min(len(data.test), MAX_KEPT_ENCODINGS))
     if data.y_test is None:
         return order[: 10 * per_label]
     y = data.y_test[order]

@@ -8,6 +8,8 @@ from keras_vae.data import Dataset, registry
 from keras_vae.errors import InputError
 from keras_vae.runs.folder import Run
 
+CACHE_FOLDER = ".keras-vae-images"
+
 
 def relative_path(name: str, folder: Path) -> str | None:
     """The path of a data set's file from a run folder; None for a data set without a file.
@@ -32,17 +34,30 @@ def relative_path(name: str, folder: Path) -> str | None:
         return Path(file).as_posix()
 
 
-def load(run: Run) -> Dataset:
+def cache_folder(run: Run) -> Path:
+    """The folder beside a run that keeps the decoded images of folders, for all runs there."""
+    return run.path.absolute().parent / CACHE_FOLDER
+
+
+def load(run: Run, moved: str | None = None) -> Dataset:
     """Loads the data set of a run and checks that it is the one that the run was trained on.
 
-    A file is looked for at its path from the run folder, and then at the path that the training was given.
+    A file is looked for at its path from the run folder, and then at the path that the training was given. It is read
+    with the options of the training.
+
+    Args:
+        run: the run.
+        moved: the name or path of the data set, if it is another now.
 
     Raises:
         InputError: if it is at neither place, can't be read, or has changed.
     """
     config = run.config
     name, path = config["config"]["dataset"], config["dataset"].get("path")
-    if name in registry.names():
+    options = config["config"].get("data_options", {})
+    if moved is not None:
+        places = [moved]
+    elif name in registry.names():
         places = [name]
     else:
         given = [name] if path is None else [str(run.path / path), name]
@@ -53,7 +68,7 @@ def load(run: Run) -> Dataset:
                 "none; move it back, or pass it from its new place, data=load('FILE.npz')."
             )
     for place in places or [name]:
-        data = datasets.load(place)
+        data = datasets.load(place, cache=cache_folder(run), **options)
         if data.digest == config["dataset"]["digest"]:
             return data
     run.check_data(data)

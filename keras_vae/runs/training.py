@@ -16,7 +16,7 @@ from keras_vae.data import Dataset, load
 from keras_vae.errors import InputError, WriteError
 from keras_vae.runs import checkpoint as checkpoint_files
 from keras_vae.runs import devices as several_devices
-from keras_vae.runs import final_files, provenance, recording
+from keras_vae.runs import final_files, provenance, recording, run_data
 from keras_vae.runs.config import Config
 from keras_vae.runs.devices import Devices
 from keras_vae.runs.folder import Run
@@ -80,7 +80,7 @@ def train(
     run, progress = Run(folder), progress or ProgressReporter(quiet or not used.writes)
     with used.member():
         with used.same_outcome():
-            data = _checked_data(config, run, overwrite, resume, data, used)
+            data = _checked_data(config, run, overwrite, resume, data, progress, used)
             plan = recording.plan(config, data)
         used.check_same(
             config=config.model_dump(exclude={"dataset"}), data=data.digest, resume=resume, devices=used.names
@@ -99,7 +99,13 @@ def train(
 
 
 def _checked_data(
-    config: Config, run: Run, overwrite: bool, resume: bool, data: Dataset | None, used: Devices
+    config: Config,
+    run: Run,
+    overwrite: bool,
+    resume: bool,
+    data: Dataset | None,
+    progress: ProgressReporter,
+    used: Devices,
 ) -> Dataset:
     """Loads the data and checks, before anything is written, that it fits configuration, folder and devices."""
     if not isinstance(config, Config):
@@ -112,11 +118,13 @@ def _checked_data(
     used.check_batch_size(config.batch_size)
     if used.writes:
         run.check_usable(overwrite, resume)
-    data = data or load(config.dataset)
+    data = data or load(
+        config.dataset, cache=run_data.cache_folder(run), progress=progress, **config.data_options.given()
+    )
     network.check(data.image_shape)
-    if config.batch_size > len(data.x_train):
+    if config.batch_size > len(data.train):
         raise InputError(
-            f"batch_size: expected no more than the {len(data.x_train)} training images of {data.name}; received "
+            f"batch_size: expected no more than the {len(data.train)} training images of {data.name}; received "
             f"{config.batch_size}; make the batch smaller."
         )
     if used.writes and resume and run.is_run():
@@ -213,9 +221,9 @@ def _new_checkpoint(
     from keras_vae.runs.decoder_history import DecoderRecorder
 
     labels = None if data.y_test is None else data.y_test[plan.probes]
-    probes = data.x_test[plan.probes]
+    probes = data.test[plan.probes]
     recorder = LatentRecorder(probes, labels, plan.frame_steps, plan.units, first_steps=plan.first_steps)
-    monitored = data.x_test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
+    monitored = data.test[: memory.images_that_fit(config.n_units, MAX_MONITORED_IMAGES)]
     monitor = UnitMonitor(monitored, plan.measurement_steps)
     return CheckpointCallback(run, recorder, monitor, progress, config.epochs, started, DecoderRecorder())
 
@@ -308,11 +316,11 @@ def _fit(vae: "VAE", data: Dataset, config: Config, callbacks: list, epochs_done
         callbacks = [*callbacks, BetaWarmup(config.warmup)]
     if epochs_done < config.epochs:
         vae.fit(
-            data.x_train,
+            data.train,
             batch_size=config.batch_size,
             epochs=config.epochs,
             initial_epoch=epochs_done,
-            validation_data=data.x_test,
+            validation_data=data.test,
             validation_batch_size=memory.images_that_fit(config.n_units, final_files.EVALUATION_BATCH),
             callbacks=callbacks,
             verbose=0,

@@ -178,9 +178,10 @@ def _check_folder(folder: Path) -> None:
 
 def folder_name(config: Config) -> str:
     """The folder name of a run: its main arguments, and every other argument that isn't the default."""
-    defaults = type(config)(config.architecture).model_dump()
+    defaults, values = type(config)(config.architecture).model_dump(), config.model_dump()
+    values |= values.pop("data_options")
     named = ("architecture", "dataset", "epochs", "posterior", "seed")
-    others = [f"{k}-{v}" for k, v in config.model_dump().items() if k not in named and v != defaults[k]]
+    others = [f"{k}-{v}" for k, v in values.items() if k not in named and v != defaults.get(k)]
     parts = [config.architecture, config.posterior, Path(config.dataset).stem, f"{config.epochs}-epochs", *others]
     return "_".join([*parts, f"seed-{config.seed}"])
 
