@@ -53,6 +53,10 @@ class OrderedBatches(keras.utils.PyDataset):
     def set_order(self, order: np.ndarray) -> None:
         self._order = order
 
+    def set_images(self, images: np.ndarray) -> None:
+        """Replaces the first of the arrays."""
+        self.arrays = (images, *self.arrays[1:])
+
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self.batch_size)
 
