@@ -1,4 +1,4 @@
-"""Runs whose losses can be compared: of one data set and one likelihood."""
+"""Runs whose losses can be compared: of one data set, binarised or not, and one likelihood."""
 
 from collections.abc import Iterable
 
@@ -19,6 +19,9 @@ def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
     for run in runs:
         if run.finished and {"kl", "reconstruction"} <= set(run.metrics["test"]):
             config = run.config["config"]
-            title = f"{registry.title(config['dataset'])}, {config['likelihood']} likelihood"
+            binarized = (
+                " binarised," if config.get("binarize") else ""
+            )  # statically or not: the test images are the same
+            title = f"{registry.title(config['dataset'])},{binarized} {config['likelihood']} likelihood"
             groups.setdefault(title, []).append(run)
     return groups

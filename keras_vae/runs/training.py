@@ -10,10 +10,11 @@ import numpy as np
 
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.progress import ProgressReporter
-from keras_vae.data import Dataset, load
+from keras_vae.data import Dataset, DynamicBinarization, load
+from keras_vae.data.value_range import value_range
 from keras_vae.errors import InputError, WriteError
 from keras_vae.runs import checkpoint as checkpoint_files
-from keras_vae.runs import final_files, provenance, recording
+from keras_vae.runs import final_files, provenance, recording, run_data
 from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
 
@@ -68,7 +69,12 @@ def train(
     started = time.monotonic()
     memory.reset_peak()
     run, progress = Run(folder), progress or ProgressReporter(quiet)
-    data = _checked_data(config, run, overwrite, resume, data)
+    _check_arguments(config, data)
+    _check_folder(run, overwrite, resume)
+    given = load(config.dataset) if data is None else data
+    config = config.with_likelihood(given.image_shape, value_range(given.x_train))
+    data = run_data.binarized(given) if config.binarize else given
+    _check_fit(config, run, resume, data)
     if resume and run.finished:
         return _finished_before(run, progress)
     plan = recording.plan(config, data)
@@ -82,22 +88,28 @@ def train(
         vae = _build(config, data)
         checkpoint = _restored_checkpoint(run, vae, data, config, plan, progress, started)
         _describe(run, vae, data, config, progress)
-        _fit_and_evaluate(run, vae, data, config, checkpoint)
+        x_train = DynamicBinarization(given.x_train, config.seed) if config.binarize == "dynamic" else data.x_train
+        _fit_and_evaluate(run, vae, x_train, data, config, checkpoint)
     return run
 
 
-def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data: Dataset | None) -> Dataset:
-    """Loads the data and checks, before anything is written, that it fits the configuration and the folder."""
+def _check_arguments(config: Config, data: Dataset | None) -> None:
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config; received {type(config).__name__}.")
     if not isinstance(data, Dataset | None):
         raise InputError(f"data: expected a Dataset, as load returns it; received {type(data).__name__}.")
-    network = config.network
+    _ = config.network  # raises for an architecture that can't be read
+
+
+def _check_folder(run: Run, overwrite: bool, resume: bool) -> None:
     if overwrite and resume:
         raise InputError("train: expected resume=True or overwrite=True; received both; choose one.")
     run.check_usable(overwrite, resume)
-    data = data or load(config.dataset)
-    network.check(data.image_shape)
+
+
+def _check_fit(config: Config, run: Run, resume: bool, data: Dataset) -> None:
+    """Checks, before anything is written, that the data fits the configuration and a run to be resumed."""
+    config.network.check(data.image_shape)
     if config.batch_size > len(data.x_train):
         raise InputError(
             f"batch_size: expected no more than the {len(data.x_train)} training images of {data.name}; received "
@@ -105,7 +117,6 @@ def _checked_data(config: Config, run: Run, overwrite: bool, resume: bool, data:
         )
     if resume and run.is_run():
         provenance.check_resumable(run, config, data)
-    return data
 
 
 def _finished_before(run: Run, progress: ProgressReporter) -> Run:
@@ -134,7 +145,13 @@ def _build(config: Config, data: Dataset) -> "VAE":
     from keras_vae.networks import builders
 
     vae = builders.build(
-        config.network, data.image_shape, config.posterior, config.likelihood, config.beta, config.seed
+        config.network,
+        data.image_shape,
+        config.posterior,
+        config.likelihood,
+        config.beta,
+        config.seed,
+        normalization=config.normalization,
     )
     vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
     vae.optimizer.build(vae.trainable_variables)
@@ -172,11 +189,18 @@ def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: Pro
     run.write_json("config.json", description)
 
 
-def _fit_and_evaluate(run: Run, vae: "VAE", data: Dataset, config: Config, checkpoint: "CheckpointCallback") -> None:
+def _fit_and_evaluate(
+    run: Run,
+    vae: "VAE",
+    x_train: np.ndarray | DynamicBinarization,
+    data: Dataset,
+    config: Config,
+    checkpoint: "CheckpointCallback",
+) -> None:
     """Trains the remaining epochs and writes the files of a finished run."""
     progress, recorder, monitor = checkpoint.progress, checkpoint.recorder, checkpoint.monitor
     try:
-        _fit(vae, data, config, [recorder, monitor, checkpoint.decoders, checkpoint], checkpoint.epochs_done)
+        _fit(vae, x_train, data, config, [recorder, monitor, checkpoint.decoders, checkpoint], checkpoint.epochs_done)
         progress.message("Evaluating")
         run.write_arrays("trajectory", **recording.kept(recorder.trajectory).arrays())
         run.write_arrays("unit_history", **monitor.history.arrays())
@@ -202,14 +226,21 @@ def _report_interruption(error: BaseException, epochs_done: int, progress: Progr
     )
 
 
-def _fit(vae: "VAE", data: Dataset, config: Config, callbacks: list, epochs_done: int) -> None:
+def _fit(
+    vae: "VAE",
+    x_train: np.ndarray | DynamicBinarization,
+    data: Dataset,
+    config: Config,
+    callbacks: list,
+    epochs_done: int,
+) -> None:
     from keras_vae.callbacks import BetaWarmup
 
     if config.warmup:
         callbacks = [*callbacks, BetaWarmup(config.warmup)]
     if epochs_done < config.epochs:
         vae.fit(
-            data.x_train,
+            x_train,
             batch_size=config.batch_size,
             epochs=config.epochs,
             initial_epoch=epochs_done,
