@@ -11,6 +11,7 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 import os
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -25,9 +26,18 @@ from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
-from keras_vae.plots import audit_figures, layout, neighbour_figures, posterior_plane, unit_figures, visuals
-from keras_vae.runs import study_forms
+from keras_vae.plots import (
+    audit_figures,
+    layout,
+    neighbour_figures,
+    posterior_plane,
+    unit_figures,
+    vector_figures,
+    visuals,
+)
+from keras_vae.runs import columns, study_forms
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures
 from keras_vae.trajectory import Trajectory
 
 CAPTIONS = "captions.json"  # beside the figures: {file stem: caption}, in the order in which pages show them
@@ -180,9 +190,12 @@ def trajectory_video(
 
     trajectory = _one_per_label(run.trajectory) if one_per_label else run.trajectory
     path = run.path / "videos" / f"{name}.mp4"
+    decoded = _reconstructed(run, trajectory)
+    images = None if trajectory.images is None else pictures(run, trajectory.images)
     return video.write(
-        trajectory, path, epochs=epochs, units=_recorded_plane(run), title=_title(run), ellipses=ellipses,
-        limit=limit, aspect=aspect, decoded=_reconstructed(run, trajectory), class_names=run.class_names, quiet=quiet,
+        replace(trajectory, images=images), path, epochs=epochs, units=_recorded_plane(run), title=_title(run),
+        ellipses=ellipses, limit=limit, aspect=aspect, decoded=None if decoded is None else pictures(run, decoded),
+        class_names=run.class_names, quiet=quiet,
     )  # fmt: skip
 
 
@@ -383,7 +396,7 @@ def manifold(run: Run) -> Figure:
     side, plane = int(arrays["side"]), arrays["units"]
     rows = len(arrays["images"]) // side
     figure, (ax,) = layout.panels(1, 1, (7.4, 1.2 + 6.4 * rows / side))
-    picture = visuals.image_grid(ax, arrays["images"], side, gap=0)
+    picture = visuals.image_grid(ax, pictures(run, arrays["images"]), side, gap=0)
     ax.set_axis_on()
     height, width = picture.get_size()
     ticks = np.unique(np.linspace(0, side - 1, 5).round().astype(int))
@@ -405,7 +418,7 @@ def manifold(run: Run) -> Figure:
 @register("samples", "Images decoded from draws of the prior N(0, I).")
 def samples(run: Run) -> Figure:
     """Images decoded from draws of the prior."""
-    images = run.arrays("samples")["images"]
+    images = pictures(run, run.arrays("samples")["images"])
     figure, (ax,) = layout.panels(1, 1, (6, 6.5))
     visuals.image_grid(ax, images, 10, gap=2)
     layout.title(ax, _title(run), f"{len(images)} samples, z from N(0, I)")
@@ -455,7 +468,9 @@ def _unit_names(run: Run, units: np.ndarray) -> list[str]:
 )
 def traversals(run: Run) -> Figure:
     """Images decoded along each latent unit, beside the unit's marginal."""
-    arrays, encodings = run.arrays("traversals"), posterior_plane.flat_encodings(run.arrays("encodings"))
+    arrays = run.arrays("traversals")
+    arrays |= {"images": pictures(run, arrays["images"])}
+    encodings = posterior_plane.flat_encodings(run.arrays("encodings"))
     shown, n_units = len(arrays["units"]), run.metrics["n_units"]
     which = "" if shown == n_units else f"the first {shown} of {n_units:,} units; "
     note = f"{_title(run)}: {which}all other units at 0; blue: the aggregate posterior, grey: the prior"
@@ -487,24 +502,40 @@ def marginals(run: Run) -> Figure:
 )
 def interpolation(run: Run) -> Figure:
     """Interpolation paths between test images: a line and an arc in latent space, and a cross-fade of the pixels."""
-    figure = Figure(figsize=(7.4, 8.6), layout="constrained")
-    visuals.interpolations(figure, run.arrays("interpolation"))
+    paths = {name: pictures(run, images) for name, images in run.arrays("interpolation").items()}
+    height = 0.7 + 7.9 * layout.relative_height(*paths["linear"].shape[2:4])
+    figure = Figure(figsize=(7.4, height), layout="constrained")
+    visuals.interpolations(figure, paths)
     layout.heading(figure, _title(run))
     return figure
 
 
-@register("reconstructions", "Test images above their reconstructions.")
+@register("reconstructions", "Test images above their reconstructions.", lambda run: len(run.image_shape) > 1)
 def reconstructions(run: Run) -> Figure:
     """Test images above their reconstructions."""
-    arrays = run.arrays("reconstructions")
+    arrays = {name: pictures(run, images) for name, images in run.arrays("reconstructions").items()}
     n = len(arrays["originals"])
-    figure = Figure(figsize=(0.5 * n + 1.2, 1.9), layout="constrained")
+    height = 0.9 + layout.relative_height(*arrays["originals"].shape[1:3])
+    figure = Figure(figsize=(0.5 * n + 1.2, height), layout="constrained")
     rows = {"test image": arrays["originals"], "reconstruction": arrays["images"]}
     for ax, (name, images) in zip(figure.subplots(2, 1), rows.items(), strict=True):
         visuals.image_grid(ax, images, n)
         layout.row_name(ax, name)
     layout.heading(figure, _title(run))
     return figure
+
+
+@register(
+    "coordinates",
+    "Test rows, solid, and their reconstructions, dashed: values over the columns, as the model receives them.",
+    lambda run: len(run.image_shape) == 1,
+)
+def coordinates(run: Run) -> Figure:
+    """Test rows and their reconstructions in parallel coordinates."""
+    arrays, described = run.arrays("reconstructions"), columns.of_run(run)
+    value = "value" if described.mean is None else "standardized value"
+    title = f"{_title(run)}: test rows and their reconstructions"
+    return vector_figures.parallel_coordinates(arrays["originals"], arrays["images"], title, described.names, value)
 
 
 @register(
@@ -516,6 +547,7 @@ def reconstructions(run: Run) -> Figure:
 def neighbours(run: Run) -> Figure:
     """Samples beside their nearest training images, in pixels and in the latent space."""
     arrays = run.arrays("neighbours")
+    arrays |= {name: pictures(run, arrays[name]) for name in ("samples", "pixel_images", "latent_images")}
     note = f"{_title(run)}\n{neighbour_figures.distances(arrays)}"
     return neighbour_figures.neighbours(arrays, neighbour_figures.finding(arrays), note)
 

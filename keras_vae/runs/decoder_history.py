@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.fast_fit.keras_internals import synchronize_weights
 from keras_vae.networks import decoder_export
 from keras_vae.runs import explorer_arrays
@@ -145,17 +146,17 @@ def gather(vae: "VAE", recorder: DecoderRecorder, explorer: dict[str, np.ndarray
     if not recorder.steps:
         return {}
     description = json.loads(str(explorer["description"]))
-    exported = "obstacle" not in description
+    exported, limits = "obstacle" not in description, tuple(description.get("value_range", UNIT_RANGE))
     n_weights = len(recorder) * vae.decoder.count_params()
     if exported and n_weights <= MAX_KEPT_WEIGHTS:
-        records = _at_each(vae, recorder, lambda: _exported(vae))
+        records = _at_each(vae, recorder, lambda: _exported(vae, limits))
     else:
         image_shape = explorer["images"].shape[1:]
         side = _grid_side(len(recorder), math.prod(image_shape), min(2, len(description["units"])))
         if side < MIN_GRID_SIDE:
             return {}
         limit, z = _grid(explorer, description["units"][:2], side)
-        records = _at_each(vae, recorder, lambda: {"grid_images": explorer_arrays.decoded(vae, z, image_shape)})
+        records = _at_each(vae, recorder, lambda: {"grid_images": explorer_arrays.decoded(vae, z, image_shape, limits)})
         records["grid_limit"] = np.array(limit)
     return {"epochs": np.array(recorder.epochs), **records}
 
@@ -192,8 +193,8 @@ def _at_each(vae: "VAE", recorder: DecoderRecorder, compute) -> dict[str, Any]:
     return {name: np.stack([record[name] for record in records]) for name in records[0]}
 
 
-def _exported(vae: "VAE") -> dict[str, np.ndarray]:
-    exported = decoder_export.export(vae.decoder, vae.likelihood)
+def _exported(vae: "VAE", limits: tuple[float, float]) -> dict[str, np.ndarray]:
+    exported = decoder_export.export(vae.decoder, vae.likelihood, limits)
     return {f"weight_{i}_{j}": array for i, arrays in enumerate(exported.weights) for j, array in enumerate(arrays)}
 
 
