@@ -346,11 +346,15 @@ class OptimalGaussian(Likelihood):
 
     >>> import numpy as np
     >>> import keras_vae as kv
-    >>> vae = kv.dense_vae("4-2", likelihood="gaussian-optimal", seed=0)
-    >>> vae.compile("adam")
-    >>> history = vae.fit(np.random.default_rng(0).random((64, 4), "float32"), verbose=0)
-    >>> 0 < float(vae.likelihood.std) < 1  # it was 1 before training
-    True
+    >>> likelihood = kv.dense_vae("4-2", likelihood="gaussian-optimal", seed=0).likelihood
+    >>> float(likelihood.std)  # before training
+    1.0
+    >>> x, logits = np.ones((8, 4)), np.full((8, 4), 0.5)
+    >>> likelihood.update(x, logits)  # a part of every training step
+    >>> float(likelihood.std)
+    0.5
+    >>> round(float(likelihood(x, logits)[0]), 3)  # 4 (½ + log 0.5 + ½ log 2π)
+    2.903
     """
 
     name = "gaussian-optimal"
