@@ -26,6 +26,8 @@ _HOME = {
     "ContinuousBernoulli": "likelihoods",
     "Gaussian": "likelihoods",
     "Likelihood": "likelihoods",
+    "OptimalGaussian": "likelihoods",
+    "PixelwiseGaussian": "likelihoods",
     "Encoding": "models",
     "VAE": "models",
     "Posterior": "posteriors",

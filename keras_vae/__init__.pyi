@@ -21,6 +21,8 @@ from keras_vae.likelihoods import Bernoulli as Bernoulli
 from keras_vae.likelihoods import ContinuousBernoulli as ContinuousBernoulli
 from keras_vae.likelihoods import Gaussian as Gaussian
 from keras_vae.likelihoods import Likelihood as Likelihood
+from keras_vae.likelihoods import OptimalGaussian as OptimalGaussian
+from keras_vae.likelihoods import PixelwiseGaussian as PixelwiseGaussian
 from keras_vae.models import VAE as VAE
 from keras_vae.models import Encoding as Encoding
 from keras_vae.networks.builders import conv_vae as conv_vae
@@ -47,6 +49,8 @@ __all__ = [
     "KLDivergence",
     "LatentRecorder",
     "Likelihood",
+    "OptimalGaussian",
+    "PixelwiseGaussian",
     "Posterior",
     "Run",
     "TrainingDiverged",

@@ -7,6 +7,7 @@ import sys
 
 # Modules that start with `import keras` and are imported by `models`, which the registration imports.
 _BELOW_MODELS = (
+    "keras_vae.fast_fit.epoch_images",
     "keras_vae.fast_fit.epoch_order",
     "keras_vae.fast_fit.fit_arguments",
     "keras_vae.fast_fit.functions",

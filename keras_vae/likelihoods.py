@@ -5,7 +5,7 @@ registry. Importing this module does not import Keras.
 """
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from keras_vae._utils.lazy_keras import ops
 from keras_vae._utils.registry import Registry
@@ -33,7 +33,8 @@ class Likelihood:
     ```
 
     Override `__call__` and `check` instead if the density does not factorise over pixels or a pixel needs more than one
-    parameter. `logits` is always float32.
+    parameter. Override `build` and `update` for parameters that are estimated during training. `logits` is always
+    float32.
 
     Attributes:
         name: identifier, as in `VAE(likelihood=name)` and `Config(likelihood=name)`.
@@ -115,6 +116,23 @@ class Likelihood:
                 f"decoder: expected an output of the image's shape {image_shape} for the likelihood "
                 f"{type(self).__name__}; received {logits_shape}; end the decoder with a layer of that shape."
             )
+
+    def build(self, model, image_shape: tuple[int, ...]) -> None:
+        """Creates the variables that are estimated during training; called once, by the constructor of `VAE`.
+
+        Args:
+            model: the VAE; variables made by its `add_weight` are trained, saved and loaded with it.
+            image_shape: shape of one image.
+        """
+
+    def update(self, x, logits, weight=None) -> None:
+        """Adapts the variables to a batch; called in every training step, before the loss of the batch is computed.
+
+        Args:
+            x: images `(batch, …)`.
+            logits: the decoder's output.
+            weight: a weight for each image, `(batch,)`, or None.
+        """
 
     def get_config(self) -> dict:
         return {}
@@ -303,6 +321,170 @@ class Gaussian(Likelihood):
 
     def get_config(self) -> dict:
         return {"std": self.std}
+
+
+@register
+class OptimalGaussian(Likelihood):
+    """Gaussian noise of one standard deviation for all pixels, which is estimated during training.
+
+    For given means, the standard deviation of largest likelihood is the root of the mean squared error (Rybkin et al.
+    2021, "Simple and Effective VAE Training with Calibrated Decoders", equation 5). The squared error is averaged over
+    the latest training batches with exponentially decreasing weights, so that training and evaluation use one density
+    and a small last batch has little influence. The variance is a variable of the model and is saved with it; its
+    gradient is 0 at the optimum, so that the network's gradients are those of a Gaussian of this fixed variance.
+
+    A density may exceed 1: where the noise is small, the negative log-likelihood is negative, and so is −ELBO.
+
+    Args:
+        min_std: the smallest standard deviation, above 0; it bounds the likelihood of pixels that are reconstructed
+            exactly.
+
+    Raises:
+        InputError: if `min_std` is not a finite number above 0; if an instance is passed to a second model.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_vae as kv
+    >>> likelihood = kv.dense_vae("4-2", likelihood="gaussian-optimal", seed=0).likelihood
+    >>> float(likelihood.std)  # before training
+    1.0
+    >>> x, logits = np.ones((8, 4)), np.full((8, 4), 0.5)
+    >>> likelihood.update(x, logits)  # a part of every training step
+    >>> float(likelihood.std)
+    0.5
+    >>> round(float(likelihood(x, logits)[0]), 3)  # 4 (½ + log 0.5 + ½ log 2π)
+    2.903
+    """
+
+    name = "gaussian-optimal"
+    description = "Gaussian noise of one standard deviation, estimated during training"
+    support = (-math.inf, math.inf)
+    browser_output = "linear"
+
+    INITIAL_STD = 1.0  # of a model that has not been trained
+    MAX_MOMENTUM = 0.95  # of the average over batches; in the first steps all batches have equal weights
+
+    def __init__(self, min_std: float = 0.01):
+        from keras_vae._utils import checks
+
+        self._min_std = checks.number("min_std", min_std, low=0, open_low=True)
+        self._variance: Any = None  # variables of the model
+        self._updates: Any = None
+
+    @property
+    def min_std(self) -> float:
+        """The smallest standard deviation; read-only, since compiled steps contain it."""
+        return self._min_std
+
+    @property
+    def std(self):
+        """The standard deviation, a NumPy array: a scalar, or of the image's shape if there is one for each pixel."""
+        return ops.convert_to_numpy(ops.sqrt(self._bounded_variance()))
+
+    def build(self, model, image_shape: tuple[int, ...]) -> None:
+        if self._variance is not None:
+            raise InputError(
+                f"likelihood: expected a {type(self).__name__} of its own for every model, since it holds the model's "
+                f"standard deviation; received that of another; pass likelihood={self.name!r}."
+            )
+        self._variance = model.add_weight(
+            name="noise_variance",
+            shape=self._variance_shape(image_shape),
+            dtype="float32",
+            initializer=lambda shape, dtype=None: ops.full(shape, self.INITIAL_STD**2, dtype=dtype),
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
+        )
+        self._updates = model.add_weight(
+            name="noise_updates", shape=(), dtype="int", initializer="zeros", trainable=False
+        )
+
+    def _variance_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return ()
+
+    def _bounded_variance(self):
+        if self._variance is None:
+            raise InputError(
+                f"likelihood: expected the {type(self).__name__} of a model, which holds its standard deviation; "
+                "received one that belongs to none; use vae.likelihood."
+            )
+        return ops.maximum(self._variance, self.min_std**2)
+
+    def update(self, x, logits, weight=None) -> None:
+        x, logits = _in_one_shape(x, logits)
+        squared_error = ops.square(ops.stop_gradient(x - logits))
+        shape = tuple(self._variance.shape)
+        per_image = squared_error if shape else ops.mean(squared_error, axis=tuple(range(1, len(x.shape))))
+        if weight is None:
+            observed = ops.mean(per_image, axis=0)
+        else:
+            weight = ops.reshape(weight, (-1, *[1] * (len(per_image.shape) - 1)))
+            observed = ops.divide_no_nan(ops.sum(per_image * weight, axis=0), ops.sum(weight))
+        done = ops.cast(self._updates, "float32")
+        momentum = ops.minimum(done / (done + 1.0), self.MAX_MOMENTUM)
+        self._variance.assign(momentum * self._variance + (1.0 - momentum) * ops.reshape(observed, shape))
+        self._updates.assign(self._updates + 1)
+
+    def nll_per_pixel(self, x, logits):
+        variance = self._bounded_variance()
+        if tuple(variance.shape) not in ((), tuple(x.shape[1:])):
+            variance = ops.reshape(variance, x.shape[1:])
+        return 0.5 * (ops.square(x - logits) / variance + ops.log(variance) + math.log(2.0 * math.pi))
+
+    def mean(self, logits):
+        return logits
+
+    def get_config(self) -> dict:
+        return {"min_std": self.min_std}
+
+
+@register
+class PixelwiseGaussian(OptimalGaussian):
+    """`OptimalGaussian` with a standard deviation for each pixel, or for each column of a table.
+
+    Columns that the latent units do not explain keep the noise that they have, and do not set that of the others.
+
+    Args:
+        min_std: as in `OptimalGaussian`.
+
+    Example:
+
+    >>> import keras_vae as kv
+    >>> vae = kv.dense_vae("3-2", likelihood="gaussian-per-pixel", seed=0)
+    >>> vae.likelihood.std.tolist()  # before training
+    [1.0, 1.0, 1.0]
+    """
+
+    name = "gaussian-per-pixel"
+    description = "Gaussian noise of one standard deviation for each pixel or column, estimated during training"
+
+    def _variance_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(image_shape)
+
+
+def default_name(image_shape: tuple[int, ...], value_range: tuple[float, float] = (0.0, 1.0)) -> str:
+    """The name of the likelihood that a training uses where none is chosen.
+
+    Args:
+        image_shape: shape of one image, or `(columns,)`.
+        value_range: the limits of the values, as of `Dataset.value_range`.
+
+    Returns:
+        `bernoulli` for grey images in [0, 1], `gaussian-optimal` for colour images and other values,
+        `gaussian-per-pixel` for vectors.
+
+    Example:
+
+    >>> from keras_vae import likelihoods
+    >>> likelihoods.default_name((28, 28)), likelihoods.default_name((64, 64, 3)), likelihoods.default_name((30,))
+    ('bernoulli', 'gaussian-optimal', 'gaussian-per-pixel')
+    """
+    if len(image_shape) == 1:
+        return PixelwiseGaussian.name
+    is_grey = len(image_shape) == 2 or image_shape[2] == 1
+    return Bernoulli.name if is_grey and tuple(value_range) == (0.0, 1.0) else OptimalGaussian.name
 
 
 BUILT_IN = _REGISTRY.classes()  # registered with Keras by `keras_vae.models`, since Keras is not imported here

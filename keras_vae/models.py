@@ -74,7 +74,8 @@ class VAE(OrderedFitModel):
             `isotropic`: one variance for all units of an image. `iid`: `isotropic` with an encoder that repeats one
             mean for every unit. `none`: no sampling, with the quadratic penalty ½‖mean‖². `autoencoder`: neither. The
             last two have no density: they report a `penalty`, or nothing, in place of `kl` and `elbo`.
-        likelihood: `bernoulli` (default), `continuous-bernoulli`, `gaussian`, or a `Likelihood`.
+        likelihood: `bernoulli` (default), `continuous-bernoulli`, `gaussian`, `gaussian-optimal`, `gaussian-per-pixel`,
+            or a `Likelihood`.
         beta: weight of the KL or penalty, finite and at least 0; `BetaWarmup` raises it from 0.
         seed: integer from which the sampling noise and the order of the images derive; `None` chooses one at random.
         name: name of the model.
@@ -159,6 +160,7 @@ class VAE(OrderedFitModel):
             name="epochs_seen", shape=(), dtype="int", initializer="zeros", trainable=False
         )
         self.image_shape, self.latent_shape = tuple(image.shape[1:]), tuple(mean.shape[1:])
+        likelihood.build(self, self.image_shape)
 
         self._loss_mean = keras.metrics.Mean("weighted_loss")
         self._reconstruction_mean = keras.metrics.Mean("reconstruction")
@@ -259,6 +261,8 @@ class VAE(OrderedFitModel):
         logits = y_pred["logits"]
         x = _like_encoder_input(x, self.image_shape)
         weight = _weight_per_image(sample_weight)
+        if training:
+            self.likelihood.update(x, logits, weight)
         nll = self.likelihood(x, logits)
         reconstruction = _weighted_mean(nll, weight)
         self._reconstruction_mean.update_state(nll, sample_weight=weight)

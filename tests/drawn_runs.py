@@ -1,21 +1,33 @@
 """Run folders of generated arrays, from which every figure of the package can be drawn without a training."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from keras_vae import Config, Run, diagnostics
+from keras_vae.data.value_range import value_range
 from keras_vae.evaluation import audit_arrays
 from keras_vae.measures import SAMPLERS
 
+COLUMNS = [
+    "age, years", "alcohol", "malic acid", "ash", "alcalinity of ash", "magnesium", "total phenols", "flavanoids",
+    "nonflavanoid phenols", "proanthocyanins", "colour intensity", "hue",
+]  # fmt: skip
 N_POINTS, N_LABELS, SIDE, EPOCHS = 300, 10, 12, 12
 CLASS_NAMES = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ]  # fmt: skip
 
 
-def generated_run(path: Path, units: int, architecture: str = "", class_names: list[str] | None = None) -> Run:
+def generated_run(
+    path: Path,
+    units: int,
+    architecture: str = "",
+    class_names: list[str] | None = None,
+    make: Callable[[int, np.random.Generator], np.ndarray] | None = None,
+) -> Run:
     """A finished run of generated codes of ten labels, with an audit and with measured bubbles.
 
     Args:
@@ -23,17 +35,20 @@ def generated_run(path: Path, units: int, architecture: str = "", class_names: l
         units: number of latent units; of more than 3, the last third is collapsed, half of it after some epochs.
         architecture: of the configuration, which is a part of the titles.
         class_names: names of the labels.
+        make: makes a number of images or vectors; default `strokes`.
     """
-    run = Run(path)
+    run, make = Run(path), make or strokes
     rng = np.random.default_rng(units)
     mean, log_var = _encodings(units, rng)
     labels = np.arange(N_POINTS) % N_LABELS
-    _write_description(run, units, architecture or f"144-64-{units}", class_names)
+    _write_description(
+        run, units, architecture or f"144-64-{units}", class_names, make(50, rng) if make is not strokes else None
+    )
     run.write_arrays("encodings", mean=mean, log_var=log_var, labels=labels, n_test=np.array(N_POINTS))
-    _write_images(run, units, rng)
-    _write_training(run, mean, log_var, labels, rng)
-    _write_evaluation(run, mean, log_var, rng)
-    _write_bubbles(run, mean, log_var, rng)
+    _write_images(run, units, make, rng)
+    _write_training(run, mean, log_var, labels, make, rng)
+    _write_evaluation(run, mean, log_var, make, rng)
+    _write_bubbles(run, mean, log_var, make, rng)
     return run
 
 
@@ -49,11 +64,17 @@ def _encodings(units: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
     return mean.astype("float32"), np.log(variance).astype("float32")
 
 
-def _write_description(run: Run, units: int, architecture: str, class_names: list[str] | None) -> None:
-    config = Config("144-64-2", dataset="mnist-5k", epochs=EPOCHS).model_dump() | {"architecture": architecture}
+def _write_description(
+    run: Run, units: int, architecture: str, class_names: list[str] | None, examples: np.ndarray | None
+) -> None:
+    config = Config("144-64-2", dataset="mnist-5k", epochs=EPOCHS, likelihood="bernoulli").model_dump()
+    config |= {"architecture": architecture}
     data = {"name": "generated", "digest": "0" * 64, "train": 900, "test": N_POINTS, "image_shape": [SIDE, SIDE]}
     if class_names:
         data["class_names"] = class_names
+    if examples is not None:
+        data |= {"image_shape": list(examples.shape[1:]), "value_range": list(value_range(examples))}
+        data["preparation"] = {"columns": COLUMNS[: examples.shape[1]]} if examples.ndim == 2 else {}
     run.write_json("config.json", {"config": config, "dataset": data, "backend": "tensorflow"})
     losses = {"loss": 140.0, "reconstruction": 132.0, "kl": 8.0, "elbo": -140.0}
     run.write_json(
@@ -78,22 +99,33 @@ def strokes(n: int, rng: np.random.Generator) -> np.ndarray:
     return np.exp(-(distance**2)).astype("float32")
 
 
-def _write_images(run: Run, units: int, rng: np.random.Generator) -> None:
+def colours(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Colour images of a slanted stroke, `(n, 12, 9, 3)`."""
+    return strokes(n, rng)[:, :, :9, None] * rng.uniform(0.2, 1, (n, 1, 1, 3)).astype("float32")
+
+
+def rows(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Standardized rows of 12 columns, `(n, 12)`."""
+    return rng.normal(size=(n, 12)).astype("float32")
+
+
+def _write_images(run: Run, units: int, strokes: Callable, rng: np.random.Generator) -> None:
     originals = strokes(20, rng)
+    shape = originals.shape[1:]
     run.write_arrays("samples", images=strokes(100, rng), moment_matched=strokes(100, rng))
     run.write_arrays("reconstructions", originals=originals, images=0.9 * originals)
     ends = strokes(12, rng)
-    weight = np.linspace(0, 1, 11)[:, None, None, None]
+    weight = np.linspace(0, 1, 11).reshape(-1, *[1] * originals.ndim)
     path = (1 - weight) * ends[:6] + weight * ends[6:]
-    run.write_arrays("interpolation", linear=path**2, spherical=path**1.5, cross_fade=path)
+    run.write_arrays("interpolation", linear=path**2, spherical=np.abs(path) ** 1.5, cross_fade=path)
     shown, z = np.arange(min(units, 8)), np.linspace(-3, 3, 13)  # of 16 units, eight have a marginal alone
-    images = strokes(13 * len(shown), rng).reshape(len(shown), 13, SIDE, SIDE)
+    images = strokes(13 * len(shown), rng).reshape(len(shown), 13, *shape)
     run.write_arrays("traversals", units=shown, z=z, images=images)
     if units == 2:
         axis = np.linspace(-3, 3, 21)
         factor = 0.1 + np.exp(-np.hypot(axis, axis[:, None]))
         run.write_arrays("magnification", factor=factor, limit=np.array(3.0), step=np.array(0.01))
-    near = strokes(32, rng).reshape(8, 4, SIDE, SIDE)
+    near = strokes(32, rng).reshape(8, 4, *shape)
     distances = {"pixel_distances": np.ones((8, 4)), "latent_distances": np.ones((8, 4))}
     compared = dict.fromkeys(("sample_distances", "test_distances"), np.ones(20))
     run.write_arrays("neighbours", samples=near[:, 0], pixel_images=near, latent_images=near, **distances, **compared)
@@ -106,7 +138,7 @@ def _write_images(run: Run, units: int, rng: np.random.Generator) -> None:
 
 
 def _write_training(
-    run: Run, mean: np.ndarray, log_var: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+    run: Run, mean: np.ndarray, log_var: np.ndarray, labels: np.ndarray, make: Callable, rng: np.random.Generator
 ) -> None:
     epochs = np.arange(1, EPOCHS + 1)
     decay = np.exp(-epochs / 3)
@@ -140,11 +172,13 @@ def _write_training(
         mean=(growth[:, None] * mean[followed] + noise).astype("float32"),
         log_var=(growth[:, None] * log_var[followed]).astype("float32"),
         labels=labels[followed],
-        images=strokes(20, rng),
+        images=make(20, rng),
     )
 
 
-def _write_evaluation(run: Run, mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator) -> None:
+def _write_evaluation(
+    run: Run, mean: np.ndarray, log_var: np.ndarray, make: Callable, rng: np.random.Generator
+) -> None:
     var_mean, mean_var = mean.var(axis=0), np.exp(log_var).mean(axis=0)
     kl = 0.5 * (np.square(mean) + np.exp(log_var) - 1 - log_var).mean(axis=0)
     active = var_mean > 0.01
@@ -182,11 +216,11 @@ def _write_evaluation(run: Run, mean: np.ndarray, log_var: np.ndarray, rng: np.r
     interpolation = {path: {"largest_step": 1.0} for path in ("linear", "spherical", "cross_fade")}
     content = {"version": 6, "units": units, "codes": {}, "interpolation": interpolation, "audit": audit}
     run.write_json("evaluation.json", content)
-    samples = {f"samples_{name}": strokes(100, rng) for name in (*SAMPLERS, "data")}
+    samples = {f"samples_{name}": make(100, rng) for name in (*SAMPLERS, "data")}
     run.write_arrays("audit", **audit_arrays.arrays(mean, log_var, found, seed=0), **samples)
 
 
-def _write_bubbles(run: Run, mean: np.ndarray, log_var: np.ndarray, rng: np.random.Generator) -> None:
+def _write_bubbles(run: Run, mean: np.ndarray, log_var: np.ndarray, make: Callable, rng: np.random.Generator) -> None:
     units = mean.shape[1]
     norms = np.linalg.norm(mean, axis=1)
     sizes = np.array([1, 10, 100, 900])
@@ -213,7 +247,7 @@ def _write_bubbles(run: Run, mean: np.ndarray, log_var: np.ndarray, rng: np.rand
     }  # fmt: skip
     run.write_json("bubbles.json", content)
     images = {
-        f"images_{name}": strokes(10, rng)
+        f"images_{name}": make(10, rng)
         for name in ("original", "reconstruction", "posterior", "identity", "identity_2", "identity_3", "prior")
     }
     counts, edges = np.histogram(mean, 40)

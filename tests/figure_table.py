@@ -117,4 +117,8 @@ TABLE: dict[str, Drawn] = {
     "bubbles radii": lambda runs: bubble_figures.radii(_sizes(runs)),
     "bubbles images": lambda runs: bubble_figures.images(dict(list(_sizes(runs).items())[:3])),
 }
+OF_IMAGES = (
+    "coordinates", "interpolation", "manifold", "neighbours", "reconstructions", "samplers", "samples", "traversals",
+)  # fmt: skip
 REGISTERED = [(name, key) for name in run_figures.FIGURES for key in ("2", "2 named", "16")]
+REGISTERED += [(name, key) for name in OF_IMAGES for key in ("2 colours", "2 rows")]

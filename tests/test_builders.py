@@ -6,7 +6,7 @@ import pytest
 
 import keras_vae as kv
 from keras_vae import posteriors
-from keras_vae.networks import builders
+from keras_vae.networks import builders, decoder_export
 from keras_vae.networks.architecture import parse
 
 SIZES = [(28, 28), (32, 32, 3), (37, 37, 1), (20, 33, 3)]
@@ -180,3 +180,62 @@ def test_an_architecture_as_text_and_back():
     assert parse("c64-c128-8x8x1024").n_units == 65_536
     assert parse("c64-c128-8x8x1024").padded((28, 28)) == (32, 32)
     assert parse("c4-c4-2").padded((37, 28, 3)) == (40, 28)
+
+
+# -- residual blocks and normalization -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("architecture", ["c4-r6-8-2", "r4-r6-2x2x3", "r4-2"])
+def test_residual_blocks_begin_as_the_identity(architecture):
+    """The initial weights are those of the architecture without blocks, whose output is the same."""
+    block = build(architecture, (8, 8, 3))
+    assert str(parse(architecture)) == architecture
+    count = block.encoder.count_params() + block.decoder.count_params()
+    assert parse(architecture).count_parameters((8, 8, 3)) == count
+    names = [layer.name for layer in (*block.encoder.layers, *block.decoder.layers)]
+    assert sum(name.startswith("add_") for name in names) == 2 * architecture.count("r")
+    for layer in (*block.encoder.layers, *block.decoder.layers):
+        if layer.name.startswith("residual_") and layer.name.endswith("_2"):
+            assert not any(weights.any() for weights in layer.get_weights())
+
+
+@pytest.mark.parametrize(("normalization", "kind"), [("batch", "BatchNormalization"), ("layer", "LayerNormalization")])
+@pytest.mark.parametrize("architecture", ["c4-r6-8-2", "192-16-2"])
+def test_every_hidden_layer_is_normalized(architecture, normalization, kind):
+    vae = build(architecture, (8, 8, 3), normalization=normalization)
+    for part in (vae.encoder, vae.decoder):
+        kinds = [type(layer).__name__ for layer in part.layers]
+        assert kinds.count(kind) == kinds.count("Activation") > 0
+    plain = build(architecture, (8, 8, 3))
+    assert not any("Normalization" in type(layer).__name__ for layer in plain.encoder.layers)
+
+
+def test_an_unknown_normalization_is_refused():
+    with pytest.raises(kv.InputError, match="normalization: expected 'batch' or 'layer'; received 'group'"):
+        build("c4-2", (8, 8), normalization="group")
+
+
+def test_a_normalized_residual_model_trains_and_loads(tmp_path):
+    x = np.random.default_rng(0).random((24, 8, 8, 3)).astype("float32")
+    vae = build("c4-r6-8-2", x.shape[1:], likelihood="gaussian-optimal", normalization="batch")
+    vae.compile(keras.optimizers.Adam(0.01))
+    losses = vae.fit(x, batch_size=8, epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    vae.save(tmp_path / "vae.keras")
+    loaded = keras.models.load_model(tmp_path / "vae.keras")
+    np.testing.assert_allclose(loaded.reconstruct(x), vae.reconstruct(x), atol=1e-6)
+
+
+def test_a_layer_normalization_is_exported_with_its_scale_and_shift():
+    decoder = build("6-5-2", (6,), normalization="layer").decoder
+    rng = np.random.default_rng(0)
+    decoder.set_weights([rng.normal(size=w.shape) for w in decoder.get_weights()])
+    exported = decoder_export.export(decoder, kv.Gaussian())
+    described = {layer["kind"]: (layer, weights) for layer, weights in zip(*exported[:2], strict=True)}
+    (hidden, logits) = (w for layer, w in zip(*exported[:2], strict=True) if layer["kind"] == "dense")
+    layer, (scale, shift) = described["normalize"]
+    z = rng.normal(size=(4, 2))
+    h = z @ hidden[0] + hidden[1]
+    h = (h - h.mean(1, keepdims=True)) / np.sqrt(h.var(1, keepdims=True) + layer["epsilon"]) * scale + shift
+    expected = np.maximum(h, 0) @ logits[0] + logits[1]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(decoder(z.astype("float32"))), expected, atol=0.02)

@@ -27,8 +27,8 @@ def test_encoders_that_cannot_be_exported(monkeypatch):
     joined = layers.Add(name="sum")([layers.Dense(4)(h), layers.Dense(4)(h)])
     with pytest.raises(NotExportable, match="several inputs of the layer sum"):
         encoder_export.export(keras.Model(image, [layers.Dense(2)(joined), layers.Dense(2)(joined)]), diagonal)
-    unknown = layers.LayerNormalization()(h)
-    with pytest.raises(NotExportable, match="the layer LayerNormalization"):
+    unknown = layers.UnitNormalization()(h)
+    with pytest.raises(NotExportable, match="the layer UnitNormalization"):
         encoder_export.export(keras.Model(image, [layers.Dense(2)(unknown), layers.Dense(2)(unknown)]), diagonal)
     log_var, mean = layers.Dense(2), layers.Dense(2)
     plain = keras.Model(image, {"log_var": log_var(h), "mean": mean(h)})

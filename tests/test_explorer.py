@@ -44,8 +44,8 @@ def test_decoders_that_cannot_be_exported(data):
     branched = keras.Model(z, keras.layers.Add()([h, keras.layers.Dense(64)(z)]))
     with pytest.raises(decoder_export.NotExportable, match="branch at the layer dense"):
         decoder_export.export(branched, kv.Bernoulli())
-    unknown = keras.Model(z, keras.layers.LayerNormalization()(h))
-    with pytest.raises(decoder_export.NotExportable, match="the layer LayerNormalization"):
+    unknown = keras.Model(z, keras.layers.UnitNormalization()(h))
+    with pytest.raises(decoder_export.NotExportable, match="the layer UnitNormalization"):
         decoder_export.export(unknown, kv.Bernoulli())
     odd = keras.Model(z, keras.layers.Dense(64, activation=lambda x: x)(z))
     with pytest.raises(decoder_export.NotExportable, match="the activation <lambda>"):

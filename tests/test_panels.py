@@ -14,7 +14,10 @@ def run(tmp_path) -> Run:
     """A run folder of four units, the last of which collapses; each image of a grid has its own grey value."""
     run = Run(tmp_path / "run")
     data = {"name": "noise", "digest": "0" * 64, "train": 9, "test": 60, "image_shape": [6, 6]}
-    run.write_json("config.json", {"config": Config("36-4").model_dump(), "dataset": data, "backend": "tensorflow"})
+    run.write_json(
+        "config.json",
+        {"config": Config("36-4", likelihood="bernoulli").model_dump(), "dataset": data, "backend": "tensorflow"},
+    )
     rng = np.random.default_rng(0)
     mean = rng.normal(size=(60, 4)) * [1, 2, 3, 0.01]
     run.write_arrays("encodings", mean=mean, log_var=np.zeros((60, 4)), labels=np.arange(60) % 3)

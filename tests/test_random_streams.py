@@ -35,6 +35,7 @@ def draws(generator: np.random.Generator) -> list[float]:
         (Stream.AGGREGATE_POSTERIOR_IMAGES, 0, [0xA0D17, 5, 7]),
         (Stream.MARGINAL_IMAGES, 0, [0xA0D17, 6, 7]),
         (Stream.IMPORTANCE_WEIGHTS, 3, [0xA0D17, 103, 7]),
+        (Stream.BINARY_IMAGES, 5, [0xB14A2, 5, 7]),
     ],
 )
 def test_the_entropy_of_every_stream_is_fixed(purpose, index, entropy):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import figure_table
 import numpy as np
 import pytest
-from drawn_runs import CLASS_NAMES, generated_run
+from drawn_runs import CLASS_NAMES, colours, generated_run, rows
 from figure_table import REGISTERED, TABLE
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -55,7 +55,10 @@ MEANINGS = {  # the label of an artist: its colour
 def runs(tmp_path_factory) -> dict[str, Run]:
     folder = tmp_path_factory.mktemp("drawn")
     found = {str(units): generated_run(folder / str(units), units) for units in (2, 3, 4, 16)}
-    return found | {"2 named": generated_run(folder / "named", 2, class_names=CLASS_NAMES)}
+    found["2 named"] = generated_run(folder / "named", 2, class_names=CLASS_NAMES)
+    found["2 colours"] = generated_run(folder / "colours", 2, "c8-r16-32-2", make=colours)
+    found["2 rows"] = generated_run(folder / "rows", 2, "12-32-2", make=rows)
+    return found
 
 
 RUN_FIGURES = {f"{name} of a run of {key} units": (name, key) for name, key in REGISTERED}

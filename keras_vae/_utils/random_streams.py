@@ -5,6 +5,7 @@ import enum
 import numpy as np
 
 _DIAGNOSTICS_KEY = 0xA0D17
+_BINARIZATION_KEY = 0xB14A2
 
 
 class Stream(enum.Enum):
@@ -29,6 +30,9 @@ class Stream(enum.Enum):
     SAMPLER_SOURCES = ("run", 8)
     NEIGHBOURHOOD_NOISE = ("run", 9)
     FITTED_IMAGES = ("run", 10)
+
+    # Binary images that are drawn for an epoch; index: see `data.binarization`.
+    BINARY_IMAGES = ("binarization", 0)
 
     # Estimators of `diagnostics`. Their domain keeps them apart from `default_rng(seed)`: encodings that were simulated
     # with the same seed would otherwise repeat the noise that they are compared with.
@@ -58,4 +62,6 @@ def stream(seed: int, purpose: Stream, index: int = 0) -> np.random.Generator:
     domain, key = purpose.value
     if domain == "diagnostics":
         return np.random.default_rng([_DIAGNOSTICS_KEY, key + index, seed])
+    if domain == "binarization":
+        return np.random.default_rng([_BINARIZATION_KEY, key + index, seed])
     return np.random.default_rng([seed, key + index])

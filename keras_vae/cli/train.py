@@ -16,7 +16,10 @@ from keras_vae.cli.arguments import parse_path, print_first
 from keras_vae.data import registry
 from keras_vae.errors import InputError, WriteError
 
-ARCHITECTURE = "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first) or c32-c64-8x8x16 (latent map)."
+ARCHITECTURE = (
+    "Layers, such as 784-256-2, c32-c64-256-2 (convolutions first; r64: with a residual block) or c32-c64-8x8x16 "
+    "(latent map)."
+)
 
 DEVICES = "Devices that share each batch, on JAX: all, or their number in all processes together."
 COORDINATOR = "Address of process 0, if one training has several processes; auto: as Slurm, Open MPI or a TPU sets it."
@@ -35,12 +38,18 @@ def train(
     dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
     epochs: Annotated[int, whole_option("Passes over the training images.")] = 50,
     posterior: Annotated[str, typer.Option(help=f"{listed(posteriors.names())}.")] = "diagonal",
-    likelihood: Annotated[str, typer.Option(help=f"{listed(likelihoods.names())}.")] = "bernoulli",
+    likelihood: Annotated[
+        str | None, typer.Option(help=f"{listed(likelihoods.names())}; by default chosen by the kind of data.")
+    ] = None,
     beta: Annotated[float, number_option("Weight of the KL.")] = 1.0,
     warmup: Annotated[float, number_option("Epochs over which beta rises from 0.")] = 0.0,
     learning_rate: Annotated[float, number_option("Learning rate of Adam.")] = 1e-3,
     batch_size: Annotated[int, whole_option("Images per step.")] = 128,
     seed: Annotated[int, whole_option("Seed of all random numbers.")] = 0,
+    binarize: Annotated[
+        str | None, typer.Option(help="Binary images: static (drawn once) or dynamic (drawn for every epoch).")
+    ] = None,
+    normalization: Annotated[str | None, typer.Option(help="Of hidden layers: batch or layer.")] = None,
     jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
     image_size: data_options.ImageSize = None,
     gray: data_options.Gray = False,
@@ -78,6 +87,8 @@ def train(
         seed=seed,
         jit_compile=_on_or_off(jit_compile),
         data_options=options,
+        binarize=binarize,
+        normalization=normalization,
     )
     requested = _requested_devices(devices, coordinator, processes, process_index)
     try:

@@ -7,6 +7,7 @@ from keras_vae.data.registry import choices, names, register, register_format, t
 
 if TYPE_CHECKING:
     from keras_vae.data.all_items import load_all
+    from keras_vae.data.binarization import DynamicBinarization
     from keras_vae.data.dataset import Dataset, binarize, load
     from keras_vae.data.options import DataOptions
     from keras_vae.data.preparation import Preparation
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "DataOptions": "options",
     "Dataset": "dataset",
+    "DynamicBinarization": "binarization",
     "Preparation": "preparation",
     "binarize": "dataset",
     "load": "dataset",
@@ -23,6 +25,7 @@ _LAZY = {
 __all__ = [
     "DataOptions",
     "Dataset",
+    "DynamicBinarization",
     "Preparation",
     "binarize",
     "choices",

@@ -11,6 +11,7 @@ from keras_vae.diagnostics.unit_marginals import marginal_subset
 N_MARGINALS = 6  # units whose marginal is kept
 N_MARGINAL_POINTS = 400
 DENSITY_SIDE = 160  # points along each axis of the density of two units
+MAX_LOG_DENSITY = 80.0  # nats; float32 overflows above 88
 MAX_DENSITY_IMAGES = 50_000  # whose components are added to that density
 MIXTURE_CHUNK = 500  # images whose components are added to the density at a time
 
@@ -50,5 +51,7 @@ def _density(mean: np.ndarray, log_var: np.ndarray, seed: int) -> dict[str, np.n
     for i in range(0, len(images), MIXTURE_CHUNK):
         components = images[i : i + MIXTURE_CHUNK]
         mixture.add(diagnostics.Gaussians(mean[components], log_var[components]))
-    density = np.exp(mixture.log_ratio - 0.5 * np.square(z).sum(axis=1)) / (2 * math.pi)
+    # Rounding errors of posteriors that are very narrow and far from the origin may exceed the highest peak.
+    highest = min(-0.5 * float(log_var.sum(axis=1).min()), MAX_LOG_DENSITY)
+    density = np.exp(np.minimum(mixture.log_ratio - 0.5 * np.square(z).sum(axis=1), highest)) / (2 * math.pi)
     return {"density": density.reshape(DENSITY_SIDE, DENSITY_SIDE).astype("float32"), "density_limit": np.array(limit)}

@@ -18,7 +18,7 @@ from keras_vae.evaluation.bubble_images import decode_bubbles
 from keras_vae.evaluation.bubble_overlaps import overlaps_with_prior
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import BUBBLE_KINDS, BUBBLE_SOURCES
-from keras_vae.runs import model_file
+from keras_vae.runs import model_file, run_data
 from keras_vae.runs.folder import Run
 
 VERSION = 1  # of the content of bubbles.json
@@ -60,6 +60,7 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
     if found is not None:
         return found
     run.check_writable()
+    data = run_data.as_trained(run, data)
     vae = model_file.load(run)
     # One generator for all parts: the draws depend on their order.
     rng = stream(config["config"]["seed"], Stream.BUBBLES)

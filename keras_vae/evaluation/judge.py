@@ -49,8 +49,9 @@ class Scores(NamedTuple):
 class Judge:
     """Scores images by a classifier trained on the same data set.
 
-    Two strided convolutions, a layer of 64 features and a softmax, trained for four epochs of Adam with seed 0. It is
-    trained when the first score is computed, which takes under a minute for MNIST on two cores, and then cached.
+    Two strided convolutions (for vectors a dense layer), a layer of 64 features and a softmax, trained for four epochs
+    of Adam with seed 0. It is trained when the first score is computed, which takes under a minute for MNIST on two
+    cores, and then cached.
 
     Args:
         data: a labelled data set.
@@ -137,7 +138,7 @@ class Judge:
         return np.concatenate([rest, self.compared_indices])[: self.n]
 
     def score(self, images: np.ndarray) -> Scores:
-        """Scores of `n` images `(n, height, width[, channels])` in [0, 1].
+        """Scores of `n` images `(n, height, width[, channels])`, or vectors `(n, columns)`, scaled as the data is.
 
         Raises:
             InputError: for images of another number or shape, or with pixels that are not finite.
@@ -167,7 +168,7 @@ class Judge:
         return np.random.default_rng(SUBSET_SEED).permutation(available)[: self.n]
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities `(n, classes)` of images `(n, height, width[, channels])`, for any n.
+        """Class probabilities `(n, classes)` of images or vectors as `score` takes them, for any n.
 
         Raises:
             InputError: for images of another shape, or with pixels that are not finite.
@@ -176,7 +177,7 @@ class Judge:
 
     def _features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features and class probabilities."""
-        images = _with_channels(checks.array("images", images, ("n", "height", "width", "…"), dtype=None))
+        images = _with_channels(checks.array("images", images, ("n", "…"), dtype=None))
         checks.require_shape("images", images, ("n", *_with_channels(self._data.x_test).shape[1:]))
         return _predict(self._classifier[0], images)
 
@@ -227,7 +228,9 @@ def _build(keras: Any, image_shape: tuple[int, ...], classes: int) -> tuple[Any,
 
     image = keras.Input(image_shape)
     h = image
-    for filters in (32, 64):
+    if len(image_shape) == 1:
+        h = layers.Dense(128, activation="relu", kernel_initializer=initializer())(h)
+    for filters in (32, 64) if len(image_shape) > 1 else ():
         h = layers.Conv2D(filters, 3, 2, "same", activation="relu", kernel_initializer=initializer())(h)
     features = layers.Dense(64, activation="relu", kernel_initializer=initializer(), name="features")(
         layers.Flatten()(h)

@@ -13,6 +13,7 @@ N_IMPORTANCE_SAMPLES = 1000  # per image, by default
 MAX_IMAGES = 500
 SUBSET_SEED = 0  # of the choice of images: the same ones for every model
 MAX_DRAWN_NUMBERS = 2**30  # images × samples × units
+BINARISED = "binarised test images (each pixel 1 with its grey value as probability, seed 0)"
 DECODED_CHUNK = 2000  # pairs of image and latent point that are decoded at a time
 
 
@@ -85,5 +86,4 @@ def _images(vae, data: datasets.Dataset, n_units: int, samples: int) -> tuple[np
         return x, "test images", False
     if bool(((x == 0) | (x == 1)).all()):
         return x, "test images", True
-    description = "binarised test images (each pixel 1 with its grey value as probability, seed 0)"
-    return datasets.binarize(x), description, True
+    return datasets.binarize(x), BINARISED, True

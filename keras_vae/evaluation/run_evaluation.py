@@ -28,7 +28,7 @@ from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import model_audit, sample_neighbours
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
-from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
+from keras_vae.evaluation.likelihood import BINARISED, N_IMPORTANCE_SAMPLES
 from keras_vae.evaluation.sampler_scores import decode_draws
 from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
 from keras_vae.runs import model_file, run_data
@@ -96,6 +96,7 @@ def evaluate(
     if data is None:
         data = run_data.load(run)
     run.check_data(data)
+    data = run_data.as_trained(run, data)
     vae = model_file.load(run)
     seed = config["config"]["seed"]
     mean, log_var = _test_encodings(run, vae, data)
@@ -106,6 +107,9 @@ def evaluate(
         run.write_json("evaluation.json", result)  # kept if the audit fails or is interrupted
     if with_audit:
         result["audit"], arrays = model_audit.audit(vae, data, mean, log_var, judge, seed, samples, log)
+        if config["config"].get("binarize"):
+            for part in filter(None, (result["audit"][key] for key in ("likelihood", "elbo_terms"))):
+                part["of"] = BINARISED
         run.write_arrays("audit", **arrays)
         run.write_json("evaluation.json", result)
     return result

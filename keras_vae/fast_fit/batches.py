@@ -20,6 +20,10 @@ class OrderedBatches(keras.utils.PyDataset):
     def set_order(self, order: np.ndarray) -> None:
         self._order = order
 
+    def set_images(self, images: np.ndarray) -> None:
+        """Replaces the first of the arrays."""
+        self.arrays = (images, *self.arrays[1:])
+
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self.batch_size)
 
@@ -80,9 +84,14 @@ def ordered_batches(arrays: tuple[np.ndarray | Items, ...], batch_size: int) -> 
         from keras_vae.fast_fit.tensorflow import ordered_dataset
 
         return ordered_dataset(arrays, batch_size)
-    distribution = data_parallel()
-    batches = ShardedBatches(arrays, batch_size, distribution) if distribution else OrderedBatches(arrays, batch_size)
+    batches = changeable_batches(arrays, batch_size)
     return batches, batches.set_order
+
+
+def changeable_batches(arrays: tuple[np.ndarray | Items, ...], batch_size: int) -> OrderedBatches:
+    """Batches made in Python, whose images can be replaced: a `tf.data.Dataset` keeps the tensors it was made of."""
+    distribution = data_parallel()
+    return ShardedBatches(arrays, batch_size, distribution) if distribution else OrderedBatches(arrays, batch_size)
 
 
 def validation_batches(data: Any, batch_size: int) -> Any:

@@ -9,8 +9,10 @@ from typing import Any
 import keras
 
 from keras_vae._utils.items import Items
+from keras_vae.errors import InputError
 from keras_vae.fast_fit import fit_arguments, image_checks, keras_internals
-from keras_vae.fast_fit.batches import ordered_batches, validation_batches
+from keras_vae.fast_fit.batches import changeable_batches, ordered_batches, validation_batches
+from keras_vae.fast_fit.epoch_images import EpochImages, ImageReplacement
 from keras_vae.fast_fit.epoch_order import EpochOrder
 from keras_vae.fast_fit.policy import compiled_epoch
 from keras_vae.fast_fit.support import Support
@@ -74,10 +76,13 @@ class OrderedFitModel(keras.Model):
         for data that is not an array, for an array with `steps_per_epoch`, and for a model that was compiled with
         metrics (which compare targets).
 
+        Images that change from epoch to epoch (`data.DynamicBinarization`) are trained on as an array is.
+
         Raises:
             InputError: if images are outside `image_support`.
         """
         arguments = fit_arguments.bind(super().fit, args, kwargs)
+        changing = self._take_changing_images(arguments)
         if fit_arguments.is_array(arguments["x"]):
             self.check_targets(arguments["y"])
         support = self.image_support()
@@ -91,11 +96,25 @@ class OrderedFitModel(keras.Model):
             size = arguments["validation_batch_size"] or arguments["batch_size"] or fit_arguments.DEFAULT_BATCH_SIZE
             arguments["validation_data"] = ordered_batches((arguments["validation_data"],), size)[0]
         with image_checks.refusals([arguments["x"], arguments["validation_data"]], support):
-            history = self._fit(arguments)
+            history = self._fit(arguments, changing)
         _warn_if_diverged(history.history.get("loss", []))
         return history
 
-    def _fit(self, arguments: dict) -> keras.callbacks.History:
+    def _take_changing_images(self, arguments: dict) -> EpochImages | None:
+        """Replaces images that change from epoch to epoch by those of the next one; returns them, or None."""
+        images = arguments["x"]
+        if not isinstance(images, EpochImages):
+            return None
+        arguments["x"] = images.of_epoch(int(self.epochs_seen))
+        is_ordered = fit_arguments.is_shuffled_array(arguments) and not self._has_compiled_metrics
+        if not is_ordered or arguments["validation_split"]:
+            raise InputError(
+                f"x: expected no compiled metrics, shuffle=False, steps_per_epoch and validation_split with "
+                f"{type(images).__name__}, whose images change from epoch to epoch; received some; remove them."
+            )
+        return images
+
+    def _fit(self, arguments: dict, changing: EpochImages | None = None) -> keras.callbacks.History:
         if self._has_compiled_metrics or not fit_arguments.is_shuffled_array(arguments):
             if isinstance(arguments["x"], Items):
                 arguments["x"] = arguments["x"].array
@@ -115,18 +134,32 @@ class OrderedFitModel(keras.Model):
             )
         if epoch is not None:
             with contextlib.suppress(keras_internals.TrainFunctionIgnored):  # raised before the first step
-                return self._fit_compiled(epoch, arguments, callbacks)
+                return self._fit_compiled(epoch, arguments, callbacks, changing)
+        if changing is not None:
+            batches = changeable_batches(arrays, batch_size)
+            order = self._epoch_order(batches.set_order, len(arrays[0]))
+            callbacks = [*self._replacement(changing, batches), order, *callbacks]
+            return super().fit(x=batches, callbacks=callbacks, **arguments)
         batches, set_order = ordered_batches(arrays, batch_size)
         return super().fit(x=batches, callbacks=[self._epoch_order(set_order, len(arrays[0])), *callbacks], **arguments)
 
-    def _fit_compiled(self, epoch, arguments: dict, callbacks: list) -> keras.callbacks.History:
+    def _fit_compiled(
+        self, epoch, arguments: dict, callbacks: list, changing: EpochImages | None
+    ) -> keras.callbacks.History:
         check, order = keras_internals.TrainFunctionCheck(epoch), self._epoch_order(epoch.set_order, epoch.n)
+        replacement = self._replacement(changing, epoch)
         with keras_internals.train_function_replaced(self, epoch.steps_per_call):
             self._compiled_epoch = epoch
             try:
-                return super().fit(x=epoch.placeholder_batches(), callbacks=[check, order, *callbacks], **arguments)
+                return super().fit(
+                    x=epoch.placeholder_batches(), callbacks=[check, *replacement, order, *callbacks], **arguments
+                )
             finally:
                 self._compiled_epoch = None  # releases the data
+
+    def _replacement(self, changing: EpochImages | None, batches) -> list[keras.callbacks.Callback]:
+        """The callback that replaces changing images, if there are any."""
+        return [] if changing is None else [ImageReplacement(changing, batches.set_images, self.epochs_seen)]
 
     def _epoch_order(self, set_order, n: int) -> EpochOrder:
         return EpochOrder(set_order, self.seed, n, self.epochs_seen)

@@ -274,6 +274,10 @@ class CompiledEpoch:
         """Begins an epoch with the images in this order."""
         self._order, self._next = tf.convert_to_tensor(order.astype("int32")), 0
 
+    def set_images(self, images: np.ndarray) -> None:
+        """Replaces the images; before the first call of an epoch."""
+        self.arrays = (tf.convert_to_tensor(images), *self.arrays[1:])
+
     def placeholder_batches(self) -> tf.data.Dataset:
         """As many batches as an epoch has, for Keras to count; the calls take their images from `arrays` instead."""
         first = tuple(map(scaled, (array[: self.batch_size] for array in self.arrays), self._divisors))

@@ -3,6 +3,7 @@
 The parts run from the image to the latent units; the decoder mirrors the encoder.
 
 - `c32` is a convolution with 32 filters that halves height and width.
+- `r32` is one, followed by a residual block: two convolutions whose result is added to their input.
 - A plain number is a dense layer; without convolutions the first number is the size of the image.
 - The last part is the latent space: a number of units, or a map of height × width × channels.
 """
@@ -27,6 +28,7 @@ class Architecture:
     Attributes:
         pixels: number of pixels of the image for a dense architecture, else None.
         filters: numbers of filters of the convolutions.
+        residual: for each of them, whether a residual block follows.
         hidden: sizes of the encoder's dense layers before the latent space.
         latent_shape: `(units,)`, or `(height, width, channels)`.
         decoder: sizes of the decoder's dense layers, from the latent space on; None for `hidden` reversed.
@@ -37,6 +39,7 @@ class Architecture:
     hidden: tuple[int, ...]
     latent_shape: tuple[int, ...]
     decoder: tuple[int, ...] | None = None
+    residual: tuple[bool, ...] = ()
 
     @property
     def hidden_back(self) -> tuple[int, ...]:
@@ -56,7 +59,9 @@ class Architecture:
 
     def __str__(self) -> str:
         pixels = [] if self.pixels is None else [str(self.pixels)]
-        convolutions = [f"c{filters}" for filters in self.filters]
+        convolutions = [
+            f"{'r' if residual else 'c'}{n}" for n, residual in zip(self.filters, self.residual, strict=True)
+        ]
         return "-".join([*pixels, *convolutions, *map(str, self.hidden), "x".join(map(str, self.latent_shape))])
 
     def smallest_map(self, image_shape: Sequence[int]) -> tuple[int, int]:
@@ -81,9 +86,11 @@ class Architecture:
         image_shape = tuple(image_shape)
         if self.kind == "dense":
             if math.prod(image_shape) != self.pixels:
+                size = (
+                    "the number of columns" if len(image_shape) == 1 else f"the size of an image of shape {image_shape}"
+                )
                 raise InputError(
-                    f"architecture: expected {math.prod(image_shape)} as its first number, the size of an image of "
-                    f"shape {image_shape}; received {self}."
+                    f"architecture: expected {math.prod(image_shape)} as its first number, {size}; received {self}."
                 )
         elif len(image_shape) not in (2, 3):
             raise InputError(
@@ -118,6 +125,10 @@ class Architecture:
         window = KERNEL * KERNEL
         there = sum((a * window + 1) * b for a, b in pairwise([channels, *self.filters]))
         back = sum((b * window + 1) * a for a, b in pairwise([channels, *self.filters]))
+        blocks = sum(
+            2 * (n * window + 1) * n for n, residual in zip(self.filters, self.residual, strict=True) if residual
+        )
+        there, back = there + blocks, back + blocks
         if self.kind == "spatial":
             features, latent = self.filters[-1], self.latent_shape[2]
             return there + back + 2 * (features + 1) * latent + (latent + 1) * features
@@ -131,7 +142,7 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
     """Parses an architecture string.
 
     Args:
-        architecture: `"784-256-2"`, `"c32-c64-256-16"` or `"c64-c128-8x8x1024"`; a sequence of integers is dense.
+        architecture: `"784-256-2"`, `"c32-r64-256-16"` or `"c64-c128-8x8x1024"`; a sequence of integers is dense.
 
     Raises:
         InputError: if it has none of these forms, or a size is not a whole number above 0.
@@ -152,7 +163,8 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
         )
     parts = architecture.split("-") if isinstance(architecture, str) else [str(part) for part in architecture]
     parts = [part.strip() for part in parts]
-    convolutions = [part for part in parts if part.startswith("c")]
+    convolutions = [part for part in parts if part.startswith(("c", "r"))]
+    residual = tuple(part.startswith("r") for part in convolutions)
     filters = _numbers(part[1:] for part in convolutions)
     *sizes, last = parts[len(convolutions) :] or [""]
     hidden, latent = _numbers(sizes), _numbers(last.split("x"))
@@ -160,12 +172,13 @@ def parse(architecture: str | Sequence[int] | Architecture) -> Architecture:
     is_ordered = parts[: len(convolutions)] == convolutions
     if is_ordered and filters is not None and hidden is not None and latent is not None:
         if filters and (len(latent) == 1 or (len(latent) == 3 and not hidden)):
-            return Architecture(None, filters, hidden, latent)
+            return Architecture(None, filters, hidden, latent, residual=residual)
         if not filters and hidden and len(latent) == 1:
             return Architecture(hidden[0], (), hidden[1:], latent)
     raise InputError(
         "architecture: expected layer sizes above 0 joined by dashes, from the image to the latent units, such as "
-        "784-256-2 (dense), c32-c64-256-2 (with convolutions) or c32-c64-8x8x16 (whose latent space is a map); "
+        "784-256-2 (dense), c32-c64-256-2 (with convolutions; r64 adds a residual block) or c32-c64-8x8x16 (whose "
+        "latent space is a map); "
         f"received {architecture!r}."
     )
 

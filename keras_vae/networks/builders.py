@@ -1,7 +1,7 @@
 """VAEs built from an architecture string: dense, convolutional, and with a map as latent space."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from keras_vae.models import VAE
 from keras_vae.networks.architecture import KERNEL, STRIDE, Architecture, parse, parse_kind, with_decoder
 
 MAX_LAYERS = 10_000
+NORMALIZATIONS = {"batch": keras.layers.BatchNormalization, "layer": keras.layers.LayerNormalization}
 
 
 def dense_vae(
@@ -26,19 +27,22 @@ def dense_vae(
     activation: str = "relu",
     decoder: str | None = None,
     name: str = "dense_vae",
+    normalization: str | None = None,
 ) -> VAE:
-    """Builds a VAE of dense layers.
+    """Builds a VAE of dense layers, for images or for vectors such as the rows of a table.
 
     Args:
         architecture: layer sizes from the image to the latent units: `"784-256-32-8-2"` has 784 pixels, three hidden
             layers and two latent units. The decoder mirrors the encoder.
-        image_shape: shape of one image, with as many pixels as the first number states. Default: flat vectors.
+        image_shape: shape of one image, with as many pixels as the first number states; by default a vector.
         posterior, likelihood, beta: see `VAE`.
         seed: integer from which initial weights, sampling noise and the order of the images derive; `None` chooses one
             at random.
         activation: activation of the hidden layers.
         decoder: hidden layers of a decoder that does not mirror the encoder, from the latent units on: `"500-500"`.
         name: name of the model.
+        normalization: `"batch"` (Ioffe & Szegedy 2015) or `"layer"` (Ba et al. 2016; after a convolution over the
+            channels of each position), before the activation of every hidden layer; None for none.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -57,7 +61,7 @@ def dense_vae(
     """
     parsed = with_decoder(parse_kind(architecture, "dense"), decoder)
     image_shape = (parsed.pixels,) if image_shape is None else image_shape
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name)
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization)
 
 
 def conv_vae(
@@ -70,6 +74,7 @@ def conv_vae(
     activation: str = "relu",
     decoder: str | None = None,
     name: str = "conv_vae",
+    normalization: str | None = None,
 ) -> VAE:
     """Builds a VAE with convolutions, dense layers, and a vector as latent space.
 
@@ -79,9 +84,10 @@ def conv_vae(
 
     Args:
         architecture: `"c32-c64-256-16"`: filters of the convolutions, sizes of the dense layers, number of latent
-            units.
+            units. `"r64"` in place of `"c64"` adds a residual block (He et al. 2016, with activations before the
+            convolutions), in the decoder before the mirrored convolution; the block is the identity at first.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation, decoder, name: see `dense_vae`.
+        posterior, likelihood, beta, seed, activation, decoder, name, normalization: see `dense_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -97,9 +103,12 @@ def conv_vae(
     (2,)
     >>> vae.generate(3, seed=1).shape
     (3, 8, 8)
+    >>> colour = kv.conv_vae("c8-r16-32-4", image_shape=(16, 16, 3), normalization="layer", seed=0)
+    >>> colour.generate(3, seed=1).shape
+    (3, 16, 16, 3)
     """
     parsed = with_decoder(parse_kind(architecture, "conv"), decoder)
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name)
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization)
 
 
 def spatial_vae(
@@ -111,6 +120,7 @@ def spatial_vae(
     seed: int | None = None,
     activation: str = "relu",
     name: str = "spatial_vae",
+    normalization: str | None = None,
 ) -> VAE:
     """Builds a fully convolutional VAE, whose latent space is a map of height × width × channels.
 
@@ -120,7 +130,7 @@ def spatial_vae(
     Args:
         architecture: `"c64-c128-8x8x1024"`: filters of the convolutions, shape of the latent map.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation, name: see `dense_vae`.
+        posterior, likelihood, beta, seed, activation, name, normalization: see `dense_vae` and `conv_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -134,7 +144,8 @@ def spatial_vae(
     >>> kv.spatial_vae("c4-4x4x2", image_shape=(8, 8), seed=0).latent_shape
     (4, 4, 2)
     """
-    return build(parse_kind(architecture, "spatial"), image_shape, posterior, likelihood, beta, seed, activation, name)
+    parsed = parse_kind(architecture, "spatial")
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization)
 
 
 def build(
@@ -146,12 +157,13 @@ def build(
     seed: int | None = None,
     activation: str = "relu",
     name: str | None = None,
+    normalization: str | None = None,
 ) -> VAE:
     """Builds a VAE of any kind of architecture.
 
     Args:
-        architecture, image_shape, posterior, likelihood, beta, seed, activation, name: see `dense_vae`, `conv_vae` and
-            `spatial_vae`.
+        architecture, image_shape, posterior, likelihood, beta, seed, activation, name, normalization: see `dense_vae`,
+            `conv_vae` and `spatial_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -168,7 +180,7 @@ def build(
     architecture, image_shape = parse(architecture), _image_shape(image_shape)
     architecture.check(image_shape)
     posterior, seed = posteriors.get(posterior), checks.seed(seed, none=True)
-    layers = _Layers(seed, activation, he=architecture.kind != "dense")
+    layers = _Layers(seed, activation, architecture.kind != "dense", _normalization(normalization))
     image = keras.Input(image_shape, name="image")
     features = _features(architecture, image, layers)
     outputs = posterior.make_outputs(_Heads(architecture, features, layers))
@@ -185,6 +197,12 @@ def _image_shape(value: Any) -> tuple[int, ...]:
     return tuple(checks.whole("image_shape", size) for size in value)
 
 
+def _normalization(name: Any) -> type[keras.layers.Layer] | None:
+    if name is not None and name not in NORMALIZATIONS:
+        raise InputError(f"normalization: expected {' or '.join(map(repr, NORMALIZATIONS))}; received {name!r}.")
+    return None if name is None else NORMALIZATIONS[name]
+
+
 class _Layers:
     """Creates layers, each with a seed of its own: layers of equal shape must not have equal initial weights.
 
@@ -193,9 +211,9 @@ class _Layers:
     training collapse permanently: c32-c64-256-256-16 on MNIST ended with 8 of its 16 active.
     """
 
-    def __init__(self, seed: int | None, activation: str, he: bool):
+    def __init__(self, seed: int | None, activation: str, he: bool, normalization: type[keras.layers.Layer] | None):
         self._spawned = iter(np.random.SeedSequence(seed).generate_state(MAX_LAYERS))
-        self.activation, self._he = activation, he
+        self._activation, self._he, self._normalization = activation, he, normalization
 
     def next_seed(self) -> int:
         return int(next(self._spawned)) % 2**31
@@ -204,6 +222,27 @@ class _Layers:
         he = self._he and "activation" in kwargs
         initializer = (keras.initializers.HeUniform if he else keras.initializers.GlorotUniform)(seed=self.next_seed())
         return kind(*args, kernel_initializer=initializer, **kwargs)
+
+    def hidden(self, make: Callable[..., keras.layers.Layer], size: int, name: str, h):
+        """A hidden layer: what `make` makes, then the normalization, if there is one, and the activation."""
+        if self._normalization is None:
+            return make(size, name=name, activation=self._activation)(h)
+        h = make(size, name=name, activation="linear")(h)
+        return self._activated(h, name)
+
+    def _activated(self, h, name: str):
+        if self._normalization is not None:
+            h = self._normalization(name=f"normalize_{name}")(h)
+        return keras.layers.Activation(self._activation, name=f"activate_{name}")(h)
+
+    def residual(self, h, name: str):
+        """A residual block: its input plus two convolutions of it, each after normalization and activation."""
+        filters = h.shape[-1]
+        first = self._make(keras.layers.Conv2D, filters, KERNEL, padding="same", activation="linear", name=f"{name}_1")
+        # The second begins at 0 and the block as the identity, so that the signal does not grow with depth.
+        second = keras.layers.Conv2D(filters, KERNEL, padding="same", kernel_initializer="zeros", name=f"{name}_2")
+        branch = second(self._activated(first(self._activated(h, f"{name}_1")), f"{name}_2"))
+        return keras.layers.Add(name=f"add_{name}")([h, branch])
 
     def dense(self, size: int, **kwargs) -> keras.layers.Layer:
         return self._make(keras.layers.Dense, size, **kwargs)
@@ -227,12 +266,14 @@ def _features(architecture: Architecture, image, layers: _Layers):
         h = keras.layers.Flatten(name="flatten")(image)
     else:
         h = _padded(architecture, image)
-        for i, filters in enumerate(architecture.filters, 1):
-            h = layers.halving(filters, name=f"convolution_{i}", activation=layers.activation)(h)
+        for i, (filters, residual) in enumerate(zip(architecture.filters, architecture.residual, strict=True), 1):
+            h = layers.hidden(layers.halving, filters, f"convolution_{i}", h)
+            if residual:
+                h = layers.residual(h, f"residual_{i}")
         if architecture.kind == "conv":
             h = keras.layers.Flatten(name="flatten")(h)
     for i, size in enumerate(architecture.hidden, 1):
-        h = layers.dense(size, name=f"hidden_{i}", activation=layers.activation)(h)
+        h = layers.hidden(layers.dense, size, f"hidden_{i}", h)
     return h
 
 
@@ -263,19 +304,24 @@ def _logits(architecture: Architecture, z, image_shape: tuple[int, ...], layers:
     """The decoder from z to logits of the image's shape: the mirrored encoder."""
     h = z
     for i, size in enumerate(architecture.hidden_back, 1):
-        h = layers.dense(size, name=f"hidden_{i}", activation=layers.activation)(h)
+        h = layers.hidden(layers.dense, size, f"hidden_{i}", h)
     if architecture.pixels is not None:
         h = layers.dense(architecture.pixels, name="logits", dtype="float32")(h)
         return keras.layers.Reshape(image_shape, dtype="float32", name="image")(h)
     *earlier, last = architecture.filters
     if architecture.kind == "spatial":
-        h = layers.pointwise(last, name="pointwise", activation=layers.activation)(h)
+        h = layers.hidden(layers.pointwise, last, "pointwise", h)
     else:
         map_shape = (*architecture.smallest_map(image_shape), last)
-        h = layers.dense(math.prod(map_shape), name="map", activation=layers.activation)(h)
+        h = layers.hidden(layers.dense, math.prod(map_shape), "map", h)
         h = keras.layers.Reshape(map_shape, name="reshape")(h)
-    for i, filters in enumerate(reversed(earlier), 1):
-        h = layers.doubling(filters, name=f"convolution_{i}", activation=layers.activation)(h)
+    *blocks_back, first_block = architecture.residual
+    if first_block:
+        h = layers.residual(h, "residual_0")
+    for i, (filters, residual) in enumerate(zip(reversed(earlier), reversed(blocks_back), strict=True), 1):
+        h = layers.hidden(layers.doubling, filters, f"convolution_{i}", h)
+        if residual:
+            h = layers.residual(h, f"residual_{i}")
     channels = image_shape[2] if len(image_shape) == 3 else 1
     h = layers.doubling(channels, name="logits", dtype="float32")(h)
     margins = _margins(architecture, image_shape)

@@ -24,7 +24,8 @@ class ExportedDecoder(NamedTuple):
         layers: descriptions in order, each with its `kind` and its options; axes are in the order height, width,
             channels.
         weights: arrays of each layer, float16, in Keras' layout.
-        output: function from the last layer's output to pixels: `sigmoid`, `linear` or `continuous-bernoulli`.
+        output: function from the last layer's output to pixels from 0 to 1: `sigmoid`, `linear` or
+            `continuous-bernoulli`.
     """
 
     layers: list[dict[str, Any]]
@@ -32,12 +33,15 @@ class ExportedDecoder(NamedTuple):
     output: str
 
 
-def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> ExportedDecoder:
+def export(
+    decoder: keras.Model, likelihood: likelihoods.Likelihood, value_range: tuple[float, float] = (0.0, 1.0)
+) -> ExportedDecoder:
     """Exports a decoder that is a chain of known layers.
 
     Args:
         decoder: a Keras model.
         likelihood: determines the output function.
+        value_range: the limits of the images' values; for others than 0 and 1, a last layer scales them to 0 and 1.
 
     Raises:
         NotExportable: if the likelihood, a layer or an activation is not supported, the decoder branches or has more
@@ -52,6 +56,12 @@ def export(decoder: keras.Model, likelihood: likelihoods.Likelihood) -> Exported
         for described, arrays in described_layer(layer):
             layers.append(described)
             weights.append(arrays)
+    if tuple(value_range) != (0.0, 1.0):
+        if likelihood.browser_output != "linear":
+            raise NotExportable("values outside 0 to 1")
+        low, high = value_range
+        layers.append({"kind": "affine"})
+        weights.append([_half(np.array([number])) for number in (1 / (high - low), -low / (high - low))])
     return ExportedDecoder(layers, weights, likelihood.browser_output)
 
 
@@ -200,6 +210,18 @@ def _batch_normalization(layer) -> Described:
     return [({"kind": "affine"}, [scale, shift])]
 
 
+def _layer_normalization(layer) -> Described:
+    """Each position's values less their mean, over their standard deviation, with a scale and shift of each channel."""
+    rank = len(layer.output.shape)
+    axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
+    if axes not in ([-1], [rank - 1]) or getattr(layer, "rms_scaling", False):
+        raise NotExportable(f"an unusual option of the layer {layer.name}")
+    channels = layer.output.shape[-1]
+    scale = layer.gamma if layer.scale else np.ones(channels)
+    shift = layer.beta if layer.center else np.zeros(channels)
+    return [({"kind": "normalize", "epsilon": layer.epsilon}, [scale, shift])]
+
+
 def _no_layer(layer) -> Described:
     return []
 
@@ -217,6 +239,7 @@ _KINDS: dict[type, Callable[..., Described]] = {
     keras.layers.GlobalAveragePooling2D: _global_average,
     keras.layers.RepeatVector: _repeat,
     keras.layers.BatchNormalization: _batch_normalization,
+    keras.layers.LayerNormalization: _layer_normalization,
     keras.layers.Activation: _activation_layer,
     keras.layers.ReLU: _relu,
     keras.layers.Dropout: _no_layer,

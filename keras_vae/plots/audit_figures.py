@@ -21,6 +21,7 @@ from keras_vae.measures import SAMPLERS
 from keras_vae.plots import labels, layout, visuals
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures
 
 MIN_DRAWN_NATS = 1e-3  # length of the axis of the KL where all units are collapsed
 TRAINING_IMAGES = {"data": "training images"}  # beside the samplers, for comparison
@@ -164,9 +165,11 @@ def samplers(run: Run, title: str) -> Figure:
     arrays, scores = run.arrays("audit"), run.evaluation["audit"]["samplers"]["scores"]
     titles = {name: layout.wrapped(f"z from {text}", 38) for name, text in SAMPLERS.items()} | TRAINING_IMAGES
     titles = {name: text for name, text in titles.items() if f"samples_{name}" in arrays}
-    figure, axes = layout.panels(len(titles), 3, (layout.WIDTH / 3, 4.0))
+    images = {name: pictures(run, arrays[f"samples_{name}"]) for name in titles}
+    height = 0.5 + 3.5 * layout.relative_height(*next(iter(images.values())).shape[1:3])
+    figure, axes = layout.panels(len(titles), 3, (layout.WIDTH / 3, height))
     for ax, (name, text) in zip(axes, titles.items(), strict=True):
-        visuals.image_grid(ax, arrays[f"samples_{name}"], 10, gap=2)
+        visuals.image_grid(ax, images[name], 10, gap=2)
         score = scores.get("floor" if name in TRAINING_IMAGES else name)
         layout.subtitle(ax, text if score is None else f"{text}\nFréchet distance {number(score['frechet'])}")
     layout.heading(figure, title)

@@ -15,6 +15,7 @@ from keras_vae.plots import visuals
 MAX_PANELS = 1_000  # of a figure
 MAX_IMBALANCE_CHARACTERS = 4  # by which a line may exceed the mean
 NOTE_POINTS = 9  # size of the note below a title
+RELATIVE_HEIGHTS = 0.45, 1.6  # of the images of a figure
 WIDTH = 10.5  # inches, of the widest figures: at 840 pixels their smallest text has 9 pixels
 
 
@@ -79,6 +80,19 @@ def title(ax: Axes, text: str, note: str) -> tuple[Text, Text]:
         note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=NOTE_POINTS
     )
     return ax.set_title(text, pad=NOTE_POINTS + 12), below
+
+
+def relative_height(height: int, width: int) -> float:
+    """Height over width of an image, within what a figure that is made for square images allows.
+
+    Args:
+        height, width: in pixels.
+
+    Example:
+        >>> relative_height(30, 20), relative_height(4, 90)
+        (1.5, 0.45)
+    """
+    return float(np.clip(checks.whole("height", height) / checks.whole("width", width), *RELATIVE_HEIGHTS))
 
 
 def subtitle(ax: Axes, text: str) -> Text:

@@ -20,10 +20,19 @@ from keras_vae._utils import checks, palette
 from keras_vae._utils.files import complete
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.evaluation.findings import finding
-from keras_vae.plots import audit_figures, layout, neighbour_figures, posterior_plane, unit_figures, visuals
+from keras_vae.plots import (
+    audit_figures,
+    layout,
+    neighbour_figures,
+    posterior_plane,
+    unit_figures,
+    vector_figures,
+    visuals,
+)
 from keras_vae.plots.figure_registry import FIGURES, draw_registered, register, title
 from keras_vae.plots.run_videos import has_trajectory_plane, trajectory_stills, trajectory_video
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures
 
 __all__ = ["FIGURES", "audit", "draw", "draw_what_is_missing", "register", "trajectory_stills", "trajectory_video"]
 
@@ -204,7 +213,7 @@ def manifold(run: Run) -> Figure:
     side, plane = int(arrays["side"]), arrays["units"]
     rows = len(arrays["images"]) // side
     figure, (ax,) = layout.panels(1, 1, (7.4, 1.2 + 6.4 * rows / side))
-    picture = visuals.image_grid(ax, arrays["images"], side, gap=0)
+    picture = visuals.image_grid(ax, pictures(run, arrays["images"]), side, gap=0)
     ax.set_axis_on()
     height, width = picture.get_size()
     ticks = np.unique(np.linspace(0, side - 1, 5).round().astype(int))
@@ -226,7 +235,7 @@ def manifold(run: Run) -> Figure:
 @register("samples", "Images decoded from draws of the prior N(0, I).")
 def samples(run: Run) -> Figure:
     """Images decoded from draws of the prior."""
-    images = run.arrays("samples")["images"]
+    images = pictures(run, run.arrays("samples")["images"])
     figure, (ax,) = layout.panels(1, 1, (6, 6.5))
     visuals.image_grid(ax, images, 10, gap=2)
     layout.title(ax, title(run), f"{len(images)} samples, z from N(0, I)")
@@ -266,6 +275,7 @@ def _unit_names(run: Run, units: np.ndarray) -> list[str]:
 def traversals(run: Run) -> Figure:
     """Images decoded along each latent unit, beside the unit's marginal."""
     arrays, encodings = run.arrays("traversals"), run.flat_encodings
+    arrays |= {"images": pictures(run, arrays["images"])}
     shown, n_units = len(arrays["units"]), run.metrics["n_units"]
     which = "" if shown == n_units else f"the first {shown} of {n_units:,} units; "
     note = f"{title(run)}: {which}all other units at 0; blue: the aggregate posterior, grey: the prior"
@@ -298,24 +308,40 @@ def marginals(run: Run) -> Figure:
 )
 def interpolation(run: Run) -> Figure:
     """Interpolation paths between test images: a line and an arc in latent space, and a cross-fade of the pixels."""
-    figure = Figure(figsize=(7.4, 8.6), layout="constrained")
-    visuals.interpolations(figure, run.arrays("interpolation"))
+    paths = {name: pictures(run, images) for name, images in run.arrays("interpolation").items()}
+    height = 0.7 + 7.9 * layout.relative_height(*paths["linear"].shape[2:4])
+    figure = Figure(figsize=(7.4, height), layout="constrained")
+    visuals.interpolations(figure, paths)
     layout.heading(figure, title(run))
     return figure
 
 
-@register("reconstructions", "Test images above their reconstructions.")
+@register("reconstructions", "Test images above their reconstructions.", lambda run: len(run.image_shape) > 1)
 def reconstructions(run: Run) -> Figure:
     """Test images above their reconstructions."""
-    arrays = run.arrays("reconstructions")
+    arrays = {name: pictures(run, images) for name, images in run.arrays("reconstructions").items()}
     n = len(arrays["originals"])
-    figure = Figure(figsize=(0.5 * n + 1.2, 1.9), layout="constrained")
+    height = 0.9 + layout.relative_height(*arrays["originals"].shape[1:3])
+    figure = Figure(figsize=(0.5 * n + 1.2, height), layout="constrained")
     rows = {"test image": arrays["originals"], "reconstruction": arrays["images"]}
     for ax, (name, images) in zip(figure.subplots(2, 1), rows.items(), strict=True):
         visuals.image_grid(ax, images, n)
         layout.row_name(ax, name)
     layout.heading(figure, title(run))
     return figure
+
+
+@register(
+    "coordinates",
+    "Test rows, solid, and their reconstructions, dashed: values over the columns, as the model receives them.",
+    lambda run: len(run.image_shape) == 1,
+)
+def coordinates(run: Run) -> Figure:
+    """Test rows and their reconstructions in parallel coordinates."""
+    arrays, preparation = run.arrays("reconstructions"), run.preparation
+    value = "value" if preparation.mean is None else "standardized value"
+    note = f"{title(run)}: test rows and their reconstructions"
+    return vector_figures.parallel_coordinates(arrays["originals"], arrays["images"], note, preparation.columns, value)
 
 
 @register(
@@ -326,6 +352,7 @@ def reconstructions(run: Run) -> Figure:
 def neighbours(run: Run) -> Figure:
     """Samples beside their nearest training images, in pixels and in the latent space."""
     arrays = run.arrays("neighbours")
+    arrays |= {name: pictures(run, arrays[name]) for name in ("samples", "pixel_images", "latent_images")}
     note = f"{title(run)}\n{neighbour_figures.distances(arrays)}"
     return neighbour_figures.neighbours(arrays, finding(run, "neighbours"), note)
 

@@ -1,5 +1,6 @@
 """Videos of a run's recorded training, written into its folder, and stills of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from keras_vae.plots import video
 from keras_vae.plots.figure_registry import title, write_captions
 from keras_vae.plots.side_panel import Reconstructions
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures, pictures_of_bytes
 from keras_vae.trajectory import Trajectory
 
 
@@ -44,9 +46,11 @@ def trajectory_video(
     recorded = run.full_trajectory
     which = _shown(recorded, one_per_label)
     path = run.path / "videos" / f"{name}.mp4"
+    shown = recorded.points(which)
+    shown = replace(shown, images=None if shown.images is None else pictures(run, shown.images))
     return video.write(
-        recorded.points(which), path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses,
-        limit=limit, aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
+        shown, path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses, limit=limit,
+        aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
     )  # fmt: skip
 
 
@@ -60,7 +64,8 @@ def _reconstructions(run: Run, which: np.ndarray) -> Reconstructions | np.ndarra
     if run.has_arrays("reconstructions_over_time"):
         arrays = run.arrays("reconstructions_over_time")
         shown = which[which < arrays["images"].shape[1]]
-        return Reconstructions(arrays["epochs"], arrays["images"][:, shown] / 255) if len(shown) else None
+        images = pictures_of_bytes(run, arrays["images"][:, shown])
+        return Reconstructions(arrays["epochs"], images) if len(shown) else None
     trajectory = run.trajectory.points(which)
     if trajectory.images is None or not run.has_arrays("reconstructions"):
         return None
@@ -74,7 +79,7 @@ def _reconstructions(run: Run, which: np.ndarray) -> Reconstructions | np.ndarra
     for i, k in enumerate(found):
         if k is not None:
             decoded[i] = arrays["images"][k]
-    return decoded
+    return pictures(run, decoded)
 
 
 def trajectory_stills(

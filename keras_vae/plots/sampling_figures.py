@@ -9,6 +9,7 @@ from keras_vae.plots import layout, visuals
 from keras_vae.plots.posterior_plane import posterior_plane, view_limit
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures
 
 PANEL_INCHES = 3.3
 SOURCES = {"images": "N(0, I)", "moment_matched": "a Gaussian fitted to the codes"}
@@ -31,7 +32,7 @@ def discs_and_dots(runs: Runs) -> Figure:
         layout.title(left, visuals.plain(name), _size(std))
         samples = run.arrays("samples")
         for ax, (key, source) in zip(others, SOURCES.items(), strict=True):
-            visuals.image_grid(ax, samples[key], 10, gap=2)
+            visuals.image_grid(ax, pictures(run, samples[key]), 10, gap=2)
             layout.frame(ax)
             layout.subtitle(ax, f"z from {source}")
     return figure

@@ -21,6 +21,7 @@ from keras_vae.evaluation import tables
 from keras_vae.plots import image_grids, layout, space_3d, visuals
 from keras_vae.plots import labels as class_labels
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures
 
 Runs = Mapping[str, Run]  # by the name that the figure shows
 Draw = TypeVar("Draw", bound=Callable[..., Figure])
@@ -73,7 +74,7 @@ def comparison(runs: Runs) -> Figure:
         left.set_title(name)
         samples = run.arrays("samples")
         for ax, (key, source) in zip(others, sources.items(), strict=True):
-            visuals.image_grid(ax, samples[key], 10, gap=2)
+            visuals.image_grid(ax, pictures(run, samples[key]), 10, gap=2)
             layout.frame(ax)
             layout.subtitle(ax, layout.wrapped(f"samples, z from {source}", 32))
     return figure
@@ -119,7 +120,8 @@ def interpolations(runs: Runs, pairs: int = 3) -> Figure:
     figure = Figure(figsize=(layout.WIDTH, (1.0 * pairs + 0.4) * rows), layout="constrained")
     for (name, run), part in zip(runs.items(), layout.parts(figure, rows, 2), strict=False):
         layout.heading(part, name)
-        visuals.interpolations(part, run.arrays("interpolation"), pairs)
+        paths = {kind: pictures(run, images) for kind, images in run.arrays("interpolation").items()}
+        visuals.interpolations(part, paths, pairs)
     return figure
 
 
@@ -254,7 +256,7 @@ def samples(runs: Runs) -> Figure:
     side = min(layout.WIDTH / columns, layout.WIDTH / 2)
     figure, axes = layout.panels(len(runs), columns, (side, side + 0.15))
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
-        visuals.image_grid(ax, run.arrays("samples")["images"], 10, gap=2)
+        visuals.image_grid(ax, pictures(run, run.arrays("samples")["images"]), 10, gap=2)
         layout.frame(ax)
         ax.set_title(name)
     return figure

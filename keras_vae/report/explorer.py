@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import palette
+from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.report.data_uri import array_base64, sprite
 from keras_vae.runs.explorer_arrays import GRID_BEND
+from keras_vae.runs.pictures import HALF_HEIGHT, LINE, MARGIN, BarChart, bar_chart
 
 MAX_WEIGHTS_PER_LAYER = 2  # kernel and bias
 MAX_BYTES = 4.3e6  # of the explorer's data; a page has 4.8 MB, of which its figures get the rest
@@ -91,10 +93,10 @@ def _reconstructions(arrays: dict[str, np.ndarray] | None, max_bytes: float) -> 
 def _explorer(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None) -> dict[str, Any]:
     description = json.loads(str(arrays["description"]))
     images, mean = arrays["images"], arrays["mean"]
-    height, width = images.shape[1:3]
+    chart = bar_chart(images.shape[1:], description.get("value_range", UNIT_RANGE))
     exported = "obstacle" not in description
     return {
-        "image": {"height": height, "width": width, "channels": 1 if images.ndim == 3 else images.shape[3]},
+        "image": _image(images.shape[1:], chart),
         "total": mean.shape[1],
         "units": description["units"],
         "latentShape": description["latent_shape"],
@@ -103,18 +105,33 @@ def _explorer(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None) 
             "mean": array_base64(mean),
             "logVar": array_base64(arrays.get("log_var")),
             "labels": _as_list(arrays.get("labels")),
-            "sprite": sprite(images),
-            "reconstructions": sprite(arrays.get("reconstructions")),
+            "sprite": sprite(drawn(images, chart)),
+            "reconstructions": sprite(drawn(arrays.get("reconstructions"), chart)),
         },
         "classNames": None if class_names is None else list(class_names),
-        "trajectory": _trajectory(arrays),
+        "trajectory": _trajectory(arrays, chart),
         "colors": palette.LABELS,
         "shapes": palette.LABEL_SHAPES,
         "obstacle": description.get("obstacle"),
         "decoder": _decoder(arrays, description) if exported else None,
         "check": _check(arrays) if exported else None,
-        "grid": None if exported else _grid(arrays, description["units"][:2]),
+        "grid": None if exported else _grid(arrays, description["units"][:2], chart),
     }
+
+
+def _image(shape: tuple[int, ...], chart: BarChart | None) -> dict[str, Any]:
+    """The size of a picture; `chart` is None, or how the page draws a vector that it decodes."""
+    if chart is not None:
+        described = {**chart._asdict(), "half": HALF_HEIGHT, "line": LINE, "margin": MARGIN}
+        return {"height": chart.height, "width": chart.width, "channels": 1, "chart": described}
+    return {"height": shape[0], "width": shape[1], "channels": 1 if len(shape) == 2 else shape[2], "chart": None}
+
+
+def drawn(images: np.ndarray | None, chart: BarChart | None) -> np.ndarray | None:
+    """Images as they are, vectors `(n, columns)` uint8 as charts `(n, height, width)` uint8."""
+    if images is None or chart is None:
+        return images
+    return np.rint(255 * chart.draw(images / np.float32(255))).astype("uint8")
 
 
 def _decoder(arrays: dict[str, np.ndarray], description: dict) -> dict[str, Any]:
@@ -176,7 +193,7 @@ def _checkpoints(arrays: dict[str, np.ndarray], chosen: np.ndarray, data: dict[s
             "units": data["units"][:2],
             "side": _side(arrays["grid_images"][0], data["units"]),
             "weights": None,
-            "sprites": [sprite(arrays["grid_images"][k], GRID_QUALITY) for k in chosen],
+            "sprites": [sprite(drawn(arrays["grid_images"][k], _chart(data)), GRID_QUALITY) for k in chosen],
         }
     layers = range(len(data["decoder"]["layers"]))
     names = [[f"weight_{i}_{j}" for j in range(MAX_WEIGHTS_PER_LAYER)] for i in layers]
@@ -184,6 +201,11 @@ def _checkpoints(arrays: dict[str, np.ndarray], chosen: np.ndarray, data: dict[s
         [[array_base64(arrays[name][k]) for name in of_layer if name in arrays] for of_layer in names] for k in chosen
     ]
     return {"epochs": epochs, "weights": weights, "sprites": None}
+
+
+def _chart(data: dict[str, Any]) -> BarChart | None:
+    chart = data["image"]["chart"]
+    return None if chart is None else BarChart(*(chart[name] for name in BarChart._fields))
 
 
 def _side(images: np.ndarray, units: list[int]) -> int:
@@ -216,17 +238,17 @@ def _check(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     return {"z": array_base64(arrays["check_z"]), "images": array_base64(arrays["check_images"])}
 
 
-def _grid(arrays: dict[str, np.ndarray], units: list[int]) -> dict[str, Any]:
+def _grid(arrays: dict[str, np.ndarray], units: list[int], chart: BarChart | None) -> dict[str, Any]:
     """Images decoded in advance on a grid over one or two units."""
     return {
         "limit": float(arrays["grid_limit"]),
         "side": _side(arrays["grid_images"], units),
         "units": units,
-        "sprite": sprite(arrays["grid_images"]),
+        "sprite": sprite(drawn(arrays["grid_images"], chart)),
     }
 
 
-def _trajectory(arrays: dict[str, np.ndarray]) -> dict[str, Any] | None:
+def _trajectory(arrays: dict[str, np.ndarray], chart: BarChart | None) -> dict[str, Any] | None:
     """The recorded training; None if there is none."""
     if "epochs" not in arrays:
         return None
@@ -237,7 +259,7 @@ def _trajectory(arrays: dict[str, np.ndarray]) -> dict[str, Any] | None:
         "mean": array_base64(arrays["trajectory_mean"]),
         "logVar": array_base64(arrays.get("trajectory_log_var")),
         "labels": _as_list(arrays.get("trajectory_labels")),
-        "sprite": sprite(arrays.get("trajectory_images")),
+        "sprite": sprite(drawn(arrays.get("trajectory_images"), chart)),
     }
 
 

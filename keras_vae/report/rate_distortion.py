@@ -14,6 +14,7 @@ from keras_vae.report import svg
 from keras_vae.report.data_uri import data_uri
 from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures
 
 WIDTH, HEIGHT = 1040, 560
 LEFT, RIGHT, TOP, BOTTOM = 62, 20, 16, 46  # margins
@@ -162,7 +163,7 @@ def thumbnail(run: Run) -> tuple[str, bool]:
     if images is None or not len(images):
         return "", True
     side = min(THUMBNAIL_IMAGES, int(len(images) ** 0.5))
-    images = np.rint(255 * np.clip(images[: side * side], 0, 1)).astype("uint8")
+    images = np.rint(255 * np.clip(pictures(run, images[: side * side]), 0, 1)).astype("uint8")
     images = images.reshape(side, side, *images.shape[1:3], -1)
     channels = 3 if images.shape[4] > 2 else 1
     rows, columns = side * images.shape[2], side * images.shape[3]

@@ -19,6 +19,7 @@ from keras_vae.report import (
     explorer,
     explorer_details,
     posterior_text,
+    reconstruction_table,
     rendering,
     train_command,
     training_charts,
@@ -71,6 +72,7 @@ def write(run: Run | str | Path) -> Path:
         charts=training_charts.charts(run),
         beta=training_charts.constant_beta(run),
         units=unit_table.unit_table(run, evaluation.get("units")),
+        reconstructions=reconstruction_table.reconstruction_table(run),
         **_media(run, max_figure_bytes),
         **_evaluation(evaluation),
         command=train_command.command(run),
@@ -90,11 +92,17 @@ def _lead(run: Run) -> str:
         f"{posterior_text.model_name(config['posterior'])} with {formatting.count(metrics['n_units'], 'latent unit')}"
     )
     size = " × ".join(map(str, data["image_shape"]))
-    images = f"{data['train']:,} images of {size} pixels from {datasets.title(config['dataset'])}"
+    binary = {"static": "binarised ", "dynamic": "dynamically binarised "}.get(config.get("binarize"), "")
+    kind = f"rows of {size} columns" if len(data["image_shape"]) == 1 else f"{binary}images of {size} pixels"
+    images = f"{data['train']:,} {kind} from {datasets.title(config['dataset'])}"
     if "adopted" in described:
         return f"{model}, trained elsewhere and evaluated on {images}."
     settings = [f"{config['posterior']} posterior"] if posterior_text.is_named(config["posterior"]) else []
-    settings.append(f"{config['likelihood']} likelihood")
+    noise = metrics.get("noise_std")
+    estimated = (
+        f" (σ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{formatting.number(noise)})" if isinstance(noise, float) else ""
+    )
+    settings.append(f"{config['likelihood']} likelihood{estimated}")
     if posterior_text.has_beta(config["posterior"]):
         settings.append(f"β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}")
     settings.append(f"Adam with learning rate {config['learning_rate']:g}")

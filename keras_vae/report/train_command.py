@@ -18,7 +18,8 @@ def command(run: Run) -> str:
     if "adopted" in run.config:
         return f"keras-vae evaluate model.keras --dataset {shlex.quote(config['dataset'])} --out {OUT}"
     architecture = config["architecture"]
-    defaults = Config(architecture).model_dump()
+    default = Config(architecture, binarize=config.get("binarize")).with_likelihood(run.image_shape, run.value_range)
+    defaults = {**default.model_dump(), "binarize": None}
     # A config.json may have keys that are not those of a configuration; they are not part of a command.
     known = [key for key in defaults if key in config and key != "architecture"]
     changed = {key: config[key] for key in known if config[key] != defaults[key]}

@@ -223,8 +223,9 @@ def _check_all(name: str, arrays: Mapping[str, np.ndarray], image_shape: tuple[i
         if form[key].required and key not in arrays:
             raise _Difference(f"expected an array {key!r}; it is missing")
     known: dict[str, tuple[int, ...]] = {}
-    if image_shape is not None and name not in WITHOUT_SINGLE_CHANNEL:
-        known["*image"] = image_shape
+    if image_shape is not None:
+        is_single = name in WITHOUT_SINGLE_CHANNEL and image_shape[2:] == (1,)  # which have no axis for it
+        known["*image"] = image_shape[:2] if is_single else image_shape
     for key, array in arrays.items():
         found = form.get(key) or next((form[f] for f in form if f.endswith("*") and key.startswith(f[:-1])), None)
         if found is not None:
@@ -310,6 +311,7 @@ class _Description(Form):
     layers: list[_Layer] | None = None
     output: str | None = None
     obstacle: str | None = None
+    value_range: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
 
 
 class _EncoderLayer(_Layer):
@@ -334,7 +336,7 @@ class _EncoderDescription(Form):
     obstacle: str | None = None
 
 
-WITH_WEIGHTS = ("dense", "convolution", "transposed", "affine")  # kinds of layers of an exported network
+WITH_WEIGHTS = ("dense", "convolution", "transposed", "affine", "normalize")  # kinds of layers of an exported network
 EXPORTED = ("check_z", "check_images")
 REPLACEMENT = ("grid_images", "grid_limit", "reconstructions")
 RECORDED = ("epochs", "trajectory_mean", "trajectory_units")

@@ -1,4 +1,4 @@
-"""Runs whose losses can be compared: of one data set and one likelihood."""
+"""Runs whose losses can be compared: of one data set, binarised or not, and one likelihood."""
 
 from collections.abc import Iterable
 
@@ -20,6 +20,8 @@ def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
         if run.finished and {"kl", "reconstruction"} <= set(run.metrics["test"]):
             config = run.config["config"]
             options = "".join(f", {key} {value}" for key, value in config.get("data_options", {}).items())
-            title = f"{registry.title(config['dataset'])}{options}, {config['likelihood']} likelihood"
+            # statically or not: the test images are the same
+            binarized = ", binarised" if config.get("binarize") else ""
+            title = f"{registry.title(config['dataset'])}{options}{binarized}, {config['likelihood']} likelihood"
             groups.setdefault(title, []).append(run)
     return groups

@@ -1,5 +1,6 @@
 """Configuration of a training run: every hyperparameter, validated."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -49,7 +50,9 @@ class Config(BaseModel):
         epochs: passes over the training images.
         batch_size: images per step; the last batch of an epoch may be smaller.
         learning_rate: learning rate of Adam, above 0.
-        posterior, likelihood, beta: as in `dense_vae`.
+        posterior, beta: as in `dense_vae`.
+        likelihood: as in `dense_vae`; None for the default of the data, which `train` writes to config.json:
+            `bernoulli` for grey images in [0, 1] and binarised ones, else see `likelihoods.default_name`.
         warmup: epochs over which beta rises linearly from 0, at most `epochs`; 0 for no warm-up.
         seed: seed of the initial weights, the sampling noise, the order of the images and the choice of recorded
             images; 0 or more, below 2³¹.
@@ -59,6 +62,10 @@ class Config(BaseModel):
         jit_compile: as in `VAE.compile`; `auto` uses XLA where it is faster.
         data_options: options of `load`, as a dictionary: `{"size": 64}`.
         decoder: sizes of the dense layers of a decoder that doesn't mirror the encoder, as in `dense_vae`.
+        binarize: `static` draws binary images once, with each pixel's grey value as probability; `dynamic` draws the
+            training images anew for every epoch (see `data.DynamicBinarization`). The test images are the same in
+            either case, for every configuration: `data.binarize(x_test, seed=0)`.
+        normalization: `batch` or `layer`, as in `conv_vae`; None for none.
 
     Raises:
         InputError: if an argument is out of range or unknown; the message names the first.
@@ -75,7 +82,7 @@ class Config(BaseModel):
     dataset: str = "mnist"
     epochs: Count = 50
     posterior: str = "diagonal"
-    likelihood: str = "bernoulli"
+    likelihood: str | None = None
     beta: NotNegative = 1.0
     warmup: NotNegative = 0.0
     learning_rate: Positive = 1e-3
@@ -86,6 +93,8 @@ class Config(BaseModel):
     jit_compile: Literal["auto"] | bool = "auto"
     decoder: str | None = None
     data_options: DataOptions = DataOptions()
+    binarize: Literal["static", "dynamic"] | None = None
+    normalization: Literal["batch", "layer"] | None = None
 
     def __init__(self, architecture: str, **others):
         try:
@@ -107,8 +116,8 @@ class Config(BaseModel):
 
     @field_validator("likelihood")
     @classmethod
-    def _refuse_unknown_likelihoods(cls, value: str) -> str:
-        return _one_of(value, _choices()["likelihood"])
+    def _refuse_unknown_likelihoods(cls, value: str | None) -> str | None:
+        return value if value is None else _one_of(value, _choices()["likelihood"])
 
     @model_validator(mode="after")
     def _refuse_options_without_effect(self):
@@ -126,6 +135,13 @@ class Config(BaseModel):
                 f"{self.beta:g}; received {self.warmup:g}; shorten the warm-up or train longer"
             )
         return self
+
+    def with_likelihood(self, image_shape: Sequence[int], value_range: tuple[float, float]) -> "Config":
+        """This configuration with the default likelihood for such images, if it names none."""
+        if self.likelihood is not None:
+            return self
+        name = "bernoulli" if self.binarize else likelihoods.default_name(tuple(image_shape), value_range)
+        return self.model_copy(update={"likelihood": name})
 
     @property
     def network(self) -> Architecture:

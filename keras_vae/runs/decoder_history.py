@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.fast_fit.keras_internals import synchronize_weights
 from keras_vae.networks import decoder_export
 from keras_vae.runs import explorer_arrays
@@ -137,12 +138,16 @@ def write(run: Run, vae: "VAE", recorder: DecoderRecorder) -> None:
     arrays = gather(vae, recorder, run.arrays("explorer"))
     if arrays:
         run.write_arrays("decoders", **arrays)
-    reconstructions = reconstruct(vae, recorder, run.full_trajectory) if run.has_arrays("trajectory") else {}
+    reconstructions = {}
+    if run.has_arrays("trajectory"):
+        reconstructions = reconstruct(vae, recorder, run.full_trajectory, run.value_range)
     if reconstructions:
         run.write_arrays("reconstructions_over_time", **reconstructions)
 
 
-def reconstruct(vae: "VAE", recorder: DecoderRecorder, trajectory: Trajectory) -> dict[str, np.ndarray]:
+def reconstruct(
+    vae: "VAE", recorder: DecoderRecorder, trajectory: Trajectory, limits: tuple[float, float] = UNIT_RANGE
+) -> dict[str, np.ndarray]:
     """Computes the arrays of `arrays/reconstructions_over_time.npz`.
 
     They are empty without a record, for images of more than `MAX_RECONSTRUCTED_PIXELS`, and where not all units were
@@ -152,6 +157,7 @@ def reconstruct(vae: "VAE", recorder: DecoderRecorder, trajectory: Trajectory) -
         vae: the trained model.
         recorder: the recorded weights.
         trajectory: the recorded means.
+        limits: the values that become 0 and 255.
     """
     image_shape = vae.image_shape
     n = min(trajectory.mean.shape[1], MAX_RECONSTRUCTED_PIXELS // ((len(recorder) + 1) * math.prod(image_shape)))
@@ -159,12 +165,14 @@ def reconstruct(vae: "VAE", recorder: DecoderRecorder, trajectory: Trajectory) -
         return {}
     nearest = [int(np.abs(trajectory.steps - step).argmin()) for step in recorder.steps]
     means = iter(trajectory.mean[nearest, :n])
-    images = _at_each(vae, recorder, lambda: {"images": explorer_arrays.decoded(vae, next(means), image_shape)})[
-        "images"
-    ]
+
+    def decoded(z: np.ndarray) -> np.ndarray:
+        return explorer_arrays.decoded(vae, z, image_shape, limits)
+
+    images = _at_each(vae, recorder, lambda: {"images": decoded(next(means))})["images"]
     epochs, last = np.array(recorder.epochs), float(trajectory.epochs[-1])
     if last > epochs[-1]:
-        trained = explorer_arrays.decoded(vae, trajectory.mean[-1, :n], image_shape)
+        trained = decoded(trajectory.mean[-1, :n])
         epochs, images = np.append(epochs, last), np.concatenate([images, trained[None]])
     return {"epochs": epochs, "images": images}
 
@@ -185,17 +193,17 @@ def gather(vae: "VAE", recorder: DecoderRecorder, explorer: dict[str, np.ndarray
     if not recorder.steps:
         return {}
     description = json.loads(str(explorer["description"]))
-    exported = "obstacle" not in description
+    exported, limits = "obstacle" not in description, tuple(description.get("value_range", UNIT_RANGE))
     n_weights = len(recorder) * vae.decoder.count_params()
     if exported and n_weights <= MAX_KEPT_WEIGHTS:
-        records = _at_each(vae, recorder, lambda: _exported(vae))
+        records = _at_each(vae, recorder, lambda: _exported(vae, limits))
     else:
         image_shape = explorer["images"].shape[1:]
         side = _grid_side(len(recorder), math.prod(image_shape), min(2, len(description["units"])))
         if side < MIN_GRID_SIDE:
             return {}
         limit, z = _grid(explorer, description["units"][:2], side)
-        records = _at_each(vae, recorder, lambda: {"grid_images": explorer_arrays.decoded(vae, z, image_shape)})
+        records = _at_each(vae, recorder, lambda: {"grid_images": explorer_arrays.decoded(vae, z, image_shape, limits)})
         records["grid_limit"] = np.array(limit)
     return {"epochs": np.array(recorder.epochs), **records}
 
@@ -232,8 +240,8 @@ def _at_each(vae: "VAE", recorder: DecoderRecorder, compute) -> dict[str, Any]:
     return {name: np.stack([record[name] for record in records]) for name in records[0]}
 
 
-def _exported(vae: "VAE") -> dict[str, np.ndarray]:
-    exported = decoder_export.export(vae.decoder, vae.likelihood)
+def _exported(vae: "VAE", limits: tuple[float, float]) -> dict[str, np.ndarray]:
+    exported = decoder_export.export(vae.decoder, vae.likelihood, limits)
     return {f"weight_{i}_{j}": array for i, arrays in enumerate(exported.weights) for j, array in enumerate(arrays)}
 
 

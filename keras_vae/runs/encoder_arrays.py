@@ -5,8 +5,8 @@
 ```
 description     JSON: `layers`, `mean` and `log_var` of the encoder (see `encoder_export`), or in their place
                 `obstacle`, the reason why it can't be exported; in either case `divergence`, how the penalty follows
-                from the posterior (kl, penalty or null); `beta`, its weight; `likelihood`, the name of a built-in one
-                and its parameters, or null
+                from the posterior (kl, penalty or null); `beta`, its weight; `likelihood`, the name of one that pages
+                compute and its parameters, or null
 weight_0_0 …    float16, the first weight of layer 0, and so on
 check_mean      (checked, all units) float32, means of the first images of `arrays/explorer.npz`
 check_log_var   (checked, all units) float32; absent for posteriors without a density
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_vae import likelihoods, posteriors
+from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.errors import InputError
 from keras_vae.runs import model_file
 from keras_vae.runs.folder import Run
@@ -35,7 +36,7 @@ LIKELIHOODS = (likelihoods.Bernoulli, likelihoods.ContinuousBernoulli, likelihoo
 
 def write(run: Run, vae: "VAE") -> None:
     """Writes `arrays/encoder.npz` of a run whose `arrays/explorer.npz` is written."""
-    run.write_arrays("encoder", **gather(vae, run.arrays("explorer")["images"]))
+    run.write_arrays("encoder", **gather(vae, run.arrays("explorer")["images"], run.value_range))
 
 
 def ensure(run: Run) -> None:
@@ -49,12 +50,13 @@ def ensure(run: Run) -> None:
     write(run, vae)
 
 
-def gather(vae: "VAE", images: np.ndarray) -> dict[str, np.ndarray]:
+def gather(vae: "VAE", images: np.ndarray, value_range: tuple[float, float] = UNIT_RANGE) -> dict[str, np.ndarray]:
     """Computes the arrays of `arrays/encoder.npz`.
 
     Args:
         vae: a trained model.
-        images: `(n, height, width[, channels])` uint8, those of the explorer.
+        images: `(n, height, width[, channels])` or `(n, columns)` uint8, those of the explorer.
+        value_range: the limits of the images' values.
 
     Returns:
         The arrays by name, as listed in the module's description.
@@ -62,11 +64,12 @@ def gather(vae: "VAE", images: np.ndarray) -> dict[str, np.ndarray]:
     from keras_vae.networks import decoder_export, encoder_export
 
     try:
-        _check_images(images)
+        _check_images(images, value_range)
         exported = encoder_export.export(vae.encoder, vae.posterior)
     except decoder_export.NotExportable as obstacle:
-        return {"description": np.array(json.dumps({"obstacle": str(obstacle), **_loss(vae)}))}
-    described = {"layers": exported.layers, "mean": exported.mean, "log_var": exported.log_var, **_loss(vae)}
+        return {"description": np.array(json.dumps({"obstacle": str(obstacle), **_loss(vae, value_range)}))}
+    described = {"layers": exported.layers, "mean": exported.mean, "log_var": exported.log_var}
+    described |= _loss(vae, value_range)
     weights = {f"weight_{i}_{j}": array for i, arrays in enumerate(exported.weights) for j, array in enumerate(arrays)}
     checked = images[:N_CHECKED].astype("float32") / 255
     encoding = vae.encode(checked.reshape(-1, *vae.image_shape))
@@ -77,7 +80,7 @@ def gather(vae: "VAE", images: np.ndarray) -> dict[str, np.ndarray]:
     return {"description": np.array(json.dumps(described)), **weights, **check}
 
 
-def _check_images(images: np.ndarray) -> None:
+def _check_images(images: np.ndarray, value_range: tuple[float, float]) -> None:
     """Checks that a page can draw such images.
 
     Raises:
@@ -85,6 +88,10 @@ def _check_images(images: np.ndarray) -> None:
     """
     from keras_vae.networks.decoder_export import NotExportable
 
+    if images.ndim == 2:
+        raise NotExportable("vectors, which can't be drawn")
+    if value_range != UNIT_RANGE:
+        raise NotExportable("values outside 0 to 1")
     channels = images.shape[3] if images.ndim == 4 else 1
     if channels not in DRAWN_CHANNELS:
         raise NotExportable(f"images of {channels} channels")
@@ -92,14 +99,20 @@ def _check_images(images: np.ndarray) -> None:
         raise NotExportable(f"images of {math.prod(images.shape[1:]):,} numbers")
 
 
-def _loss(vae: "VAE") -> dict[str, Any]:
+def _loss(vae: "VAE", value_range: tuple[float, float]) -> dict[str, Any]:
     """How the loss follows from image, posterior and logits; null for parts that only Python can compute."""
     divergences = {posteriors.Posterior.divergence: "kl", posteriors.NoSampling.divergence: "penalty"}
     divergence = divergences.get(type(vae.posterior).divergence) if vae.posterior.has_divergence else None
-    known = type(vae.likelihood) in LIKELIHOODS
     return {
         "divergence": divergence,
         "has_penalty": vae.posterior.has_divergence,
         "beta": float(vae.beta) if vae.posterior.has_divergence else None,
-        "likelihood": {"name": vae.likelihood.name, **vae.likelihood.get_config()} if known else None,
+        "likelihood": _likelihood(vae.likelihood) if value_range == UNIT_RANGE else None,
     }
+
+
+def _likelihood(likelihood: likelihoods.Likelihood) -> dict[str, Any] | None:
+    """Name and parameters of a likelihood that pages compute."""
+    if type(likelihood) is likelihoods.OptimalGaussian:
+        return {"name": likelihoods.Gaussian.name, "std": float(likelihood.std)}
+    return {"name": likelihood.name, **likelihood.get_config()} if type(likelihood) in LIKELIHOODS else None

@@ -5,9 +5,9 @@
 ```
 description     JSON: `layers` and `output` of the decoder (see `decoder_export`), or in their place `obstacle`, the
                 reason why it can't be exported; `units`, those that the explorer offers, by decreasing variance of
-                their means; `latent_shape`
+                their means; `latent_shape`; `value_range`, the values that stand for 0 and 255, if not 0 and 1
 weight_0_0 …    float16, the first weight of layer 0, and so on; absent where there is an obstacle
-images          (n, height, width[, channels]) uint8, test images chosen by the seed
+images          (n, height, width[, channels]) or (n, columns) uint8, test images chosen by the seed
 mean            (n, all units) float16, of these images
 log_var         (n, offered units) float16; absent for posteriors without a density
 labels          (n,), where the data has them
@@ -28,8 +28,10 @@ import numpy as np
 from keras_vae import geometry
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.data import Dataset
+from keras_vae.data.value_range import UNIT_RANGE, value_range
 from keras_vae.runs import encoder_arrays, model_file, run_data
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import scaled
 from keras_vae.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def write(run: Run, vae: "VAE", data: Dataset) -> None:
     var_mean, seed = run.arrays("units")["var_mean"], run.config["config"]["seed"]
     arrays = gather(vae, data, var_mean, seed, trajectory)
     run.write_arrays("explorer", **arrays)
-    run.write_arrays("encoder", **encoder_arrays.gather(vae, arrays["images"]))
+    run.write_arrays("encoder", **encoder_arrays.gather(vae, arrays["images"], value_range(data.x_train)))
 
 
 def ensure(run: Run) -> None:
@@ -69,7 +71,7 @@ def ensure(run: Run) -> None:
     """
     if run.has_arrays("explorer"):
         return
-    data = run_data.load(run)
+    data = run_data.as_trained(run, run_data.load(run))
     write(run, model_file.load(run, compile=False), data)
 
 
@@ -96,23 +98,26 @@ def gather(
     x = data.test[chosen]
     encoding = vae.encode(x, batch_size=BATCH)
     mean = geometry.flat(encoding.mean)
-    arrays = {"images": as_bytes(x), "mean": _half(mean)}
+    limits = value_range(data.x_train)
+    arrays = {"images": as_bytes(x, limits), "mean": _half(mean)}
     if encoding.log_var is not None:
         log_var = np.broadcast_to(encoding.log_var, encoding.mean.shape).reshape(n, -1)
         arrays["log_var"] = _half(log_var[:, offered])
     if data.y_test is not None:
         arrays["labels"] = data.y_test[chosen]
-    decoder = _decoder(vae, data.image_shape, mean, offered, seed)
+    decoder = _decoder(vae, data.image_shape, limits, mean, offered, seed)
     if trajectory is not None:
-        arrays |= _recorded(trajectory, offered, data.image_shape)
+        arrays |= _recorded(trajectory, offered, data.image_shape, limits)
     description = {"units": offered, "latent_shape": list(vae.latent_shape), **decoder.pop("description")}
+    if limits != UNIT_RANGE:
+        description["value_range"] = limits
     return {"description": np.array(json.dumps(description)), **arrays, **decoder}
 
 
-def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] as uint8, without a channel axis of length 1."""
+def as_bytes(images: np.ndarray, limits: tuple[float, float] = UNIT_RANGE) -> np.ndarray:
+    """Images as uint8, 0 and 255 for the limits of their values, without a channel axis of length 1."""
     images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
-    return np.rint(255 * np.clip(images, 0, 1)).astype("uint8")
+    return np.rint(255 * np.clip(scaled(images, limits), 0, 1)).astype("uint8")
 
 
 def _by_decreasing_variance(var_mean: np.ndarray) -> list[int]:
@@ -124,31 +129,33 @@ def _half(array: np.ndarray) -> np.ndarray:
     return np.clip(array, -largest, largest).astype("float16")
 
 
-def _decoder(vae: "VAE", image_shape: tuple, mean: np.ndarray, offered: list[int], seed: int) -> dict:
+def _decoder(
+    vae: "VAE", image_shape: tuple, limits: tuple[float, float], mean: np.ndarray, offered: list[int], seed: int
+) -> dict:
     """The exported decoder with points at which to check it, or a grid of decoded images in its place."""
     from keras_vae.networks import decoder_export
 
     try:
-        exported = decoder_export.export(vae.decoder, vae.likelihood)
+        exported = decoder_export.export(vae.decoder, vae.likelihood, limits)
     except decoder_export.NotExportable as obstacle:
         limit, z = _grid(mean, offered, math.prod(image_shape))
         return {
             "description": {"obstacle": str(obstacle)},
-            "grid_images": decoded(vae, z, image_shape),
+            "grid_images": decoded(vae, z, image_shape, limits),
             "grid_limit": np.array(limit),
-            "reconstructions": decoded(vae, mean, image_shape),
+            "reconstructions": decoded(vae, mean, image_shape, limits),
         }
     n = max(1, min(N_CHECKED, MAX_PIXELS // math.prod(image_shape)))
     z = stream(seed, Stream.EXPLORER_CHECK).standard_normal((n, mean.shape[1])).astype("float32")
     weights = {f"weight_{i}_{j}": array for i, arrays in enumerate(exported.weights) for j, array in enumerate(arrays)}
     described = {"layers": exported.layers, "output": exported.output}
-    return {"description": described, **weights, "check_z": z, "check_images": decoded(vae, z, image_shape)}
+    return {"description": described, **weights, "check_z": z, "check_images": decoded(vae, z, image_shape, limits)}
 
 
-def decoded(vae: "VAE", z: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
+def decoded(vae: "VAE", z: np.ndarray, image_shape: tuple[int, ...], limits: tuple[float, float]) -> np.ndarray:
     """Images of this shape as uint8, decoded at latent points `(n, all units)`."""
     images = vae.decode(z.reshape(-1, *vae.latent_shape), batch_size=DECODER_BATCH)
-    return as_bytes(images.reshape(-1, *image_shape))
+    return as_bytes(images.reshape(-1, *image_shape), limits)
 
 
 def _grid(mean: np.ndarray, offered: list[int], pixels: int) -> tuple[float, np.ndarray]:
@@ -166,7 +173,12 @@ def _grid(mean: np.ndarray, offered: list[int], pixels: int) -> tuple[float, np.
     return limit, z
 
 
-def _recorded(trajectory: Trajectory, offered: list[int], image_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+def _recorded(
+    trajectory: Trajectory,
+    offered: list[int],
+    image_shape: tuple[int, ...],
+    limits: tuple[float, float] = UNIT_RANGE,
+) -> dict[str, np.ndarray]:
     """The arrays of a trajectory, reduced to fewer frames and at most `MAX_TRAJECTORY_UNITS` units.
 
     Its images are left out if they exceed `MAX_GRID_PIXELS`, or were reduced when they were recorded.
@@ -190,7 +202,7 @@ def _recorded(trajectory: Trajectory, offered: list[int], image_shape: tuple[int
         arrays["trajectory_labels"] = trajectory.labels
     images = trajectory.images
     if images is not None and images.size <= MAX_GRID_PIXELS and images.shape[1:] == image_shape:
-        arrays["trajectory_images"] = as_bytes(images)
+        arrays["trajectory_images"] = as_bytes(images, limits)
     return arrays
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_vae import diagnostics, geometry, samplers
+from keras_vae import diagnostics, geometry, likelihoods, samplers
 from keras_vae._utils import memory
 from keras_vae._utils.files import atomic
 from keras_vae._utils.items import Items
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EVALUATION_BATCH = 1000  # images; fewer where their codes would exceed `memory.MAX_CODES_BYTES`
 MAX_KEPT_MEANS_BYTES = 64e6  # log variances may take as much again
+MAX_COLUMNS_IN_METRICS = 256
 MAX_UNITS_IN_METRICS = 256  # for more units, only `arrays/units.npz` has the statistics
 # Numbers of images; fewer where they would exceed `memory.MAX_KEPT_IMAGES_BYTES`.
 N_SAMPLES = 100
@@ -72,10 +73,19 @@ def write(
         "peak_memory_gb": memory.peak_gb(),
         "seconds": seconds,
     }
+    metrics |= _noise(vae.likelihood)
     if statistics.active.size <= MAX_UNITS_IN_METRICS:
         metrics["units"] = _unit_rows(statistics)
     run.write_json("metrics.json", metrics)
     checkpoint.remove(run.checkpoint_path)
+
+
+def _noise(likelihood: likelihoods.Likelihood) -> dict[str, float | list[float]]:
+    """The standard deviation of the noise that was estimated during training: a number, or one for each column."""
+    if not isinstance(likelihood, likelihoods.OptimalGaussian):
+        return {}
+    std = likelihood.std
+    return {"noise_std": std.tolist()} if std.ndim < 2 and std.size <= MAX_COLUMNS_IN_METRICS else {}
 
 
 def _evaluate(vae: "VAE", x: Items, batch: int) -> dict[str, float]:

@@ -162,6 +162,17 @@ class Run:
         return Preparation.from_description(self.config["dataset"].get("preparation", {}))
 
     @property
+    def value_range(self) -> tuple[float, float]:
+        """The limits of the values of the images, to which pictures are scaled; (0, 1) for most."""
+        low, high = self.config["dataset"].get("value_range", (0.0, 1.0))
+        return float(low), float(high)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, or `(columns,)`."""
+        return tuple(self.config["dataset"]["image_shape"])
+
+    @property
     def evaluation(self) -> dict:
         """Content of evaluation.json, see `evaluate`."""
         path = self.path / "evaluation.json"

@@ -1,6 +1,6 @@
 """Forms of `config.json`, `metrics.json` and `checkpoint/state.json` (see `_utils.forms`)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,7 @@ class Settings(Form):
     beta: Number = 1.0
     warmup: Number = 0.0
     data_options: dict[str, Any] = OPTIONAL
+    binarize: Literal["static", "dynamic"] | None = None
 
 
 OF_TRAINING = ("likelihood", "epochs", "batch_size", "learning_rate", "beta")
@@ -47,6 +48,7 @@ class Data(Form):
     train: Whole
     test: Whole
     image_shape: Annotated[list[Positive], Field(min_length=1, max_length=3)]
+    value_range: Annotated[list[Number], Field(min_length=2, max_length=2)] = OPTIONAL  # of pictures, if not 0 to 1
     path: str = OPTIONAL  # of the file, from the run folder
     class_names: list[str] = OPTIONAL
     preparation: PreparationForm = OPTIONAL
@@ -65,6 +67,9 @@ class ConfigFile(Form):
     def _refuse_incomplete_settings(self):
         settings = self.config.model_dump(exclude_unset=True, exclude_none=True)
         missing = [key for key in OF_TRAINING if key not in settings]
+        limits = self.dataset.value_range
+        if limits is not None and limits[0] >= limits[1]:
+            raise ValueError(f"expected dataset.value_range in increasing order; received {limits}")
         if self.adopted is None and missing:
             raise ValueError(f"expected config.{missing[0]}; it is missing")
         foreign = [key for key in self.config.model_extra or () if not key.isidentifier()]
@@ -100,6 +105,7 @@ class MetricsFile(Form):
     seconds: Seconds
     peak_memory_gb: Number | None = None
     weights_digest: str = OPTIONAL
+    noise_std: Number | list[Number] = OPTIONAL  # estimated during training: of all values, or of each column
     units: list[dict[str, Any]] | None = None
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from keras_vae._utils import keras_import
 from keras_vae._utils.digests import of_arrays
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
+from keras_vae.data.value_range import UNIT_RANGE, value_range
 from keras_vae.errors import InputError
 from keras_vae.runs import run_data
 from keras_vae.runs.config import Config
@@ -60,6 +61,9 @@ def _describe_data(data: Dataset, folder: Path) -> dict:
         "test": len(data.test),
         "image_shape": list(data.image_shape),
     }
+    limits = value_range(data.x_train)
+    if limits != UNIT_RANGE:
+        described["value_range"] = list(limits)
     path = run_data.relative_path(data.name, folder)
     if path is not None:
         described["path"] = path

@@ -1,6 +1,7 @@
-"""The data set of a run, loaded again from where it was or from where it is now."""
+"""The data set of a run, loaded again from where it was or from where it is now, and binarized as for its training."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from keras_vae import data as datasets
@@ -9,6 +10,7 @@ from keras_vae.errors import InputError
 from keras_vae.runs.folder import Run
 
 CACHE_FOLDER = ".keras-vae-images"
+TRAIN_BINARIZATION_SEED, TEST_BINARIZATION_SEED = 1, 0
 
 
 def relative_path(name: str, folder: Path) -> str | None:
@@ -73,3 +75,27 @@ def load(run: Run, moved: str | None = None) -> Dataset:
             return data
     run.check_data(data)
     return data
+
+
+def as_trained(run: Run, data: Dataset) -> Dataset:
+    """The data set with the images that a run was trained and evaluated on: binary ones if it binarized them."""
+    return binarized(data) if run.config["config"].get("binarize") else data
+
+
+def binarized(data: Dataset) -> Dataset:
+    """The data set with binary images, the same in every call; binary images stay as they are.
+
+    Raises:
+        InputError: if values are outside [0, 1].
+    """
+    for part, x in (("x_train", data.x_train), ("x_test", data.x_test)):
+        if x.min() < 0 or x.max() > 1:
+            raise InputError(
+                f"binarize: expected values from 0 to 1, the probabilities of binary pixels; {part} of {data.name} has "
+                f"values from {x.min():g} to {x.max():g}; train without binarize."
+            )
+    return replace(
+        data,
+        x_train=datasets.binarize(data.x_train, TRAIN_BINARIZATION_SEED),
+        x_test=datasets.binarize(data.x_test, TEST_BINARIZATION_SEED),
+    )

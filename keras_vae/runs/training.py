@@ -12,14 +12,15 @@ import numpy as np
 
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.progress import ProgressReporter
-from keras_vae.data import Dataset, load
+from keras_vae.data import Dataset
 from keras_vae.errors import InputError, WriteError
 from keras_vae.runs import checkpoint as checkpoint_files
 from keras_vae.runs import devices as several_devices
-from keras_vae.runs import final_files, provenance, recording, run_data
+from keras_vae.runs import final_files, provenance, recording, training_inputs
 from keras_vae.runs.config import Config
 from keras_vae.runs.devices import Devices
 from keras_vae.runs.folder import Run
+from keras_vae.runs.training_inputs import TrainingInputs
 
 if TYPE_CHECKING:
     from keras_vae.models import VAE
@@ -80,10 +81,10 @@ def train(
     run, progress = Run(folder), progress or ProgressReporter(quiet or not used.writes)
     with used.member():
         with used.same_outcome():
-            data = _checked_data(config, run, overwrite, resume, data, progress, used)
-            plan = recording.plan(config, data)
+            inputs = training_inputs.checked(config, run, overwrite, resume, data, progress, used)
+        config = inputs.config
         used.check_same(
-            config=config.model_dump(exclude={"dataset"}), data=data.digest, resume=resume, devices=used.names
+            config=config.model_dump(exclude={"dataset"}), data=inputs.data.digest, resume=resume, devices=used.names
         )
         if resume and used.of_writer(run.finished):
             return _finished_before(run, progress, used)
@@ -93,43 +94,9 @@ def train(
         with _locked(run, used):
             if resume and used.of_writer(run.finished):  # by a process that held the lock until now
                 return run
-            checkpoint = _new_checkpoint(run, data, config, plan, progress, started) if used.writes else None
-            _train(run, config, data, plan, checkpoint, overwrite, used)
+            checkpoint = _new_checkpoint(run, inputs, progress, started) if used.writes else None
+            _train(run, inputs, checkpoint, overwrite, used)
     return run
-
-
-def _checked_data(
-    config: Config,
-    run: Run,
-    overwrite: bool,
-    resume: bool,
-    data: Dataset | None,
-    progress: ProgressReporter,
-    used: Devices,
-) -> Dataset:
-    """Loads the data and checks, before anything is written, that it fits configuration, folder and devices."""
-    if not isinstance(config, Config):
-        raise InputError(f"config: expected a Config; received {type(config).__name__}.")
-    if not isinstance(data, Dataset | None):
-        raise InputError(f"data: expected a Dataset, as load returns it; received {type(data).__name__}.")
-    network = config.network
-    if overwrite and resume:
-        raise InputError("train: expected resume=True or overwrite=True; received both; choose one.")
-    used.check_batch_size(config.batch_size)
-    if used.writes:
-        run.check_usable(overwrite, resume)
-    data = data or load(
-        config.dataset, cache=run_data.cache_folder(run), progress=progress, **config.data_options.given()
-    )
-    network.check(data.image_shape)
-    if config.batch_size > len(data.train):
-        raise InputError(
-            f"batch_size: expected no more than the {len(data.train)} training images of {data.name}; received "
-            f"{config.batch_size}; make the batch smaller."
-        )
-    if used.writes and resume and run.is_run():
-        provenance.check_resumable(run, config, data)
-    return data
 
 
 @contextlib.contextmanager
@@ -163,13 +130,7 @@ def _check_backend(run: Run, resume: bool, used: Devices) -> None:
 
 
 def _train(
-    run: Run,
-    config: Config,
-    data: Dataset,
-    plan: recording.RecordingPlan,
-    checkpoint: "CheckpointCallback | None",
-    overwrite: bool,
-    used: Devices,
+    run: Run, inputs: TrainingInputs, checkpoint: "CheckpointCallback | None", overwrite: bool, used: Devices
 ) -> None:
     """Trains into a locked folder; a process without a checkpoint takes part in the steps alone."""
     from keras_vae.runs.divergence import DivergenceCheck
@@ -177,30 +138,37 @@ def _train(
     values = None
     with used.scope():
         with used.same_outcome():
-            vae = _build(config, data)
+            vae = _build(inputs)
         with used.same_outcome():
             if checkpoint is not None:
                 if overwrite:
                     run.clear()
                 values = checkpoint.restore(vae)
-                _describe(run, vae, data, config, checkpoint.progress, used)
+                _describe(run, vae, inputs, checkpoint.progress, used)
         _restore(vae, values, used)
         epochs_done = used.of_writer(None if checkpoint is None else checkpoint.epochs_done)
         with _interruption_reported(checkpoint):
-            _fit(vae, data, config, [DivergenceCheck()] if checkpoint is None else checkpoint.callbacks, epochs_done)
+            _fit(vae, inputs, [DivergenceCheck()] if checkpoint is None else checkpoint.callbacks, epochs_done)
     with used.same_outcome():
         if checkpoint is not None:
             with _interruption_reported(checkpoint):
-                _evaluate_and_write(run, _on_one_device(vae, config, data, used), data, config, plan, checkpoint)
+                _evaluate_and_write(run, _on_one_device(vae, inputs, used), inputs, checkpoint)
 
 
-def _build(config: Config, data: Dataset) -> "VAE":
+def _build(inputs: TrainingInputs) -> "VAE":
     """Builds and compiles the model with its optimizer's variables, which a checkpoint restores."""
     keras = keras_import.import_keras()
     from keras_vae.networks import builders
 
+    config = inputs.config
     vae = builders.build(
-        config.network, data.image_shape, config.posterior, config.likelihood, config.beta, config.seed
+        config.network,
+        inputs.data.image_shape,
+        config.posterior,
+        config.likelihood,
+        config.beta,
+        config.seed,
+        normalization=config.normalization,
     )
     vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
     vae.optimizer.build(vae.trainable_variables)
@@ -208,18 +176,14 @@ def _build(config: Config, data: Dataset) -> "VAE":
 
 
 def _new_checkpoint(
-    run: Run,
-    data: Dataset,
-    config: Config,
-    plan: recording.RecordingPlan,
-    progress: ProgressReporter,
-    started: float,
+    run: Run, inputs: TrainingInputs, progress: ProgressReporter, started: float
 ) -> "CheckpointCallback":
     """The callback that writes checkpoints, with the recorders."""
     from keras_vae.callbacks import LatentRecorder, UnitMonitor
     from keras_vae.runs.checkpoint_callback import CheckpointCallback
     from keras_vae.runs.decoder_history import DecoderRecorder
 
+    config, data, plan = inputs.config, inputs.data, inputs.plan
     labels = None if data.y_test is None else data.y_test[plan.probes]
     probes = data.test[plan.probes]
     recorder = LatentRecorder(probes, labels, plan.frame_steps, plan.units, first_steps=plan.first_steps)
@@ -240,21 +204,21 @@ def _restore(vae: "VAE", values: list[np.ndarray] | None, used: Devices) -> None
         variable.assign(value)
 
 
-def _describe(run: Run, vae: "VAE", data: Dataset, config: Config, progress: ProgressReporter, used: Devices) -> None:
+def _describe(run: Run, vae: "VAE", inputs: TrainingInputs, progress: ProgressReporter, used: Devices) -> None:
     """Writes config.json and reports how a resumed run's environment has changed."""
-    description = provenance.describe(config, data, vae, run.path, used)
+    description = provenance.describe(inputs.config, inputs.data, vae, run.path, used)
     if run.is_run():
         provenance.report_differences(run.config, description, progress)
     run.write_json("config.json", description)
 
 
-def _on_one_device(vae: "VAE", config: Config, data: Dataset, used: Devices) -> "VAE":
+def _on_one_device(vae: "VAE", inputs: TrainingInputs, used: Devices) -> "VAE":
     """The trained model on one device, where it needs no other process."""
     if not used.names:
         return vae
     from keras_vae.runs.checkpoint_callback import variables_of
 
-    copy = _build(config, data)
+    copy = _build(inputs)
     for variable, trained in zip(variables_of(copy), variables_of(vae), strict=True):
         variable.assign(keras_import.import_keras().ops.convert_to_numpy(trained))
     return copy
@@ -277,24 +241,17 @@ def _interruption_reported(checkpoint: "CheckpointCallback | None") -> Iterator[
         progress.stop()
 
 
-def _evaluate_and_write(
-    run: Run,
-    vae: "VAE",
-    data: Dataset,
-    config: Config,
-    plan: recording.RecordingPlan,
-    checkpoint: "CheckpointCallback",
-) -> None:
+def _evaluate_and_write(run: Run, vae: "VAE", inputs: TrainingInputs, checkpoint: "CheckpointCallback") -> None:
     """Writes the files of a finished run."""
-    recorder, monitor = checkpoint.recorder, checkpoint.monitor
+    config, monitor = inputs.config, checkpoint.monitor
     checkpoint.progress.message("Evaluating")
-    trajectory, first_steps = recording.split(recorder.trajectory, plan)
+    trajectory, first_steps = recording.split(checkpoint.recorder.trajectory, inputs.plan)
     run.write_arrays("trajectory", **recording.kept(trajectory).arrays())
     if first_steps is not None:
         run.write_arrays("first_steps", **first_steps.arrays())
     run.write_arrays("unit_history", **monitor.history.arrays())
     epochs, seconds = checkpoint.epochs_done, _seconds(checkpoint)
-    final_files.write(run, vae, data, config.seed, config.record_per_label, epochs, seconds, checkpoint.decoders)
+    final_files.write(run, vae, inputs.data, config.seed, config.record_per_label, epochs, seconds, checkpoint.decoders)
 
 
 def _report_interruption(error: BaseException, epochs_done: int, progress: ProgressReporter) -> None:
@@ -309,18 +266,19 @@ def _report_interruption(error: BaseException, epochs_done: int, progress: Progr
     )
 
 
-def _fit(vae: "VAE", data: Dataset, config: Config, callbacks: list, epochs_done: int) -> None:
+def _fit(vae: "VAE", inputs: TrainingInputs, callbacks: list, epochs_done: int) -> None:
     from keras_vae.callbacks import BetaWarmup
 
+    config = inputs.config
     if config.warmup:
         callbacks = [*callbacks, BetaWarmup(config.warmup)]
     if epochs_done < config.epochs:
         vae.fit(
-            data.train,
+            inputs.images,
             batch_size=config.batch_size,
             epochs=config.epochs,
             initial_epoch=epochs_done,
-            validation_data=data.test,
+            validation_data=inputs.data.test,
             validation_batch_size=memory.images_that_fit(config.n_units, final_files.EVALUATION_BATCH),
             callbacks=callbacks,
             verbose=0,

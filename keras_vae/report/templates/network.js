@@ -191,6 +191,21 @@ const LAYERS = {
     return [input.map((value, i) => value * scale[i % scale.length] + shift[i % shift.length]), shape];
   },
 
+  /** The values of each position less their mean, over their standard deviation, then a scale and a shift of each channel. */
+  normalize(layer, input, shape) {
+    const [scale, shift] = layer.weights;
+    const n = shape[shape.length - 1];
+    const out = new Float32Array(input.length);
+    for (let start = 0; start < input.length; start += n) {
+      let mean = 0, square = 0;
+      for (let i = 0; i < n; i++) mean += input[start + i] / n;
+      for (let i = 0; i < n; i++) square += (input[start + i] - mean) ** 2 / n;
+      const factor = 1 / Math.sqrt(square + layer.epsilon);
+      for (let i = 0; i < n; i++) out[start + i] = (input[start + i] - mean) * factor * scale[i] + shift[i];
+    }
+    return [out, shape];
+  },
+
   reshape: (layer, input) => [input, layer.shape],
   activation: (layer, input, shape) => [activated(Float32Array.from(input), layer.activation), shape],
 };

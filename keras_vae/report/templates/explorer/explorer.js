@@ -281,7 +281,8 @@ class Explorer {
   }
 
   imageData(pixels) {
-    const { width, height, channels } = this.data.image;
+    const { width, height, channels, chart } = this.data.image;
+    if (chart && pixels.length === chart.columns) pixels = barChart(pixels, width, height, chart);
     const image = new ImageData(width, height);
     for (let p = 0; p < width * height; p++) {
       for (let c = 0; c < 3; c++) image.data[4 * p + c] = pixels[p * channels + (channels > 2 ? c : 0)];

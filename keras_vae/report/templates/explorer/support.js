@@ -19,6 +19,29 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** A vector, bytes, as the pixels of a chart of bars: as keras_vae.runs.pictures draws the vectors of test images. */
+function barChart(values, width, height, { columns, bars, step, is_signed, half, line, margin }) {
+  const pixels = new Uint8ClampedArray(width * height);
+  for (let b = 0; b < bars; b++) {
+    const start = Math.floor((b * columns) / bars), end = Math.floor(((b + 1) * columns) / bars);
+    let sum = 0;
+    for (let i = start; i < end; i++) sum += values[i] / 255;
+    const value = sum / (end - start);
+    const length = (2 * value - 1) * half;
+    for (let row = 0; row < height; row++) {
+      const above = half - row; // from the line in the middle
+      let ink = clamp(value * height - (height - 1 - row), 0, 1);
+      if (is_signed) ink = Math.sign(length) === Math.sign(above) ? clamp(Math.abs(length) - Math.abs(above) + 1, 0, 1) : 0;
+      for (let x = 0; x < step; x++) {
+        const isGap = step > 2 && x === step - 1;
+        const isLine = is_signed && above === 0;
+        pixels[row * width + margin + b * step + x] = 255 * (isLine ? line : isGap ? 0 : ink);
+      }
+    }
+  }
+  return pixels;
+}
+
 /** Images tiled into one picture; `draw` copies one of them to a canvas at its own size. */
 class Sprite {
   constructor({ src, columns }, width, height) {
