@@ -4,13 +4,15 @@ import math
 
 import numpy as np
 
+from keras_vae._utils.items import Items
+
 MAX_EXAMINED = 1000  # items
 OUTSIDE = 0.001  # fraction of the examined values beyond each end of the range, which pictures clip
 
 UNIT_RANGE = (0.0, 1.0)
 
 
-def value_range(x: np.ndarray) -> tuple[float, float]:
+def value_range(x: np.ndarray | Items) -> tuple[float, float]:
     """The limits of nearly all values: (0, 1) for images in [0, 1], else quantiles, symmetric for values of both signs.
 
     Args:
