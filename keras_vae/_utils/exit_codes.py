@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from keras_vae._utils.program_output import program_output
-from keras_vae.errors import InputError, TrainingDiverged, WriteError
+from keras_vae.errors import DamagedFileError, InputError, TrainingDiverged, WriteError
 
 INTERRUPTED = 128 + signal.SIGINT  # exit code of Typer after a KeyboardInterrupt
 
@@ -41,20 +41,26 @@ def as_options(message: str) -> str:
 def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
     """Calls a program; prints an expected error as one line on stderr and exits with its code.
 
-    The code is 2 for an `InputError`, 1 for `TrainingDiverged` and any `OSError` (a full disk, a folder without
-    permission), and 130 or 143 after SIGINT or SIGTERM, which let the program delete incomplete files first.
+    The code is 2 for an `InputError`, 1 for a `DamagedFileError`, `TrainingDiverged` and any `OSError` (a full disk, a
+    folder without permission), and 130 or 143 after SIGINT or SIGTERM, which let the program delete incomplete files
+    first.
     """
     try:
         with _sigterm_as_interrupt() as received, program_output():
             program(*args)
     except (InputError, TrainingDiverged, OSError) as error:
         _print(as_options(_sentence(error)))
-        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
+        raise SystemExit(_code(error)) from None
     except (KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and error.code != INTERRUPTED:
             raise
         _print("interrupted; complete files are kept.")
         raise SystemExit(128 + signal.SIGTERM if received else INTERRUPTED) from None
+
+
+def _code(error: Exception) -> int:
+    """2 for what the user can correct in the command, 1 for other failures."""
+    return 2 if isinstance(error, InputError) and not isinstance(error, DamagedFileError) else 1
 
 
 def _sentence(error: Exception) -> str:

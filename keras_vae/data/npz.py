@@ -1,14 +1,16 @@
 """Reader of `.npz` files in the layout of Keras' data sets."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
-from keras_vae._utils.readers import read_npz
+from keras_vae._utils.readers import check_regular, read_npz
 from keras_vae.data.checks import KEYS
 from keras_vae.errors import InputError
 
 ADVICE = "pass the path of an intact .npz file, or of a smaller one"
+MISSING_ADVICE = "check the path"
 SCALED_BYTES = 4  # of a number in the float32 copy that is made of the images
 
 
@@ -19,6 +21,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         DamagedFileError: if the file is damaged, or holds pickled Python objects.
         InputError: if there is no such file, or its arrays don't fit into memory.
     """
+    check_regular(path, ADVICE if os.path.lexists(path) else MISSING_ADVICE)
     return read_npz(path, ADVICE, names=KEYS, extra_bytes_per_number=SCALED_BYTES)
 
 
