@@ -42,9 +42,7 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a VAE into a run folder."""
-    print_first(f"Loading data and the {backend_name()} backend")
-    from keras_vae.runs.config import Config
-    from keras_vae.runs.training import train
+    from keras_vae.runs.config import Config  # which takes a fraction of a second
 
     config = Config(
         choose_architecture(model, architecture),
@@ -59,10 +57,14 @@ def train(
         seed=seed,
         jit_compile=_on_or_off(jit_compile),
     )
+    print_first(f"Loading data and the {backend_name()} backend")
+    from keras_vae.runs.folder import Run
+    from keras_vae.runs.training import train
+
     try:
         run = train(config, out, overwrite=overwrite, resume=resume)
     except (KeyboardInterrupt, WriteError) as error:
-        if getattr(error, "errno", None) != errno.ESTALE:  # else the folder was deleted
+        if getattr(error, "errno", None) != errno.ESTALE and Run(out).is_run():  # else there is nothing to continue
             replaced = " in place of --overwrite" if overwrite else ""
             print(f"Continue with the same command and --resume{replaced}.", flush=True)
         raise

@@ -72,6 +72,8 @@ def train(
     if resume and run.finished:
         return _finished_before(run, progress)
     plan = recording.plan(config, data)
+    if resume and not run.is_run():
+        progress.message(f"There is no run in {run.path} to resume: a new training begins.")
     progress.message(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
     _check_backend(run, resume)
     with run.lock():
