@@ -8,9 +8,10 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 `draw` then writes `figures/stds.png` and adds the caption to `figures/captions.json`.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -24,7 +25,7 @@ from keras_vae._utils.files import atomic, complete, write_json
 from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
 from keras_vae.diagnostics import UnitHistory
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.plots import audit_figures, layout, neighbour_figures, posterior_plane, unit_figures, visuals
 from keras_vae.runs import study_forms
 from keras_vae.runs.folder import Run
@@ -122,33 +123,90 @@ def draw(
 
     Raises:
         InputError: if the folder holds no finished run, or `epochs` were not recorded.
+        DamagedFileError: if one of its files is damaged, after everything is drawn that does not need it.
     """
+    drawn, damaged = draw_readable(run, epochs, ellipses, gif, video, quiet)
+    if damaged:
+        raise damaged[0]
+    return drawn
+
+
+class Drawn(NamedTuple):
+    """What was drawn of a run.
+
+    Attributes:
+        paths: of the figures and videos.
+        damaged: an error for each damaged file that a figure or video needs.
+    """
+
+    paths: list[Path]
+    damaged: list[DamagedFileError]
+
+
+def draw_readable(
+    run: Run | str | Path,
+    epochs: tuple[float, float] | None = None,
+    ellipses: bool = False,
+    gif: bool = False,
+    video: bool = True,
+    quiet: bool = False,
+) -> Drawn:
+    """As `draw`, which describes the arguments, but with the errors of damaged files in the result."""
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     run.check_writable()
     if epochs is not None:
-        run.trajectory.between(*checks.array("epochs", epochs, (2,)).tolist())  # raises before anything is drawn
-    drawn = _draw_registered(run, FIGURES.values())
-    if video and _has_trajectory_plane(run):
-        drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
-        if gif:
-            from keras_vae.plots.video import write_gif
+        from keras_vae.plots.video import checked_epochs
 
-            drawn.append(write_gif(drawn[-1], drawn[-1].with_suffix(".gif")))
-    return drawn
+        run.trajectory.between(*checked_epochs(epochs))  # raises before anything is drawn
+    drawn, damaged = _draw_registered(run, FIGURES.values())
+    with _collected(damaged):
+        if video and _has_trajectory_plane(run):
+            drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
+            if gif:
+                from keras_vae.plots.video import write_gif
+
+                drawn.append(write_gif(drawn[-1], drawn[-1].with_suffix(".gif")))
+    return Drawn(drawn, damaged)
+
+
+@contextlib.contextmanager
+def _collected(damaged: list[DamagedFileError]) -> Iterator[None]:
+    """Context that adds the error of a damaged file to a list, once for each file."""
+    try:
+        yield
+    except DamagedFileError as error:
+        if error.path not in [known.path for known in damaged]:
+            damaged.append(error)
 
 
 def audit(run: Run) -> list[Path]:
     """Draws the figures of a run's audit; none where `evaluation.json` holds no audit. Returns their paths."""
-    return _draw_registered(run, [figure for figure in FIGURES.values() if figure.section == "audit"])
+    drawn, damaged = _draw_registered(run, [figure for figure in FIGURES.values() if figure.section == "audit"])
+    if damaged:
+        raise damaged[0]
+    return drawn
 
 
-def draw_what_is_missing(run: Run, video: bool = True) -> None:
-    """Draws a finished run's figures, and its video, unless they exist."""
+def draw_what_is_missing(
+    run: Run, video: bool = True, log: Callable[[str], None] = lambda text: None
+) -> list[DamagedFileError]:
+    """Draws a finished run's figures, and its video, unless they exist; returns the errors of damaged files.
+
+    Args:
+        run: the run.
+        video: whether to make the video.
+        log: called with a line of text before what takes long.
+    """
+    damaged: list[DamagedFileError] = []
     if not os.path.lexists(run.path / "figures" / "samples.png"):  # `audit` alone draws others
-        draw(run, video=False)
-    if video and _has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
-        trajectory_video(run)
+        log(f"Drawing the missing figures of {run.path}")
+        damaged += draw_readable(run, video=False).damaged
+    with _collected(damaged):
+        if video and _has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
+            log(f"Drawing the missing video of {run.path}")
+            trajectory_video(run)
+    return damaged
 
 
 def trajectory_video(
@@ -545,16 +603,19 @@ def samplers(run: Run) -> Figure:
 # -- drawing and captions -----------------------------------------------------------------------------------------
 
 
-def _draw_registered(run: Run, figures: Iterable[RunFigure]) -> list[Path]:
-    """Draws those of the figures that apply, with their captions, and returns their paths."""
-    drawn = {}
+def _draw_registered(run: Run, figures: Iterable[RunFigure]) -> Drawn:
+    """Draws those of the figures that apply and whose files are readable, with their captions."""
+    captions: dict[str, str] = {}
+    drawn = Drawn([], [])
     for figure in figures:
-        if figure.applies(run):
-            path = layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png")
-            drawn[path] = figure
-    if drawn:
-        _write_captions(run, {figure.name: figure.describe(run) for figure in drawn.values()})
-    return list(drawn)
+        with _collected(drawn.damaged):
+            if figure.applies(run):
+                caption = figure.describe(run)
+                drawn.paths.append(layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png"))
+                captions[figure.name] = caption
+    if captions:
+        _write_captions(run, captions)
+    return drawn
 
 
 def _write_captions(run: Run, captions: dict[str, str]) -> None:

@@ -1,11 +1,13 @@
 """Findings of a run: for a figure or a video, one sentence that states its result, the beginning of its caption."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from keras_vae import geometry
 from keras_vae._utils.formatting import number
+from keras_vae.errors import DamagedFileError
 from keras_vae.measures import SAMPLERS
 from keras_vae.runs.folder import Run
 
@@ -19,7 +21,10 @@ def findings(run: Run, evaluation: Evaluation) -> dict[str, str]:
         run: a finished run.
         evaluation: the content of its `evaluation.json`; empty if there is none.
     """
-    found = {stem: state(run, evaluation) for stem, state in STATEMENTS.items()}
+    found = {}
+    for stem, state in STATEMENTS.items():
+        with contextlib.suppress(DamagedFileError):  # the figure is missing or was drawn before
+            found[stem] = state(run, evaluation)
     return {stem: sentence for stem, sentence in found.items() if sentence}
 
 
