@@ -70,7 +70,7 @@ class Trajectory:
     labels: np.ndarray | None = None
     images: np.ndarray | None = None
     units: np.ndarray | None = None
-    class_names: tuple[str, ...] | None = None
+    class_names: tuple[str, ...] | np.ndarray | None = None
 
     def __post_init__(self):
         mean = checks.as_array("mean", self.mean)
@@ -230,7 +230,7 @@ class Trajectory:
             DamagedFileError: if it is damaged, or holds other arrays than those of a trajectory.
         """
         path = Path(path)
-        arrays: dict[str, Any] = dict(read_npz(path, LOAD_ADVICE))
+        arrays = read_npz(path, LOAD_ADVICE)
         known = [field.name for field in fields(cls)]
         required = {field.name for field in fields(cls) if field.default is MISSING}
         if not required <= set(arrays) <= set(known):

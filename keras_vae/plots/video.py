@@ -89,10 +89,11 @@ def write(
     """
     path = _checked_path(path, size, fps)
     shown, note = prepared(trajectory, epochs, units, smooth)
+    if class_names is None and trajectory.class_names is not None:
+        class_names = tuple(trajectory.class_names)
     painter = Painter(
         shown, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, aspect=aspect, note=note,
-        frames=pacing.schedule(shown, pace, seconds, fps), decoded=decoded,
-        class_names=trajectory.class_names if class_names is None else class_names,
+        frames=pacing.schedule(shown, pace, seconds, fps), decoded=decoded, class_names=class_names,
     )  # fmt: skip
     return encode_mp4(painter.frames(), len(painter), path, fps, quiet)
 

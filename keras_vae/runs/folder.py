@@ -226,8 +226,7 @@ class Run:
     @property
     def trajectory(self) -> Trajectory:
         """The recorded encodings of some test images during training."""
-        arrays: dict[str, Any] = self.arrays("trajectory")
-        return Trajectory(**arrays)
+        return Trajectory(**self.arrays("trajectory"))
 
     @property
     def checkpoint_path(self) -> Path:
