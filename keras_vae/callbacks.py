@@ -11,10 +11,11 @@ from keras_vae._utils import checks
 from keras_vae.diagnostics import UnitHistory, UnitStatistics
 from keras_vae.diagnostics.unit_statistics import unchecked_units
 from keras_vae.errors import InputError
+from keras_vae.fast_fit import image_shapes
 from keras_vae.fast_fit.functions import encoder_of_images
 from keras_vae.fast_fit.keras_internals import steps_per_execution
 from keras_vae.layers import BetaSchedule
-from keras_vae.trajectory import Trajectory
+from keras_vae.trajectory import Trajectory, numbered_labels
 
 MAX_RECORDING_BYTES = 10**9
 
@@ -81,6 +82,7 @@ class _EncodingObserver(keras.callbacks.Callback):
             raise InputError(
                 f"{type(self).__name__}: expected a model with an encoder; received one without; pass it as encoder=."
             )
+        image_shapes.check_inputs("x", self.x, encoder)
         self._encode = encoder_of_images(encoder, self.x)
         if self._in_epoch:  # an earlier fit was interrupted: count from there
             self._epochs_done += (self._step - self._epoch_start) / (self._length or 1)
@@ -231,7 +233,7 @@ class LatentRecorder(_EncodingObserver):
     Args:
         x: the images to record, `(points, …)`; for an encoder of several inputs a list or dictionary of arrays. The
             first with height and width are the images of the trajectory.
-        y: their labels, `(points,)` whole numbers of 0 or more, or None.
+        y: their labels, `(points,)` whole numbers of 0 or more, or text, or None.
         every: optimizer steps between frames, at least 1; None for a frame at the end of every epoch.
         units: indices of the latent units to record; default all.
         encoder: a Keras model that outputs `[mean, log_var]`, or the mean alone; default `model.encoder`.
@@ -273,6 +275,9 @@ class LatentRecorder(_EncodingObserver):
         first_steps: int = 0,
     ):
         super().__init__(x, every, encoder, first_steps)
+        self.class_names: tuple[str, ...] | None = None
+        if y is not None:
+            y, self.class_names = numbered_labels("y", y)
         self.y = None if y is None else checks.array("y", y, ("points", "…"), dtype=np.integer, low=0).reshape(-1)
         points = len(keras.tree.flatten(self.x)[0])
         if self.y is not None and len(self.y) != points:
@@ -311,6 +316,7 @@ class LatentRecorder(_EncodingObserver):
             labels=self.y,
             images=_images_of(self.x),
             units=self.units,
+            class_names=self.class_names,
         )
 
     def __len__(self) -> int:

@@ -16,12 +16,14 @@ class InputError(ValueError):
         ...     kv.Config("784-256-2", epochs=0)
         ... except kv.InputError as error:
         ...     print(error)
-        epochs: expected greater than or equal to 1; received 0.
+        epochs: expected a number of at least 1; received 0.
     """
 
 
 class DamagedFileError(InputError):
     """A file exists, but it is damaged or wrongly formed.
+
+    The command line exits with 1: no other argument would help.
 
     Args:
         path: the file; the message starts with it.
@@ -60,9 +62,9 @@ class TrainingDiverged(ArithmeticError):
 _ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
-    errno.EACCES: "choose another folder or change its permissions",
-    errno.EPERM: "choose another folder or change its permissions",
-    errno.EROFS: "choose another folder",
+    errno.EACCES: "change the permissions, or use a folder or a copy elsewhere",
+    errno.EPERM: "change the permissions, or use a folder or a copy elsewhere",
+    errno.EROFS: "use a folder or a copy on another disk",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ESTALE: "choose a folder that no other program uses",
 }

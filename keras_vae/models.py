@@ -13,7 +13,7 @@ from keras_vae import likelihoods, posteriors
 from keras_vae._utils import checks
 from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
-from keras_vae.fast_fit import keras_internals
+from keras_vae.fast_fit import image_shapes, keras_internals
 from keras_vae.fast_fit.functions import loss_of_replica, traced
 from keras_vae.fast_fit.ordered_fit import OrderedFitModel
 from keras_vae.fast_fit.output_layers import ends_with_probabilities
@@ -336,10 +336,11 @@ class VAE(OrderedFitModel):
         self._reset_evaluation_noise()
         return super().evaluate(*args, **kwargs)
 
-    def predict(self, *args, **kwargs):
-        """Keras' `predict`, with the same noise in every call."""
+    def predict(self, x, *args, **kwargs):
+        """Keras' `predict`, with the same noise in every call; arrays are checked as in `encode`."""
+        x = image_shapes.as_images("x", x, self.image_shape)
         self._reset_evaluation_noise()
-        return super().predict(*args, **kwargs)
+        return super().predict(_finite("x", x) if isinstance(x, np.ndarray) else x, *args, **kwargs)
 
     def _reset_evaluation_noise(self) -> None:
         if self.sampling is not None:
@@ -358,8 +359,9 @@ class VAE(OrderedFitModel):
             An `Encoding`: mean `(n, units…)` and log_var, of that shape or `(n, 1)`; None without a density.
 
         Raises:
-            InputError: if there is no image.
+            InputError: if there is no image, or the images have another shape or are not finite.
         """
+        x = self._finite_images(x)
         parsed = [
             posteriors.parse_encoder_outputs(self.encoder(batch, training=False), self.posterior)
             for batch in _batches("x", x, batch_size)
@@ -378,13 +380,13 @@ class VAE(OrderedFitModel):
             Images `(n, …)`.
 
         Raises:
-            InputError: if there is no point, or the points have another shape.
+            InputError: if there is no point, or the points have another shape or are not finite.
         """
         z = checks.as_array("z", z).astype("float32", copy=False)
         if z.shape[1:] != self.latent_shape:
             expected = ", ".join(map(str, ("n", *self.latent_shape)))
             raise InputError(f"z: expected latent points of shape ({expected}); received {z.shape}.")
-        batches = _batches("z", z, batch_size)
+        batches = _batches("z", _finite("z", z), batch_size)
         decode = self._expected_of_many if len(batches) > 1 else self._expected
         images, done = np.empty(0), 0
         for batch in batches:
@@ -413,10 +415,17 @@ class VAE(OrderedFitModel):
             Images `(n, …)`.
 
         Raises:
-            InputError: if there is no image.
+            InputError: as in `encode`.
         """
         # Batch by batch: the codes of all images may take more memory than the images.
-        return np.concatenate([self.decode(self.encode(batch).mean) for batch in _batches("x", x, batch_size)])
+        return np.concatenate(
+            [self.decode(self.encode(batch).mean) for batch in _batches("x", self._finite_images(x), batch_size)]
+        )
+
+    def _finite_images(self, x) -> np.ndarray:
+        """Images in the shape of the encoder's input, without NaN and infinity."""
+        x = image_shapes.as_images("x", checks.as_array("x", x), self.image_shape)
+        return _finite("x", x)
 
     def generate(self, n: int, seed: int | None = None) -> np.ndarray:
         """Images decoded from samples of the prior N(0, I).
@@ -532,6 +541,16 @@ class _Slices(Sequence):
         if not 0 <= i < len(self):
             raise IndexError(i)
         return self._array[i * self._size : (i + 1) * self._size]
+
+
+def _finite(name: str, array: np.ndarray) -> np.ndarray:
+    """The images or latent points, which may be none, after a check for NaN and infinity."""
+    if array.size and not (math.isfinite(array.min()) and math.isfinite(array.max())):
+        n_bad = np.count_nonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+        raise InputError(
+            f"{name}: expected finite numbers; received NaN or infinity in {n_bad} of {len(array)}; remove them."
+        )
+    return array
 
 
 def _concatenated(batches: Sequence) -> np.ndarray:

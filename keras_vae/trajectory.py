@@ -3,6 +3,7 @@
 import math
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,25 @@ from keras_vae._utils.readers import read_npz
 from keras_vae.errors import DamagedFileError, InputError
 
 LOAD_ADVICE = "pass a file that Trajectory.save has written"
+TIMES = ("steps", "epochs")  # of a frame
 EPOCH_TOLERANCE = 1e-9  # rounding of sums of fractions of an epoch; single fractions such as 469 / 469 are exact
 
 
-@dataclass(frozen=True)
+def numbered_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Labels as integers with the names of the classes, in alphabetical order; other labels as they are, and None.
+
+    Args:
+        name: name of the argument, for the message.
+        value: labels.
+    """
+    found = checks.converted(name, value)
+    if found.dtype.kind != "U" and not (found.size and all(isinstance(label, str) for label in found.flat)):
+        return value, None
+    names, numbers = np.unique(found.astype(str), return_inverse=True)
+    return numbers.reshape(found.shape), tuple(names.tolist())
+
+
+@dataclass(frozen=True, repr=False)
 class Trajectory:
     """Posterior means and log variances of fixed images (the points) during training.
 
@@ -26,9 +42,10 @@ class Trajectory:
         epochs: `(frames,)` float64, the same in epochs: 0.5 is the middle of the first epoch.
         mean: `(frames, points, units)` float32.
         log_var: `(frames, points, units)` float32, or None for a posterior without a density.
-        labels: `(points,)` integers of 0 or more, or None.
+        labels: `(points,)` integers of 0 or more, or text, which is numbered in alphabetical order; or None.
         images: `(points, height, width[, channels])`, the images themselves, or None.
         units: `(units,)` int64, the recorded latent units by their index in the model; None for all units.
+        class_names: names of the labels 0, 1, …; those of labels that are text by default, else None.
 
     Raises:
         InputError: if the shapes do not match, or steps, epochs, labels or units are not numbers of 0 or more.
@@ -38,6 +55,8 @@ class Trajectory:
         >>> from keras_vae import Trajectory
         >>> steps = np.arange(0, 60, 5)
         >>> trajectory = Trajectory(steps, steps / 10, np.zeros((12, 4, 3), "float32"), labels=np.array([7, 3, 7, 3]))
+        >>> trajectory
+        Trajectory(12 frames, 4 points, 3 units, steps 0 … 55, epochs 0 … 5.5, labels)
         >>> trajectory.between(1, 2).epochs.tolist()
         [1.0, 1.5, 2.0]
         >>> trajectory.one_per_label().of_units(2, 0).mean.shape
@@ -51,6 +70,7 @@ class Trajectory:
     labels: np.ndarray | None = None
     images: np.ndarray | None = None
     units: np.ndarray | None = None
+    class_names: tuple[str, ...] | np.ndarray | None = None
 
     def __post_init__(self):
         mean = checks.as_array("mean", self.mean)
@@ -65,7 +85,11 @@ class Trajectory:
             arrays["log_var"] = checks.as_array("log_var", self.log_var)
             checks.require_shape("log_var", arrays["log_var"], mean.shape)
         if self.labels is not None:
-            arrays["labels"] = checks.array("labels", self.labels, (points,), dtype=np.integer, low=0)
+            labels, names = numbered_labels("labels", self.labels)
+            arrays["labels"] = checks.array("labels", labels, (points,), dtype=np.integer, low=0)
+            object.__setattr__(self, "class_names", self.class_names if names is None else names)
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
         if self.images is not None:
             arrays["images"] = checks.as_array("images", self.images)
             checks.require_shape("images", arrays["images"], (points, "…"))
@@ -77,6 +101,14 @@ class Trajectory:
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.steps)
+
+    def __repr__(self) -> str:
+        frames, points, units = self.mean.shape
+        parts = [f"{frames} frames, {points} points, {units} units"]
+        if frames:
+            parts += [f"{key} {values[0]:g} … {values[-1]:g}" for key, values in vars(self).items() if key in TIMES]
+        parts += [key for key in ("log_var", "labels", "images") if getattr(self, key) is not None]
+        return f"Trajectory({', '.join(parts)})"
 
     @property
     def std(self) -> np.ndarray | None:

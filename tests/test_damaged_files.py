@@ -516,7 +516,7 @@ def test_a_damaged_run_does_not_cost_the_others_their_pages(toy_run, study, tmp_
     for name in ("a", "b", "c", "d"):
         shutil.copytree(toy_run.path, tmp_path / name)
     (tmp_path / "a" / "config.json").write_text("{")
-    (tmp_path / "b" / "arrays" / "explorer.npz").write_bytes(b"")
+    (tmp_path / "b" / "arrays" / "units.npz").write_bytes(b"")
     (tmp_path / "d" / "metrics.json").unlink()
     shutil.copytree(study, tmp_path / "study")
     (tmp_path / "study" / "study.json").write_text("[]")
@@ -527,7 +527,7 @@ def test_a_damaged_run_does_not_cost_the_others_their_pages(toy_run, study, tmp_
     assert exit_.value.code == 1
     assert printed.out.splitlines()[1:] == [str(tmp_path / "c" / "report.html"), str(tmp_path / "index.html")]
     lines = printed.err.splitlines()
-    files = ("a/config.json", "b/arrays/explorer.npz", "study/study.json")
+    files = ("a/config.json", "b/arrays/units.npz", "study/study.json")
     assert [line.partition(": ")[0] for line in lines] == [str(tmp_path / file) for file in files]
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "1 finished run and 1 unfinished" in text

@@ -262,7 +262,7 @@ def test_digests_of_integers_and_floats_are_those_of_earlier_versions():
 
 
 def test_refuses_missing_and_damaged_files(tmp_path):
-    with pytest.raises(InputError, match=r"none\.npz: expected a file; there is none; pass the path of an intact"):
+    with pytest.raises(InputError, match=r"none\.npz: expected a file; there is none; check the path"):
         load(tmp_path / "none.npz")
     whole = Path(saved(tmp_path / "whole.npz")).read_bytes()
     contents = {"empty": b"", "text": b"hello", "truncated": whole[: len(whole) // 2], "short": whole[:-30]}

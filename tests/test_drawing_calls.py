@@ -34,7 +34,7 @@ IMAGES = RNG.uniform(size=(6, 5, 4))
 FRAMES = RNG.normal(size=(4, 3, 3))
 GRID = np.linspace(-3, 3, 7)
 DIVERGENCE = {"interval": [1.0, 2.0], "mean_kl": 3.0, "images": 100, "saturated": False}
-CURVE = {"curve": {"1": -9.0, "10": -8.0}, "unreliable": None, "images": 9}
+CURVE = {"curve": {"1": -9.0, "10": -8.0}, "infinite_variance": None, "images": 9}
 HISTORY = {"epoch": np.arange(1, 4), "val_loss": np.array([9.0, 5.0, 4.0])}
 
 

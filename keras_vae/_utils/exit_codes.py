@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from keras_vae._utils.program_output import program_output
-from keras_vae.errors import InputError, TrainingDiverged, WriteError
+from keras_vae.errors import DamagedFileError, InputError, TrainingDiverged, WriteError
 
 INTERRUPTED = 128 + signal.SIGINT  # exit code of Typer after a KeyboardInterrupt
 
@@ -50,15 +50,16 @@ def as_options(message: str) -> str:
 def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
     """Calls a program; prints an expected error as one line on stderr and exits with its code.
 
-    The code is 2 for an `InputError`, 1 for `TrainingDiverged` and any `OSError` (a full disk, a folder without
-    permission), and 130 or 143 after SIGINT or SIGTERM, which let the program delete incomplete files first.
+    The code is 2 for an `InputError`, 1 for a `DamagedFileError`, `TrainingDiverged` and any `OSError` (a full disk, a
+    folder without permission), and 130 or 143 after SIGINT or SIGTERM, which let the program delete incomplete files
+    first.
     """
     try:
         with _sigterm_as_interrupt() as received, program_output():
             program(*args)
     except (InputError, TrainingDiverged, OSError) as error:
         _print(as_options(_sentence(error)))
-        raise _exit(2 if isinstance(error, InputError) else 1) from None
+        raise _exit(_code(error)) from None
     except (KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and error.code != INTERRUPTED:
             raise
@@ -80,6 +81,11 @@ def exit_at_once() -> None:
         with contextlib.suppress(OSError, ValueError):  # closed
             stream.flush()
     os._exit(_codes[-1])
+
+
+def _code(error: Exception) -> int:
+    """2 for what the user can correct in the command, 1 for other failures."""
+    return 2 if isinstance(error, InputError) and not isinstance(error, DamagedFileError) else 1
 
 
 def _sentence(error: Exception) -> str:

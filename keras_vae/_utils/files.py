@@ -1,8 +1,10 @@
 """Atomic writing of files, and checks that a folder can be written to."""
 
 import contextlib
+import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,8 @@ import numpy as np
 
 from keras_vae.errors import DamagedFileError, InputError, WriteError
 
-PARTIAL_PREFIX = ".partial-"  # of the names of files that are being written
+REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)  # of a disk, not of a path
+PARTIAL_PREFIX = ".partial-"  # of the names of files that are being written, before the number of the process
 
 
 @contextlib.contextmanager
@@ -30,6 +33,9 @@ def translated_errors(path: Path) -> Iterator[None]:
 def atomic(path: Path, check: Callable[[], None] | None = None) -> Iterator[Path]:
     """Yields a temporary path beside `path`; the file written there is renamed to `path` if the block succeeds.
 
+    Two processes may write the same file at once, as `draw` and `evaluate` do: each has a temporary file of its own,
+    and the last one to finish replaces the other's.
+
     Args:
         path: the file; its folder is created.
         check: called before the temporary file is created and before it is renamed; raises an exception if the file
@@ -38,12 +44,12 @@ def atomic(path: Path, check: Callable[[], None] | None = None) -> Iterator[Path
     Raises:
         WriteError: if the file can't be written; no incomplete file is left.
     """
-    temporary = path.with_name(PARTIAL_PREFIX + path.name)
+    temporary = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
     check = check or _accept
     with translated_errors(path):
         check()
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)  # it could be a link, which writing would follow
+        _delete_abandoned(path)  # its own could be a link, which writing would follow
         try:
             yield temporary
             with open(temporary, "rb+") as file:
@@ -52,6 +58,28 @@ def atomic(path: Path, check: Callable[[], None] | None = None) -> Iterator[Path
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _delete_abandoned(path: Path) -> None:
+    """Deletes the temporary files of `path` that killed processes have left, and one with this process's number."""
+    pattern = re.compile(rf"{re.escape(PARTIAL_PREFIX)}(\d+)-{re.escape(path.name)}")
+    for other in list(path.parent.iterdir()):
+        found = pattern.fullmatch(other.name)
+        if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
+            other.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is a process of this number; on Windows, where asking would end it, always."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
 
 
 def complete(folder: Path, pattern: str) -> list[Path]:
@@ -104,7 +132,8 @@ def check_writable(path: Path) -> None:
     """Checks that a folder can be created at `path` or written to; leaves no files behind.
 
     Raises:
-        InputError: if it can't; the message names the folder that can't be written to.
+        WriteError: if its disk or its permissions refuse; the message names the folder that can't be written to.
+        InputError: if there can be no folder at the path.
     """
     folder = path
     try:
@@ -114,6 +143,8 @@ def check_writable(path: Path) -> None:
         probe.touch()
         probe.unlink()
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            raise WriteError(error.errno, error.strerror or str(error), folder) from error
         raise InputError(
             f"folder: expected a folder that can be written at {path}; {folder} refuses "
             f"({getattr(error, 'strerror', error)}); choose another folder."

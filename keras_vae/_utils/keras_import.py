@@ -29,7 +29,7 @@ def import_keras() -> ModuleType:
         os.dup2(messages.fileno(), 2)
         try:
             import keras
-        except BaseException as error:
+        except Exception as error:  # an interruption shows nothing: its messages are those of every start
             messages.seek(0)
             os.write(stderr, messages.read())
             if isinstance(error, (ImportError, ValueError)) and os.environ.get("KERAS_BACKEND"):

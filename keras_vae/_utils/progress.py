@@ -15,6 +15,7 @@ from keras_vae._utils.terminal import print_text
 from keras_vae.errors import WriteError
 
 T = TypeVar("T")
+LOG_SECONDS = 15  # between two lines on the progress of one task
 
 
 class ProgressReporter:
@@ -68,12 +69,16 @@ class ProgressReporter:
             self._bar = None
 
     def track(self, items: Iterable[T], title: str, total: int) -> Iterator[T]:
-        """Yields the items and counts them on the bar."""
+        """Yields the items and counts them on the bar, in a log in a line every `LOG_SECONDS`."""
         self.start(title, total)
+        logged = time.monotonic()
         try:
             for done, item in enumerate(items, 1):
                 yield item
                 self.advance(done)
+                if time.monotonic() - logged > LOG_SECONDS and done < total:
+                    self.log(f"{title}: {done} of {total}")
+                    logged = time.monotonic()
         finally:
             self.stop()
 

@@ -144,6 +144,10 @@ def _items(content: Any) -> Iterable:
     return content if isinstance(content, list) else ()
 
 
+class _PythonObjects(ValueError):
+    """An array, named by the message, whose loading would run code of the file."""
+
+
 class _Member(NamedTuple):
     """An array in an archive, as its header describes it."""
 
@@ -191,6 +195,10 @@ def read_npz(
             limit = memory.available_bytes() if max_bytes is None else max_bytes
             if limit is None or needed <= limit:
                 return {name: _read_array(archive, member.info) for name, member in members.items()}
+    except _PythonObjects as error:
+        problem = f"expected arrays of numbers or text; {str(error)!r} holds Python objects, which are not loaded"
+        convert = f"save it with another type, as in {error}.astype(str) for labels of pandas"
+        raise DamagedFileError(path, problem, convert) from error
     except NPZ_ERRORS as error:
         raise DamagedFileError(path, f"expected a readable .npz; it is damaged ({reason(error)})", advice) from error
     problem = f"they need {needed / 1e9:.1f} GB, and {limit / 1e9:.1f} GB of memory are free"
@@ -218,7 +226,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> _Memb
     except NPY_ERRORS as error:
         raise ValueError(f"{name!r} is not an array") from error
     if dtype.hasobject:
-        raise ValueError(f"{name!r} holds Python objects, which are not loaded")
+        raise _PythonObjects(name)
     numbers = math.prod(shape)
     member = _Member(info, numbers, numbers * dtype.itemsize)
     if min(shape, default=0) < 0 or start.tell() + member.bytes != info.file_size:

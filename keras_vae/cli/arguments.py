@@ -1,11 +1,15 @@
-"""What the commands share: the parser of paths, and the line that is printed first."""
+"""What the commands share: the parser of paths, the line that is printed first, and the errors at the end."""
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import typer
 
+from keras_vae._utils.exit_codes import as_options
 from keras_vae._utils.foreign_text import is_clean
 from keras_vae._utils.formatting import printable
+from keras_vae.errors import InputError
 
 
 def parse_path(text: str) -> Path:
@@ -18,3 +22,12 @@ def parse_path(text: str) -> Path:
 def print_first(text: str) -> None:
     """Prints a line before the imports that take seconds: of numpy, Keras, its backend and Matplotlib."""
     print(printable(text), flush=True)
+
+
+def print_damaged(errors: Iterable[InputError]) -> None:
+    """Prints the errors of a command that did what it could; if there are any, the command ends with code 1."""
+    printed = list(dict.fromkeys(as_options(str(error)) for error in errors))
+    for text in printed:
+        print(text, file=sys.stderr)
+    if printed:
+        raise typer.Exit(1)

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from keras_vae.cli.arguments import parse_path, print_first
+from keras_vae.cli.arguments import parse_path, print_damaged, print_first
 from keras_vae.errors import InputError
 
 
 def draw(
     run: Annotated[Path, typer.Argument(parser=parse_path, help="A run folder, or a folder of runs.")],
-    epochs: Annotated[str | None, typer.Option(help="First and last epoch of the video, as 0:5.")] = None,
+    epochs: Annotated[str | None, typer.Option(help="First and last epoch of the video, as 0:5, 5: or :5.")] = None,
     ellipses: Annotated[
         bool, typer.Option("--ellipses", help="Draw ellipses with each unit's variance, not circles.")
     ] = False,
@@ -28,16 +28,19 @@ def draw(
     if not Run(run).is_run() and (runs := rate_distortion.runs_below(run)):
         print(rate_distortion.draw(run, runs))
         return
-    drawn = run_figures.draw(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
-    for path in drawn:
-        print(path)
+    drawn = run_figures.draw_readable(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
+    for path in drawn.paths:
+        print(path, flush=True)
+    print_damaged(drawn.damaged)
 
 
 def _span(text: str | None) -> tuple[float, float] | None:
     if text is None:
         return None
+    first, separator, last = text.partition(":")
     try:
-        first, last = (float(part) for part in text.split(":"))
+        if separator and (first or last):
+            return float(first or 0), float(last or "inf")
     except ValueError:
-        raise InputError(f"epochs: expected two numbers as in 0:5; received {text!r}.") from None
-    return first, last
+        pass
+    raise InputError(f"epochs: expected two numbers, as in 0:5, 5: or :5; received {text!r}.")

@@ -1,13 +1,11 @@
 """The command `report`: writes the pages of runs, studies and folders."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from keras_vae._utils.exit_codes import as_options
-from keras_vae.cli.arguments import parse_path, print_first
+from keras_vae.cli.arguments import parse_path, print_damaged, print_first
 
 
 def report(
@@ -20,8 +18,4 @@ def report(
     print_first("Writing pages")
     from keras_vae.report import pages
 
-    errors = pages.write(runs, draw)
-    for error in errors.values():
-        print(as_options(str(error)), file=sys.stderr)
-    if errors:
-        raise typer.Exit(1)
+    print_damaged(pages.write(runs, draw).values())

@@ -69,10 +69,7 @@ def train(
 ) -> None:
     """Train a VAE into a run folder."""
     options = data_options.given(locals())
-    print_first(f"Loading data and the {backend_name()} backend")
-    from keras_vae.runs.config import Config
-    from keras_vae.runs.devices import is_writer
-    from keras_vae.runs.training import train
+    from keras_vae.runs.config import Config  # which takes a fraction of a second
 
     config = Config(
         choose_architecture(model, architecture),
@@ -90,11 +87,16 @@ def train(
         binarize=binarize,
         normalization=normalization,
     )
+    print_first(f"Loading data and the {backend_name()} backend")
+    from keras_vae.runs.devices import is_writer
+    from keras_vae.runs.folder import Run
+    from keras_vae.runs.training import train
+
     requested = _requested_devices(devices, coordinator, processes, process_index)
     try:
         run = train(config, out, overwrite=overwrite, resume=resume, devices=requested)
     except (KeyboardInterrupt, WriteError) as error:
-        if getattr(error, "errno", None) != errno.ESTALE:  # else the folder was deleted
+        if getattr(error, "errno", None) != errno.ESTALE and Run(out).is_run():  # else there is nothing to continue
             replaced = " in place of --overwrite" if overwrite else ""
             print(f"Continue with the same command and --resume{replaced}.", flush=True)
         raise

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils import checks
+from keras_vae._utils import checks, spelling
 from keras_vae._utils.npy_file import NpyFile
 from keras_vae.errors import InputError
 
 FACTOR_KEYS = ("factors_train", "factors_test")
+IS_TEST = "is_test"  # which items of `x` are test items; set by readers
 UNSPLIT_KEYS = ("x", "y", "factors")
 KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTOR_KEYS, *UNSPLIT_KEYS)
 
@@ -31,6 +32,7 @@ def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, Any]:
             f"dataset: expected a dictionary of arrays x_train, x_test and, optionally, y_train, y_test for {name}; "
             f"received a {type(read).__name__}."
         )
+    _refuse_unknown(read, name)
     arrays = {key: _as_array(key, value, name) for key, value in read.items() if value is not None}
     for key in () if "x" in arrays and "x_train" not in arrays else ("x_train", "x_test"):
         if key not in arrays:
@@ -39,6 +41,16 @@ def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, Any]:
                 f"dataset: expected arrays x_train and x_test in {name}; {key} is missing; received {held}."
             )
     return arrays
+
+
+def _refuse_unknown(read: Mapping[str, Any], name: str) -> None:
+    """Refuses an array of another name, which may be misspelt: it would be lost."""
+    unknown = [str(key) for key in read if key not in (*KEYS, IS_TEST)]
+    if unknown:
+        raise InputError(
+            f"dataset: expected arrays named {', '.join(KEYS)} in {name}; received {unknown[0]!r}; "
+            f"{spelling.advice(unknown[0], KEYS, 'leave it out.')}"
+        )
 
 
 def _as_array(key: str, value: Any, name: str) -> Any:

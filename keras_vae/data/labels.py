@@ -9,6 +9,7 @@ from keras_vae._utils.foreign_text import cleaned, shortened
 from keras_vae.errors import InputError
 
 MAX_CLASSES = 10_000
+MAX_LISTED_CLASSES = 5  # in a message
 MAX_NAME_CHARACTERS = 60  # of a class; a longer name is cut in the middle
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def classes(y_train: np.ndarray | None, y_test: np.ndarray | None, n_train: int,
     labels = {part: _flat(y, n, f"{part} of {name}") for part, (y, n) in parts.items() if y is not None}
     if len({y.dtype.kind == "U" for y in labels.values()}) > 1:
         raise InputError(f"dataset: expected one kind of labels in {name}; received text and numbers.")
+    _warn_of_incomplete_labels(labels, name)
     values = sorted(set().union(*(np.unique(y).tolist() for y in labels.values())))
     is_number = bool(values) and not isinstance(values[0], str)
     if not values or (is_number and not isinstance(values[0], bool) and values[0] >= 0 and values[-1] < MAX_CLASSES):
@@ -58,6 +60,22 @@ def classes(y_train: np.ndarray | None, y_test: np.ndarray | None, n_train: int,
     names = tuple(_name(value) for value in values)
     is_numbered = names == tuple(map(str, range(len(names))))
     return Classes(indices.get("y_train"), indices.get("y_test"), None if is_numbered else names)
+
+
+def _warn_of_incomplete_labels(labels: dict[str, np.ndarray], name: str) -> None:
+    """Logs labels of one part alone, and classes of the test images that no training image has."""
+    if len(labels) == 1:
+        (given,) = labels
+        missing = "y_test" if given == "y_train" else "y_train"
+        _LOG.warning(
+            "%s: labels %s without %s: figures and scores that need both leave them out.", name, given, missing
+        )
+    elif labels:
+        new = sorted(set(np.unique(labels["y_test"]).tolist()) - set(np.unique(labels["y_train"]).tolist()))
+        if new:
+            shown = ", ".join(_name(value) for value in new[:MAX_LISTED_CLASSES])
+            more = ", …" if len(new) > MAX_LISTED_CLASSES else ""
+            _LOG.warning("%s: y_test holds classes that y_train does not: %s%s.", name, shown, more)
 
 
 def _indices(y: np.ndarray, index: dict[Any, int]) -> np.ndarray:

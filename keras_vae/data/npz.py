@@ -1,17 +1,19 @@
 """Reader of `.npz` files in the layout of Keras' data sets."""
 
+import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from keras_vae._utils.foreign_text import cleaned, shortened
-from keras_vae._utils.readers import read_npz
+from keras_vae._utils.readers import check_regular, read_npz
 from keras_vae.data.checks import KEYS, UNSPLIT_KEYS
 from keras_vae.data.raw_data import RawData
 from keras_vae.errors import DamagedFileError, InputError
 
 ADVICE = "pass the path of an intact .npz file, or of a smaller one"
+MISSING_ADVICE = "check the path"
 MAX_LISTED_CHARACTERS = 200
 SCALED_BYTES = 4  # of a number in the float32 copy that is made of the images
 
@@ -33,6 +35,7 @@ def read_set(path: Path, images: str | None = None, labels: str | None = None, c
         DamagedFileError: if the file is damaged, holds pickled Python objects, or lacks an array.
         InputError: if there is no such file, or its arrays don't fit into memory.
     """
+    check_regular(path, ADVICE if os.path.lexists(path) else MISSING_ADVICE)
     if images is None and labels is not None:
         raise InputError("labels: expected with images, the name of the array of images; received labels alone.")
     if images is not None:

@@ -96,9 +96,13 @@ class AggregateDivergence(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The better lower bound (at least 0) and the upper bound, each widened by its 95 % error over images."""
+        """The better lower bound and the upper bound, each widened by its 95 % error over images, within [0, mean KL].
+
+        KL(q(z) ‖ p) = mean KL − I(x; z) and I(x; z) ≥ 0. An end at `mean_kl` has the error of the mean over the given
+        images, which is not added.
+        """
         low = max(self.low - Z95 * self.low_image_error, self.fitted - Z95 * self.fitted_error, 0.0)
-        return low, self.high + Z95 * self.high_image_error
+        return min(low, self.mean_kl), min(self.high + Z95 * self.high_image_error, self.mean_kl)
 
 
 def aggregate_divergence(

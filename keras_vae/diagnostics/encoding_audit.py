@@ -23,6 +23,7 @@ from keras_vae.diagnostics.unit_statistics import UnitStatistics, units_from_bat
 from keras_vae.errors import InputError
 
 MAX_CODE_NUMBERS = 2**24  # images × units; of more, a subset of the images is measured
+FEW_IMAGES = 100  # below which a table says that bounds and errors are rough
 BATCH_IMAGES = 10_000  # images whose statistics of units are computed at once
 NOT_AVAILABLE = "not available"
 USED = {  # key of `Audit.used` → what the encodings were used for
@@ -213,6 +214,7 @@ def _lines(content: dict[str, Any]) -> list[str]:
     low, high = kl["interval"]
     variance = [value for value in content["marginals"]["variance"] if value is not None] or [math.nan]
     mmd = content["mmd"]
+    mmd_error = "unknown" if mmd["error"] is None else f"{mmd['error']:.1g}"
     lines = [
         f"{content['images']:,} encodings of {content['latent_units']:,} units, "
         f"{content['n_active']:,} of them active; nats",
@@ -226,7 +228,7 @@ def _lines(content: dict[str, Any]) -> list[str]:
         f"‖z‖                            {radius['mean']:.2f} ± {radius['std']:.2f}; {radius['prior_mean']:.2f} ± "
         f"{radius['prior_std']:.2f} under the prior",
         f"typical under the prior        {100 * radius['typical']:.0f} % of samples; 95 % of the prior's own",
-        f"MMD² from the prior            {mmd['value']:.2g} ± {math.nan if mmd['error'] is None else mmd['error']:.1g}",
+        f"MMD² from the prior            {mmd['value']:.2g} ± {mmd_error}",
         f"classifier two-sample test     {_two_sample_text(content['separation'])}",
     ]
     if content.get("used"):
@@ -237,11 +239,22 @@ def _lines(content: dict[str, Any]) -> list[str]:
             f"SATURATED: I(x; z) is within 1 nat of ln {kl['images']:,}, so the upper bound on KL(q(z) ‖ p) depends on "
             "the number of images and not on q(z); draw no conclusion from it."
         )
-    return lines
+    return [*lines, *_remarks(content["images"], content["latent_units"])]
+
+
+def _remarks(images: int, latent_units: int) -> list[str]:
+    """What a table says of few encodings, among them those whose axes were exchanged."""
+    if images < latent_units:
+        return [
+            f"FEWER ENCODINGS THAN UNITS: expected arrays of shape (images, units), here ({images:,}, "
+            f"{latent_units:,}); transpose them if their rows are the units."
+        ]
+    few = f"FEW ENCODINGS: the errors over {images:,} images are rough themselves; encode some hundred images or more."
+    return [few] if images < FEW_IMAGES else []
 
 
 def _total_correlation_text(bounds: list[float | None]) -> str:
-    return NOT_AVAILABLE if None in bounds else f"{bounds[0]:.2f} … {bounds[1]:.2f}"
+    return NOT_AVAILABLE if None in bounds else f"{bounds[0]:z.2f} … {bounds[1]:z.2f}"
 
 
 def _unit_kl_text(values: list[float | None]) -> str:

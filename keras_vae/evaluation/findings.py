@@ -6,6 +6,7 @@ The title of the figure and the beginning of its caption on a page are both take
     def stds(run: Run) -> str: ...
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from keras_vae import geometry
 from keras_vae._utils.formatting import number
+from keras_vae.errors import DamagedFileError
 from keras_vae.measures import SAMPLERS
 from keras_vae.runs.folder import Run
 
@@ -36,8 +38,13 @@ def register(*stems: str) -> Callable[[Finding], Finding]:
 
 
 def finding(run: Run, stem: str) -> str:
-    """The finding of a figure or video of a finished run, without a full stop; empty if there is none."""
-    return FINDINGS[stem](run) if stem in FINDINGS else ""
+    """The finding of a figure or video of a finished run, without a full stop; empty if there is none.
+
+    It is empty too if a file that it needs is damaged: the figure may have been drawn before.
+    """
+    with contextlib.suppress(DamagedFileError):
+        return FINDINGS[stem](run) if stem in FINDINGS else ""
+    return ""
 
 
 def caption(run: Run, stem: str, text: str) -> str:

@@ -40,17 +40,21 @@ def add_missing_targets(arguments: dict) -> None:
         arguments["y"] = np.zeros(len(weight), "float32")
 
 
-def warn_of_ignored_targets(arguments: dict) -> None:
-    """Warns if the targets are other images than the inputs, as for denoising: the loss would not use them."""
+def warn_of_ignored_targets(arguments: dict, has_metrics: bool = False) -> None:
+    """Warns of targets that nothing uses: class labels, or other images than the inputs, as for denoising.
+
+    No warning is issued for the inputs themselves, as in `fit(x, x)`, for labels with class weights, and for metrics.
+    """
     x, y = arguments["x"], arguments["y"]
-    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)) or y is x or y.shape != x.shape:
+    if has_metrics or arguments["class_weight"] is not None or not (is_array(x) and is_array(y)) or y is x:
         return
-    if x.ndim > 1 and not np.array_equal(x, y):
-        warnings.warn(
-            "y: targets are ignored, since a VAE reconstructs its input x; for other targets override "
-            "compute_loss(x, y, …) and pass y in place of x.",
-            stacklevel=3,
-        )
+    if math.prod(y.shape) == math.prod(x.shape):
+        if np.array_equal(np.ravel(_to_numpy(x)), np.ravel(_to_numpy(y))):
+            return
+        advice = "for other targets override compute_loss(x, y, …) and pass y in place of x"
+    else:
+        advice = "leave them out; labels belong to LatentRecorder(x, y) and to data sets"
+    warnings.warn(f"y: targets are ignored, since a VAE reconstructs its input x; {advice}.", stacklevel=3)
 
 
 def add_missing_validation_targets(arguments: dict) -> None:

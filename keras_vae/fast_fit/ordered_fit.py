@@ -10,7 +10,7 @@ import keras
 
 from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
-from keras_vae.fast_fit import fit_arguments, image_checks, keras_internals
+from keras_vae.fast_fit import fit_arguments, image_checks, image_shapes, keras_internals
 from keras_vae.fast_fit.batches import changeable_batches, ordered_batches, validation_batches
 from keras_vae.fast_fit.epoch_images import EpochImages, ImageReplacement
 from keras_vae.fast_fit.epoch_order import EpochOrder
@@ -25,6 +25,7 @@ class OrderedFitModel(keras.Model):
     that is saved with the model.
     """
 
+    image_shape: tuple[int, ...]  # of one image; a subclass need not know it
     seed: int
     epochs_seen: keras.Variable
     steps_per_execution: int  # of keras.Model
@@ -79,17 +80,19 @@ class OrderedFitModel(keras.Model):
         Images that change from epoch to epoch (`data.DynamicBinarization`) are trained on as an array is.
 
         Raises:
-            InputError: if images are outside `image_support`.
+            InputError: if images have another shape than `image_shape`, or are outside `image_support`.
         """
         arguments = fit_arguments.bind(super().fit, args, kwargs)
         changing = self._take_changing_images(arguments)
+        arguments["x"] = self._as_images("x", arguments["x"])
+        arguments["validation_data"] = self._validation_as_images(arguments["validation_data"])
         if fit_arguments.is_array(arguments["x"]):
             self.check_targets(arguments["y"])
         support = self.image_support()
         if support is not None:
             arguments["x"] = image_checks.checked("x", arguments["x"], support)
             arguments["validation_data"] = image_checks.check_validation_data(arguments["validation_data"], support)
-            fit_arguments.warn_of_ignored_targets(arguments)
+            fit_arguments.warn_of_ignored_targets(arguments, self._has_compiled_metrics)
         fit_arguments.add_missing_targets(arguments)
         fit_arguments.add_missing_validation_targets(arguments)
         if isinstance(arguments["validation_data"], Items):
@@ -169,6 +172,7 @@ class OrderedFitModel(keras.Model):
         # Keras' `fit` passes private keywords, which are not in the signature.
         private = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("_")}
         arguments = fit_arguments.bind(super().evaluate, args, kwargs)
+        arguments["x"] = self._as_images("x", arguments["x"])
         if fit_arguments.is_array(arguments["x"]):
             self.check_targets(arguments["y"])
         support = None if private else self.image_support()  # `fit` has checked its validation data
@@ -186,18 +190,26 @@ class OrderedFitModel(keras.Model):
 
     def train_on_batch(self, x, *args, **kwargs):
         """Keras' `train_on_batch`, after a check of the images."""
-        self._check_batch(x)
-        return super().train_on_batch(x, *args, **kwargs)
+        return super().train_on_batch(self._checked_batch(x), *args, **kwargs)
 
     def test_on_batch(self, x, *args, **kwargs):
         """Keras' `test_on_batch`, after a check of the images."""
-        self._check_batch(x)
-        return super().test_on_batch(x, *args, **kwargs)
+        return super().test_on_batch(self._checked_batch(x), *args, **kwargs)
 
-    def _check_batch(self, x) -> None:
-        support = self.image_support()
+    def _checked_batch(self, x):
+        x, support = self._as_images("x", x), self.image_support()
         if support is not None:
             image_checks.check_arrays("x", x, support)
+        return x
+
+    def _as_images(self, name: str, x):
+        return image_shapes.as_images(name, x, self.image_shape) if hasattr(self, "image_shape") else x
+
+    def _validation_as_images(self, data):
+        """`validation_data` with its images in the shape of the model's: a tuple, or data of any other kind."""
+        if isinstance(data, (tuple, list)) and data:
+            return type(data)([self._as_images("validation_data", data[0]), *data[1:]])
+        return self._as_images("validation_data", data)
 
 
 def _warn_if_diverged(losses: Sequence[float]) -> None:

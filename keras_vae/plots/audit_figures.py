@@ -139,20 +139,20 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
         likelihood: `likelihood` of an audit.
 
     Example:
-        >>> found = {"curve": {"1": -100.0, "10": -98.0}, "unreliable": 0.1, "images": 500}
+        >>> found = {"curve": {"1": -100.0, "10": -98.0}, "infinite_variance": 0.1, "images": 500}
         >>> likelihood_curve(Figure().subplots(), found).get_ydata()
         array([-100.,  -98.])
     """
-    checks.mapping("likelihood", likelihood, ("curve", "unreliable", "images"))
+    checks.mapping("likelihood", likelihood, ("curve", "infinite_variance", "images"))
     samples = [int(k) for k in checks.mapping("likelihood['curve']", likelihood["curve"])]
     (line,) = ax.plot(samples, list(likelihood["curve"].values()), "o-", color=palette.LOSS, markersize=4)
     ax.set_xscale("log")
     ax.set(xlabel="importance samples K", ylabel="nats per image")
-    unreliable = likelihood["unreliable"]
-    if unreliable is None:
+    infinite = likelihood["infinite_variance"]  # as in the conclusion of an evaluation
+    if infinite is None:
         reliability = "too few samples for Pareto k̂"
     else:
-        reliability = f"{number(100 * unreliable)} % of images have Pareto k̂ > 0.7"
+        reliability = f"{100 * infinite:.0f} % of images have Pareto k̂ > 0.5"
     text = f"log p(x), mean of {likelihood['images']} test images; K = 1: ELBO"
     layout.subtitle(ax, f"{text}\n{reliability}")
     ax.grid(axis="y")

@@ -1,8 +1,9 @@
 """Registry of the figures of a run, and their files: `figures/NAME.png` and `figures/captions.json`."""
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from keras_vae._utils.files import write_json
 from keras_vae._utils.foreign_text import shortened
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.evaluation import findings
 from keras_vae.plots import layout, visuals
 from keras_vae.runs import study_forms
@@ -80,16 +81,40 @@ def register(
     return registered
 
 
-def draw_registered(run: Run, figures: Iterable[RunFigure]) -> list[Path]:
-    """Draws those of the figures that apply, with their captions, and returns their paths."""
-    drawn = {}
+class Drawn(NamedTuple):
+    """What was drawn of a run.
+
+    Attributes:
+        paths: of the figures and videos.
+        damaged: an error for each damaged file that a figure or video needs.
+    """
+
+    paths: list[Path]
+    damaged: list[DamagedFileError]
+
+
+def draw_registered(run: Run, figures: Iterable[RunFigure]) -> Drawn:
+    """Draws those of the figures that apply and whose files are readable, with their captions."""
+    captions: dict[str, str] = {}
+    drawn = Drawn([], [])
     for figure in figures:
-        if figure.applies(run):
-            path = layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png")
-            drawn[path] = figure
-    if drawn:
-        write_captions(run, {figure.name: figure.caption for figure in drawn.values()})
-    return list(drawn)
+        with collected(drawn.damaged):
+            if figure.applies(run):
+                drawn.paths.append(layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png"))
+                captions[figure.name] = figure.caption
+    if captions:
+        write_captions(run, captions)
+    return drawn
+
+
+@contextlib.contextmanager
+def collected(damaged: list[DamagedFileError]) -> Iterator[None]:
+    """Context that adds the error of a damaged file to a list, once for each file."""
+    try:
+        yield
+    except DamagedFileError as error:
+        if error.path not in [known.path for known in damaged]:
+            damaged.append(error)
 
 
 def write_captions(run: Run, captions: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_vae import geometry
-from keras_vae._utils import checks, palette
+from keras_vae._utils import palette
 from keras_vae._utils.files import complete
 from keras_vae.diagnostics import UnitHistory
+from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation.findings import finding
 from keras_vae.plots import (
     audit_figures,
@@ -29,7 +31,7 @@ from keras_vae.plots import (
     vector_figures,
     visuals,
 )
-from keras_vae.plots.figure_registry import FIGURES, draw_registered, register, title
+from keras_vae.plots.figure_registry import FIGURES, Drawn, collected, draw_registered, register, title
 from keras_vae.plots.run_videos import has_trajectory_plane, trajectory_stills, trajectory_video
 from keras_vae.runs.folder import Run
 from keras_vae.runs.pictures import pictures
@@ -63,33 +65,68 @@ def draw(
 
     Raises:
         InputError: if the folder holds no finished run, or `epochs` were not recorded.
+        DamagedFileError: if one of its files is damaged, after everything is drawn that does not need it.
     """
+    drawn, damaged = draw_readable(run, epochs, ellipses, gif, video, quiet)
+    if damaged:
+        raise damaged[0]
+    return drawn
+
+
+def draw_readable(
+    run: Run | str | Path,
+    epochs: tuple[float, float] | None = None,
+    ellipses: bool = False,
+    gif: bool = False,
+    video: bool = True,
+    quiet: bool = False,
+) -> Drawn:
+    """As `draw`, which describes the arguments, but with the errors of damaged files in the result."""
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     run.check_writable()
     if epochs is not None:
-        run.trajectory.between(*checks.array("epochs", epochs, (2,)).tolist())  # raises before anything is drawn
-    drawn = draw_registered(run, FIGURES.values())
-    if video and has_trajectory_plane(run):
-        drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
-        if gif:
-            from keras_vae.plots.video import write_gif
+        from keras_vae.plots.video import checked_epochs
 
-            drawn.append(write_gif(drawn[-1], drawn[-1].with_suffix(".gif")))
-    return drawn
+        run.trajectory.between(*checked_epochs(epochs))  # raises before anything is drawn
+    drawn, damaged = draw_registered(run, FIGURES.values())
+    with collected(damaged):
+        if video and has_trajectory_plane(run):
+            drawn.append(trajectory_video(run, epochs=epochs, ellipses=ellipses, quiet=quiet))
+            if gif:
+                from keras_vae.plots.video import write_gif
+
+                drawn.append(write_gif(drawn[-1], drawn[-1].with_suffix(".gif")))
+    return Drawn(drawn, damaged)
 
 
 def audit(run: Run) -> list[Path]:
     """Draws the figures of a run's audit; none where `evaluation.json` holds no audit. Returns their paths."""
-    return draw_registered(run, [figure for figure in FIGURES.values() if figure.section == "audit"])
+    drawn, damaged = draw_registered(run, [figure for figure in FIGURES.values() if figure.section == "audit"])
+    if damaged:
+        raise damaged[0]
+    return drawn
 
 
-def draw_what_is_missing(run: Run, video: bool = True) -> None:
-    """Draws a finished run's figures, and its video, unless they exist."""
+def draw_what_is_missing(
+    run: Run, video: bool = True, log: Callable[[str], None] = lambda text: None
+) -> list[DamagedFileError]:
+    """Draws a finished run's figures, and its video, unless they exist; returns the errors of damaged files.
+
+    Args:
+        run: the run.
+        video: whether to make the video.
+        log: called with a line of text before what takes long.
+    """
+    damaged: list[DamagedFileError] = []
     if not os.path.lexists(run.path / "figures" / "samples.png"):  # `audit` alone draws others
-        draw(run, video=False)
-    if video and has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
-        trajectory_video(run)
+        log(f"Drawing the missing figures of {run.path}")
+        damaged += draw_readable(run, video=False).damaged
+    with collected(damaged):
+        if video and has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
+            log(f"Drawing the missing video of {run.path}")
+            trajectory_video(run)
+    return damaged
 
 
 # -- the registered figures, in the order of a page -------------------------------------------------------------

@@ -68,7 +68,7 @@ def write(
         aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
         decoded: in the wide panel, `Reconstructions` of the points at some epochs, or one image of each after training,
             `(points, height, width, …)`.
-        class_names: in the wide panel, names of the labels 0, 1, …
+        class_names: in the wide panel, names of the labels 0, 1, …; default those of the trajectory.
         size: height in pixels, a multiple of 16.
         fps: frames per second, at least 1.
         quiet: show no progress bar.
@@ -92,6 +92,8 @@ def write(
     """
     path = _checked_path(path, size, fps)
     shown, note = prepared(trajectory, epochs, units, smooth)
+    if class_names is None and trajectory.class_names is not None:
+        class_names = tuple(trajectory.class_names)
     painter = Painter(
         shown, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, aspect=aspect, note=note,
         frames=pacing.schedule(shown, pace, seconds, fps), decoded=_checked_reconstructions(decoded, shown),
@@ -130,7 +132,10 @@ def prepared(
         trajectory, epochs, units, smooth: as in `write`. Frames outside `epochs` are part of the averages.
     """
     part = select(trajectory, epochs, units)
-    window = pacing.default_window(part) if smooth is None else checks.number("smooth", smooth, low=0)
+    shown = float(part.epochs[-1] - part.epochs[0])
+    if smooth is not None and checks.number("smooth", smooth, low=0) > shown:
+        raise InputError(f"smooth: expected a window of at most the {shown:g} epochs shown; received {smooth:g}.")
+    window = pacing.default_window(part) if smooth is None else float(smooth)
     whole = part if epochs is None else select(trajectory, None, units)
     averaged = pacing.smoothed(whole, window)
     if averaged is whole:
@@ -260,7 +265,12 @@ def select(
     if len(units) not in (2, 3):
         raise InputError(f"units: expected two or three to draw; received {len(units)}.")
     part = trajectory.of_units(*units)
-    return part if epochs is None else part.between(*checks.array("epochs", epochs, (2,)).tolist())
+    return part if epochs is None else part.between(*checked_epochs(epochs))
+
+
+def checked_epochs(epochs: tuple[float, float]) -> list[float]:
+    """The first and the last epoch of a range, 0 or later; the last may be infinite."""
+    return checks.array("epochs", epochs, (2,), low=0, finite=False).tolist()
 
 
 def _checked_path(path: str | Path, size: int, fps: int) -> Path:

@@ -108,7 +108,7 @@ def _likelihood(likelihood: dict | None) -> str:
     if infinite > MAX_INFINITE_VARIANCE:
         return (
             f"{said}; it is too low on average, and by how much can't be decided, since the importance weights of "
-            f"{100 * infinite:.0f} % of the images may have infinite variance."
+            f"{100 * infinite:.0f} % of the images may have infinite variance (Pareto k̂ > 0.5)."
         )
     return f"{said}, with a standard error of {number(likelihood['image_error'])} over images."
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.report import index_page, run_page, study_page
 from keras_vae.runs.folder import Run
 
@@ -15,10 +15,10 @@ def write(paths: Sequence[Path], draw: bool, log: Callable[[str], None] = print)
     Args:
         paths: as in `index_page.find`.
         draw: whether to draw missing figures and, for a single run, the missing video first.
-        log: called with the path of each page.
+        log: called with the path of each page, and a line before a drawing.
 
     Returns:
-        The errors of runs and studies that have no page, by folder.
+        The errors of runs and studies that have no page, by folder, and of damaged files that a page lacks, by file.
 
     Raises:
         InputError: if there is no run or study at one of the paths, or a single one has no page.
@@ -26,8 +26,9 @@ def write(paths: Sequence[Path], draw: bool, log: Callable[[str], None] = print)
     found = index_page.find(paths)
     is_single = len(found.runs) + len(found.unfinished) + len(found.studies) == 1
     errors: dict[Path, InputError] = {}
+    damaged: list[DamagedFileError] = []
     tasks: list[tuple[Path, Callable[[], Path | None]]] = [
-        *((run.path, partial(_run_page, run, draw, is_single)) for run in found.runs),
+        *((run.path, partial(_run_page, run, draw, is_single, log, damaged)) for run in found.runs),
         *((run.path, partial(_check_unfinished, run)) for run in found.unfinished),
         *((study, partial(study_page.write, study)) for study in found.studies),
     ]
@@ -44,15 +45,16 @@ def write(paths: Sequence[Path], draw: bool, log: Callable[[str], None] = print)
     if found.folder is not None:
         runs = [*found.runs, *found.unfinished]
         log(str(index_page.write(found.folder, runs, found.studies, errors)))
-    return errors
+    return errors | {Path(error.path): error for error in damaged}
 
 
-def _run_page(run: Run, draw: bool, video: bool) -> Path:
+def _run_page(run: Run, draw: bool, video: bool, log: Callable[[str], None], damaged: list[DamagedFileError]) -> Path:
+    """Writes the page of a run; errors of files that the page can do without are added to `damaged`."""
     if draw:
         from keras_vae.plots import run_figures  # which loads matplotlib
 
-        run_figures.draw_what_is_missing(run, video=video)
-    return run_page.write(run)
+        damaged += run_figures.draw_what_is_missing(run, video, log)
+    return run_page.write(run, damaged)
 
 
 def _check_unfinished(run: Run) -> None:

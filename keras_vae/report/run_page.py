@@ -11,6 +11,7 @@ from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import formatting
 from keras_vae._utils.files import write_text
+from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings, tables
 from keras_vae.report import (
     audit_text,
@@ -36,14 +37,16 @@ DRAWN_BY_THE_PAGE = ("latent", "manifold")
 LOSSES = {"loss": "test loss", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 
 
-def write(run: Run | str | Path) -> Path:
+def write(run: Run | str | Path, damaged: list[DamagedFileError] | None = None) -> Path:
     """Writes `report.html` of a finished run and returns its path.
 
     The figures and videos that the folder holds are embedded; none are drawn. A run made by a version without the
-    explorer gets `arrays/explorer.npz` and `arrays/encoder.npz` from its model first.
+    explorer gets `arrays/explorer.npz` and `arrays/encoder.npz` from its model first, as does one whose files of these
+    names are damaged.
 
     Args:
         run: a finished run, or its folder.
+        damaged: receives the errors of damaged files that the page does without: the networks of its explorer.
 
     Raises:
         InputError: if the folder holds no finished run.
@@ -54,9 +57,9 @@ def write(run: Run | str | Path) -> Path:
     explorer_arrays.ensure(run)
     explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
     encoder_arrays.ensure(run)
+    damaged = [] if damaged is None else damaged
     encoder, decoders, reconstructions = (
-        run.arrays(name) if run.has_arrays(name) else None
-        for name in ("encoder", "decoders", "reconstructions_over_time")
+        _readable(run, name, damaged) for name in ("encoder", "decoders", "reconstructions_over_time")
     )
     explorer_data |= explorer_details.details(run, explorer_data, encoder)
     images = run.arrays("explorer")["images"]
@@ -82,6 +85,15 @@ def write(run: Run | str | Path) -> Path:
     path = run.path / rendering.PAGE
     write_text(path, page)
     return path
+
+
+def _readable(run: Run, name: str, damaged: list[DamagedFileError]) -> dict[str, Any] | None:
+    """Arrays that the page can do without; None if there are none, or if they are damaged, which is noted."""
+    try:
+        return run.arrays(name) if run.has_arrays(name) else None
+    except DamagedFileError as error:
+        damaged.append(error)
+        return None
 
 
 def _lead(run: Run) -> str:

@@ -103,6 +103,7 @@ FORMS: dict[str, dict[str, Array]] = {
         "mean": Array("frames points units", required=True),
         "log_var": Array("frames points units"),
         "labels": LABELS,
+        "class_names": Array("classes", "U"),
         "images": Array("points *thumbnail"),  # smaller than the run's images where those are large
         "units": INDICES,
     },

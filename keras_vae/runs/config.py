@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from keras_vae import likelihoods, posteriors
+from keras_vae._utils import field_errors
 from keras_vae.data import DataOptions
 from keras_vae.errors import InputError
 from keras_vae.networks.architecture import Architecture, parse, with_decoder
@@ -100,14 +101,7 @@ class Config(BaseModel):
         try:
             super().__init__(architecture=architecture, **others)
         except ValidationError as error:
-            first = error.errors()[0]
-            message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-            if first["type"] == "int_parsing_size":
-                message = f"expected at most {MAX_COUNT}"
-            if not first["loc"]:  # a check of several fields together
-                raise InputError(f"{message}.") from None
-            name = ".".join(map(str, first["loc"]))
-            raise InputError(f"{name}: {message}; received {first['input']!r}.") from None
+            raise InputError(field_errors.sentence(error, type(self).model_fields, "Config")) from None
 
     @field_validator("posterior")
     @classmethod

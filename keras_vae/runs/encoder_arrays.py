@@ -40,8 +40,8 @@ def write(run: Run, vae: "VAE") -> None:
 
 
 def ensure(run: Run) -> None:
-    """Writes `arrays/encoder.npz` of a run of an earlier version that lacks it, if its model can be loaded."""
-    if run.has_arrays("encoder"):
+    """Writes `arrays/encoder.npz` of a run that lacks it or whose file is damaged, if its model can be loaded."""
+    if run.has_readable_arrays("encoder"):
         return
     try:
         vae = model_file.load(run, compile=False)

@@ -63,13 +63,13 @@ def write(run: Run, vae: "VAE", data: Dataset) -> None:
 
 
 def ensure(run: Run) -> None:
-    """Writes `arrays/explorer.npz` of a finished run of an earlier version that lacks it, from its model.
+    """Writes `arrays/explorer.npz` of a finished run that lacks it, or whose file is damaged, from its model.
 
     Raises:
         InputError: if its data can't be loaded or has changed.
         DamagedFileError: if its model is damaged or another one.
     """
-    if run.has_arrays("explorer"):
+    if run.has_readable_arrays("explorer"):
         return
     data = run_data.as_trained(run, run_data.load(run))
     write(run, model_file.load(run, compile=False), data)

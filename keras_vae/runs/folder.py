@@ -126,10 +126,8 @@ class Run:
             InputError: if `metrics.json`, which is written last, is missing.
         """
         if not self.finished:
-            raise InputError(
-                f"run: expected a finished training in {self.path}; it has no metrics.json yet; continue with "
-                "resume=True."
-            )
+            advice = "wait for the process that is training it" if self.is_in_use() else "continue with resume=True"
+            raise InputError(f"run: expected a finished training in {self.path}; it has no metrics.json yet; {advice}.")
 
     def check_data(self, data: Dataset) -> None:
         """Checks by its digest that a data set is the one that this run was trained on.
@@ -137,10 +135,14 @@ class Run:
         Raises:
             InputError: if its arrays differ from those that the run was trained on.
         """
-        if data.digest != self.config["dataset"]["digest"]:
+        described = self.config["dataset"]
+        if data.digest != described["digest"]:
+            trained = registry.title(described["name"])
+            is_same = registry.title(data.name) == trained
+            found = f"{data.name} has changed since" if is_same else f"{data.name} holds other arrays than {trained}"
             raise InputError(
-                f"data: expected the data that {self.path} was trained on; {data.name} has changed since; pass the "
-                "same images, or train again."
+                f"data: expected the data that {self.path} was trained on; {found}; pass the same images, or train "
+                "again."
             )
 
     @property
@@ -236,6 +238,13 @@ class Run:
         path = self._array_path(name)
         return os.path.lexists(path) or (os.path.lexists(path.parent) and not path.parent.is_dir())
 
+    def has_readable_arrays(self, name: str) -> bool:
+        """Whether there is an undamaged `arrays/NAME.npz`."""
+        try:
+            return self.has_arrays(name) and bool(self.arrays(name))
+        except DamagedFileError:
+            return False
+
     @property
     def flat_encodings(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Means of test images and their standard deviations, None without a density, each `(n, units)`."""
@@ -289,8 +298,9 @@ class Run:
             resume: accept a folder that holds a run.
 
         Raises:
-            InputError: if the path is not a folder, can't be written to, holds a file that is not part of a run, or
-                holds a run and neither `overwrite` nor `resume` is set.
+            InputError: if the path is not a folder, holds a file that is not part of a run, or holds a run and neither
+                `overwrite` nor `resume` is set, or another process is training it.
+            WriteError: if it can't be written to.
         """
         present = self._entries()
         foreign = sorted(present - set(CONTENTS))
@@ -300,6 +310,8 @@ class Run:
                 f"folder: expected an empty folder or a run at {self.path}; it holds something else ({shown}); choose "
                 "another folder."
             )
+        if present and self.is_in_use():
+            raise InputError(_in_use(self.path))
         if present and not (overwrite or resume):
             state = "a finished run" if self.finished else "an unfinished run"
             advice = "set" if self.finished else "set resume=True to continue it or set"
@@ -312,7 +324,7 @@ class Run:
         """Checks, before work that takes long, that files can be written to the folder.
 
         Raises:
-            InputError: if they can't.
+            WriteError: if they can't.
         """
         check_writable(self.path)
 
@@ -387,6 +399,24 @@ class Run:
             self._locked = None
             os.close(folder)
 
+    def is_in_use(self) -> bool:
+        """Whether another process holds the lock of the run now; False where the system has no locks."""
+        try:
+            import fcntl
+
+            folder = os.open(self.path, os.O_RDONLY)
+        except (ImportError, OSError):
+            return False
+        try:
+            fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._locked is None
+        except OSError:  # of a disk without locks
+            return False
+        finally:
+            os.close(folder)  # which releases the lock
+        return False
+
     def check_lock(self) -> None:
         """Checks that the folder is still the one that was locked; does nothing while no lock is held.
 
@@ -423,10 +453,14 @@ def _flock(fcntl: Any, descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InputError(
-            f"folder: expected a run that is not in training; another process is writing to {path}; wait for it or "
-            "choose another folder."
-        ) from error
+        raise InputError(_in_use(path)) from error
+
+
+def _in_use(path: Path) -> str:
+    return (
+        f"folder: expected a run that is not in training; another process is writing to {path}; wait for it or choose "
+        "another folder."
+    )
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -100,11 +100,17 @@ def check_resumable(run: Run, config: Config, data: Dataset) -> None:
         )
     run.check_data(data)
     if config.epochs < had["epochs"] or (run.finished and config.epochs != had["epochs"]):
-        accepted = "" if run.finished else " or more"
         raise InputError(
-            f"resume: expected the {had['epochs']} epochs of the run in {run.path}{accepted}; received "
-            f"{config.epochs}; repeat that number, or set overwrite=True."
+            f"resume: expected the {had['epochs']} epochs of the {_state(run)}; received {config.epochs}; repeat that "
+            "number, or set overwrite=True."
         )
+
+
+def _state(run: Run) -> str:
+    """Why a run takes the number of epochs that it takes."""
+    if run.finished:
+        return f"finished run in {run.path}, which can't be continued: its checkpoint was deleted at the end"
+    return f"unfinished run in {run.path} or more"
 
 
 def report_differences(before: dict, now: dict, progress: ProgressReporter) -> None:

@@ -65,8 +65,9 @@ def load(run: Run, moved: str | None = None) -> Dataset:
         given = [name] if path is None else [str(run.path / path), name]
         places = [place for place in given if os.path.lexists(place)]
         if not places and registry.is_file_name(name):
+            shown = dict.fromkeys(os.path.relpath(place) for place in given)
             raise InputError(
-                f"data: expected the data set of {run.path} at {' or '.join(map(os.path.normpath, given))}; there is "
+                f"data: expected the data set of {run.path} at {' or '.join(shown)}; there is "
                 "none; move it back, or pass it from its new place, data=load('FILE.npz')."
             )
     for place in places or [name]:

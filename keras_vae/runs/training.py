@@ -88,6 +88,8 @@ def train(
         )
         if resume and used.of_writer(run.finished):
             return _finished_before(run, progress, used)
+        if resume and used.writes and not run.is_run():
+            progress.message(f"There is no run in {run.path} to resume: a new training begins.")
         progress.message(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
         with used.same_outcome():
             _check_backend(run, resume, used)
