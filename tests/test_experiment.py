@@ -59,7 +59,7 @@ def test_the_folder_has_the_documented_files(toy_run, toy_config):
     names = {str(path.relative_to(toy_run.path)) for path in toy_run.path.rglob("*") if path.is_file()}
     arrays = (
         "trajectory", "unit_history", "encodings", "units", "manifold", "samples", "reconstructions", "explorer",
-        "traversals", "magnification", "encoder", "decoders", "first_steps", "reconstructions_over_time",
+        "traversals", "magnification", "encoder", "decoders", "reconstructions_over_time",
     )  # fmt: skip
     assert names == {"config.json", "history.csv", "model.keras", "metrics.json", *(f"arrays/{a}.npz" for a in arrays)}
     config = toy_run.config
@@ -336,7 +336,7 @@ def test_refuses_to_resume_another_configuration_or_other_data(toy_config, tmp_p
         train(toy_config, tmp_path / "run", quiet=True)
     for changes, sentence in (
         ({"beta": 2.0}, r"beta=1.0; received 2.0; repeat it, or set overwrite=True"),
-        ({"epochs": 2}, "expected the 3 epochs of the run in .* or more; received 2"),
+        ({"epochs": 2}, "expected the 3 epochs of the unfinished run in .* or more; received 2"),
     ):
         with pytest.raises(InputError, match=sentence):
             train(variant(toy_config, **changes), tmp_path / "run", resume=True, quiet=True)

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         DamagedFileError: if the file is damaged, or holds pickled Python objects.
         InputError: if there is no such file, or its arrays don't fit into memory.
     """
-    return read_npz(path, ADVICE, names=KEYS, extra_bytes_per_number=SCALED_BYTES)
+    return _read(path, KEYS)
 
 
 def read_set(path: Path, images: str | None = None, labels: str | None = None, channels_first: bool = False) -> RawData:
@@ -35,12 +36,11 @@ def read_set(path: Path, images: str | None = None, labels: str | None = None, c
         DamagedFileError: if the file is damaged, holds pickled Python objects, or lacks an array.
         InputError: if there is no such file, or its arrays don't fit into memory.
     """
-    check_regular(path, ADVICE if os.path.lexists(path) else MISSING_ADVICE)
     if images is None and labels is not None:
         raise InputError("labels: expected with images, the name of the array of images; received labels alone.")
     if images is not None:
         wanted = {"x": images, "y": labels} if labels is not None else {"x": images}
-        found = read_npz(path, ADVICE, names=[*wanted.values()], extra_bytes_per_number=SCALED_BYTES)
+        found = _read(path, [*wanted.values()])
         missing = [name for name in wanted.values() if name not in found]
         if missing:
             raise DamagedFileError(path, f"expected an array {missing[0]!r}; it holds {_held(path)}", "name another")
@@ -55,6 +55,11 @@ def read_set(path: Path, images: str | None = None, labels: str | None = None, c
                 "images=NAME."
             )
     return RawData({key: _last(x) if channels_first and key[0] == "x" else x for key, x in arrays.items()})
+
+
+def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    check_regular(path, ADVICE if os.path.lexists(path) else MISSING_ADVICE)
+    return read_npz(path, ADVICE, names=names, extra_bytes_per_number=SCALED_BYTES)
 
 
 def _last(x: np.ndarray) -> np.ndarray:
