@@ -130,16 +130,23 @@ def draw(results: Results) -> dict[Path, str]:
         for kind, label in labels.items()
     }
     densities = (
-        "Figure 3: densities of posterior samples relative to a typical sequence's; the lines hold for any Gaussian."
+        "The source's Figure 3: densities of posterior samples relative to a typical sequence's; the lines hold for "
+        "any Gaussian."
     )
     figures = {
-        "figure-2": (run_figures.latent(paper[name(2)]), "Figure 2: codes of test images by class, two units."),
+        "figure-2": (
+            run_figures.latent(paper[name(2)]),
+            "The source's Figure 2: codes of test images by class, two units.",
+        ),
         "figure-3": (audit_figures.typical_densities(paper), densities),
         "figure-4": (
             study_figures.samples(paper),
-            "Figure 4: a hundred generated images of each model, z from N(0, I).",
+            "The source's Figure 4: a hundred generated images of each model, z from N(0, I).",
         ),
-        "figure-5": (study_figures.originals_and_reconstructions(paper), "Figure 5: test images and reconstructions."),
+        "figure-5": (
+            study_figures.originals_and_reconstructions(paper),
+            "The source's Figure 5: test images and reconstructions.",
+        ),
         "over-units": (
             audit_figures.over_units(series, quantities),
             "Scores over the number of latent units; one dot per seed.",
@@ -157,7 +164,7 @@ def draw(results: Results) -> dict[Path, str]:
 
 STUDY = Study(
     name="bigger_is_not_better",
-    title="Why bigger is not better: 2 to 800 latent units",
+    title="Samples and reconstructions with 2 to 800 latent units",
     configs={
         name(d, kind): {"architecture": f"784-256-256-{d}", "posterior": posterior, "batch_size": 256,
                         "learning_rate": 1e-4}

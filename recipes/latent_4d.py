@@ -36,7 +36,7 @@ def draw(results: Results) -> dict[Path, str]:
         name: [results.runs[name, seed].history for seed in range(results.seeds)] for name in results.study.configs
     }
     blocks = "81 digits that span the latent space: two units select the block, two the position within it."
-    seeds = "The test loss of every seed over epochs, one panel per architecture, on one scale."
+    seeds = "The test loss of every seed; the final one as mean ± standard deviation over seeds."
     figures = {"81-images": (study_figures.blocks(runs), blocks), "seeds": (study_figures.seeds(histories), seeds)}
     return study_figures.save_all(results.folder, figures)
 

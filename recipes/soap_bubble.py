@@ -9,6 +9,9 @@ for each.
 Nor does it state how its two losses, which it calls low, are weighted. Two trainings are compared: one with sums in
 nats, and one with means over pixels and over units (", means"), which equals β = 784 / 65,536.
 
+A bubble is N(μ(x), I), or N(μ(x), σ²(x)), of an image x. That bubbles and the prior don't overlap can be said of (a)
+one bubble, (b) the mixture of the bubbles of all training images, (c) the mixture over the population of images.
+
     python recipes/soap_bubble.py                # --channels 64 for a small machine
 """
 
@@ -42,6 +45,7 @@ from keras_vae.studies import (
 )
 
 CHANNELS, QUICK_CHANNELS = 1024, 128
+CHANNELS_HELP = f"Channels of the largest latent space, 8 × 8 × CHANNELS; with --quick {QUICK_CHANNELS} by default."
 PIXELS = 784
 SMALL = {
     "2 units": "c32-c64-c64-256-2",
@@ -167,12 +171,20 @@ def draw(results: Results, largest: str, with_means: str) -> dict[Path, str]:
 
     runs = {name: results.run(name) for name in results.study.configs}
     chosen = {name: runs[name] for name in ("16 units", largest, with_means)}
-    scale = "The bubbles of the prior and of some images, to scale; below, one of them and the prior along μ."
+    scale = (
+        "Shells of the prior and of N(μ, I) of some test images, cut through their centres, each panel on its own "
+        "scale; below, draws from the prior and from one N(μ, I) by their coordinate along μ."
+    )
+    overlap = (
+        "Overlap with the prior by latent units: of one bubble, of the bubbles of all training images, and bounds for "
+        "the population; on the right, by the number of bubbles."
+    )
+    radii = "Distances of draws from the origin, minus √d. The peak of a narrow posterior exceeds the view."
     figures = {
         "bubbles": (bubble_figures.to_scale(runs), scale),
-        "overlap": (bubble_figures.overlaps(runs), "Overlap of the bubbles with the prior."),
-        "radii": (bubble_figures.radii(runs), "Distances of draws from the origin, minus √d."),
-        "codes": (bubble_figures.codes(runs), "Means and standard deviations of all posteriors."),
+        "overlap": (bubble_figures.overlaps(runs), overlap),
+        "radii": (bubble_figures.radii(runs), radii),
+        "codes": (bubble_figures.codes(runs), "Means and standard deviations of the posteriors of test images."),
         "samples": (study_figures.samples(runs), "A hundred generated images of each model, z from N(0, I)."),
     }
     if "images_original" in runs[largest].arrays("bubbles"):  # needs labels
@@ -204,7 +216,7 @@ def soap_bubble(channels: int) -> Study:
 
 
 def command(
-    channels: Annotated[int, typer.Option(help="Channels of the largest latent space, 8 × 8 × CHANNELS.")] = CHANNELS,
+    channels: Annotated[int, typer.Option(help=CHANNELS_HELP)] = CHANNELS,
     dataset: DatasetOption = "mnist",
     epochs: EpochsOption = 3,
     seeds: SeedsOption = 2,

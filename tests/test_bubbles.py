@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from keras_vae import Config, InputError, Run, diagnostics, train
 from keras_vae import data as datasets
@@ -129,10 +130,16 @@ def test_figures_of_bubbles_show_the_measured_data(run, data, judge):
     labels = [text.get_text() for text in left.get_legend().get_texts()]
     assert "squares: b" in labels  # a second run of as many units
     assert labels[0].startswith("one bubble")
+    assert {line.get_linestyle() for line in left.lines} == {"None"}  # a line needs three numbers of units
+    sizes = {str(units): run.bubbles | {"units": units} for units in (4, 16, 64)}
+    lines = bubble_figures.overlap_by_dimension(Figure().subplots(), sizes)
+    assert {line.get_linestyle() for line in lines} == {"-"}
     counts = run.arrays("bubbles")["std_counts"]
     line = bubble_figures.codes(runs).get_axes()[1].lines[0]
     assert np.nanargmax(line.get_ydata()) == counts.argmax()
-    assert len(bubble_figures.radii({"a": run}).get_axes()) == 1
+    (radii,) = bubble_figures.radii({"a": run}).get_axes()
+    farthest = np.abs(run.arrays("bubbles")["radius_prior"] - run.bubbles["radii"]["root_d"]).max()
+    assert radii.get_xlim()[1] >= min(farthest, bubble_figures.MAX_DISTANCE)
     first = bubble_figures.images(runs).get_axes()[0].images[0].get_array()
     np.testing.assert_allclose(first[:8, :8], run.arrays("bubbles")["images_original"][0])
 

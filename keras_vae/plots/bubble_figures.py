@@ -6,7 +6,7 @@ the origin.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,18 @@ from keras_vae._utils.formatting import number
 from keras_vae.measures import BUBBLE_KINDS
 from keras_vae.plots import layout, visuals
 from keras_vae.plots.study_figures import Runs, of_runs
+from keras_vae.runs.folder import Run
 
 SHELL_STD = 1 / math.sqrt(2)  # standard deviation of the distance from the centre, in many dimensions
 N_DRAWN_BUBBLES = 7
 N_DRAWN_POINTS = 700  # of each distribution
 MIN_OVERLAP = 1e-4  # lower edge of the axes; smaller values are drawn on it
+MIN_CONNECTED = 3  # numbers of latent units; fewer are drawn as bars, since a line between two suggests a trend
+BAR_POINTS = 9  # width of these bars
+SHIFTS = {"identity": 0.83, "posterior": 1.2}  # factors on the number of units, so that error bars stand side by side
+MAX_DISTANCE = 6  # of a radius from √d; larger ones are drawn at the edge
+DISTANCE_BIN = 0.2
+MAX_DENSITY = 1.2  # upper edge, twice the maximum of the prior's density; narrower distributions exceed it
 GOLDEN_ANGLE = 0.382  # of a full turn
 BUBBLE_MARKER = "^"  # of points of N(μ, I); those of the prior are dots
 COLORS = {"identity": palette.UNIT_VARIANCE_POSTERIOR, "posterior": palette.POSTERIOR}
@@ -176,23 +183,34 @@ def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
     lines = [_mixture(ax, kind, d, results, squares) for kind in BUBBLE_KINDS]
     ax.set(xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV")
     ax.set(**LOG_OVERLAP_AXES)
-    edge: dict[str, Any] = {"ha": "right", "fontsize": visuals.SMALL_POINTS, "color": palette.MUTED}
-    ax.text(0.99, 0.01, f"values below {MIN_OVERLAP:g} are drawn on the lower edge", transform=ax.transAxes, **edge)
     ax.set_xticks(d, [f"{units:,}" for units in d])
     ax.minorticks_off()
-    ax.legend(**BELOW_AXES)
+    if len(d) < MIN_CONNECTED:
+        ax.margins(x=0.2)
+    edge = f"values below {MIN_OVERLAP:g} are drawn on the lower edge"
+    ax.legend(title=edge, title_fontsize=visuals.SMALL_POINTS, **BELOW_AXES)
     return lines
 
 
-SQUARE: dict[str, Any] = {"marker": "s", "fillstyle": "none", "linestyle": ""}
+SQUARE: dict[str, Any] = {"marker": "s", "fillstyle": "none", "linestyle": "", "clip_on": False}
+
+
+def _range(ax: Axes, d: np.ndarray, low: Sequence[float], high: Sequence[float], **style: Any) -> None:
+    """The ranges from low to high over numbers of units: an area, or a bar for each of few numbers."""
+    low, high = (np.clip(ends, MIN_OVERLAP, 1) for ends in (low, high))
+    if len(d) >= MIN_CONNECTED:
+        ax.fill_between(d, low, high, linewidth=0, **style)
+    else:
+        ax.vlines(d, low, high, linewidth=BAR_POINTS, **style)
 
 
 def _one_bubble(ax: Axes, d: np.ndarray, results: Sequence[dict], squares: Mapping[str, dict]) -> None:
     """Overlap of one bubble: median and quartiles over images."""
     low, median, high = np.array([[one["overlap"]["one"][k] for k in ("low", "median", "high")] for one in results]).T
     label = "one bubble N(μ, I): median, quartiles"
-    ax.fill_between(d, low, high, color=palette.INK, alpha=0.15, linewidth=0)
-    ax.plot(d, np.maximum(median, MIN_OVERLAP), color=palette.INK, marker="o", label=label)
+    _range(ax, d, low, high, color=palette.INK, alpha=0.15)
+    line = "-" if len(d) >= MIN_CONNECTED else ""
+    ax.plot(d, np.maximum(median, MIN_OVERLAP), color=palette.INK, marker="o", linestyle=line, label=label)
     if squares:
         values = [max(one["overlap"]["one"]["median"], MIN_OVERLAP) for one in squares.values()]
         label = f"squares: {'; '.join(squares)}"
@@ -204,18 +222,15 @@ def _mixture(ax: Axes, kind: str, d: np.ndarray, results: Sequence[dict], square
     count, _ = list(results[0]["overlap"][kind]["mixture"].items())[-1]
     values, lengths = _error_bars([_largest_mixture(one, kind) for one in results])
     label = f"mixture of {int(count):,} bubbles {BUBBLE_KINDS[kind]}"
-    line, _, _ = ax.errorbar(d, values, lengths, color=COLORS[kind], marker="o", capsize=3, label=label)
+    style: dict[str, Any] = {"color": COLORS[kind], "linestyle": "-" if len(d) >= MIN_CONNECTED else ""}
+    x = d * SHIFTS[kind]
+    line, _, _ = ax.errorbar(x, values, lengths, marker="o", capsize=3, label=label, **style)
     low, high = ([one["overlap"][kind][end]["value"] for one in results] for end in ("low", "high"))
-    area: dict[str, Any] = {
-        "color": COLORS[kind],
-        "alpha": 0.18,
-        "linewidth": 0,
-        "label": f"population of bubbles {BUBBLE_KINDS[kind]}, bounds",
-    }
-    ax.fill_between(d, np.clip(low, MIN_OVERLAP, 1), np.clip(high, MIN_OVERLAP, 1), **area)
+    bounds = f"population of bubbles {BUBBLE_KINDS[kind]}, bounds"
+    _range(ax, x, low, high, color=COLORS[kind], alpha=0.18, label=bounds)
     for one in squares.values():
         value = max(_largest_mixture(one, kind)["value"], MIN_OVERLAP)
-        ax.plot(one["units"], value, color=COLORS[kind], **SQUARE)
+        ax.plot(one["units"] * SHIFTS[kind], value, color=COLORS[kind], **SQUARE)
     return line
 
 
@@ -245,7 +260,7 @@ def codes(runs: Runs) -> Figure:
             ax.plot(0.5 * (edges[1:] + edges[:-1]), np.where(counts > 0, density, np.nan), label=name, linewidth=1.5)
         ax.set_yscale("log")
         ax.set(xlabel=xlabel, ylabel="density")
-        layout.subtitle(ax, f"{xlabel}, all units and test images")
+        layout.subtitle(ax, "of all units and test images")
         ax.grid(axis="y")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(runs)))
     return figure
@@ -260,18 +275,26 @@ def radii(runs: Runs) -> Figure:
         "aggregate": ("aggregate posterior", palette.AGGREGATE_POSTERIOR),
         "posterior": ("one posterior", palette.POSTERIOR),
     }
-    bins = np.linspace(-6, 6, 61).tolist()
+    distances = {name: _distances(run, sources) for name, run in runs.items()}
+    farthest = max(np.abs(drawn).max() for found in distances.values() for drawn in found.values())
+    limit = min(math.ceil(farthest), MAX_DISTANCE)
+    bins = np.arange(-limit, limit + DISTANCE_BIN / 2, DISTANCE_BIN)
     for ax, (name, run) in zip(axes, runs.items(), strict=True):
-        found, arrays = run.bubbles["radii"], run.arrays("bubbles")
         for key, (label, color) in sources.items():
-            distance = np.clip(arrays[f"radius_{key}"] - found["root_d"], -6, 6)
-            ax.hist(distance, bins, density=True, histtype="step", color=color, linewidth=1.5, label=label)
+            drawn = np.clip(distances[name][key], -limit, limit)
+            ax.hist(drawn, bins.tolist(), density=True, histtype="step", color=color, linewidth=1.5, label=label)
+        found = run.bubbles["radii"]
         relative = 100 * found["prior"]["std"] / found["root_d"]
-        ax.set_title(f"{name}\nthickness {number(relative)} % of the radius", fontsize=10)
-        ax.set_xlabel("‖z‖ − √d")
-        ax.set_ylim(0, 1.2)
+        ax.set_title(f"{name}\nprior: thickness {number(relative)} % of the radius", fontsize=10)
+        ax.set(xlabel="‖z‖ − √d", ylabel="density", ylim=(0, MAX_DENSITY))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
+
+
+def _distances(run: Run, sources: Iterable[str]) -> dict[str, np.ndarray]:
+    """The distances of draws from the origin, minus √d, by source."""
+    arrays = run.arrays("bubbles")
+    return {source: arrays[f"radius_{source}"] - run.bubbles["radii"]["root_d"] for source in sources}
 
 
 IMAGE_ROWS = {  # name of the row: array in `bubbles.npz`
@@ -294,8 +317,9 @@ def images(runs: Runs) -> Figure:
     for part, (name, run) in zip(parts, runs.items(), strict=True):
         arrays = run.arrays("bubbles")
         columns = len(arrays["images_original"])
-        part.suptitle(name, fontsize=11, fontweight="bold")
-        for ax, (row, key) in zip(part.subplots(len(IMAGE_ROWS), 1), IMAGE_ROWS.items(), strict=True):
+        axes = part.subplots(len(IMAGE_ROWS), 1)
+        axes[0].set_title(name)
+        for ax, (row, key) in zip(axes, IMAGE_ROWS.items(), strict=True):
             visuals.image_grid(ax, arrays[key][:columns], columns)
             if part is parts[0]:
                 layout.row_name(ax, row)

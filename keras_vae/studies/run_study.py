@@ -31,9 +31,10 @@ from keras_vae.studies.run_measures import run_measures
 from keras_vae.studies.study import Study
 from keras_vae.studies.study_files import write_results
 
+# Names in the folder of a study; a folder that holds anything else is refused.
 CONTENTS = ("study.json", "study.md", "captions.json", "report.html", "figures", "videos")
-QUICK_IMPORTANCE_SAMPLES = 20
-QUICK_JUDGE = {"images": 500}
+QUICK_IMPORTANCE_SAMPLES = 20  # per image, for its likelihood
+QUICK_JUDGE = {"images": 500}  # arguments of `Judge`
 
 Key = tuple[str, int]  # the name of a configuration and a seed
 

@@ -58,7 +58,8 @@ class Study:
         quick: the size of `--quick`.
         out: default folder of runs and results; recipes of one source share it.
         audit: also audit each run: q(z) against the prior, likelihood, samplers.
-        option: the recipe's own option with its value, as on a command line.
+        option: the recipe's own option with its value, as on a command line; part of the command and of the folder's
+            name.
 
     Example:
         >>> import keras_vae as kv
