@@ -176,6 +176,7 @@ def test_the_drawn_image_lands_on_the_plane_and_is_resampled(toy_run, tmp_path, 
     assert np.abs(np.array(decoded) - 255 * load(run).decode(np.array([z], "float32")).ravel()).max() <= 2
     browser.find_element(By.ID, "clear-drawing").click()
     assert browser.execute_script("return [explorer.drawn, explorer.pad.pixels]") == [None, None]
+    assert browser.execute_script("return byId('drawing').classList.contains('empty')")  # no black boxes
     check_silence(browser, path)
 
 

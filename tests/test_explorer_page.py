@@ -63,6 +63,22 @@ def test_all_that_answers_is_in_view(width, height, eight_units, browser):
     assert box(browser, "#plane")["width"] >= 440
 
 
+def test_a_change_of_size_leaves_no_blank_frame(eight_units, browser):
+    """A canvas is cleared when its size is set, and drawn again before the browser can show it."""
+    open_page(browser, eight_units[1])
+    wait_for(browser, IS_DRAWN)
+    sizes, drawn = browser.execute_script(
+        "const sizes = [explorer.back.width];"
+        "explorer.plane.style.width = '300px';"
+        "explorer.resize();"
+        "sizes.push(explorer.back.width);"
+        "return [sizes, [explorer.back, explorer.front].map((canvas) =>"
+        "  canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value))];"
+    )
+    assert sizes[0] != sizes[1]
+    assert drawn == [True, True]
+
+
 def test_strips_are_sorted_by_kl_and_set_their_unit(eight_units, browser):
     run, path = eight_units
     show(browser, 1366, 768)

@@ -69,11 +69,9 @@ def test_figures_show_the_names_as_they_are(run):
         assert any(NAME.removesuffix(".npz") in text.replace(r"\$", "$") for text in texts), figure.name
         with visuals.style():
             FigureCanvasAgg(drawn).draw()  # raises for a formula that can't be parsed
-    (ax,) = run_figures.FIGURES["posteriors"].draw(run).get_axes()
-    names = [text.get_text().replace(r"\$", "$") for text in ax.texts]
-    assert set(names) >= set(CLASSES)  # at the medians
-    legend = run_figures.FIGURES["principal"].draw(run).get_axes()[0].get_legend()
-    assert [text.get_text().replace(r"\$", "$").strip() for text in legend.get_texts()] == sorted(CLASSES)
+    for figure in ("posteriors", "principal"):
+        legend = run_figures.FIGURES[figure].draw(run).get_axes()[0].get_legend()
+        assert [text.get_text().replace(r"\$", "$").strip() for text in legend.get_texts()] == sorted(CLASSES)
 
 
 def test_a_legend_has_an_entry_for_every_class():

@@ -143,8 +143,8 @@ def test_names_of_classes_never_overlap():
     mean = np.concatenate([np.zeros((50, 2)), np.full((9, 2), 2.0)]) + 0.01 * RNG.normal(size=(59, 2))
     labels = np.append(np.arange(50) % 5, np.full(9, 5))
     visuals.square_view(ax, 3.0, (0, 1))
-    posterior_plane.name_classes(ax, mean, labels, 3.0, [f"class {i}" for i in range(6)])
-    texts = ax.texts
+    names = [f"class {i}" for i in range(6)]
+    texts = visuals.names_at_medians(ax, mean, labels, names)
     np.testing.assert_allclose(texts[5].get_position(), np.median(mean[50:], axis=0), atol=1e-3)
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in texts]
@@ -153,9 +153,60 @@ def test_names_of_classes_never_overlap():
 
 def test_many_classes_have_a_legend_in_place_of_names(ax):
     labels = np.arange(40) % 20
-    posterior_plane.name_classes(ax, RNG.normal(size=(40, 2)), labels, 3.0)
+    mean = np.column_stack([labels, labels]) / 10.0  # twenty separate clusters
+    visuals.name_classes(ax, mean, labels, 3.0)
     assert not ax.texts
     assert len(ax.get_legend().get_texts()) == 20
+
+
+@pytest.mark.parametrize("distance", [0.0, 3.0])
+def test_few_classes_have_a_legend_and_names_only_where_they_lie_apart(ax, distance):
+    """Names at the medians of classes that overlap would stand in a stack at the centre."""
+    labels = np.arange(90) % 3
+    mean = RNG.normal(size=(90, 2)) + distance * labels[:, None]
+    drawn = posterior_plane.posterior_plane(ax, mean, None, labels, (0, 1), ["circle", "cross", "square"])
+    keys = ax.get_legend().legend_handles
+    assert [key.get_label() for key in keys] == ["circle", "cross", "square"]
+    assert {to_hex(key.get_color()) for key in keys} == {to_hex(color) for color in drawn.get_facecolors()}
+    assert ("circle" in [text.get_text() for text in ax.texts]) == (distance > 0)
+    assert len({key.get_marker() for key in keys}) == 3
+
+
+def test_equal_means_have_the_least_opacity():
+    """As of images that are all black; in single precision the quotient of the areas overflows."""
+    mean, std = np.zeros((600, 2), "float32"), np.full((600, 2), 1.0, "float32")
+    assert posterior_plane.opacity(mean, std) == posterior_plane.MIN_FILL
+
+
+def test_the_colour_bar_of_the_magnification_has_plain_numbers(toy_run):
+    figure = run_figures.magnification(toy_run)
+    figure.draw_without_rendering()
+    bar = figure.get_axes()[1]
+    low, high = bar.get_ylim()
+    shown = [text for text in bar.get_yticklabels() if low <= text.get_position()[1] <= high]
+    assert shown
+    assert all(float(text.get_text()) == pytest.approx(text.get_position()[1], rel=1e-3) for text in shown)
+    assert not len(bar.yaxis.get_minorticklocs())
+
+
+def test_the_ticks_of_the_manifold_are_round_and_symmetric(toy_run):
+    (ax,) = run_figures.manifold(toy_run).get_axes()
+    names = [text.get_text().replace("−", "-") for text in ax.get_xticklabels()]
+    z = np.array([float(name) for name in names])
+    np.testing.assert_array_equal(z, -z[::-1])
+    side, width = int(toy_run.arrays("manifold")["side"]), ax.images[0].get_size()[1]
+    columns = np.arange(side) * width / side + 0.5 * width / side - 0.5  # centres, of the prior's quantiles
+    expected = np.interp(stats.norm.cdf(z), (np.arange(side) + 0.5) / side, columns)
+    np.testing.assert_allclose(ax.get_xticks(), expected)
+    np.testing.assert_allclose(np.sort(ax.get_yticks()), expected)  # the picture is a square
+
+
+def test_bins_are_fewer_for_fewer_images(ax):
+    from keras_vae.plots import audit_figures
+
+    corners = [len(audit_figures.radii(ax, RNG.random(n), 2)[0].get_xy()) for n in (600, 10_000, 1_000_000)]
+    assert corners == sorted(corners)
+    assert corners[0] < 40 < corners[1]
 
 
 def test_codes_without_a_density_are_dots(toy_run, tmp_path):
@@ -203,10 +254,10 @@ def test_the_nearest_images_of_samples_are_training_images(toy_run, data):
     assert titles == ["sample", "nearest training images in pixels", "nearest in the latent space"]
 
 
-@pytest.mark.parametrize(("distance", "text"), [(1.0, "closer to"), (5.0, "as far from"), (9.0, "farther from")])
-def test_the_finding_compares_samples_with_reconstructions(distance, text):
-    arrays = {"sample_distances": np.full(3, distance), "test_distances": np.full(3, 5.0)}
-    assert f"Samples are {text} training images" in findings.of_distances(arrays)
+def test_the_finding_states_both_distances():
+    """Without a judgement: blurred samples are close to many training images."""
+    arrays = {"sample_distances": np.array([1.0, 2.0, 9.0]), "test_distances": np.full(3, 5.0)}
+    assert findings.of_distances(arrays) == "Median distance to training images: samples 2.00, reconstructions 5.00"
 
 
 # -- the rate–distortion plane ----------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Pacing and camera of trajectory videos: shown frames, averages, and views that contain all that is drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -156,6 +158,41 @@ def test_the_panel_shows_the_reconstructions_recorded_last():
     assert (shown[0] == shown[2]).all()  # rendered once, then copied
     assert (shown[1] == shown[3]).all()
     assert shown[1].mean() < shown[0].mean() - 10  # ink on white
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 10])
+@pytest.mark.parametrize("reconstructed", [True, False])
+def test_images_and_class_names_of_the_panel_are_in_the_frame(classes, reconstructed):
+    n = max(classes, 3)
+    images = np.ones((n, 8, 8))
+    trajectory = replace(recording("plain"), images=None).points(slice(n))
+    trajectory = replace(trajectory, labels=np.arange(n) % classes, images=images)
+    decoded = side_panel.Reconstructions(np.array([0.0]), images[None]) if reconstructed else None
+    names = [f"class {i}" for i in range(classes)]
+    painter = video.Painter(trajectory, size=320, aspect="wide", decoded=decoded, class_names=names)
+    figure = painter.figure
+    figure.canvas.draw()
+    pictures = [ax for ax in figure.get_axes() if ax.images]
+    assert len(pictures) == (1 + reconstructed) * len(side_panel.example_points(trajectory.labels, n))
+    boxes = [ax.get_window_extent() for ax in pictures]
+    titles = [ax.title for ax in pictures if ax.get_title()]
+    assert [title.get_text() for title in titles] == names
+    boxes += [title.get_window_extent() for title in titles]
+    bar = 4  # pixels, of the timeline along the lower edge
+    assert min(box.y0 for box in boxes) > bar
+    assert max(box.x1 for box in boxes) < painter.width
+
+
+def test_a_video_without_a_panel_names_its_classes():
+    trajectory = replace(recording("plain"), images=None)
+    trajectory = replace(trajectory, labels=np.arange(trajectory.mean.shape[1]) % 2)
+    plain, named = (video.Painter(trajectory, size=320, class_names=names) for names in (None, ["cat", "dog"]))
+    (left, top), _ = named.plane_box()
+    corner = (slice(round(top), round(top) + 20), slice(round(left), round(left) + 40))
+    changed = (plain.paint(5).copy() != named.paint(5)).any(axis=2)
+    assert changed[corner].any()
+    assert changed.sum() == changed[corner].sum()
+    assert [name for name, _ in named.background.keys] == ["cat", "dog"]
 
 
 def test_reconstructions_are_checked(tmp_path):

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from pages import Page, copy, read_picture, trained
 from PIL import Image
 
 from keras_vae import InputError
-from keras_vae._utils import formatting
+from keras_vae._utils import formatting, readers
+from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings
 from keras_vae.plots import run_figures
 from keras_vae.report import (
@@ -138,11 +140,51 @@ def test_large_videos_stay_files(toy_run, tmp_path, monkeypatch):
     run = copy(toy_run, tmp_path / "run")
     (run.path / "videos").mkdir(exist_ok=True)
     for name, size in (("a b.mp4", 900), ("c.mp4", 50)):
-        (run.path / "videos" / name).write_bytes(bytes(size))
+        (run.path / "videos" / name).write_bytes(mp4(size))
     monkeypatch.setattr(data_uri, "MAX_EMBEDDED_VIDEO_BYTES", 500)
     sources = Page(run_page.write(run)).sources
     assert "videos/a%20b.mp4" in sources
-    assert f"data:video/mp4;base64,{base64.b64encode(bytes(50)).decode()}" in sources
+    assert f"data:video/mp4;base64,{base64.b64encode(mp4(50)).decode()}" in sources
+
+
+def mp4(size: int) -> bytes:
+    """The boxes of an MP4 of so many bytes, without frames."""
+    boxes = ((b"ftyp", 16), (b"moov", 16), (b"mdat", size - 32))
+    return b"".join(struct.pack(">I", length) + name + bytes(length - 8) for name, length in boxes)
+
+
+def test_an_incomplete_video_is_not_embedded(toy_run, tmp_path):
+    """A file that was cut anywhere, of either order of the boxes, or that is not an MP4."""
+    run = copy(toy_run, tmp_path / "run")
+    whole, folder = mp4(64), run.path / "videos"
+    late = whole[:16] + whole[32:] + whole[16:32]  # the description after the frames
+    long = whole[:32] + struct.pack(">I4sQ", 1, b"mdat", 32) + bytes(16)  # a size of 64 bits
+    folder.mkdir(exist_ok=True)
+    path = folder / "cut.mp4"
+    for complete in (whole, late, long, whole[:32] + struct.pack(">I4s", 0, b"mdat") + bytes(9)):
+        path.write_bytes(complete)
+        assert readers.read_mp4(path, "draw it again") == complete
+    for content in (whole[:-1], whole[:40], whole[:32], whole[:16], late[:-1], late[:48], long[:-1], b"", bytes(64)):
+        path.write_bytes(content)
+        with pytest.raises(DamagedFileError, match="complete MP4"):
+            readers.read_mp4(path, "draw it again")
+    page = Page(run_page.write(run))
+    assert "videos/cut.mp4 is damaged and not shown; delete it and draw the video again." in page.text
+    assert not any("video/mp4" in source or source.endswith("cut.mp4") for source in page.sources)
+
+
+def test_an_odd_figure_has_its_caption_beside_it(toy_run, tmp_path):
+    """In two columns it would leave half a page empty."""
+    run = copy(toy_run, tmp_path / "run")
+    shutil.rmtree(run.path / "figures", ignore_errors=True)
+    (run.path / "figures").mkdir()
+    counts = []
+    for name in "abc":
+        Image.new("RGB", (40, 40), (ord(name), 0, 0)).save(run.path / "figures" / f"{name}.png")
+        text = Page(run_page.write(run)).text
+        pair, _, beside = text[text.index('<div class="pair">') :].partition('<div class="beside">')
+        counts.append((pair.count("<figcaption"), beside.count("<figcaption")))
+    assert counts == [(0, 1), (2, 0), (2, 1)]
 
 
 def test_figures_are_compressed_to_fit(tmp_path):

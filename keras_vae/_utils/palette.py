@@ -24,12 +24,13 @@ AXIS, GRID = "#9aa3af", "#e6e9ee"
 TITLE = "#1d2430"
 
 # One colour per label, chosen to differ in lightness as well as in hue, and one shape per label: under each of the
-# three kinds of dichromacy some colours look alike, and no two labels share both colour and shape.
+# three kinds of dichromacy some colours look alike, and labels of one shape differ in colour. The first labels have a
+# shape each.
 LABELS = (
     "#d1495b", "#1f6fb4", "#2a9d5c", "#8e5bb8", "#e07b1f", "#17a2b8", "#7a4a2b", "#e0559d", "#6b7480", "#b5a010",
 )  # fmt: skip
 LABEL_SHAPES = (
-    "circle", "circle", "triangle", "triangle", "square", "diamond", "diamond", "wedge", "square", "wedge",
+    "circle", "triangle", "square", "diamond", "wedge", "plus", "triangle", "cross", "wedge", "plus",
 )  # fmt: skip
 
 # Matplotlib's names of the sequential colour maps.

@@ -1,4 +1,4 @@
-"""Readers of JSON, `.npz` and CSV files: one function per format, which reads a file completely or raises one error."""
+"""Readers of JSON, `.npz`, CSV and MP4 files: one function per format, which reads a file whole or raises one error."""
 
 import csv
 import io
@@ -23,6 +23,7 @@ from keras_vae.errors import DamagedFileError, InputError
 MAX_TEXT_BYTES = 256e6  # of a JSON or CSV file
 MAX_HEADER_BYTES = 16_384  # of an array in an .npz file; NumPy writes a few hundred
 MAX_JSON_DEPTH = 50  # nested lists and objects
+MP4_BOXES = {b"ftyp", b"moov", b"mdat"}  # of every video: its format, its description, its frames
 MAX_REASON_CHARACTERS = 120  # of a library's message that is quoted
 
 # Raised by NumPy's parser of headers, which are Python literals.
@@ -322,3 +323,47 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_mp4(path: Path, advice: str) -> bytes:
+    """Reads an MP4 whose boxes are complete; the frames in them are not decoded.
+
+    A file is a sequence of boxes (ISO/IEC 14496-12, section 4.2), each with its size in the first four bytes: a file
+    that was cut ends within a box.
+
+    Args:
+        path: the file.
+        advice: what to do if it is missing or damaged, as a part of a sentence.
+
+    Raises:
+        InputError: if there is no file.
+        DamagedFileError: if it can't be read, ends within a box, or lacks one of `MP4_BOXES`.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.mp4"
+        >>> boxes = [struct.pack(">I", 8) + name for name in (b"ftyp", b"moov", b"mdat")]
+        >>> path.write_bytes(b"".join(boxes))
+        24
+        >>> len(read_mp4(path, "draw it again"))
+        24
+    """
+    check_regular(path, advice)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedFileError(path, f"expected an MP4; it can't be read ({reason(error)})", advice) from error
+    start, found = 0, set()
+    while start + 8 <= len(content):
+        size, name = struct.unpack_from(">I4s", content, start)
+        if size == 1 and start + 16 <= len(content):  # the size follows the name
+            (size,) = struct.unpack_from(">Q", content, start + 8)
+        elif size == 0:  # the last box, up to the end of the file
+            size = len(content) - start
+        if size < 8 or not (found or name == b"ftyp"):
+            break
+        start += size
+        found.add(name)
+    if start != len(content) or not found >= MP4_BOXES:
+        raise DamagedFileError(path, f"expected a complete MP4; it is damaged or cut at {len(content):,} bytes", advice)
+    return content

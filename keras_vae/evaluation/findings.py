@@ -18,8 +18,6 @@ from keras_vae.errors import DamagedFileError
 from keras_vae.measures import SAMPLERS
 from keras_vae.runs.folder import Run
 
-SIMILAR = 0.9, 1.1  # ratios of median distances that are reported as equal
-
 Finding = Callable[[Run], str]
 FINDINGS: dict[str, Finding] = {}  # by file stem
 
@@ -120,18 +118,14 @@ def _neighbours(run: Run) -> str:
 
 
 def of_distances(arrays: Mapping[str, np.ndarray]) -> str:
-    """Whether samples are closer to training images than reconstructions of test images are.
+    """The median distances of samples and of reconstructed test images to the nearest training image.
 
     Example:
         >>> of_distances({"sample_distances": np.array([5.0]), "test_distances": np.array([5.1])})
-        'Samples are as far from training images as reconstructions are'
+        'Median distance to training images: samples 5.00, reconstructions 5.10'
     """
     samples, test = (float(np.median(arrays[f"{name}_distances"])) for name in ("sample", "test"))
-    ratio = samples / max(test, 1e-12)
-    if SIMILAR[0] <= ratio <= SIMILAR[1]:
-        return "Samples are as far from training images as reconstructions are"
-    nearer = "closer to" if ratio < 1 else "farther from"
-    return f"Samples are {nearer} training images than reconstructions are"
+    return f"Median distance to training images: samples {samples:.2f}, reconstructions {test:.2f}"
 
 
 # -- of the recorded training -----------------------------------------------------------------------------------

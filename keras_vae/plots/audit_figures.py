@@ -24,6 +24,7 @@ from keras_vae.runs.folder import Run
 from keras_vae.runs.pictures import pictures
 
 MIN_DRAWN_NATS = 1e-3  # length of the axis of the KL where all units are collapsed
+MAX_RADIUS_BINS = 80
 TRAINING_IMAGES = {"data": "training images"}  # beside the samplers, for comparison
 
 
@@ -82,7 +83,7 @@ def radii(ax: Axes, values: np.ndarray, n_units: int) -> list[Polygon]:
     _prior_area(ax, *radius_density(n_units), "prior N(0, I)")
     _, _, outlines = ax.hist(
         values,
-        80,
+        radius_bins(len(values)),
         density=True,
         histtype="step",
         label="aggregate posterior q(z)",
@@ -93,6 +94,16 @@ def radii(ax: Axes, values: np.ndarray, n_units: int) -> list[Polygon]:
     ax.set(ylim=(0, None), xlabel="‖z‖", ylabel="density")
     layout.subtitle(ax, "distance from the origin")
     return cast(list[Polygon], outlines)  # of histtype="step"
+
+
+def radius_bins(n: int) -> int:
+    """The number of bins of a histogram of `n` values: 2 n^(1/3), as in Rice's rule, and at most 80.
+
+    Example:
+        >>> radius_bins(600), radius_bins(1_000_000)
+        (17, 80)
+    """
+    return min(MAX_RADIUS_BINS, math.ceil(2 * checks.whole("n", n) ** (1 / 3)))
 
 
 def _prior_area(ax: Axes, x: np.ndarray, density: np.ndarray, label: str) -> None:

@@ -23,6 +23,7 @@ from keras_vae.plots.video_io import MAX_FPS
 from keras_vae.trajectory import Trajectory
 
 MAX_THUMBNAILS = 100  # points; above, one image of each label is drawn
+MAX_NAMED_CLASSES = 12  # in the plane; a last line states the number of others
 MAX_LABEL_THUMBNAILS = 20  # labels; above, no images are drawn
 MAX_CIRCLES = 1_000  # points; above, dots are drawn in place of circles and trails, which would take seconds per frame
 MAX_POINTS = 20_000  # 0.1 s per frame
@@ -80,7 +81,7 @@ class Painter:
         aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
         note: text added to the line below the picture.
         decoded: in the wide panel, reconstructions of the points during training.
-        class_names: in the wide panel, names of the labels 0, 1, …
+        class_names: names of the labels 0, 1, …, which stand in the panel or, without one, in the plane.
 
     Attributes:
         limits: half the side of the view at each video frame, `(video frames,)`.
@@ -134,7 +135,8 @@ class Painter:
         images = with_height_and_width(trajectory.images)
         self.pictured, self.followed = _pictured(trajectory.labels, n) if images is not None else (None, None)
         with visuals.style():
-            self._render_background(checks.text("title", title))
+            names_are_in_panel = aspect == "wide" and images is not None
+            self._render_background(checks.text("title", title), None if names_are_in_panel else class_names)
             self.panel = None
             if aspect == "wide":
                 args = trajectory, self.shown, images, decoded, class_names
@@ -145,7 +147,7 @@ class Painter:
         self._scaled: tuple[float, Any] = (0.0, None)  # the background with the prior at this limit
         self._add_thumbnails(images)
 
-    def _render_background(self, title: str) -> None:
+    def _render_background(self, title: str, class_names: Sequence[str] | None) -> None:
         scale, plane = self.scale, self.plane
         self.figure = Figure(figsize=(self.width / 100, self.size / 100), dpi=100)
         self.canvas = FigureCanvasAgg(self.figure)
@@ -154,7 +156,10 @@ class Painter:
         self.ax = self.figure.add_axes(box)
         self.ax.set_axis_off()
         self._set_limit(self.limits[0])
-        self.background = PlaneBackground(self.ax, scale)
+        keys, labels = [], self.trajectory.labels
+        if labels is not None and class_names is not None:
+            keys = visuals.label_keys(labels, class_names, MAX_NAMED_CLASSES)
+        self.background = PlaneBackground(self.ax, scale, keys)
         self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
         left, right = plane.left * pixel, (plane.left + plane.side) * pixel
         text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}

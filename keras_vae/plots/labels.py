@@ -18,7 +18,9 @@ from keras_vae._utils.foreign_text import shortened
 
 MAX_LEGEND_KEYS, MAX_LEGEND_CHARACTERS = 24, 14  # labels of a legend, and the length of their names
 MAX_NAMED_CLASSES = 12  # whose names fit into a plane
-MARKERS = {"circle": "o", "triangle": "^", "square": "s", "diamond": "D", "wedge": "v"}  # of `palette.LABEL_SHAPES`
+MARKERS = {  # of `palette.LABEL_SHAPES`
+    "circle": "o", "triangle": "^", "square": "s", "diamond": "D", "wedge": "v", "plus": "P", "cross": "X",
+}  # fmt: skip
 NAME_POINTS, NAME_MARGIN_POINTS = 9.0, 3.0  # size of a name at a median, and free space around it
 BOLD_WIDTH = 1.15  # of a bold name, relative to a regular one
 N_SEPARATION_STEPS = 300
@@ -68,7 +70,7 @@ def label_markers(labels: np.ndarray | None, n: int) -> list[str]:
     """Matplotlib's sign of each label's marker, in turn as in the explorer.
 
     Example:
-        >>> label_markers(np.array([0, 2, 10]), 3)
+        >>> label_markers(np.array([0, 1, 10]), 3)
         ['o', '^', 'o']
     """
     signs = [MARKERS[shape] for shape in palette.LABEL_SHAPES]
@@ -177,6 +179,28 @@ def names_at_medians(
         ax.text(x, y, name, path_effects=outline, zorder=6, **style)
         for (x, y), name in zip(placed.tolist(), names, strict=False)
     ]
+
+
+def share_at_own_median(points: np.ndarray, labels: np.ndarray) -> float:
+    """The share of points that are nearer to the median of their own label than to that of any other.
+
+    It is 1 for separate clusters, and near 1 / labels where all labels lie at the same place. Of more than 12 labels,
+    which are not named, it is not computed: 0.
+
+    Args:
+        points: `(n, 2)`.
+        labels: `(n,)`.
+
+    Example:
+        >>> share_at_own_median(np.array([[0.0, 0.0], [0.1, 0.0], [2.0, 2.0]]), np.array([0, 0, 1]))
+        1.0
+    """
+    present, own = np.unique(labels, return_inverse=True)
+    if len(present) > MAX_NAMED_CLASSES:
+        return 0.0
+    medians = np.array([np.median(points[labels == label], axis=0) for label in present])
+    distances = np.linalg.norm(points[:, None] - medians, axis=2)  # (n, labels)
+    return float(np.mean(distances.argmin(axis=1) == own.ravel()))
 
 
 def _width(name: str) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.text import Text
+from scipy import stats
 
 from keras_vae._utils import checks, palette
 from keras_vae._utils.files import atomic
@@ -16,6 +17,7 @@ MAX_PANELS = 1_000  # of a figure
 MAX_IMBALANCE_CHARACTERS = 4  # by which a line may exceed the mean
 NOTE_POINTS = 9  # size of the note below a title
 RELATIVE_HEIGHTS = 0.45, 1.6  # of the images of a figure
+TICKS_Z = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # of a latent unit, on the scale of the prior's quantiles
 WIDTH = 10.5  # inches, of the widest figures: at 840 pixels their smallest text has 9 pixels
 
 
@@ -133,3 +135,20 @@ def signed(values: np.ndarray) -> list[str]:
     """
     values = checks.array("values", values, ("n",))
     return ["0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−") for value in values]
+
+
+def quantile_ticks(n: int) -> tuple[np.ndarray, list[str]]:
+    """Round values of a latent unit on an axis of `n` columns at the prior's quantiles (i + ½) / n.
+
+    Returns:
+        Their places, as shares of the axis, and their names. A place is the prior's distribution function of the value.
+
+    Example:
+        >>> places, names = quantile_ticks(10)
+        >>> places.round(2).tolist(), names
+        ([0.07, 0.16, 0.31, 0.5, 0.69, 0.84, 0.93], ['−1.5', '−1', '−0.5', '0', '0.5', '1', '1.5'])
+    """
+    places = stats.norm.cdf(TICKS_Z)
+    margin = 0.5 / checks.whole("n", n)
+    shown = [i for i, place in enumerate(places) if margin <= place <= 1 - margin]
+    return places[shown], [f"{TICKS_Z[i]:g}".replace("-", "−") for i in shown]

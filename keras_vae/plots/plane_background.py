@@ -1,8 +1,11 @@
-"""What lies behind the points of a trajectory video at the scale of a frame: the prior and a scale bar."""
+"""What lies behind the points of a trajectory video at the scale of a frame: the prior, a scale bar, class names."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from keras_vae._utils import palette
@@ -14,21 +17,24 @@ DENSITY_SIDE, DENSITY_EXTENT = 1_024, 3.5  # pixels and σ to either side, of th
 MIN_RING_GAP_PIXELS = 26  # between two rings that both have a name
 BAR_HEIGHT_PIXELS, BAR_END_PIXELS = 3, 9
 BAR_MARGIN_PIXELS = 12  # to the corner of the plane
+KEY_LINE_PIXELS = 19  # from one class name to the next
 
 
 class PlaneBackground:
-    """The prior's density and its rings of 1σ, 2σ and 3σ, and a scale bar, drawn at the scale of a frame.
+    """The prior's density and its rings of 1σ, 2σ and 3σ, a scale bar and class names, drawn at the scale of a frame.
 
     Args:
         ax: a square axes without frame, in a canvas of pixels.
         scale: size of text and lines, 1 for a video of 720 pixels.
+        keys: of the classes; their names stand at the upper left, in their colours.
     """
 
-    def __init__(self, ax: Axes, scale: float):
+    def __init__(self, ax: Axes, scale: float, keys: Sequence[Line2D] = ()):
         self.ax, self.scale = ax, scale
         line = {"edgecolor": palette.PRIOR, "linewidth": 1.1 * scale, "linestyle": (0, (4, 4)), "alpha": 0.85}
         self.rings = [ax.add_patch(Circle((0, 0), sigma, fill=False, animated=True, **line)) for sigma in (1, 2, 3)]
         self.names, self.bar_names = Stamps(8.5 * scale, palette.PRIOR), Stamps(9 * scale, palette.INK)
+        self.keys = [(str(key.get_label()), Stamps(9 * scale, to_hex(key.get_color()), "bold")) for key in keys]
         self.density = _density()
         self.length = 0.0  # of the scale bar, in latent units
 
@@ -53,6 +59,8 @@ class PlaneBackground:
                 corner, gap = sigma * unit / np.sqrt(2), 4 * self.scale
                 self.names.stamp(pixels, f"{sigma}σ", center[0] + corner + gap, center[1] - corner + gap, box)
         self._paint_bar(pixels, limit, box, unit)
+        for line, (name, stamps) in enumerate(self.keys, 1):
+            stamps.stamp(pixels, name, box.left, box.top + line * KEY_LINE_PIXELS * self.scale, box)
 
     def _paint_density(self, plane: np.ndarray, limit: float) -> None:
         """Draws the density of the prior by nearest pixels, which is exact enough for so smooth a picture."""

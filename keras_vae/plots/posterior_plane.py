@@ -11,7 +11,7 @@ from matplotlib.image import AxesImage
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
 from keras_vae.plots import visuals
-from keras_vae.plots.labels import marker_paths, names_at_medians
+from keras_vae.plots.labels import marker_paths
 
 MIN_FILL, MAX_FILL = 0.06, 0.45  # opacity of an ellipse
 MAX_OUTLINED, OUTLINE_POINTS = 2000, 0.6  # ellipses that have outlines, and their width
@@ -65,7 +65,7 @@ def posterior_plane(
         drawn = _ellipses(ax, mean, std, labels, circles)
     visuals.square_view(ax, limit, units)
     if labels is not None:
-        name_classes(ax, mean, labels, limit, class_names)
+        visuals.name_classes(ax, mean, labels, limit, class_names)
     return drawn
 
 
@@ -118,19 +118,10 @@ def opacity(mean: np.ndarray, std: np.ndarray) -> float:
         >>> opacity(mean, np.full((2, 2), 0.01)), opacity(np.tile(mean, (5000, 1)), np.full((10_000, 2), 0.5))
         (0.45, 0.06)
     """
-    area = np.pi * max(np.prod(mean.std(axis=0)), np.finfo("float32").tiny) * 4  # of an ellipse of 2σ
-    covering = np.pi * std.prod(axis=1).sum() / area
+    # In double precision: equal means have an area of almost 0.
+    area = np.pi * max(np.prod(mean.std(axis=0), dtype="float64"), np.finfo("float32").tiny) * 4  # of an ellipse of 2σ
+    covering = np.pi * std.prod(axis=1, dtype="float64").sum() / area
     return float(np.clip(0.6 / max(covering, 1e-9), MIN_FILL, MAX_FILL))
-
-
-def name_classes(
-    ax: Axes, mean: np.ndarray, labels: np.ndarray, limit: float, class_names: Sequence[str] | None = None
-) -> None:
-    """The name of each class at the median of its means; too many classes have a legend in place of names."""
-    rings = [visuals._ring_name_place(sigma) for sigma in visuals._named_rings(limit)]
-    if not names_at_medians(ax, mean, labels, class_names, rings):
-        keys = visuals.label_keys(labels, class_names)
-        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label", handletextpad=0.1)
 
 
 def magnification(ax: Axes, factor: np.ndarray, limit: float) -> AxesImage:

@@ -11,10 +11,12 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from keras_vae import geometry
 from keras_vae._utils import palette
@@ -171,8 +173,8 @@ def _has_density(run: Run) -> bool:
 
 @register(
     "posteriors",
-    "The posterior of every test image as its 1σ ellipse, in the plane of the two units that vary most; class names at "
-    "the medians; shade and dashed circles: the prior N(0, I).",
+    "The posterior of every test image as its 1σ ellipse, in the plane of the two units that vary most; shade and "
+    "dashed circles: the prior N(0, I). Classes that lie apart are named at their medians.",
     lambda run: run.metrics["n_units"] > 1 and _has_density(run),
 )
 def posteriors(run: Run) -> Figure:
@@ -193,7 +195,7 @@ def latent(run: Run) -> Figure:
 def _latent(run: Run, what: str) -> Figure:
     encodings, plane = run.arrays("encodings"), _plane(run)
     mean, std = run.flat_encodings
-    figure, (ax,) = layout.panels(1, 1, (7.4, 7.6))
+    figure, (ax,) = layout.panels(1, 1, (8.2, 7.4))
     posterior_plane.posterior_plane(
         ax,
         mean[:, list(plane)],
@@ -216,14 +218,16 @@ def magnification(run: Run) -> Figure:
     """The decoder's magnification over the plane, behind the codes of test images."""
     arrays, encodings = run.arrays("magnification"), run.arrays("encodings")
     mean, labels, limit = geometry.flat(encodings["mean"]), encodings.get("labels"), float(arrays["limit"])
-    figure, (ax,) = layout.panels(1, 1, (8.2, 7.4))
+    figure, (ax,) = layout.panels(1, 1, (9.2, 7.4))
     picture = posterior_plane.magnification(ax, arrays["factor"], limit)
     visuals.prior_rings(ax, limit)
     posterior_plane.dots(ax, mean, labels, 0.4 * visuals.marker_size(len(mean)))
     visuals.square_view(ax, limit, (0, 1))
     if labels is not None:
-        posterior_plane.name_classes(ax, mean, labels, limit, run.class_names)
-    figure.colorbar(picture, ax=ax, label="magnification √det JᵀJ of the decoder", extend="both", shrink=0.8)
+        visuals.name_classes(ax, mean, labels, limit, run.class_names)
+    ticks: dict[str, Any] = {"ticks": LogLocator(subs=(1, 2, 5)), "format": "{x:g}"}  # even steps in a narrow range
+    label = "magnification √det JᵀJ of the decoder"
+    figure.colorbar(picture, ax=ax, label=label, extend="both", shrink=0.8, **ticks).minorticks_off()
     layout.title(ax, finding(run, "magnification"), f"{title(run)}: √det JᵀJ of the decoder behind the codes")
     return figure
 
@@ -253,16 +257,14 @@ def manifold(run: Run) -> Figure:
     picture = visuals.image_grid(ax, pictures(run, arrays["images"]), side, gap=0)
     ax.set_axis_on()
     height, width = picture.get_size()
-    ticks = np.unique(np.linspace(0, side - 1, 5).round().astype(int))
-    names = layout.signed(geometry.prior_quantiles(side)[ticks])
-    ax.set_xticks((ticks + 0.5) * width / side - 0.5, names)
+    places, names = layout.quantile_ticks(side)
+    ax.set_xticks(places * width - 0.5, names)
     ax.set_xlabel(f"latent unit {plane[0]}")
     if rows > 1:
-        ax.set_yticks((side - ticks - 0.5) * height / side - 0.5, names)
+        ax.set_yticks((1 - places) * height - 0.5, names)
         ax.set_ylabel(f"latent unit {plane[1]}")
     else:
         ax.set_yticks([])
-    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     others = "" if run.metrics["n_units"] == len(plane) else ", all other units at 0"
     layout.title(ax, title(run), f"images decoded at the prior's quantiles{others}")
@@ -383,7 +385,8 @@ def coordinates(run: Run) -> Figure:
 
 @register(
     "neighbours",
-    "Samples of the prior, the training images nearest to each in pixels, and those whose codes are nearest to its z.",
+    "Samples of the prior, the training images nearest to each in pixels, and those whose codes are nearest to its z. "
+    "A small distance does not mean that samples are good: a blurred image is close to many training images.",
     lambda run: run.has_arrays("neighbours"),
 )
 def neighbours(run: Run) -> Figure:

@@ -75,7 +75,7 @@ def _reconstructions(run: Run, which: np.ndarray) -> Reconstructions | np.ndarra
     first = range(len(found)) if trajectory.labels is None else np.unique(trajectory.labels, return_index=True)[1]
     if any(found[i] is None for i in first):
         return None
-    decoded = np.zeros((len(found), *arrays["images"].shape[1:]), "float32")
+    decoded = np.full((len(found), *arrays["images"].shape[1:]), np.nan, "float32")  # of images that were not decoded
     for i, k in enumerate(found):
         if k is not None:
             decoded[i] = arrays["images"][k]

@@ -15,7 +15,8 @@ from keras_vae.plots import visuals
 from keras_vae.plots.stamps import Stamps
 from keras_vae.trajectory import EPOCH_TOLERANCE, Trajectory
 
-MAX_EXAMPLES = 12  # images in a row
+MAX_EXAMPLES, MAX_FULL_EXAMPLES = 12, 7  # images in a row, and those that have the full height of the panel there
+ROW_SIDES, LAST_ROW_SIDES = 1.75, 1.95  # heights of a row with its heading, and of one with names below, in images
 MIN_TICK_GAP = 0.07  # of the width, between the epochs on the axis
 MAX_TICK_ERROR = 0.1  # of the epoch of a tick, relative to its number
 TICK_EPOCHS = (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -137,7 +138,7 @@ def epoch_ticks(epochs: np.ndarray) -> tuple[list[int], list[str]]:
 
 
 class Examples:
-    """A row of images, one of each label or the first ones, in their colours, above their reconstructions.
+    """A row of images, the first ones of each label, in their colours, above their reconstructions.
 
     Args:
         figure: of the video.
@@ -159,25 +160,28 @@ class Examples:
         class_names: Sequence[str] | None,
     ):
         n = len(images)
-        chosen = np.arange(n) if labels is None else np.unique(labels, return_index=True)[1]
+        chosen = example_points(labels, n)
         if decoded is not None:  # very large images have few reconstructions
             known = chosen[chosen < decoded.images.shape[1]]
+            known = known[np.isfinite(decoded.images[0, known]).all(axis=tuple(range(1, decoded.images.ndim - 1)))]
             chosen, decoded = (known, decoded) if len(known) else (chosen, None)
-        chosen = chosen[:MAX_EXAMPLES]
         self.colors = visuals.label_colors(labels, n)[chosen]
         self.decoded = None if decoded is None else decoded._replace(images=decoded.images[:, chosen])
         names = dict(enumerate(class_names or ()))
         titles = [] if labels is None else [str(names.get(int(label), "")) for label in labels[chosen]]
+        titles = [title if i == 0 or title != titles[i - 1] else "" for i, title in enumerate(titles)]  # once each
         left, bottom, width, height = box
         top = bottom + height
-        self.cell = min(width / len(chosen), 0.09)
-        self.tall = self.cell * figure.get_figwidth() / figure.get_figheight()
+        aspect = figure.get_figwidth() / figure.get_figheight()
+        rows = LAST_ROW_SIDES + (0 if self.decoded is None else ROW_SIDES)
+        self.cell = min(width / len(chosen), height / rows / aspect)
+        self.tall = self.cell * aspect
         text: dict[str, Any] = {"fontsize": 9 * scale, "color": palette.INK, "va": "center"}
         figure.text(left, top - 0.2 * self.tall, "test image", **text)
         self._row(figure, left, top, images[chosen], titles if self.decoded is None else [], scale)
         if self.decoded is None:
             return
-        top -= 1.75 * self.tall
+        top -= ROW_SIDES * self.tall
         self.reconstructions = self._row(figure, left, top, self.decoded.images[0], titles, scale)
         for picture in self.reconstructions:
             picture.set_animated(True)
@@ -217,6 +221,26 @@ class Examples:
         text = f"reconstruction at epoch {self.decoded.epochs[k]:.4g}"
         self.stamps.write(np.asarray(canvas.buffer_rgba()), text, *self.text_place)
         self.regions[k] = canvas.copy_from_bbox(self.area)
+
+
+def example_points(labels: np.ndarray | None, n: int) -> np.ndarray:
+    """Indices of the points in a row of images: one of each label, at most 12, or as many as have full size.
+
+    Args:
+        labels: `(n,)` or None, for the first points.
+        n: number of points.
+
+    Example:
+        >>> example_points(np.array([1, 0, 0, 1, 0, 1, 0]), 7).tolist()  # in the order of the labels
+        [1, 2, 4, 0, 3, 5]
+        >>> example_points(np.arange(10).repeat(2), 20).tolist()
+        [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]
+    """
+    if labels is None:
+        return np.arange(min(n, MAX_EXAMPLES))
+    distinct = np.unique(labels)[:MAX_EXAMPLES]
+    each = max(1, MAX_FULL_EXAMPLES // len(distinct))
+    return np.concatenate([np.flatnonzero(labels == label)[:each] for label in distinct])
 
 
 def in_color(picture: np.ndarray, color: np.ndarray) -> np.ndarray:

@@ -68,7 +68,8 @@ def write(
         aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
         decoded: in the wide panel, `Reconstructions` of the points at some epochs, or one image of each after training,
             `(points, height, width, …)`.
-        class_names: in the wide panel, names of the labels 0, 1, …; default those of the trajectory.
+        class_names: names of the labels 0, 1, …, which stand in the wide panel or, without one, in the plane; default
+            those of the trajectory.
         size: height in pixels, a multiple of 16.
         fps: frames per second, at least 1.
         quiet: show no progress bar.

@@ -20,12 +20,19 @@ from keras_vae._utils import checks, palette
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots.image_grids import checked_images, image_grid, interpolations, tile
-from keras_vae.plots.labels import label_colors, label_keys, marker_paths, names_at_medians, plain
+from keras_vae.plots.labels import (
+    label_colors,
+    label_keys,
+    marker_paths,
+    names_at_medians,
+    plain,
+    share_at_own_median,
+)
 
 # The parts of this module that have files of their own.
 __all__ = [
     "checked_images", "curves", "epoch_axis", "image_grid", "interpolations", "label_colors", "label_keys",
-    "latent_plane", "latent_scatter", "marker_size", "move_circles", "plain", "posterior_circles",
+    "latent_plane", "latent_scatter", "marker_size", "move_circles", "name_classes", "plain", "posterior_circles",
     "principal_scatter", "prior_density", "prior_rings", "square_view", "style", "tile", "unit_timeline",
     "unit_timeline_label", "view_limit",
 ]  # fmt: skip
@@ -40,6 +47,7 @@ LOSS_COLORS = {
 DASHED = (0, (2, 2))  # line style of curves on test images
 MIN_LIMIT = 2.25  # half the side of a view that holds the prior's 2σ circle
 SMALL_POINTS = 8.5  # the smallest text: 9 pixels in a figure of 10.5 inches that is shown at 840 pixels
+MIN_NAMED_SHARE = 0.6  # of points nearest to the median of their own label, for names at the medians
 MAX_NAMED_LIMIT = 12.0  # half the side of a view in which the name of a ring has space
 UNIT_KL_SCALE = LogNorm(1e-3, 5)  # nats, of the colours of a timeline of units
 
@@ -224,10 +232,32 @@ def latent_scatter(
     if labels is not None:
         paths = marker_paths(labels, len(mean))
         points.set_paths([paths[i] for i in order])
-        keys = label_keys(labels, class_names)
-        ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label", handletextpad=0.1)
-        names_at_medians(ax, mean, labels, class_names, [_ring_name_place(sigma) for sigma in _named_rings(limit)])
+        name_classes(ax, mean, labels, limit, class_names)
     return points
+
+
+def name_classes(
+    ax: Axes, mean: np.ndarray, labels: np.ndarray, limit: float, class_names: Sequence[str] | None = None
+) -> None:
+    """A legend of the labels and, where the classes lie apart, the name of each at the median of its means.
+
+    Args:
+        ax: to draw on, in a square view of half the side `limit`.
+        mean: `(n, 2)`.
+        labels: `(n,)`.
+        class_names: as in `label_keys`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> name_classes(ax, np.array([[0.0, 0.0], [2.0, 2.0]]), np.array([0, 1]), limit=3.0)
+        >>> [text.get_text() for text in ax.texts], [text.get_text() for text in ax.get_legend().get_texts()]
+        (['0', '1'], ['0', '1'])
+    """
+    keys = label_keys(labels, class_names)
+    ax.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5), title="label", handletextpad=0.1)
+    if share_at_own_median(mean, labels) >= MIN_NAMED_SHARE:
+        names_at_medians(ax, mean, labels, class_names, [_ring_name_place(sigma) for sigma in _named_rings(limit)])
 
 
 def marker_size(n: int) -> float:

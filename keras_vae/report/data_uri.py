@@ -183,7 +183,7 @@ def _picture(figure: Figure, picture: Image.Image, width: int, quality: int) -> 
 def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> Media[Video]:
     """The videos of a folder, embedded while they fit into `MAX_EMBEDDED_VIDEO_BYTES`, else as files.
 
-    What is not a file is left out, with a note; the content of a video is not checked.
+    What is not a file or not a complete MP4 is left out, with a note.
 
     Args:
         folder: of the page; its videos are in `videos/`.
@@ -193,11 +193,10 @@ def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> Media[Vid
     shown, notes, remaining = [], [], MAX_EMBEDDED_VIDEO_BYTES
     for path in complete(folder / "videos", "*.mp4"):
         try:
-            readers.check_regular(path, VIDEO_ADVICE)
+            content = readers.read_mp4(path, VIDEO_ADVICE)
         except InputError:
             notes.append(_note(path, VIDEO_ADVICE))
             continue
-        content = path.read_bytes()
         is_file = len(content) > remaining
         if is_file:
             src = quote(path.relative_to(folder).as_posix())

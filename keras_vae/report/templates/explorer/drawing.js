@@ -301,6 +301,7 @@ class DrawingPad {
     byId("drawn-loss").textContent = "";
     for (const id of ["resample", "clear-drawing"]) byId(id).disabled = true;
     this.explorer.showPosterior(null);
+    byId("drawing").classList.add("empty");
     this.drawPad();
   }
 
@@ -308,6 +309,7 @@ class DrawingPad {
   encode(pixels) {
     this.pixels = pixels;
     this.posterior = this.encoder.encode(pixels);
+    byId("drawing").classList.remove("empty");
     for (const id of ["resample", "clear-drawing"]) byId(id).disabled = false;
     byId("drawn-image").getContext("2d").putImageData(this.explorer.imageData(Uint8ClampedArray.from(pixels, (value) => 255 * value)), 0, 0);
     this.show(this.posterior.mean);

@@ -271,6 +271,7 @@ class Explorer {
       canvas.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
     }
     this.invalidate("back", "front");
+    this.draw(); // setting the width cleared the canvases: in the next animation frame, one blank frame would be shown
   }
 
   readColors() {

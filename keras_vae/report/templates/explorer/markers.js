@@ -8,7 +8,21 @@ const MARKERS = {
   triangle: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 3, -Math.PI / 2),
   diamond: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 4, 0),
   wedge: (c, x, y, r) => polygon(c, x, y, 1.25 * r, 3, Math.PI / 2),
+  plus: (c, x, y, r) => bars(c, x, y, 1.15 * r, 0),
+  cross: (c, x, y, r) => bars(c, x, y, 1.15 * r, Math.PI / 4),
 };
+
+/** Two crossing bars, as the outline of one shape. */
+function bars(context, x, y, r, turn) {
+  const half = 0.4 * r; // of the width of a bar
+  for (let i = 0; i < 12; i++) {
+    const quarter = Math.floor(i / 3) * (Math.PI / 2) + turn;
+    const [u, v] = [[r, -half], [r, half], [half, half]][i % 3];
+    const corner = [x + u * Math.cos(quarter) - v * Math.sin(quarter), y + u * Math.sin(quarter) + v * Math.cos(quarter)];
+    context[i ? "lineTo" : "moveTo"](...corner);
+  }
+  context.closePath();
+}
 
 function polygon(context, x, y, r, corners, turn) {
   for (let i = 0; i < corners; i++) {

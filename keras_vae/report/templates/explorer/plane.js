@@ -19,12 +19,12 @@ class PlanePainter {
     context.fillRect(0, 0, size, size);
     explorer.backgrounds.draw(context);
     this.drawRings(context);
-    this.drawScales(context);
     if (explorer.frame !== null) this.drawRecorded(context);
     else if (explorer.showsPoints) {
       this.drawCodes(context);
       this.drawPoints(context);
     }
+    this.drawScales(context); // above the points, which would hide the names of the units
   }
 
   /** Text with an outline in the colour of the plane. */
