@@ -41,6 +41,8 @@ MARKS = ("metrics.json", "history.csv", "checkpoint", "arrays")
 ADVICE = "restore it from a copy, or train again with overwrite=True"
 BUBBLES_ADVICE = "delete it and measure the bubbles again"
 EVALUATION_ADVICE = "evaluate again with overwrite=True"
+# Errors of `flock` on network disks that have no locks, or none of folders: `check_lock` then works without one.
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
 ARRAY_ADVICE = {
     "audit": EVALUATION_ADVICE,
     "interpolation": EVALUATION_ADVICE,
@@ -319,6 +321,8 @@ class Run:
     def lock(self) -> Iterator[None]:
         """Locks the run for this process; the system releases the lock when the process ends.
 
+        Some network disks have no locks. Nothing is locked there: only one process may train into the folder.
+
         While the lock is held, this object writes to the locked folder only: see `check_lock`.
 
         Raises:
@@ -383,6 +387,9 @@ def _flock(fcntl: Any, descriptor: int, path: Path) -> None:
             f"folder: expected a run that is not in training; another process is writing to {path}; wait for it or "
             "choose another folder."
         ) from error
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
