@@ -49,6 +49,7 @@ def import_ray() -> Any:
     Raises:
         InputError: if it is not installed.
     """
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune prints no tables of its own
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # a training without GPUs sees none
     try:
