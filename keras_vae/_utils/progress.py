@@ -2,12 +2,20 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
 from rich.console import Console, OverflowMethod
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 
 from keras_vae._utils.formatting import printable
@@ -61,6 +69,9 @@ class ProgressReporter:
         """Sets the number of completed steps and the text beside the bar."""
         if self._bar:
             self._bar.update(self._task, completed=done, detail=printable(detail, self.console.encoding))
+
+    def end_epoch(self, row: Mapping[str, float]) -> None:
+        """Receives the row of history of an epoch whose checkpoint is written; does nothing."""
 
     def stop(self) -> None:
         """Removes the bar."""
@@ -146,3 +157,58 @@ class MultiPartProgress(ProgressReporter):
 
     def stop(self) -> None:
         pass
+
+
+class ParallelProgress(ProgressReporter):
+    """Progress of many parts that are worked on at the same time: a bar for all, and a line for each running part.
+
+    Args:
+        n_parts: number of parts.
+        done: number of those that were complete before.
+        quiet: print nothing.
+    """
+
+    def __init__(self, n_parts: int, done: int = 0, quiet: bool = False):
+        super().__init__(quiet)
+        self.n_parts, self._done, self._done_before = n_parts, done, done
+        self._began = time.monotonic()
+        self._lines: dict[str, TaskID] = {}
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether running parts are shown: in a log they are not."""
+        return self._bar is not None
+
+    def __enter__(self) -> "ParallelProgress":
+        self.start("", self.n_parts, self._done)
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self.stop()
+        if kind in (KeyboardInterrupt, WriteError):
+            self.message(
+                f"Interrupted after {self._done} of {self.n_parts}; finished work is kept, and the same command "
+                "continues from there."
+            )
+
+    def finish_part(self, name: str, seconds: float) -> None:
+        """Counts a part that is complete and took these seconds."""
+        self._done += 1
+        if self._bar and name in self._lines:
+            self._bar.remove_task(self._lines.pop(name))
+        self.advance(self._done)
+        per_part = (time.monotonic() - self._began) / (self._done - self._done_before)
+        left = timedelta(seconds=round(per_part * (self.n_parts - self._done)))
+        self.log(f"{self._done}/{self.n_parts} {name}: {seconds:.0f} s; {left} left")
+
+    def show(self, running: Mapping[str, tuple[float, float, str]]) -> None:
+        """Shows the running parts: completed steps, all steps and a text, by name."""
+        if not self._bar:
+            return
+        for name in [name for name in self._lines if name not in running]:
+            self._bar.remove_task(self._lines.pop(name))
+        for name, (done, total, detail) in running.items():
+            if name not in self._lines:
+                self._lines[name] = self._bar.add_task(printable(name, self.console.encoding), total=total, detail="")
+            shown = printable(detail, self.console.encoding)
+            self._bar.update(self._lines[name], completed=done, total=total, detail=shown)

@@ -1,6 +1,6 @@
 """Command line: `keras-vae train` writes a run folder, `draw` its figures, `evaluate` its audit, `report` its page.
 
-Each command is a function in a module of its own, which is registered here.
+`sweep` trains many configurations. Each command is a function in a module of its own, which is registered here.
 """
 
 from typing import Annotated
@@ -10,9 +10,9 @@ import typer
 from keras_vae._utils.command_line import run_app
 from keras_vae._utils.keras_import import backend_name
 from keras_vae._version import __version__
-from keras_vae.cli import draw, evaluate, report, train
+from keras_vae.cli import draw, evaluate, report, sweep, train
 
-COMMANDS = (train.train, draw.draw, evaluate.evaluate, report.report)  # as the help lists them
+COMMANDS = (train.train, draw.draw, evaluate.evaluate, report.report, sweep.sweep)  # as the help lists them
 
 app = typer.Typer(
     name="keras-vae",

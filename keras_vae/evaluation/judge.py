@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +60,8 @@ class Judge:
         epochs: of the classifier's training.
         cache: the folder of trained classifiers; default `cache_folder()`. A cached classifier is used if its file
             belongs to the same user, its weights have the right shapes, and its accuracy is that of its training.
+        trained: the arrays of a classifier that was trained by an equal judge, as `arrays` returns them; none is then
+            trained.
 
     Attributes:
         accuracy: fraction of the test set that the classifier labels correctly.
@@ -70,7 +73,14 @@ class Judge:
         InputError: if the data has no labels, or fewer than four training or test images.
     """
 
-    def __init__(self, data: Dataset, images: int = MAX_IMAGES, epochs: int = EPOCHS, cache: Path | None = None):
+    def __init__(
+        self,
+        data: Dataset,
+        images: int = MAX_IMAGES,
+        epochs: int = EPOCHS,
+        cache: Path | None = None,
+        trained: Mapping[str, np.ndarray] | None = None,
+    ):
         if data.y_train is None or data.y_test is None:
             raise InputError(
                 f"judge: expected labels for training and test images; {data.name} lacks them; use a labelled data set."
@@ -82,12 +92,18 @@ class Judge:
                 f"{len(data.x_train)} and {len(data.x_test)}; evaluate without a judge."
             )
         self._data, self._epochs, self._cache = data, checks.whole("epochs", epochs), cache
+        self._trained = trained
         self._train_labels, self.labels = data.y_train.astype("int64"), data.y_test.astype("int64")
 
     @property
     def identity(self) -> dict:
         """What scores depend on besides the images; scores of different judges can't be compared."""
         return {"version": VERSION, "epochs": self._epochs, "images": self.n, "digest": self._data.digest}
+
+    @property
+    def options(self) -> dict[str, int]:
+        """The arguments that, with the data, make an equal judge."""
+        return {"images": self.n, "epochs": self._epochs}
 
     @property
     def accuracy(self) -> float:
@@ -99,6 +115,9 @@ class Judge:
         """The classifier and its accuracy, from the cache if it holds one that is complete and as accurate."""
         classes = int(max(self._train_labels.max(), self.labels.max())) + 1
         trained, network = _build(import_keras(), _with_channels(self._data.x_train[:1]).shape[1:], classes)
+        if self._trained is not None:
+            _set_weights(network, self._trained)
+            return network, float(self._trained[ACCURACY])
         path = self._cache_path()
         expected = _load(network, path)
         if expected is not None:
@@ -110,6 +129,10 @@ class Judge:
         accuracy = self._accuracy(network)
         _save(network, accuracy, path)
         return network, accuracy
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The weights and the accuracy of the trained classifier, from which an equal judge can be made."""
+        return _arrays(*self._classifier)
 
     def _accuracy(self, network: Any) -> float:
         return float((_predict(network, self._data.x_test)[1].argmax(axis=1) == self.labels).mean())
@@ -203,6 +226,12 @@ def _load(network: Any, path: Path) -> float | None:
         arrays = read_npz(path, "delete it")
     except (OSError, InputError):  # absent, damaged, or not readable
         return None
+    return _set_weights(network, arrays)
+
+
+def _set_weights(network: Any, arrays: Mapping[str, np.ndarray]) -> float | None:
+    """Sets the weights of a classifier and returns its accuracy; None if these are not its arrays."""
+    arrays = dict(arrays)
     accuracy = arrays.pop(ACCURACY, np.array(None, "float64"))
     weights = [arrays.get(f"weight_{i}", np.empty(0)) for i in range(len(arrays))]
     shapes = [tuple(weight.shape) for weight in network.weights]
@@ -213,9 +242,13 @@ def _load(network: Any, path: Path) -> float | None:
 
 
 def _save(network: Any, accuracy: float, path: Path) -> None:
-    weights = {f"weight_{i}": weight for i, weight in enumerate(network.get_weights())}
     with contextlib.suppress(OSError):  # without a cache the classifier is trained again next time
-        write_npz(path, {**weights, ACCURACY: np.array(accuracy)}, compressed=False)
+        write_npz(path, _arrays(network, accuracy), compressed=False)
+
+
+def _arrays(network: Any, accuracy: float) -> dict[str, np.ndarray]:
+    weights = {f"weight_{i}": weight for i, weight in enumerate(network.get_weights())}
+    return {**weights, ACCURACY: np.array(accuracy)}
 
 
 def _build(keras: Any, image_shape: tuple[int, ...], classes: int) -> tuple[Any, Any]:

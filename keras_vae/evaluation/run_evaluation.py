@@ -89,7 +89,7 @@ def evaluate(
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     result = None if overwrite else _valid_evaluation(run, judge, log)
-    if result is not None and (not with_audit or _is_audited(result, judge, samples)):
+    if result is not None and _is_complete(result, judge, with_audit, samples):
         return result
     run.check_writable()
     config = run.config
@@ -115,6 +115,12 @@ def evaluate(
     return result
 
 
+def is_evaluated(run: Run, judge: Judge | None, with_audit: bool, samples: int) -> bool:
+    """Whether `evaluate` with these arguments would return an existing result; no backend is imported."""
+    result = _valid_evaluation(run, judge, lambda text: None)
+    return result is not None and _is_complete(result, judge, with_audit, samples)
+
+
 def _valid_evaluation(run: Run, judge: Judge | None, log: Callable[[str], None]) -> dict | None:
     """The evaluation in the run folder, if it is complete, of this version and by the same judge."""
     path = run.path / "evaluation.json"
@@ -127,6 +133,10 @@ def _valid_evaluation(run: Run, judge: Judge | None, log: Callable[[str], None])
         return None
     same_judge = judge is None or found.get("judge", {}).get("identity") == judge.identity
     return found if same_judge else None
+
+
+def _is_complete(found: dict, judge: Judge | None, with_audit: bool, samples: int) -> bool:
+    return not with_audit or _is_audited(found, judge, samples)
 
 
 def _is_audited(found: dict, judge: Judge | None, samples: int) -> bool:

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_vae._utils import checks, palette
+from keras_vae._utils.files import PARTIAL_PREFIX
 from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
 from keras_vae.errors import InputError
@@ -214,7 +215,7 @@ def runs_below(folder: str | Path) -> list[Run]:
     if not os.path.isdir(folder):  # also of a name too long for the system
         return []
     paths = sorted(path.parent for path in (*folder.glob("*/config.json"), *folder.glob("runs/*/config.json")))
-    return [Run(path) for path in paths if Run(path).is_run()]
+    return [Run(path) for path in paths if Run(path).is_run() and not path.name.startswith(PARTIAL_PREFIX)]
 
 
 def draw(folder: str | Path, runs: Sequence[Run]) -> Path:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from keras_vae import data as datasets
 from keras_vae._utils import formatting
-from keras_vae._utils.files import write_text
+from keras_vae._utils.files import PARTIAL_PREFIX, write_text
 from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import InputError
 from keras_vae.report import rate_distortion, rendering, study_page
@@ -52,6 +52,7 @@ def find(paths: Sequence[Path]) -> Found:
     runs, studies = [], []
     for path in paths:
         below = [*path.glob("*"), *path.glob("runs/*")] if os.path.isdir(path) else []
+        below = [candidate for candidate in below if not candidate.name.startswith(PARTIAL_PREFIX)]
         candidates = [path] if _is_run_or_study(path) else below
         found = sorted(candidate for candidate in candidates if _is_run_or_study(candidate))
         if not found:

@@ -165,6 +165,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         check_finite(self.model, logs, (epoch + 1) * self._steps_per_epoch, epoch)
         seconds = self._trained or time.perf_counter() - self._epoch_began
         self.end_epoch({"epoch": epoch + 1, **ordered_losses(logs), "seconds": round(seconds, 4)})
+        self.progress.end_epoch(self.rows[-1])
         seconds_per_epoch = (time.perf_counter() - self._training_began) / (self.epochs_done - self._epochs_before)
         left = timedelta(seconds=round(seconds_per_epoch * (self.epochs - self.epochs_done)))
         self.progress.log(

@@ -42,6 +42,8 @@ MARKS = ("metrics.json", "history.csv", "checkpoint", "arrays")
 ADVICE = "restore it from a copy, or train again with overwrite=True"
 BUBBLES_ADVICE = "delete it and measure the bubbles again"
 EVALUATION_ADVICE = "evaluate again with overwrite=True"
+# Errors of `flock` on network disks that have no locks, or none of folders: `check_lock` then works without one.
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
 ARRAY_ADVICE = {
     "audit": EVALUATION_ADVICE,
     "interpolation": EVALUATION_ADVICE,
@@ -375,6 +377,8 @@ class Run:
     def lock(self) -> Iterator[None]:
         """Locks the run for this process; the system releases the lock when the process ends.
 
+        Some network disks have no locks. Nothing is locked there: only one process may train into the folder.
+
         While the lock is held, this object writes to the locked folder only: see `check_lock`.
 
         Raises:
@@ -454,6 +458,9 @@ def _flock(fcntl: Any, descriptor: int, path: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise InputError(_in_use(path)) from error
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
 
 
 def _in_use(path: Path) -> str:

@@ -1,12 +1,11 @@
 """Content of config.json: configuration, data, software and machine; checks against those of a resumed run."""
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_vae._utils import keras_import
+from keras_vae._utils import keras_import, threads
 from keras_vae._utils.digests import of_arrays
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
@@ -44,7 +43,7 @@ def describe_environment(data: Dataset, folder: Path) -> dict:
         "backend": backend,
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "machine": platform.machine(),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": threads.count(),
     }
 
 

@@ -1,5 +1,6 @@
 """Studies: configurations trained with several seeds, and claims that are tested on the results."""
 
+from keras_vae._utils.execution_options import CpusOption, GpusOption, RayOption, StorageOption, WorkersOption
 from keras_vae._utils.formatting import Table, number
 from keras_vae.measures import Measure
 from keras_vae.studies.claims import Bracket, Claim, ExactRatio, Gap, Mean, Proportion, Ratio, Spread
@@ -13,6 +14,7 @@ from keras_vae.studies.command_line import (
     run_command,
     start,
 )
+from keras_vae.studies.execution import Execution
 from keras_vae.studies.results import Results
 from keras_vae.studies.run_study import run_study
 from keras_vae.studies.study import Quick, Study
@@ -20,10 +22,13 @@ from keras_vae.studies.study import Quick, Study
 __all__ = [
     "Bracket",
     "Claim",
+    "CpusOption",
     "DatasetOption",
     "EpochsOption",
     "ExactRatio",
+    "Execution",
     "Gap",
+    "GpusOption",
     "Mean",
     "Measure",
     "OutOption",
@@ -31,11 +36,14 @@ __all__ = [
     "Quick",
     "QuickOption",
     "Ratio",
+    "RayOption",
     "Results",
     "SeedsOption",
     "Spread",
+    "StorageOption",
     "Study",
     "Table",
+    "WorkersOption",
     "main",
     "number",
     "run_command",

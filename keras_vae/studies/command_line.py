@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from keras_vae._utils.command_line import run_app, whole_option
+from keras_vae._utils.execution_options import CpusOption, GpusOption, RayOption, StorageOption, WorkersOption
 from keras_vae.data import registry
+from keras_vae.studies.execution import IN_THIS_PROCESS, Execution
 from keras_vae.studies.run_study import run_study
 from keras_vae.studies.study import Study
 
@@ -34,14 +36,27 @@ def main(study: Study) -> None:
         seeds: SeedsOption = study.seeds,
         out: OutOption = Path(study.out),
         quick: QuickOption = False,
+        workers: WorkersOption = None,
+        ray: RayOption = None,
+        cpus: CpusOption = None,
+        gpus: GpusOption = None,
+        storage: StorageOption = None,
     ) -> None:
-        start(study, dataset, epochs, seeds, out, quick)
+        start(study, dataset, epochs, seeds, out, quick, Execution(workers, ray, cpus, gpus, storage))
 
     command.__doc__ = f"{study.title}. Runs in OUT that are finished are not repeated."
     run_command(command)
 
 
-def start(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick: bool) -> None:
+def start(
+    study: Study,
+    dataset: str,
+    epochs: int,
+    seeds: int,
+    out: Path,
+    quick: bool,
+    execution: Execution = IN_THIS_PROCESS,
+) -> None:
     """Runs a study and reports it; `quick` reduces every argument that has its default value to toy size."""
     if quick:
         dataset = study.quick.dataset if dataset == study.dataset else dataset
@@ -50,4 +65,4 @@ def start(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick:
         study = study.toy_size()
     from keras_vae.studies import presentation  # which loads the libraries of the pages
 
-    presentation.report(run_study(study, dataset, epochs, seeds, out, quick))
+    presentation.report(run_study(study, dataset, epochs, seeds, out, quick, execution))

@@ -8,28 +8,26 @@ OUT/sampling/study.json  study.md  report.html  figures/  videos/   results of o
 ```
 """
 
-import gc
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from keras_vae import data as datasets
-from keras_vae._utils import keras_import
 from keras_vae._utils.files import check_writable, complete
 from keras_vae._utils.formatting import count
-from keras_vae._utils.progress import MultiPartProgress
-from keras_vae.errors import InputError, TrainingDiverged
-from keras_vae.evaluation import run_evaluation
+from keras_vae._utils.progress import ProgressReporter
+from keras_vae.errors import InputError
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import N_IMPORTANCE_SAMPLES
-from keras_vae.runs import training
 from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
+from keras_vae.studies import executors
+from keras_vae.studies.execution import IN_THIS_PROCESS, Execution
 from keras_vae.studies.results import Results
-from keras_vae.studies.run_measures import run_measures
 from keras_vae.studies.study import Study
 from keras_vae.studies.study_files import write_results
+from keras_vae.studies.task import StudyMeasurement, Task
 
 # Names in the folder of a study; a folder that holds anything else is refused.
 CONTENTS = ("study.json", "study.md", "captions.json", "report.html", "figures", "videos")
@@ -39,7 +37,15 @@ QUICK_JUDGE = {"images": 500}  # arguments of `Judge`
 Key = tuple[str, int]  # the name of a configuration and a seed
 
 
-def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, quick: bool = False) -> Results:
+def run_study(
+    study: Study,
+    dataset: str,
+    epochs: int,
+    seeds: int,
+    out: Path,
+    quick: bool = False,
+    execution: Execution = IN_THIS_PROCESS,
+) -> Results:
     """Trains and evaluates the runs that are missing, and writes `study.json` and `study.md`.
 
     Args:
@@ -49,6 +55,7 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
         seeds: number of seeds.
         out: folder of runs and results.
         quick: toy size: few scored images and importance samples; no claim is judged.
+        execution: how the trainings are executed; by default one after the other in this process.
 
     Returns:
         The results.
@@ -62,7 +69,8 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
         raise InputError(f"seeds: expected at least 1; received {seeds}.")
     n_trainings = len(study.configs) * seeds
     size = f"{count(n_trainings, 'training')} of {count(epochs, 'epoch')}"
-    progress = MultiPartProgress(n_trainings)
+    chosen = executors.executor(execution)
+    progress = ProgressReporter()
     progress.message(f"{study.title}: {size} on {dataset}, into {out}")
     configs = _configurations(study, dataset, epochs, seeds)
     data = datasets.load(dataset)
@@ -74,7 +82,15 @@ def run_study(study: Study, dataset: str, epochs: int, seeds: int, out: Path, qu
     runs = {key: Run(out / "runs" / folder_name(config)) for key, config in configs.items()}
     for run in runs.values():
         run.check_usable(resume=True)
-    rows = _train_all(study, configs, runs, data, quick, progress)
+    judge = _judge(data, progress, QUICK_JUDGE if quick else {})
+    samples = QUICK_IMPORTANCE_SAMPLES if quick else N_IMPORTANCE_SAMPLES
+    measurement = StudyMeasurement(samples, study.audit, study.measure_run)
+    tasks = {
+        key: Task(f"{key[0]}, seed {key[1]}", config, runs[key].path, measurement) for key, config in configs.items()
+    }
+    rows = chosen.run(tasks, data, judge)
+    for key in {key for row in rows.values() for key in row} if study.measure_run else ():
+        study.find(key)
     results = Results(study, dataset, epochs, seeds, folder, runs, rows, data, quick)
     write_results(results)
     return results
@@ -107,50 +123,6 @@ def _study_folder_name(study: Study, dataset: str, epochs: int, seeds: int, quic
         "quick": quick,
     }
     return "_".join([study.name, *(name for name, differs in differing.items() if differs)])
-
-
-def _train_all(
-    study: Study,
-    configs: Mapping[Key, Config],
-    runs: Mapping[Key, Run],
-    data: datasets.Dataset,
-    quick: bool,
-    progress: MultiPartProgress,
-) -> dict[Key, dict[str, float]]:
-    """Measures of all runs by (configuration, seed)."""
-    rows = {}
-    with progress:
-        judge = _judge(data, progress, QUICK_JUDGE if quick else {})
-        for key, config in configs.items():
-            name = f"{key[0]}, seed {key[1]}"
-            with progress.part(name):
-                try:
-                    rows[key] = _train_and_measure(study, config, runs[key], data, judge, progress, quick)
-                except TrainingDiverged as error:
-                    raise TrainingDiverged(f"{name}: {error}") from error
-    return rows
-
-
-def _train_and_measure(
-    study: Study,
-    config: Config,
-    run: Run,
-    data: datasets.Dataset,
-    judge: Judge | None,
-    progress: MultiPartProgress,
-    quick: bool,
-) -> dict[str, float]:
-    training.train(config, run.path, resume=True, progress=progress, data=data)
-    samples = QUICK_IMPORTANCE_SAMPLES if quick else N_IMPORTANCE_SAMPLES
-    run_evaluation.evaluate(run, data, judge, with_audit=study.audit, samples=samples)
-    row = run_measures(run)
-    if study.measure_run:
-        row |= study.measure_run(run, data, judge)
-        for key in row:
-            study.find(key)
-    keras_import.import_keras().backend.clear_session()
-    gc.collect()  # models contain reference cycles (TensorFlow keeps their compiled steps, about 50 MB each)
-    return row
 
 
 def _check_factors(data: datasets.Dataset, names: Sequence[str]) -> None:
@@ -187,7 +159,7 @@ def folder_name(config: Config) -> str:
     return "_".join([*parts, f"seed-{config.seed}"])
 
 
-def _judge(data: datasets.Dataset, progress: MultiPartProgress, options: dict) -> Judge | None:
+def _judge(data: datasets.Dataset, progress: ProgressReporter, options: dict) -> Judge | None:
     """The classifier that scores images; None for data without labels."""
     if data.y_train is None or data.y_test is None:
         return None
