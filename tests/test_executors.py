@@ -66,6 +66,7 @@ def test_without_ray_nothing_of_it_is_imported():
         "import sys; sys.modules['ray'] = None\n"
         "import keras_vae.studies, keras_vae.studies.sweeps\n"
         "from keras_vae.studies.execution import Execution\n"
+        "from keras_vae.studies.executors import executor\n"
         "print(type(executor(Execution())).__name__)\n"
         "try: executor(Execution(workers=2))\n"
         "except keras_vae.InputError as error: print(error)"
