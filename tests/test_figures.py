@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from keras_vae import InputError, Run
 from keras_vae._utils import palette
-from keras_vae.plots import layout, run_figures, visuals
+from keras_vae.plots import figure_registry, layout, run_figures, visuals
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_points_have_the_marker_of_their_label_and_labels_their_names(ax):
     corners = {
         tuple(color[:3]): len(path) for color, path in zip(points.get_facecolors(), points.get_paths(), strict=True)
     }
-    expected = {to_rgb(palette.LABELS[label]): n for label, n in ((0, 26), (4, 5), (9, 4))}  # circle, square, wedge
+    expected = {to_rgb(palette.LABELS[label]): n for label, n in ((0, 26), (4, 4), (9, 13))}  # circle, wedge, plus
     assert corners == expected
     named = {text.get_text(): np.array(text.get_position()) for text in ax.texts if text.get_text()[0] == "c"}
     np.testing.assert_allclose(named["c0"], (-2, 0), atol=1e-3)  # the median
@@ -147,7 +147,9 @@ def test_run_figures_show_the_arrays_of_the_run(toy_run):
 
 def test_a_registered_figure_is_drawn_with_its_caption(toy_run, tmp_path, monkeypatch):
     run = Run(shutil.copytree(toy_run.path, tmp_path / "run"))
-    monkeypatch.setattr(run_figures, "FIGURES", dict(run_figures.FIGURES))
+    figures = dict(run_figures.FIGURES)
+    for module in (run_figures, figure_registry):
+        monkeypatch.setattr(module, "FIGURES", figures)
 
     @run_figures.register("stds", "Posterior standard deviations")
     def stds(run: Run) -> Figure:

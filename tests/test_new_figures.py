@@ -182,11 +182,11 @@ def test_the_colour_bar_of_the_magnification_has_plain_numbers(toy_run):
     figure = run_figures.magnification(toy_run)
     figure.draw_without_rendering()
     bar = figure.get_axes()[1]
-    low, high = bar.get_ylim()
-    shown = [text for text in bar.get_yticklabels() if low <= text.get_position()[1] <= high]
+    low, high = bar.get_xlim()
+    shown = [text for text in bar.get_xticklabels() if low <= text.get_position()[0] <= high]
     assert shown
-    assert all(float(text.get_text()) == pytest.approx(text.get_position()[1], rel=1e-3) for text in shown)
-    assert not len(bar.yaxis.get_minorticklocs())
+    assert all(float(text.get_text()) == pytest.approx(text.get_position()[0], rel=1e-3) for text in shown)
+    assert not len(bar.xaxis.get_minorticklocs())
 
 
 def test_the_ticks_of_the_manifold_are_round_and_symmetric(toy_run):

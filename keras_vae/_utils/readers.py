@@ -353,8 +353,8 @@ def read_mp4(path: Path, advice: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise DamagedFileError(path, f"expected an MP4; it can't be read ({reason(error)})", advice) from error
-    found: set[bytes] = set()
     start = 0
+    found: set[bytes] = set()
     while start + 8 <= len(content):
         size, name = struct.unpack_from(">I4s", content, start)
         if size == 1 and start + 16 <= len(content):  # the size follows the name

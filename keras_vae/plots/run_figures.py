@@ -218,7 +218,7 @@ def magnification(run: Run) -> Figure:
     """The decoder's magnification over the plane, behind the codes of test images."""
     arrays, encodings = run.arrays("magnification"), run.arrays("encodings")
     mean, labels, limit = geometry.flat(encodings["mean"]), encodings.get("labels"), float(arrays["limit"])
-    figure, (ax,) = layout.panels(1, 1, (9.2, 7.4))
+    figure, (ax,) = layout.panels(1, 1, (8.2, 8.2))
     picture = posterior_plane.magnification(ax, arrays["factor"], limit)
     visuals.prior_rings(ax, limit)
     posterior_plane.dots(ax, mean, labels, 0.4 * visuals.marker_size(len(mean)))
@@ -227,7 +227,8 @@ def magnification(run: Run) -> Figure:
         visuals.name_classes(ax, mean, labels, limit, run.class_names)
     ticks: dict[str, Any] = {"ticks": LogLocator(subs=(1, 2, 5)), "format": "{x:g}"}  # even steps in a narrow range
     label = "magnification √det JᵀJ of the decoder"
-    figure.colorbar(picture, ax=ax, label=label, extend="both", shrink=0.8, **ticks).minorticks_off()
+    place: dict[str, Any] = {"location": "bottom", "extend": "both", "shrink": 0.6, "aspect": 40, "pad": 0.02}
+    figure.colorbar(picture, ax=ax, label=label, **place, **ticks).minorticks_off()
     layout.title(ax, finding(run, "magnification"), f"{title(run)}: √det JᵀJ of the decoder behind the codes")
     return figure
 
