@@ -121,13 +121,11 @@ def draw(results: Results) -> dict[Path, str]:
         PRIOR_OVER_MIXTURE: "Fréchet distance, N(0, I) relative to a fitted mixture",
     }
     labels = {"": "isotropic (as in the source)", "iid, ": "iid", "diagonal, ": "diagonal"}
+    trained = {kind: [d for d in UNITS if name(d, kind) in results.study.configs] for kind in POSTERIORS}
     series = {
-        label: {
-            d: {q: results.values(name(d, kind), q) for q in quantities}
-            for d in UNITS
-            if name(d, kind) in results.study.configs
-        }
-        for kind, label in labels.items()
+        labels[kind]: {d: {q: results.values(name(d, kind), q) for q in quantities} for d in units}
+        for kind, units in trained.items()
+        if units
     }
     densities = (
         "The source's Figure 3: densities of posterior samples relative to a typical sequence's; the lines hold for "
@@ -157,7 +155,7 @@ def draw(results: Results) -> dict[Path, str]:
             audit_figures.samplers(results.run(net), net),
             f"{net}: generated images by sampler, and training images.",
         )
-        for i, net in enumerate((name(200, kind) for kind in POSTERIORS), 1)
+        for i, net in enumerate((name(200, kind) for kind, units in trained.items() if 200 in units), 1)
     }
     return study_figures.save_all(results.folder, figures | samples)
 
@@ -195,10 +193,11 @@ STUDY = Study(
     seeds=2,
     epochs=100,
     dataset="fashion-mnist",
+    # Without the iid posterior, whose images are grey after any number of epochs that is quick.
     quick=Quick(
         epochs=6,
         arguments={"batch_size": 32, "learning_rate": 1e-3},
-        configs=[*(name(d) for d in UNITS), *(name(200, kind) for kind in POSTERIORS if kind)],
+        configs=[*(name(d) for d in UNITS), name(200, "diagonal, ")],
     ),
     out="runs/fashion",
     audit=True,
