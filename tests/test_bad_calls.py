@@ -359,7 +359,7 @@ CALLS = {
         {"which": np.array([0, 2])}, on=recording, read=lambda found: found.mean, allowed=rows("which")
     ),
     "measures.Measure": Call(
-        {"key": "area", "label": "area of images", "unit": "pixels", "better": "higher"},
+        {"key": "area", "label": "area of images", "unit": "pixels", "better": "higher", "bounds": (0.0, 1.0)},
         read=vars,
         allowed=absent("better") | may("a quantity without a unit", "unit: no text"),
     ),

@@ -80,6 +80,7 @@ def restore(toy_config, data, tmp_path_factory) -> tuple[Path, Callable[[], dict
     from keras_vae._utils.progress import ProgressReporter
     from keras_vae.runs import recording, training
     from keras_vae.runs.checkpoint_callback import CheckpointCallback
+    from keras_vae.runs.training_inputs import TrainingInputs
 
     class Killed(BaseException):
         pass
@@ -94,10 +95,12 @@ def restore(toy_config, data, tmp_path_factory) -> tuple[Path, Callable[[], dict
         patched.setattr(CheckpointCallback, "end_epoch", killed)
         with pytest.raises(Killed):
             training.train(toy_config, run.path, quiet=True)
-    vae, plan = training._build(toy_config, data), recording.plan(toy_config, data)
+    inputs = TrainingInputs(toy_config, data, data.train, recording.plan(toy_config, data))
+    vae = training._build(inputs)
 
     def resumed() -> dict:
-        restored = training._restored_checkpoint(run, vae, data, toy_config, plan, ProgressReporter(True), 0.0)
+        restored = training._new_checkpoint(run, inputs, ProgressReporter(True), 0.0)
+        restored.restore(vae)
         return {"rows": restored.rows, "means": restored.recorder.trajectory.mean.tolist()}
 
     return run.path / "checkpoint", resumed
@@ -461,15 +464,17 @@ def test_a_file_in_place_of_a_folder_of_figures_is_reported(run, name, tmp_path)
 
 def test_the_page_of_another_model_is_not_written(run, toy_config, data, tmp_path):
     """Without explorer.npz a page exports the decoder of model.keras, which may be that of another training."""
-    from keras_vae.runs import training
+    from keras_vae.runs import recording, training
+    from keras_vae.runs.training_inputs import TrainingInputs
 
+    inputs = TrainingInputs(toy_config, data, data.train, recording.plan(toy_config, data))
     other = Run(shutil.copytree(run.path, tmp_path / "run"))
     (other.path / "arrays" / "explorer.npz").unlink()
     text = page(other)
     assert json.dumps(explorer_arrays.json.loads(explorer(other))["decoder"]) in json.dumps(json.loads(explorer(run)))
     assert text.count("<h2") == page(run).count("<h2")
     (other.path / "arrays" / "explorer.npz").unlink()
-    training._build(toy_config, data).save(other.model_path)  # of the same shapes
+    training._build(inputs).save(other.model_path)  # of the same shapes
     with pytest.raises(DamagedFileError, match=r"model\.keras: expected the weights that were trained in this run"):
         page(other)
     metrics = other.metrics

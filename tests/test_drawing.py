@@ -46,7 +46,7 @@ def test_a_page_without_a_pad_states_the_reason(toy_run, tmp_path, monkeypatch):
     (run.path / "arrays" / "encoder.npz").unlink()
     monkeypatch.setattr(encoder_export, "MAX_WEIGHTS", 10)
     page = Page(run_page.write(run))
-    assert "could not be exported to the page (1,108 weights)" in page.text
+    assert "the encoder was not exported to the page (1,108 weights)" in page.text
     assert page.data["drawing"] == {"obstacle": "1,108 weights"}
     monkeypatch.setattr(explorer, "MAX_BYTES", 1000)
     drawing = explorer.page_data(toy_run.arrays("explorer"), None, toy_run.arrays("encoder"))["drawing"]

@@ -132,6 +132,7 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
 ONLY_BAD = {"samples", "planes", "dynamics", "bubble_to_scale", "bubble_radii", "overlap_by_dimension"}
 # Damages of which a picture can be drawn, by reason.
 ANSWERED = {
+    "epochs: infinity within",  # up to the last epoch
     *("labels: None", "epochs: None", "units: None", "limit: None", "threshold: None", "images: None"),  # optional
     *(f"{name}: {rows}" for name in ("mean", "codes", "images", "labels", "values", "epochs", "norms", "var_mean")
       for rows in ("one row", "one row less")),  # any number of rows

@@ -48,7 +48,7 @@ def test_measures_of_a_density_are_left_out_for_a_posterior_without_one(npz, tmp
 def test_changed_data_and_a_folder_without_a_run_are_refused(own_run, tmp_path, data, toy_run):
     changed = tmp_path / "other.npz"
     np.savez(changed, x_train=data.x_train, x_test=data.x_test[::-1])
-    with pytest.raises(InputError, match="has changed since"):
+    with pytest.raises(InputError, match="holds other arrays than"):
         run_evaluation.evaluate(own_run, datasets.load(changed), overwrite=True)
     with pytest.raises(InputError, match="expected a run folder"):
         run_evaluation.evaluate(tmp_path)

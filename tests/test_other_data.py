@@ -29,9 +29,10 @@ def rows(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def spectra(n: int, rng: np.random.Generator) -> np.ndarray:
-    """A bright line on a dark ground in decibels, `(n, 6, 20)`."""
+    """A bright line on a dark ground in decibels, standardised, `(n, 6, 20)`."""
     distance = np.abs(np.arange(6)[:, None] - rng.uniform(1, 5, (n, 1, 20)))
-    return (-60 + 50 * np.exp(-(distance**2))).astype("float32")
+    x = -60 + 50 * np.exp(-(distance**2))
+    return ((x - x.mean()) / x.std()).astype("float32")
 
 
 KINDS = {

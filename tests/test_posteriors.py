@@ -30,8 +30,8 @@ def test_names_and_descriptions_need_no_keras():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [
-        "diagonal", "isotropic", "iid", "none", "autoencoder", "bernoulli", "continuous-bernoulli", "gaussian", "False",
-        "True",
+        "diagonal", "isotropic", "iid", "none", "autoencoder", "bernoulli", "continuous-bernoulli", "gaussian",
+        "gaussian-optimal", "gaussian-per-pixel", "False", "True",
     ]  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def test_one_unit_and_colour_images(tmp_path):
     np.savez(tmp_path / "colours.npz", x_train=x, x_test=x[:20])
     run = trained(tmp_path / "colours.npz", tmp_path / "run", "192-8-1")
     data = Page(run_page.write(run)).data
-    assert data["image"] == {"height": 8, "width": 8, "channels": 3}
+    assert data["image"] == {"height": 8, "width": 8, "channels": 3, "chart": None}
     assert data["points"]["labels"] is None
     assert data["units"] == [0]
     arrays = run.arrays("explorer")
@@ -221,7 +221,7 @@ def test_the_command_repeats_the_run(toy_run, npz, tmp_path):
 
 def test_only_missing_figures_are_drawn_and_partial_files_are_ignored(toy_run, tmp_path, monkeypatch):
     run, drawn = copy(toy_run, tmp_path / "run"), []
-    monkeypatch.setattr(run_figures, "draw", lambda run, video: drawn.append("figures"))
+    monkeypatch.setattr(run_figures, "draw_readable", lambda run, video: drawn.append("figures") or Drawn([], []))
     monkeypatch.setattr(run_figures, "trajectory_video", lambda run: drawn.append("video"))
     for folder in ("figures", "videos"):
         shutil.rmtree(run.path / folder, ignore_errors=True)

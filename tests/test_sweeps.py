@@ -55,7 +55,7 @@ def test_a_random_search_is_reproducible_and_within_its_ranges(tmp_path):
         ({"space": {"betta": [1.0]}}, "betta: expected a field of Config (architecture, batch_size"),
         ({"config": {"epoch": 3}}, "epoch: expected a field of Config"),
         ({"config": {"beta": 2.0}}, "beta: expected in config or in space; it is in both"),
-        ({"space": {"beta": [-1.0], "architecture": ["64-2"]}}, "beta: expected greater than or equal to 0"),
+        ({"space": {"beta": [-1.0], "architecture": ["64-2"]}}, "beta: expected a number of at least 0"),
         ({"space": {"beta": {"low": 2.0, "high": 1.0}}}, "expected low < high"),
         ({"space": {"beta": {"low": 1.0, "high": 2.0}, "architecture": ["64-2"]}}, "beta: expected a list for search"),
         ({"space": {**SPACE, "dataset": ["mnist", "mnist-5k"]}}, "dataset: expected in config"),
