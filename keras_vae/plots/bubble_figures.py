@@ -285,7 +285,7 @@ def radii(runs: Runs) -> Figure:
             ax.hist(drawn, bins.tolist(), density=True, histtype="step", color=color, linewidth=1.5, label=label)
         found = run.bubbles["radii"]
         relative = 100 * found["prior"]["std"] / found["root_d"]
-        ax.set_title(f"{name}\nprior: thickness {number(relative)} % of the radius", fontsize=10)
+        ax.set_title(f"{name}\nprior's thickness {number(relative)} % of √d", fontsize=10)
         ax.set(xlabel="‖z‖ − √d", ylabel="density", ylim=(0, MAX_DENSITY))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
