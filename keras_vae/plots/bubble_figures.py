@@ -197,11 +197,11 @@ SQUARE: dict[str, Any] = {"marker": "s", "fillstyle": "none", "linestyle": "", "
 
 def _range(ax: Axes, d: np.ndarray, low: Sequence[float], high: Sequence[float], **style: Any) -> None:
     """The ranges from low to high over numbers of units: an area, or a bar for each of few numbers."""
-    low, high = (np.clip(ends, MIN_OVERLAP, 1) for ends in (low, high))
+    bottom, top = (np.clip(ends, MIN_OVERLAP, 1) for ends in (low, high))
     if len(d) >= MIN_CONNECTED:
-        ax.fill_between(d, low, high, linewidth=0, **style)
+        ax.fill_between(d, bottom, top, linewidth=0, **style)
     else:
-        ax.vlines(d, low, high, linewidth=BAR_POINTS, **style)
+        ax.vlines(d, bottom, top, linewidth=BAR_POINTS, **style)
 
 
 def _one_bubble(ax: Axes, d: np.ndarray, results: Sequence[dict], squares: Mapping[str, dict]) -> None:
