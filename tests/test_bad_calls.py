@@ -339,6 +339,7 @@ CALLS = {
         allowed=diverged("mean", "log_var", "images")
         | may("recorded in a training that diverged", "log_var: out of range")
         | absent("log_var", "labels", "images", "units")
+        | may("names of classes", "labels: strings")
         | fewer_columns("images"),
         finite=False,
     ),

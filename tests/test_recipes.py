@@ -15,6 +15,7 @@ import pytest
 
 from keras_vae._utils.formatting import ABSENT
 from keras_vae._utils.verdicts import NOT_JUDGED
+from keras_vae.data import registry
 from keras_vae.studies import Claim, ExactRatio, Spread
 
 RECIPES = Path(__file__).parents[1] / "recipes"

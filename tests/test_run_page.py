@@ -17,6 +17,7 @@ from keras_vae._utils import formatting, readers
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings
 from keras_vae.plots import run_figures
+from keras_vae.plots.figure_registry import Drawn
 from keras_vae.report import (
     audit_text,
     captions,

@@ -300,7 +300,8 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
         ax.grid(axis="y")
     keys = zip(series, colors, markers, strict=True)
     handles = [Line2D([], [], color=color, marker=marker, markersize=4, label=name) for name, color, marker in keys]
-    axes[0].legend(handles=handles, fontsize=visuals.SMALL_POINTS)
+    columns = 3 if len(axes) > 1 else 1
+    figure.legend(handles=handles, fontsize=visuals.SMALL_POINTS, loc="outside lower center", ncols=columns)
     return figure
 
 

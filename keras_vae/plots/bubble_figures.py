@@ -197,7 +197,7 @@ SQUARE: dict[str, Any] = {"marker": "s", "fillstyle": "none", "linestyle": "", "
 
 def _range(ax: Axes, d: np.ndarray, low: Sequence[float], high: Sequence[float], **style: Any) -> None:
     """The ranges from low to high over numbers of units: an area, or a bar for each of few numbers."""
-    bottom, top = np.clip(low, MIN_OVERLAP, 1), np.clip(high, MIN_OVERLAP, 1)
+    bottom, top = (np.clip(ends, MIN_OVERLAP, 1) for ends in (low, high))
     if len(d) >= MIN_CONNECTED:
         ax.fill_between(d, bottom, top, linewidth=0, **style)
     else:
@@ -285,7 +285,7 @@ def radii(runs: Runs) -> Figure:
             ax.hist(drawn, bins.tolist(), density=True, histtype="step", color=color, linewidth=1.5, label=label)
         found = run.bubbles["radii"]
         relative = 100 * found["prior"]["std"] / found["root_d"]
-        ax.set_title(f"{name}\nprior: thickness {relative:.2g} % of radius", fontsize=10)
+        ax.set_title(f"{name}\nprior's thickness {number(relative)} % of √d", fontsize=10)
         ax.set(xlabel="‖z‖ − √d", ylabel="density", ylim=(0, MAX_DENSITY))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
