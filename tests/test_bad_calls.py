@@ -41,11 +41,12 @@ OTHER_METHODS = {
     *(
         f"claims.{name}.{method}"
         for name in ("Claim", "Mean", "Ratio", "ExactRatio", "Bracket", "Gap", "Spread", "Proportion")
-        for method in ("seeds", "interval", "formula", "note", "evaluate")
+        for method in ("seeds", "interval", "formula", "note", "possible", "evaluate")
     ),
     *("trajectory.Trajectory.save", "trajectory.Trajectory.load"),
     "diagnostics.Gaussians.log_ratio_of",
     "measures.Measure.of",
+    "trajectory.numbered_labels",  # of `LatentRecorder` and `Trajectory`
 }
 UNPACKED = {"trajectory.Trajectory.of_units"}  # takes its values one by one
 
@@ -362,7 +363,9 @@ CALLS = {
     "measures.Measure": Call(
         {"key": "area", "label": "area of images", "unit": "pixels", "better": "higher", "bounds": (0.0, 1.0)},
         read=vars,
-        allowed=absent("better") | may("a quantity without a unit", "unit: no text"),
+        allowed=absent("better")
+        | may("a quantity without a unit", "unit: no text")
+        | may("a quantity without a bound", "bounds: infinity within"),
     ),
     "measures.add": Call({"measure": Measure("area", "area of images")}),
     "measures.find": Call({"key": "area", "own": [Measure("area", "area of images")]}, read=vars),
