@@ -31,6 +31,13 @@ def numbered_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[str, ...] 
     return numbers.reshape(found.shape), tuple(names.tolist())
 
 
+def _checked_names(value: Any) -> tuple[str, ...]:
+    found = checks.converted("class_names", value)
+    if found.dtype.kind != "U" or found.ndim != 1 or not found.size:
+        raise InputError(f"class_names: expected a list of texts, the names of the labels 0, 1, …; received {value!r}.")
+    return tuple(found.tolist())
+
+
 @dataclass(frozen=True, repr=False)
 class Trajectory:
     """Posterior means and log variances of fixed images (the points) during training.
@@ -89,7 +96,7 @@ class Trajectory:
             arrays["labels"] = checks.array("labels", labels, (points,), dtype=np.integer, low=0)
             object.__setattr__(self, "class_names", self.class_names if names is None else names)
         if self.class_names is not None:
-            object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
+            object.__setattr__(self, "class_names", _checked_names(self.class_names))
         if self.images is not None:
             arrays["images"] = checks.as_array("images", self.images)
             checks.require_shape("images", arrays["images"], (points, "…"))

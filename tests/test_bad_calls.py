@@ -335,11 +335,12 @@ CALLS = {
             "labels": np.arange(4),
             "images": PATH,
             "units": np.arange(3),
+            "class_names": ("a", "b", "c", "d"),
         },
         read=vars,
         allowed=diverged("mean", "log_var", "images")
         | may("recorded in a training that diverged", "log_var: out of range")
-        | absent("log_var", "labels", "images", "units")
+        | absent("log_var", "labels", "images", "units", "class_names")
         | may("names of classes", "labels: strings")
         | fewer_columns("images"),
         finite=False,
@@ -366,6 +367,7 @@ CALLS = {
         allowed=absent("better")
         | may("a quantity without a unit", "unit: no text")
         | may("a quantity without a bound", "bounds: infinity within"),
+        finite=False,
     ),
     "measures.add": Call({"measure": Measure("area", "area of images")}),
     "measures.find": Call({"key": "area", "own": [Measure("area", "area of images")]}, read=vars),
