@@ -48,10 +48,11 @@ def test_trajectories_on_the_embedded_digits(tmp_path):
     assert (page.name, page.parent) == ("report.html", tmp_path / "run")
     assert page.read_text(encoding="utf-8").count("<video") == 2
     first, second = (tmp_path / "run" / "videos" / name for name in ("first-epochs.mp4", "six-of-each.mp4"))
-    # 32 steps per epoch; frames of the untrained model, of every fifth step and of the last. Epoch 1 ends at step 32.
-    # Each of the 13 and 6 intervals takes six video frames, the ends are held for 36 each.
-    assert imageio_ffmpeg.count_frames_and_secs(first)[0] == 13 * 6 + 72
-    assert imageio_ffmpeg.count_frames_and_secs(second)[0] == 6 * 6 + 72
+    # 32 steps per epoch; frames of the untrained model, of each of the first 50 steps, of every fifth later one and of
+    # the last. Epoch 1 ends at step 32. Each of the 53 and 21 intervals takes six video frames, the ends are held for
+    # 36 each.
+    assert imageio_ffmpeg.count_frames_and_secs(first)[0] == 53 * 6 + 72
+    assert imageio_ffmpeg.count_frames_and_secs(second)[0] == 21 * 6 + 72
     again = recipe("trajectories.py", *options)
     assert again.returncode == 0
     assert "finished already" in again.stdout
