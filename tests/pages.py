@@ -108,6 +108,31 @@ def open_page(browser, path: Path) -> None:
     )
 
 
+CENTER = """
+const [element, done] = arguments;
+let [last, still] = [null, 0];
+const step = () => {
+  element.scrollIntoView({block: "center"});
+  const {left, top} = element.getBoundingClientRect(), now = `${left} ${top}`;
+  still = now === last ? still + 1 : 0;
+  last = now;
+  if (still === 10) done();
+  else requestAnimationFrame(step);
+};
+step();
+"""
+
+
+def center(browser, selector: str) -> None:
+    """Scrolls an element to the middle of the window, and returns when it rests there.
+
+    A swipe goes on scrolling after the finger has left, so the position read right after one is not the position that
+    the next touch meets. At rest: in the same place for ten animation frames.
+    """
+    browser.set_script_timeout(TIMEOUT_SECONDS)
+    browser.execute_async_script(CENTER, browser.find_element("css selector", selector))
+
+
 def check_silence(browser, path: Path) -> None:
     """No message in the console, no request but that of the page."""
     assert browser.get_log("browser") == []

@@ -4,7 +4,19 @@ import itertools
 
 import numpy as np
 import pytest
-from pages import IS_DRAWN, Page, check_silence, copy, load, needs_browser, open_page, trained, wait_for, wait_for_text
+from pages import (
+    IS_DRAWN,
+    Page,
+    center,
+    check_silence,
+    copy,
+    load,
+    needs_browser,
+    open_page,
+    trained,
+    wait_for,
+    wait_for_text,
+)
 
 from keras_vae._utils import palette
 from keras_vae.networks import decoder_export
@@ -322,7 +334,7 @@ def test_a_tap_selects_a_point(toy_run, tmp_path, browser):
 
     path = run_page.write(copy(toy_run, tmp_path / "run"))
     open_page(browser, path)
-    browser.execute_script("document.querySelector('#plane').scrollIntoView({block: 'center'})")
+    center(browser, "#plane")
     x, y = browser.execute_script(
         "const box = explorer.front.getBoundingClientRect(), at = explorer.toScreen(explorer.pointXY(3));"
         "return [Math.round(box.left + at[0]), Math.round(box.top + at[1])]"

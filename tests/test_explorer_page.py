@@ -2,7 +2,19 @@
 
 import numpy as np
 import pytest
-from pages import IS_DRAWN, Page, check_silence, copy, load, needs_browser, open_page, trained, wait_for, wait_for_text
+from pages import (
+    IS_DRAWN,
+    Page,
+    center,
+    check_silence,
+    copy,
+    load,
+    needs_browser,
+    open_page,
+    trained,
+    wait_for,
+    wait_for_text,
+)
 
 from keras_vae.report import run_page
 
@@ -256,7 +268,7 @@ def test_the_decoded_image_stays_in_view_on_a_phone(eight_units, browser):
     open_page(browser, eight_units[1])
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
     for target in ("#plane", "#epoch", ".traversal:nth-child(1)", ".traversal:nth-child(8)"):
-        browser.execute_script("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", target)
+        center(browser, target)
         decoded, slider = box(browser, "#decoded"), box(browser, target)
         assert 0 <= decoded["top"] < decoded["bottom"] <= 844, (target, decoded)
         assert slider["bottom"] <= 844
@@ -273,7 +285,7 @@ def test_gestures_on_a_phone(toy_run, tmp_path, browser):
     path = run_page.write(copy(toy_run, tmp_path / "run"))
     show(browser, 390, 844, mobile=True)
     open_page(browser, path)
-    browser.execute_script("document.querySelector('#plane').scrollIntoView({block: 'center'})")
+    center(browser, "#plane")
     plane = box(browser, "#plane .front")
     x, y = plane["left"] + 100, plane["top"] + 240
     top = browser.execute_script("return scrollY")
@@ -284,7 +296,7 @@ def test_gestures_on_a_phone(toy_run, tmp_path, browser):
     wait_for(browser, "scrollY > arguments[0] + 50", top)
     assert browser.execute_script("return explorer.path") is None
 
-    browser.execute_script("document.querySelector('#plane').scrollIntoView({block: 'center'})")
+    center(browser, "#plane")
     start = browser.execute_script(
         "const box = explorer.front.getBoundingClientRect(), at = explorer.toScreen(explorer.pointXY(3));"
         "return [Math.round(box.left + at[0]), Math.round(box.top + at[1])]"
