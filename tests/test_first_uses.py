@@ -81,6 +81,28 @@ def test_a_misspelt_array_is_refused_and_incomplete_labels_are_logged(images, ca
     assert "classes that y_train does not: 3." in second
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("ytrain", "y_train"), ("Y_Train", "y_train"), ("factors_tran", "factors_train")]
+)
+def test_a_misspelt_array_of_a_file_is_refused(name, meant, images, tmp_path):
+    y = np.arange(len(images))
+    np.savez(tmp_path / "a.npz", x_train=images, x_test=images, **{name: y})
+    with pytest.raises(InputError, match=rf"a\.npz: .*received '{name}', which resembles '{meant}'"):
+        kv.load(tmp_path / "a.npz")
+    assert kv.load(tmp_path / "a.npz", images="x_train", labels=name).y_train is not None
+
+
+def test_other_arrays_of_a_file_are_ignored(images, tmp_path):
+    y = np.arange(len(images))
+    others = dict.fromkeys(("X", "x_mean", "class_names", "factor_names", "y_val", "y_fine_train"), y)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=y, x_test=images, y_test=y, **others)
+    data = kv.load(tmp_path / "a.npz")
+    assert len(data.train) == len(images)
+    assert repr(data).endswith(
+        f"a.npz', {len(images)} + {len(images)} images of {images.shape[1:]}, {len(images)} classes)"
+    )
+
+
 def test_data_files_are_refused_with_what_helps(tmp_path):
     with pytest.raises(InputError, match=r"expected a file; there is none; check the path"):
         npz.read(tmp_path / "none.npz")

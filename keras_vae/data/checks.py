@@ -12,7 +12,8 @@ from keras_vae.errors import InputError
 FACTOR_KEYS = ("factors_train", "factors_test")
 IS_TEST = "is_test"  # which items of `x` are test items; set by readers
 UNSPLIT_KEYS = ("x", "y", "factors")
-KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTOR_KEYS, *UNSPLIT_KEYS)
+SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test", *FACTOR_KEYS)
+KEYS = (*SPLIT_KEYS, *UNSPLIT_KEYS)
 
 
 def as_arrays(read: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -64,9 +64,8 @@ class Dataset:
     Example:
         >>> import numpy as np
         >>> x = np.zeros((4, 8, 8), "float32")
-        >>> data = Dataset("zeros", x_train=x, y_train=None, x_test=x[:2], y_test=None, digest="")
-        >>> data.image_shape
-        (8, 8)
+        >>> Dataset("zeros", x_train=x, y_train=None, x_test=x[:2], y_test=None, digest="")
+        Dataset('zeros', 4 + 2 images of (8, 8))
     """
 
     name: str
@@ -137,6 +136,13 @@ class Dataset:
             options=options,
             **{key: of_parts[key] for key in FACTOR_KEYS if key in of_parts},
         )
+
+    def __repr__(self) -> str:
+        kind = "vectors" if len(self.image_shape) == 1 else "images"
+        parts = [repr(self.name), f"{len(self.train):,} + {len(self.test):,} {kind} of {self.image_shape}"]
+        if self.y_train is not None:
+            parts.append(f"{len(np.unique(self.y_train)):,} classes")
+        return f"Dataset({', '.join(parts)})"
 
     @property
     def train(self) -> Items:

@@ -2,20 +2,22 @@
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from keras_vae._utils import spelling
 from keras_vae._utils.foreign_text import cleaned, shortened
 from keras_vae._utils.readers import check_regular, read_npz
-from keras_vae.data.checks import KEYS, UNSPLIT_KEYS
+from keras_vae.data.checks import KEYS, SPLIT_KEYS, UNSPLIT_KEYS
 from keras_vae.data.raw_data import RawData
 from keras_vae.errors import DamagedFileError, InputError
 
 ADVICE = "pass the path of an intact .npz file, or of a smaller one"
 MISSING_ADVICE = "check the path"
 MAX_LISTED_CHARACTERS = 200
+MIN_SIMILARITY = 0.8  # of a name taken for misspelt, as difflib's ratio: y_trian, not x_mean or factor_names
 SCALED_BYTES = 4  # of a number in the float32 copy that is made of the images
 
 
@@ -34,7 +36,7 @@ def read_set(path: Path, images: str | None = None, labels: str | None = None, c
 
     Raises:
         DamagedFileError: if the file is damaged, holds pickled Python objects, or lacks an array.
-        InputError: if there is no such file, or its arrays don't fit into memory.
+        InputError: if there is no such file, its arrays don't fit into memory, or the name of one is misspelt.
     """
     if images is None and labels is not None:
         raise InputError("labels: expected with images, the name of the array of images; received labels alone.")
@@ -47,6 +49,7 @@ def read_set(path: Path, images: str | None = None, labels: str | None = None, c
         arrays = {key: found[name] for key, name in wanted.items()}
     else:
         arrays = read(path)
+        _check_spelling(path, arrays)
         if {"x_train", "x_test"} & set(arrays):
             arrays = {key: array for key, array in arrays.items() if key not in UNSPLIT_KEYS}
         elif "x" not in arrays:
@@ -71,10 +74,28 @@ def _last(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(x, 1, -1))
 
 
+def _check_spelling(path: Path, arrays: Collection[str]) -> None:
+    """Refuses a file with an array whose name resembles one that the file lacks: its contents would be ignored."""
+    layout = SPLIT_KEYS if {"x_train", "x_test"} & set(arrays) else KEYS
+    absent = set(layout) - set(arrays)
+    for name in _names(path):
+        meant = None if name in arrays else spelling.similar(name, absent, MIN_SIMILARITY)
+        if meant is not None:
+            raise InputError(
+                f"{path}: expected arrays named {', '.join(KEYS)}; received {cleaned(name)!r}, which resembles "
+                f"{meant!r}; name it so, or name the array of images, images=NAME."
+            )
+
+
+def _names(path: Path) -> list[str]:
+    """Names of the arrays of a readable `.npz` file."""
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
 def _held(path: Path) -> str:
     """The arrays of a readable `.npz` file, as text."""
-    with zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(".npy") for name in archive.namelist()]
+    names = _names(path)
     return shortened(cleaned(", ".join(names)), MAX_LISTED_CHARACTERS) if names else "no array"
 
 
