@@ -363,7 +363,10 @@ class OptimalGaussian(Likelihood):
     browser_output = "linear"
 
     INITIAL_STD = 1.0  # of a model that has not been trained
-    MAX_MOMENTUM = 0.95  # of the average over batches; in the first steps all batches have equal weights
+    MAX_MOMENTUM = 0.95  # of the average over batches
+    # Momentum is 1/2 after this many steps. The error falls by orders of magnitude in the first steps, so that their
+    # average is short; with equal weights for all batches the first one's error dominates for an epoch.
+    HALF_MOMENTUM_STEPS = 10
 
     def __init__(self, min_std: float = 0.01):
         from keras_vae._utils import checks
@@ -423,7 +426,7 @@ class OptimalGaussian(Likelihood):
             weight = ops.reshape(weight, (-1, *[1] * (len(per_image.shape) - 1)))
             observed = ops.divide_no_nan(ops.sum(per_image * weight, axis=0), ops.sum(weight))
         done = ops.cast(self._updates, "float32")
-        momentum = ops.minimum(done / (done + 1.0), self.MAX_MOMENTUM)
+        momentum = ops.minimum(done / (done + self.HALF_MOMENTUM_STEPS), self.MAX_MOMENTUM)
         self._variance.assign(momentum * self._variance + (1.0 - momentum) * ops.reshape(observed, shape))
         self._updates.assign(self._updates + 1)
 
