@@ -7,6 +7,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Compiling takes longer than training at toy size. XLA_FLAGS= tests with all optimizations, as `.ci/run` does for the
+# comparison of compiled steps with Keras' own.
+os.environ.setdefault("XLA_FLAGS", "--xla_llvm_disable_expensive_passes=true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of scikit-learn: two processes of tests share the cores
 
 import numpy as np

@@ -76,6 +76,7 @@ for wrong in ({"devices": 5}, {"devices": 0}, {"devices": 4, "batch_size": 33}):
 """
 
 
+@pytest.mark.slow
 @needs_jax
 def test_one_and_several_devices_agree_and_a_run_is_resumed_on_another_number(npz, tmp_path):
     arguments = [sys.executable, "-c", TRAININGS, str(npz), str(tmp_path), str(BATCH)]

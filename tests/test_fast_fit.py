@@ -428,7 +428,7 @@ def fitted(images, likelihood, jit_compile):
 @pytest.mark.parametrize(
     ("likelihood", "jit_compile"),
     [
-        ("bernoulli", True),
+        pytest.param("bernoulli", True, marks=slow),
         ("bernoulli", False),
         *(pytest.param(name, jit, marks=slow) for name in kv.likelihoods.names()[1:] for jit in (True, False)),
     ],

@@ -103,6 +103,7 @@ def test_the_stub_names_the_public_names_and_the_modules_that_define_them():
     assert homes == expected
 
 
+@pytest.mark.slow
 def test_a_program_that_uses_the_package_is_type_checked(tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed: pip install '.[dev]'")
     program = (
@@ -151,6 +152,7 @@ def test_an_unknown_backend_raises_an_input_error(npz, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @needs_jax
 def test_training_with_jax_needs_no_tensorflow(npz, tmp_path):
     program = (
