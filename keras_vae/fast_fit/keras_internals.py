@@ -11,13 +11,8 @@ from typing import Any
 import keras
 
 # Each is looked up by name where it is used, and may be missing.
-MODEL_INTERNALS = (
-    "_flatten_layers",
-    "distribute_strategy",
-    "train_function",
-    "make_train_function",
-    "steps_per_execution",
-)
+MODEL_INTERNALS = ("_flatten_layers", "train_function", "make_train_function", "steps_per_execution")
+MODEL_INTERNALS_OF_BACKEND = {"tensorflow": ("distribute_strategy",)}
 SUPPORTS_JIT = "keras.src.trainers.trainer.model_supports_jit"
 
 
@@ -41,7 +36,8 @@ def function_internal(path: str) -> Callable | None:
 
 def has_internals(model: keras.Model) -> bool:
     """Whether all internals that a compiled epoch needs exist."""
-    return all(model_internal(model, name)[0] for name in MODEL_INTERNALS) and bool(function_internal(SUPPORTS_JIT))
+    names = (*MODEL_INTERNALS, *MODEL_INTERNALS_OF_BACKEND.get(keras.backend.backend(), ()))
+    return all(model_internal(model, name)[0] for name in names) and bool(function_internal(SUPPORTS_JIT))
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer] | None:

@@ -4,6 +4,7 @@
 replacement runs the model's own `train_step`. In all other cases Keras' train function is used.
 """
 
+import importlib
 from collections.abc import Sequence
 
 import keras
@@ -13,6 +14,7 @@ from keras_vae._utils.items import Items
 from keras_vae.fast_fit import keras_internals
 from keras_vae.fast_fit.steps_per_call import choose_steps_per_call, observer_within_calls
 
+MODULES = {"tensorflow": "tensorflow", "jax": "jax_epoch"}  # of the backends that compile epochs
 MAX_DATA_BYTES = 4 * 10**9  # training data kept on the device
 MIN_STEPS_PER_EPOCH = 100  # compiling takes seconds, more than shorter epochs gain
 
@@ -22,10 +24,10 @@ def can_compile_epoch(
 ) -> bool:
     """Whether a compiled model is trained on these arrays with many steps per call.
 
-    This is done on TensorFlow only, compiled by XLA. Keras' own step is used for eager models, distribution strategies,
+    This is done on TensorFlow and JAX, compiled by XLA. Keras' own step is used for eager models, several devices,
     models with a `train_step` of their own or with layers that XLA cannot compile, data of more than 4 GB or read from
-    a file in parts, and where an internal of Keras is missing; unless `jit_compile=True` was requested, also for epochs
-    of fewer than 100 steps and for models that XLA makes slower.
+    a file in parts, convolutions on a CPU under JAX, and where an internal of Keras is missing; unless
+    `jit_compile=True` was requested, also for epochs of fewer than 100 steps and for models that XLA makes slower.
 
     Args:
         model: a compiled model.
@@ -33,7 +35,7 @@ def can_compile_epoch(
         batch_size: images per step; the last batch of an epoch may be smaller.
         jit_compile: the argument of `compile`.
     """
-    if keras.backend.backend() != "tensorflow" or model.run_eagerly or jit_compile is False:
+    if keras.backend.backend() not in MODULES or model.run_eagerly or jit_compile is False:
         return False
     if type(model).train_step is not keras.Model.train_step:  # its logs may hold more than the metrics
         return False
@@ -41,12 +43,16 @@ def can_compile_epoch(
         return False
     if sum(array.nbytes for array in arrays) > MAX_DATA_BYTES or not keras_internals.has_internals(model):
         return False
-    from keras_vae.fast_fit import tensorflow
-
-    if not (tensorflow.on_one_device(model) and keras_internals.supports_jit(model)):
+    backend = _backend()
+    if not (keras_internals.supports_jit(model) and backend.can_compile_epoch(model)):
         return False
     long_enough = len(arrays[0]) >= MIN_STEPS_PER_EPOCH * batch_size
-    return jit_compile is True or (long_enough and tensorflow.gains_from_xla(model))
+    return jit_compile is True or (long_enough and backend.gains_from_xla(model))
+
+
+def _backend():
+    """The module that compiles epochs."""
+    return importlib.import_module(f"keras_vae.fast_fit.{MODULES[keras.backend.backend()]}")
 
 
 def compiled_epoch(
@@ -66,9 +72,8 @@ def compiled_epoch(
     """
     if not can_compile_epoch(model, arrays, batch_size, jit_compile):
         return None
-    from keras_vae.fast_fit.tensorflow import CompiledEpoch
-
     observer = observer_within_calls(model, callbacks)
     others = [callback for callback in callbacks if callback is not observer]
     steps_per_call = choose_steps_per_call(steps_per_execution, others)
-    return CompiledEpoch(model, arrays, batch_size, steps_per_call, observer if steps_per_call > 1 else None)
+    observer = observer if steps_per_call > 1 else None
+    return _backend().CompiledEpoch(model, arrays, batch_size, steps_per_call, observer)

@@ -12,6 +12,8 @@ from keras_vae._utils.checks import PIXEL_ROUNDING
 from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
 from keras_vae.fast_fit import keras_internals
+from keras_vae.fast_fit.call_ranges import CallRanges
+from keras_vae.fast_fit.convolutions import may_have_convolutions
 from keras_vae.fast_fit.observers import StepObserver
 from keras_vae.fast_fit.steps_per_call import largest_divisor
 from keras_vae.fast_fit.support import Support
@@ -21,16 +23,6 @@ from keras_vae.posteriors import parse_encoder_outputs
 MAX_NOISE_IN_STEP = 8  # random numbers per image that are drawn within a compiled step on a CPU
 MAX_SCALED_BYTES = 64e6  # of items that are scaled before one call
 MAX_NOISE_BYTES = 64e6  # of noise drawn before one call
-CONVOLUTIONS = tuple(
-    getattr(keras.layers, f"{kind}{d}D{transposed}")
-    for kind, dimensions, transposed in (
-        ("Conv", (1, 2, 3), ""),
-        ("Conv", (1, 2, 3), "Transpose"),
-        ("DepthwiseConv", (1, 2), ""),
-        ("SeparableConv", (1, 2), ""),
-    )
-    for d in dimensions
-)
 
 
 def stored_tensor(array: np.ndarray | Items) -> tf.Tensor:
@@ -139,17 +131,14 @@ def number_of_replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def on_one_device(model: keras.Model) -> bool:
+def can_compile_epoch(model: keras.Model) -> bool:
     """Whether no distribution strategy is in force and the model was created under none."""
     return not tf.distribute.has_strategy() and model.distribute_strategy is tf.distribute.get_strategy()
 
 
 def gains_from_xla(model: keras.Model) -> bool:
     """Whether XLA can compile a model's step and makes it faster: on a CPU it slows convolutions down."""
-    layers = keras_internals.all_layers(model)
-    if layers is None or not keras_internals.supports_jit(model):
-        return False
-    return not (_on_cpu() and any(isinstance(layer, CONVOLUTIONS) for layer in layers))
+    return keras_internals.supports_jit(model) and not (_on_cpu() and may_have_convolutions(model))
 
 
 def _on_cpu() -> bool:
@@ -252,7 +241,7 @@ class CompiledEpoch:
         has_bytes = any(divisor is not None for divisor in self._divisors)
         self.batch_size, self.n = batch_size, len(arrays[0])
         self._whole, remainder = divmod(self.n, batch_size)
-        self.steps_per_call, self.observer = steps_per_call, observer
+        self.steps_per_call = steps_per_call
         if has_bytes:
             limit = max(1, int(MAX_SCALED_BYTES / (4 * batch_size * math.prod(arrays[0].shape[1:]))))
             # a divisor, since callbacks rely on being called every `steps_per_call` steps
@@ -266,13 +255,14 @@ class CompiledEpoch:
         if has_bytes:
             self._scaled = ScaledSteps(self.arrays, self._divisors, self.steps_per_call * batch_size)
         self._observed = None if observer is None else tf.convert_to_tensor(observer.x)
-        self._max_frames = 0 if observer is None else observer.max_observations(self.steps_per_call)
+        self._ranges = CallRanges(math.ceil(self.n / batch_size), self.steps_per_call, observer)
         self._model = model
         self._steps: Callable | None = None  # traced at the first call
 
     def set_order(self, order: np.ndarray) -> None:
         """Begins an epoch with the images in this order."""
-        self._order, self._next = tf.convert_to_tensor(order.astype("int32")), 0
+        self._order = tf.convert_to_tensor(order.astype("int32"))
+        self._ranges.restart()
 
     def set_images(self, images: np.ndarray) -> None:
         """Replaces the images; before the first call of an epoch."""
@@ -285,28 +275,21 @@ class CompiledEpoch:
 
     def __call__(self, iterator) -> dict:
         """The metrics after the next steps; Keras' own `iterator` over the batches is not used."""
-        first = self._next
-        self._next = last = min(first + self.steps_per_call, math.ceil(self.n / self.batch_size))
-        due = [] if self.observer is None else self.observer.due_between(first, last)
-        # A call pauses where an observation is due, and at its end.
-        pauses = np.array([*due, *[last] * (1 + self._max_frames - len(due))], "int32")
+        call = self._ranges.next()
         noise = ()
         if self._noise is not None:
-            whole = max(0, min(last, self._whole) - first)
-            noise = self._noise.draw(tf.constant(whole), tf.constant(last > self._whole))
+            whole = max(0, min(call.last, self._whole) - call.first)
+            noise = self._noise.draw(tf.constant(whole), tf.constant(call.last > self._whole))
         arrays, order = self.arrays, self._order
         if self._scaled is not None:
-            arrays, order = self._scaled(order, first * self.batch_size)
+            arrays, order = self._scaled(order, call.first * self.batch_size)
         arguments = (
-            arrays, order, tf.constant(first), tf.constant(pauses), self.batch_size, noise, self._observed
+            arrays, order, tf.constant(call.first), tf.constant(call.pauses), self.batch_size, noise, self._observed
         )  # fmt: skip
         if self._steps is None:  # concrete, as in `traced_encoder`
             self._steps = program(self._model).get_concrete_function(*arguments)
         metrics, frames = self._steps(*arguments)
-        if self.observer is not None and due:
-            frames = [part.numpy() for part in frames]
-            for i, step in enumerate(due):
-                self.observer.observe(step, *(part[i] for part in frames))
+        self._ranges.observe(call, frames)
         return metrics
 
 
