@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	done)
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow lint bench
+.PHONY: setup demo test test-slow lint docs bench
 
 setup: .venv/.installed
 
@@ -27,6 +27,15 @@ test: setup
 
 test-slow: setup
 	@$(BIN)/python -m pytest -m slow --numprocesses 2 --dist worksteal
+
+# The documentation site; a warning is an error. Nothing is loaded from the network after the installation.
+docs: .venv/.docs-installed
+	@$(BIN)/python -m sphinx -b html -c docs -d docs/_build/doctrees --fail-on-warning --keep-going --quiet . docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+.venv/.docs-installed: .venv/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $@
 
 # One table; about ten minutes on two quiet cores. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
 bench: setup
