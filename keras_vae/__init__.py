@@ -34,6 +34,8 @@ _HOME = {
     "conv_vae": "networks.builders",
     "dense_vae": "networks.builders",
     "spatial_vae": "networks.builders",
+    "compare": "report.run_table",
+    "show": "report.browser",
     "Run": "runs.folder",
     "Config": "runs.config",
     "train": "runs.training",

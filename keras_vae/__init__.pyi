@@ -30,6 +30,8 @@ from keras_vae.networks.builders import dense_vae as dense_vae
 from keras_vae.networks.builders import spatial_vae as spatial_vae
 from keras_vae.plots import video as video
 from keras_vae.posteriors import Posterior as Posterior
+from keras_vae.report.browser import show as show
+from keras_vae.report.run_table import compare as compare
 from keras_vae.runs.config import Config as Config
 from keras_vae.runs.folder import Run as Run
 from keras_vae.runs.training import train as train
@@ -57,6 +59,7 @@ __all__ = [
     "Trajectory",
     "UnitMonitor",
     "WriteError",
+    "compare",
     "conv_vae",
     "dense_vae",
     "diagnostics",
@@ -67,6 +70,7 @@ __all__ = [
     "posteriors",
     "report",
     "samplers",
+    "show",
     "spatial_vae",
     "studies",
     "train",

@@ -123,6 +123,9 @@ class Audit:
         }
         return _finite_or_none(content)
 
+    def __repr__(self) -> str:
+        return f"Audit({self.images:,} encodings of {self.latent_units:,} units, {self.n_active:,} of them active)"
+
     def __str__(self) -> str:
         return printable(describe(self.as_dict()))
 

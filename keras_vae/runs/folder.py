@@ -100,6 +100,17 @@ class Run:
             raise InputError(f"run: expected a run folder (with a config.json) at {path}; there is none.")
         return run
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self._state()})"
+
+    def _state(self) -> str:
+        if not self.is_run():
+            return "empty"
+        try:
+            return f"{self.title}, {'finished' if self.finished else 'unfinished'}"
+        except InputError:
+            return "damaged config.json"
+
     # -- reading -------------------------------------------------------------------------------------------
 
     @property
