@@ -36,6 +36,7 @@ _HOME = {
     "spatial_vae": "networks.builders",
     "compare": "report.run_table",
     "show": "report.browser",
+    "Recorder": "recorder",
     "Run": "runs.folder",
     "Config": "runs.config",
     "train": "runs.training",

@@ -30,6 +30,7 @@ from keras_vae.networks.builders import dense_vae as dense_vae
 from keras_vae.networks.builders import spatial_vae as spatial_vae
 from keras_vae.plots import video as video
 from keras_vae.posteriors import Posterior as Posterior
+from keras_vae.recorder import Recorder as Recorder
 from keras_vae.report.browser import show as show
 from keras_vae.report.run_table import compare as compare
 from keras_vae.runs.config import Config as Config
@@ -54,6 +55,7 @@ __all__ = [
     "OptimalGaussian",
     "PixelwiseGaussian",
     "Posterior",
+    "Recorder",
     "Run",
     "TrainingDiverged",
     "Trajectory",

@@ -10,14 +10,13 @@ import numpy as np
 from keras_vae._utils import checks
 from keras_vae.diagnostics import UnitHistory, UnitStatistics
 from keras_vae.diagnostics.unit_statistics import unchecked_units
+from keras_vae.encoding_frames import EncodingFrames, point_labels
 from keras_vae.errors import InputError
 from keras_vae.fast_fit import image_shapes
 from keras_vae.fast_fit.functions import encoder_of_images
 from keras_vae.fast_fit.keras_internals import steps_per_execution
 from keras_vae.layers import BetaSchedule
-from keras_vae.trajectory import Trajectory, numbered_labels
-
-MAX_RECORDING_BYTES = 10**9
+from keras_vae.trajectory import Trajectory
 
 
 class _EncodingObserver(keras.callbacks.Callback):
@@ -275,21 +274,23 @@ class LatentRecorder(_EncodingObserver):
         first_steps: int = 0,
     ):
         super().__init__(x, every, encoder, first_steps)
-        self.class_names: tuple[str, ...] | None = None
-        if y is not None:
-            y, self.class_names = numbered_labels("y", y)
-        self.y = None if y is None else checks.array("y", y, ("points", "…"), dtype=np.integer, low=0).reshape(-1)
         points = len(keras.tree.flatten(self.x)[0])
-        if self.y is not None and len(self.y) != points:
-            raise InputError(f"y: expected a label for each of {points} images; received {len(self.y)}.")
-        if units is not None:
-            units = checks.as_array("units", units).reshape(-1)
-            if not units.size:
-                raise InputError("units: expected at least one latent unit to record; received none.")
-            units = checks.array("units", units, ("units",), dtype="int64", low=0)
-        self.units = units
-        self._means: list[np.ndarray] = []
-        self._log_vars: list[np.ndarray] = []
+        self._frames = EncodingFrames(type(self).__name__, point_labels("y", y, points), units)
+
+    @property
+    def y(self) -> np.ndarray | None:
+        """The labels of the images as integers, `(points,)`, or None."""
+        return self._frames.labels.numbers
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the labels 0, 1, … where they were text, else None."""
+        return self._frames.labels.names
+
+    @property
+    def units(self) -> np.ndarray | None:
+        """The indices of the recorded latent units; None for all."""
+        return self._frames.units
 
     @property
     def trajectory(self) -> Trajectory:
@@ -306,29 +307,18 @@ class LatentRecorder(_EncodingObserver):
         Raises:
             InputError: if there is none.
         """
-        if not self._means[first:]:
+        if not self._steps[first:]:
             raise InputError("trajectory: expected a recording; there is none yet; pass the recorder to fit first.")
-        return Trajectory(
-            steps=np.array(self._steps[first:], "int64"),
-            epochs=np.array(self._epochs[first:]),
-            mean=np.stack(self._means[first:]),
-            log_var=np.stack(self._log_vars[first:]) if self._log_vars else None,
-            labels=self.y,
-            images=_images_of(self.x),
-            units=self.units,
-            class_names=self.class_names,
-        )
+        return self._frames.trajectory(self._steps, self._epochs, _images_of(self.x), first)
 
     def __len__(self) -> int:
         """The number of frames recorded so far."""
-        return len(self._means)
+        return len(self._frames)
 
     def resume_from(self, trajectory: Trajectory, step: int, epoch: int) -> None:
         """Continues a recording that ended after `step` optimizer steps and `epoch` whole epochs."""
         self._continue_from(trajectory.steps, trajectory.epochs, step, epoch)
-        self.units = trajectory.units  # later frames have the same units
-        self._means = list(trajectory.mean)
-        self._log_vars = [] if trajectory.log_var is None else list(trajectory.log_var)
+        self._frames.restore(trajectory)
 
     def on_epoch_begin(self, epoch, logs=None):
         is_first = self._is_first_epoch
@@ -337,35 +327,14 @@ class LatentRecorder(_EncodingObserver):
             epochs = self.params.get("epochs", 0) - epoch
             frames = epochs * (self._length or 0) // self.every if self.every else epochs
             extra = max(0, self.first_steps - self._step)
-            self._check_size(len(self._means) + frames + extra)
+            self._frames.check_size(len(self._frames) + frames + extra)
 
     def _cut(self, frames):
         super()._cut(frames)
-        del self._means[frames:], self._log_vars[frames:]
+        self._frames.cut(frames)
 
     def _keep(self, mean, log_var):
-        chosen = slice(None) if self.units is None else self.units
-        if self.units is not None and not (self.units.min() >= 0 and self.units.max() < mean.shape[1]):
-            raise InputError(
-                f"units: expected numbers from 0 to {mean.shape[1] - 1}, the model's latent units; received "
-                f"{self.units.tolist()}."
-            )
-        self._means.append(mean[:, chosen].astype("float32"))
-        if log_var is not None:
-            # An isotropic posterior has one variance for all units.
-            self._log_vars.append(np.broadcast_to(log_var, mean.shape)[:, chosen].astype("float32"))
-        self._check_size(len(self._means))
-
-    def _check_size(self, frames: int) -> None:
-        """Refuses too large a recording: before the first step if the number of steps is known, and at every frame."""
-        points, units = self._means[0].shape
-        size = frames * points * units * 2 * 4
-        if size > MAX_RECORDING_BYTES:
-            raise InputError(
-                f"LatentRecorder: expected a recording under {MAX_RECORDING_BYTES / 1e9:g} GB; {frames} frames of "
-                f"{points} images and {units} units take {size / 1e9:.1f} GB; choose fewer units=, fewer images or a "
-                "larger every=."
-            )
+        self._frames.append(mean, log_var)
 
 
 class UnitMonitor(_EncodingObserver):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae import callbacks
+from keras_vae import encoding_frames
 
 BACKEND = keras.backend.backend()
 not_torch = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no steps_per_execution on PyTorch")
@@ -128,7 +128,7 @@ def test_records_any_keras_model(images):
 
 
 def test_refuses_a_recording_beyond_a_gigabyte(images, monkeypatch):
-    monkeypatch.setattr(callbacks, "MAX_RECORDING_BYTES", 1000)
+    monkeypatch.setattr(encoding_frames, "MAX_RECORDING_BYTES", 1000)
     recorder = kv.LatentRecorder(images[:6], every=1)
     with pytest.raises(kv.InputError, match="expected a recording under 1e-06 GB"):
         make().fit(images, batch_size=8, epochs=5, verbose=0, callbacks=[recorder])
@@ -156,7 +156,7 @@ def test_continues_after_an_interruption(images):
 
 def test_a_resumed_fit_counts_only_what_is_to_come(images, monkeypatch):
     """Ten epochs of three steps are 31 frames, in one fit or in two."""
-    monkeypatch.setattr(callbacks, "MAX_RECORDING_BYTES", 31 * 6 * 2 * 8)
+    monkeypatch.setattr(encoding_frames, "MAX_RECORDING_BYTES", 31 * 6 * 2 * 8)
     vae, recorder = make(), kv.LatentRecorder(images[:6], every=1)
     for initial, epochs in ((0, 9), (9, 10)):
         vae.fit(images, batch_size=32, initial_epoch=initial, epochs=epochs, verbose=0, callbacks=[recorder])
