@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import checks
+from keras_vae._utils.foreign_images import drawable
 from keras_vae._utils.foreign_tensors import to_array
 from keras_vae.encoding_frames import EncodingFrames, point_labels
 from keras_vae.errors import InputError
 from keras_vae.posteriors import parse_encoder_outputs
 from keras_vae.trajectory import Trajectory
 
-CHANNELS = (1, 3, 4)  # of images that are drawn
 ENCODE_ADVICE = "expected a function that returns (mean, log_var), or (mean, None) without a density"
 
 
@@ -162,34 +162,14 @@ def _number_of_images(x: Any) -> int | None:
 
 def _drawn_images(x: Any) -> np.ndarray | None:
     """Images for videos from the input of an encoder; None where it has no shape of images."""
-    if not 2 <= len(getattr(x, "shape", ())) <= 4:
-        return None
-    images = _channels_last(to_array("x", x))
-    is_drawn = {2: images.dtype.kind != "i", 3: True, 4: images.shape[-1] in CHANNELS}[images.ndim]  # no token numbers
-    return _in_unit_range("x", images) if is_drawn else None
+    return drawable("x", to_array("x", x)) if 2 <= len(getattr(x, "shape", ())) <= 4 else None
 
 
 def _given_images(value: Any, points: int | None) -> np.ndarray:
-    images = _channels_last(to_array("images", value))
+    images = to_array("images", value)
     n = "points" if points is None else points
     checks.require_shape("images", images, (n, "height", "width", *["channels"] * (images.ndim > 3)))
-    if images.ndim == 4 and images.shape[3] not in CHANNELS:
+    drawn = drawable("images", images)
+    if drawn is None:
         raise InputError(f"images: expected 1, 3 or 4 channels; received shape {images.shape}.")
-    return _in_unit_range("images", images)
-
-
-def _channels_last(images: np.ndarray) -> np.ndarray:
-    """Images `(n, channels, height, width)` with the channels as their last axis; others as they are."""
-    is_first = images.ndim == 4 and images.shape[1] in CHANNELS and images.shape[3] not in CHANNELS
-    return np.moveaxis(images, 1, -1) if is_first else images
-
-
-def _in_unit_range(name: str, images: np.ndarray) -> np.ndarray:
-    """A float32 copy whose values are in [0, 1]: bytes are divided by 255, other values scaled by their limits."""
-    if images.dtype == "uint8":
-        return images.astype("float32") / 255
-    images = checks.array(name, images, None, dtype="float64")
-    low, high = float(images.min()), float(images.max())
-    if low < 0 or high > 1:
-        images = (images - low) / ((high - low) or 1.0)
-    return images.astype("float32")
+    return drawn

@@ -7,15 +7,16 @@ import typer
 
 from keras_vae._utils.command_line import whole_option
 from keras_vae._utils.keras_import import backend_name
-from keras_vae.cli import data_options
+from keras_vae.cli import data_options, encodings
 from keras_vae.cli.arguments import parse_path, print_first
+from keras_vae.cli.results import print_results
 from keras_vae.errors import InputError
 
-AUDIT_LABEL_WIDTH = 31  # of the lines of `diagnostics.describe`
+N_SAMPLES = 1000  # default of --samples
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(parser=parse_path, help="A run folder, or a .keras file that holds a VAE.")],
+    run: Annotated[Path, typer.Argument(parser=parse_path, help="Run folder, .keras VAE, or .npz of encodings.")],
     dataset: Annotated[
         str | None,
         typer.Option(help="The training's images: for a .keras file, and where they were moved."),
@@ -23,12 +24,14 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            parser=parse_path, metavar="PATH", help="With a .keras file: run folder to write; default runs/NAME."
+            parser=parse_path,
+            metavar="PATH",
+            help="With a .keras file: run folder to write, default runs/NAME; with encodings: page, default NAME.html.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Evaluate again, replacing earlier results.")] = False,
     audit: Annotated[bool, typer.Option(help="Also compare q(z) with the prior, estimate likelihoods.")] = True,
-    samples: Annotated[int, whole_option("Importance samples per image of the likelihood.")] = 1000,
+    samples: Annotated[int, whole_option("Importance samples per image of the likelihood.")] = N_SAMPLES,
     image_size: data_options.ImageSize = None,
     gray: data_options.Gray = False,
     skip_damaged: data_options.SkipDamaged = False,
@@ -39,8 +42,13 @@ def evaluate(
     drop: data_options.Drop = None,
     standardize: data_options.Standardize = False,
 ) -> None:
-    """Measure a trained model: latent units, samples, aggregate posterior and likelihood."""
+    """Measure a trained model, or encodings alone: latent units, aggregate posterior, samples and likelihood."""
     options = data_options.given(locals())
+    if encodings.is_encodings(run):
+        if options or dataset is not None or not audit or samples != N_SAMPLES:
+            raise InputError(f"evaluate: expected --out and --overwrite alone with the encodings {run}; remove others.")
+        encodings.evaluate(run, out, overwrite)
+        return
     print_first(f"Loading model, data and the {backend_name()} backend")
     from keras_vae._utils.progress import ProgressReporter
     from keras_vae.evaluation import run_evaluation
@@ -93,23 +101,11 @@ def _adopted(model: Path, dataset: str | None, options: dict, out: Path | None, 
 
 def print_evaluation(evaluation: dict) -> None:
     """Prints an evaluation: its conclusion, then units, scores of the samples and audit as tables."""
-    from rich.console import Console
-
-    from keras_vae import diagnostics
-    from keras_vae._utils.terminal import print_paragraph, print_table, print_text
     from keras_vae.evaluation import tables
     from keras_vae.report import audit_text
 
-    console = Console(highlight=False)
     shown = tables.evaluation(evaluation)
     if evaluation["units"]:
         shown.insert(0, tables.units(evaluation["units"]))
-    for paragraph in audit_text.sentences(evaluation):
-        print_text(console, "")
-        print_paragraph(console, paragraph)
-    print_text(console, "")
-    for table in shown:
-        print_table(console, table)
-    if (evaluation.get("audit") or {}).get("encodings"):
-        for line in diagnostics.describe(evaluation["audit"]["encodings"]).splitlines():
-            print_paragraph(console, line, AUDIT_LABEL_WIDTH if line.find("  ") > 0 else 0)
+    audit = (evaluation.get("audit") or {}).get("encodings")
+    print_results(audit_text.sentences(evaluation), shown, audit or None)

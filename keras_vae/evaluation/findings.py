@@ -53,7 +53,16 @@ def caption(run: Run, stem: str, text: str) -> str:
 
 def active_units(run: Run) -> str:
     """How many latent units of a run are active."""
-    n_active, n_units = run.metrics["n_active"], run.metrics["n_units"]
+    return of_active_units(run.metrics["n_active"], run.metrics["n_units"])
+
+
+def of_active_units(n_active: int, n_units: int) -> str:
+    """How many of some latent units are active.
+
+    Example:
+        >>> of_active_units(3, 16)
+        '3 of 16 latent units are active'
+    """
     verb = "is" if n_active == 1 else "are"
     return f"{n_active:,} of {n_units:,} latent unit{'' if n_units == 1 else 's'} {verb} active"
 
@@ -80,7 +89,17 @@ def _posteriors(run: Run) -> str:
     _, std = run.flat_encodings
     if std is None:
         return "Codes are points: this model has no posterior density"
-    radius = float(np.median(np.sqrt(std[:, plane].prod(axis=1))))
+    return of_posteriors(std[:, plane])
+
+
+def of_posteriors(std: np.ndarray) -> str:
+    """The median radius of posteriors with standard deviations `(n, units of the plane)`, relative to the prior's.
+
+    Example:
+        >>> of_posteriors(np.array([[0.5, 0.125]]))
+        'The median posterior has a radius of 0.25, the prior of 1'
+    """
+    radius = float(np.median(np.sqrt(std.prod(axis=1))))
     return f"The median posterior has a radius of {number(radius)}, the prior of 1"
 
 
@@ -173,8 +192,16 @@ def _interpolation(run: Run) -> str:
 @register("aggregate")
 def _aggregate(run: Run) -> str:
     encodings = _audit(run).get("encodings")
-    if not encodings:
-        return ""
+    return of_divergence(encodings) if encodings else ""
+
+
+def of_divergence(encodings: Mapping[str, Any]) -> str:
+    """The interval of KL(q(z) ‖ p), from the content of `diagnostics.Audit.as_dict`.
+
+    Example:
+        >>> of_divergence({"divergence": {"interval": [0.1, 2.5]}})
+        'KL(q(z) ‖ N(0, I)) is within 0.10 … 2.50 nats'
+    """
     low, high = (number(end) for end in encodings["divergence"]["interval"])
     return f"KL(q(z) ‖ N(0, I)) is within {low} … {high} nats"
 

@@ -48,14 +48,24 @@ def evaluation(found: dict) -> list[Table]:
         rows = _score_rows(found["samples"][source] for source in sources)
         tables.append(Table(f"scores of {found['judge']['images']:,} samples", ["", *sources.values()], rows))
     tables.append(_interpolation(found["interpolation"]))
-    rows = [[find(key).heading, number(found["codes"][key])] for key in code_measures.names() if key in found["codes"]]
-    tables.append(Table("codes of test images", ["", "measured"], rows))
+    tables.append(codes(found["codes"], "codes of test images"))
     audit = found.get("audit") or {}
     if audit.get("likelihood"):
         tables.append(_likelihood(audit["likelihood"], audit["elbo_terms"]))
     if audit and audit["samplers"]["scores"]:
         tables.append(_samplers(audit["samplers"]["scores"]))
     return tables
+
+
+def codes(found: dict[str, float], title: str) -> Table:
+    """The table of the measures of codes that have values.
+
+    Args:
+        found: the result of `code_measures.evaluate_codes`.
+        title: of the table.
+    """
+    rows = [[find(key).heading, number(found[key])] for key in code_measures.names() if key in found]
+    return Table(title, ["", "measured"], rows)
 
 
 def _score_rows(scores: Iterable[dict]) -> list[list[str]]:

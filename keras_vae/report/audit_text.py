@@ -24,6 +24,18 @@ def sentences(evaluation: dict) -> list[str]:
     return [conclusion(evaluation), *(_crossed_bounds(encodings) if encodings else [])]
 
 
+def sentences_of_encodings(encodings: dict) -> list[str]:
+    """The results of an audit of encodings without a model, one paragraph each.
+
+    Args:
+        encodings: content of `diagnostics.Audit.as_dict`.
+    """
+    audit = {"encodings": encodings}
+    said = [_units({"audit": audit}), _prior(audit)]
+    said.append("Samples and log p(x) were not measured, since they need the decoder.")
+    return [" ".join(said), *_crossed_bounds(encodings)]
+
+
 def conclusion(evaluation: dict) -> str:
     """One paragraph: active units, match of q(z) with the prior, samples, likelihood, and what can't be decided.
 

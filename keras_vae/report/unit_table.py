@@ -20,13 +20,26 @@ def unit_table(run: Run, evaluated: list[dict] | None) -> dict[str, Any]:
         evaluated: `units` of its `evaluation.json`, if there is one; else the statistics of its arrays are shown.
     """
     rows = evaluated or _rows(run.arrays("units"))
+    collapsed = posterior_text.collapsed_units(run.config["config"]["posterior"])
+    return of_rows(rows, run.metrics["n_active"], collapsed)
+
+
+def of_rows(rows: list[dict], n_active: int, collapsed: str, images: str = "test images") -> dict[str, Any]:
+    """The table of some units, as `unit_table`.
+
+    Args:
+        rows: a dictionary per unit, as `units` of `evaluation.json`.
+        n_active: number of active units.
+        collapsed: a sentence on the others.
+        images: over which the statistics were computed.
+    """
     key = "kl" if rows[0].get("kl") is not None else "var_mean"
     columns = {k: name for k, name in tables.UNIT_COLUMNS.items() if k in rows[0] and k != key}
     ordered = sorted(tables.by_decreasing_variance(rows), key=lambda unit: -unit[1][key])
     largest = max(unit[key] for unit in rows) or 1.0
     n_omitted = max(len(rows) - MAX_ROWS, 0)
     return {
-        "sentence": _sentence(len(rows), run.metrics["n_active"], run.config["config"]["posterior"]),
+        "sentence": _sentence(len(rows), n_active, collapsed, images),
         "head": ["unit", tables.UNIT_COLUMNS[key], *columns.values()],
         "rows": [
             {
@@ -42,13 +55,13 @@ def unit_table(run: Run, evaluated: list[dict] | None) -> dict[str, Any]:
     }
 
 
-def _sentence(n_units: int, n_active: int, posterior: str) -> str:
+def _sentence(n_units: int, n_active: int, collapsed: str, images: str) -> str:
     verb = "is" if n_active == 1 else "are"
     active = (
         f"{n_active:,} of {n_units:,} latent unit{'' if n_units == 1 else 's'} {verb} active: the variance of the "
-        "posterior mean over test images, Var[μ], exceeds 0.01."
+        f"posterior mean over {images}, Var[μ], exceeds 0.01."
     )
-    return active if n_active == n_units else f"{active} {posterior_text.collapsed_units(posterior)}"
+    return active if n_active == n_units else f"{active} {collapsed}"
 
 
 def _rows(columns: dict[str, np.ndarray]) -> list[dict]:
