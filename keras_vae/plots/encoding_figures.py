@@ -120,14 +120,16 @@ def image_map(source: Source) -> Figure:
     figure, (ax,) = layout.panels(1, 1, (7.6, 7.4))
     mean = source.images.mean[:, source.plane]
     limit = visuals.view_limit(mean)
-    draw_images(ax, mean, source.images.images, limit)
+    draw_images(ax, mean, source.images.images, limit, gap=1)
     visuals.prior_rings(ax, limit)
     visuals.square_view(ax, limit, tuple(source.plane))
     layout.title(ax, "Images at the means of their posteriors", source.note("the nearest of {n} to each cell"))
     return figure
 
 
-def draw_images(ax: Axes, mean: np.ndarray, images: np.ndarray, limit: float, cells: int = MAP_CELLS) -> AxesImage:
+def draw_images(
+    ax: Axes, mean: np.ndarray, images: np.ndarray, limit: float, cells: int = MAP_CELLS, gap: int = 0
+) -> AxesImage:
     """The image nearest to the middle of each cell of a square view, where a mean lies in the cell.
 
     Args:
@@ -136,6 +138,7 @@ def draw_images(ax: Axes, mean: np.ndarray, images: np.ndarray, limit: float, ce
         images: `(n, height, width[, channels])` in [0, 1].
         limit: half the side of the view.
         cells: number of cells along each side.
+        gap: pixels of background around each image.
 
     Example:
         >>> ax = Figure().subplots()
@@ -144,7 +147,7 @@ def draw_images(ax: Axes, mean: np.ndarray, images: np.ndarray, limit: float, ce
         [[1.0, 0.0], [0.0, 0.0]]
     """
     mean = checks.array("mean", mean, ("n", 2), dtype=None)
-    images = _squares(image_grids.checked_images("images", images))
+    images = _squares(image_grids.checked_images("images", images), gap)
     place = (mean + limit) * (cells / (2 * limit))
     cell = np.floor(place).astype(int)
     inside = ((cell >= 0) & (cell < cells)).all(axis=1)
@@ -157,14 +160,14 @@ def draw_images(ax: Axes, mean: np.ndarray, images: np.ndarray, limit: float, ce
     return ax.imshow(picture, vmin=0, vmax=1, extent=(-limit, limit, -limit, limit))
 
 
-def _squares(images: np.ndarray) -> np.ndarray:
-    """Images without a single channel, of few pixels, in the middle of squares of background."""
+def _squares(images: np.ndarray, gap: int = 0) -> np.ndarray:
+    """Images without a single channel, of few pixels, in the middle of squares with a margin of background."""
     images = images[..., 0] if images.shape[3:] == (1,) else images[..., :3] if images.ndim == 4 else images
     step = -(-max(images.shape[1:3]) // MAX_CELL_PIXELS)
     images = images[:, ::step, ::step]
     height, width = images.shape[1:3]
     side = max(height, width)
-    margins = [((side - length) // 2, (side - length + 1) // 2) for length in (height, width)]
+    margins = [((side - length) // 2 + gap, (side - length + 1) // 2 + gap) for length in (height, width)]
     others = [(0, 0)] * (images.ndim - 3)
     return np.pad(images, [(0, 0), *margins, *others], constant_values=float(images.ndim == 4))
 
