@@ -1,6 +1,6 @@
 """Figures of encodings without their model: the plane of two units, images in it, the audit, principal components."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,9 +73,10 @@ def draw(name: str, images: EncodedImages, audit: EncodingsAudit, folder: Path) 
         folder: receives one PNG per figure.
     """
     part = random_images(len(images.mean), MAX_DRAWN_ENCODINGS, np.random.default_rng(0))
-    subset = [None if array is None else array[part] for array in (images.mean, images.log_var, images.labels)]
+    labels = None if images.labels is None else images.labels[part]
     pictures = None if images.images is None else with_height_and_width(images.images[part])
-    source = Source(name, EncodedImages(*subset, images.class_names, pictures), len(images.mean), audit)
+    drawn = EncodedImages(images.mean[part], images.log_var[part], labels, images.class_names, pictures)
+    source = Source(name, drawn, len(images.mean), audit)
     n_units = images.mean.shape[1]
     figures: list[tuple[str, str, Callable[[Source], Figure], bool]] = [
         ("posteriors", POSTERIORS, posteriors, n_units > 1),
@@ -120,7 +121,9 @@ def image_map(source: Source) -> Figure:
     figure, (ax,) = layout.panels(1, 1, (7.6, 7.4))
     mean = source.images.mean[:, source.plane]
     limit = visuals.view_limit(mean)
-    draw_images(ax, mean, source.images.images, limit, gap=1)
+    images = source.images.images
+    if images is not None:  # the figure applies to no others
+        draw_images(ax, mean, images, limit, gap=1)
     visuals.prior_rings(ax, limit)
     visuals.square_view(ax, limit, tuple(source.plane))
     layout.title(ax, "Images at the means of their posteriors", source.note("the nearest of {n} to each cell"))
@@ -150,12 +153,12 @@ def draw_images(
     images = _squares(image_grids.checked_images("images", images), gap)
     place = (mean + limit) * (cells / (2 * limit))
     cell = np.floor(place).astype(int)
-    inside = ((cell >= 0) & (cell < cells)).all(axis=1)
+    inside = np.all((cell >= 0) & (cell < cells), axis=1)
     distance = np.square(place - cell - 0.5).sum(axis=1)
     canvas = np.full((cells * cells, *images.shape[1:]), float(images.ndim == 4))  # 0 is white in grey images
-    for i in np.argsort(-distance, kind="stable"):  # nearer ones last
-        if inside[i]:
-            canvas[(cells - 1 - cell[i, 1]) * cells + cell[i, 0]] = images[i]
+    farthest_first = np.argsort(-distance, kind="stable")
+    for i in farthest_first[inside[farthest_first]]:  # nearer images replace others
+        canvas[(cells - 1 - cell[i, 1]) * cells + cell[i, 0]] = images[i]
     picture = image_grids.tile(np.clip(canvas, 0.0, 1.0), cells, gap=0)
     return ax.imshow(picture, vmin=0, vmax=1, extent=(-limit, limit, -limit, limit))
 
@@ -183,22 +186,28 @@ def aggregate(source: Source) -> Figure:
     """The aggregate posterior compared with the prior."""
     encodings, arrays = source.audit.encodings, source.audit.arrays
     figure = Figure(figsize=(10.4, 7.0), layout="constrained")
-    names = [["marginals", "radii"], ["kl", "density" if "density" in arrays else "kl"]]
+    names: Any = [["marginals", "radii"], ["kl", "density" if "density" in arrays else "kl"]]
     axes: dict[str, Any] = figure.subplot_mosaic(names, height_ratios=(1, 1) if "density" in arrays else (1, 0.55))
     audit_figures.marginals(axes["marginals"], arrays["marginal_grid"], arrays["marginals"], arrays["marginal_units"])
     audit_figures.radii(axes["radii"], arrays["radii"], encodings["latent_units"])
     audit_figures.kl_parts(axes["kl"], encodings["divergence"])
     if "density" in arrays:
-        limit = float(arrays["density_limit"])
-        highest = max(2 / (2 * np.pi), float(np.quantile(arrays["density"], 0.99)))
-        picture = audit_figures.plane_density(axes["density"], arrays["density"], limit, highest)
-        axes["density"].set(ylabel="latent unit 1", xlim=(-limit, limit), yticks=axes["density"].get_xticks())
-        axes["density"].set(ylim=(-limit, limit))
-        layout.subtitle(axes["density"], "density q(z) in the plane")
-        visuals.prior_rings(axes["density"], limit)
+        picture = _density(axes["density"], arrays)
         figure.colorbar(picture, ax=axes["density"], extend="max", shrink=0.9)
     layout.heading(figure, findings.of_divergence(encodings))
     return figure
+
+
+def _density(ax: Axes, arrays: Mapping[str, np.ndarray]) -> AxesImage:
+    """The density q(z) of two units."""
+    limit, density = float(arrays["density_limit"]), arrays["density"]
+    highest = max(1 / np.pi, float(np.quantile(density, 0.99)))  # at least twice the highest density of the prior
+    picture = audit_figures.plane_density(ax, density, limit, highest)
+    ticks = ax.get_xticks()
+    ax.set(xlim=(-limit, limit), yticks=ticks, ylim=(-limit, limit), ylabel="latent unit 1")
+    visuals.prior_rings(ax, limit)
+    layout.subtitle(ax, "density q(z) in the plane")
+    return picture
 
 
 PRINCIPAL = "The means on their two principal components; shade and dashed circles: the prior N(0, I)."

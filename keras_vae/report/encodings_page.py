@@ -53,8 +53,8 @@ def _lead(source: Path, images: EncodedImages) -> str:
     n_classes = 0 if images.labels is None else len(set(images.labels.tolist()))
     labels = f", with {formatting.count(n_classes, 'label')}" if n_classes else ""
     return (
-        f"{n:,} encodings of {formatting.count(units, 'latent unit')} from {source.name}{labels}. The model that made "
-        "them is not known: all results follow from the means and log variances alone."
+        f"{n:,} encodings of {formatting.count(units, 'latent unit')} from {source.name}{labels}. All results "
+        "follow from their means and log variances, without the model."
     )
 
 
