@@ -63,7 +63,7 @@ def page_path(source: Path, out: Path | None, overwrite: bool) -> Path:
         raise InputError(f"out: expected a path that ends in .html, or a folder that exists; received {page}.")
     if os.path.lexists(page) and not overwrite:
         raise InputError(
-            f"out: expected a new page; {page} exists; set overwrite=True to replace it, or out= to name another."
+            f"out: expected a new page; {page} exists; set overwrite=True to replace it, or choose another page."
         )
     check_writable(page.parent)
     return page
