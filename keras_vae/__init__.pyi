@@ -14,6 +14,7 @@ from keras_vae.data.dataset import load as load
 from keras_vae.errors import InputError as InputError
 from keras_vae.errors import TrainingDiverged as TrainingDiverged
 from keras_vae.errors import WriteError as WriteError
+from keras_vae.evaluation.item_scores import score as score
 from keras_vae.evaluation.run_evaluation import evaluate as evaluate
 from keras_vae.layers import GaussianSampling as GaussianSampling
 from keras_vae.layers import KLDivergence as KLDivergence
@@ -28,6 +29,7 @@ from keras_vae.models import Encoding as Encoding
 from keras_vae.networks.builders import conv_vae as conv_vae
 from keras_vae.networks.builders import dense_vae as dense_vae
 from keras_vae.networks.builders import spatial_vae as spatial_vae
+from keras_vae.networks.pruning import prune as prune
 from keras_vae.plots import video as video
 from keras_vae.posteriors import Posterior as Posterior
 from keras_vae.recorder import Recorder as Recorder
@@ -70,8 +72,10 @@ __all__ = [
     "load",
     "plots",
     "posteriors",
+    "prune",
     "report",
     "samplers",
+    "score",
     "show",
     "spatial_vae",
     "studies",

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
@@ -79,13 +79,23 @@ class ProgressReporter:
             self._bar.stop()
             self._bar = None
 
-    def track(self, items: Iterable[T], title: str, total: int) -> Iterator[T]:
-        """Yields the items and counts them on the bar, in a log in a line every `LOG_SECONDS`."""
+    def track(
+        self, items: Iterable[T], title: str, total: int, size: Callable[[T], int] = lambda item: 1
+    ) -> Iterator[T]:
+        """Yields the items and counts them on the bar, in a log in a line every `LOG_SECONDS`.
+
+        Args:
+            items: what is yielded.
+            title: of the bar.
+            total: the sum of all sizes.
+            size: what an item counts as.
+        """
         self.start(title, total)
-        logged = time.monotonic()
+        logged, done = time.monotonic(), 0
         try:
-            for done, item in enumerate(items, 1):
+            for item in items:
                 yield item
+                done += size(item)
                 self.advance(done)
                 if time.monotonic() - logged > LOG_SECONDS and done < total:
                     self.log(f"{title}: {done} of {total}")

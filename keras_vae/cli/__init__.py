@@ -1,6 +1,7 @@
 """Command line: `keras-vae train` writes a run folder, `draw` its figures, `evaluate` its audit, `report` its page.
 
-`sweep` trains many configurations. Each command is a function in a module of its own, which is registered here.
+`encode` and `score` write a row for each item of any data, `prune` writes a smaller model, `sweep` trains many
+configurations. Each command is a function in a module of its own, which is registered here.
 """
 
 from typing import Annotated
@@ -10,9 +11,11 @@ import typer
 from keras_vae._utils.command_line import run_app
 from keras_vae._utils.keras_import import backend_name
 from keras_vae._version import __version__
-from keras_vae.cli import draw, evaluate, report, sweep, train
+from keras_vae.cli import draw, encode, evaluate, prune, report, score, sweep, train
 
-COMMANDS = (train.train, draw.draw, evaluate.evaluate, report.report, sweep.sweep)  # as the help lists them
+COMMANDS = (  # as the help lists them
+    train.train, draw.draw, evaluate.evaluate, report.report, encode.encode, score.score, prune.prune, sweep.sweep
+)  # fmt: skip
 
 app = typer.Typer(
     name="keras-vae",

@@ -30,5 +30,5 @@ def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         parameters: of the command by name, such as its `locals()`.
     """
-    found = {NAMES.get(name, name): parameters[name] for name in PARAMETERS}
+    found = {NAMES.get(name, name): parameters.get(name) for name in PARAMETERS}
     return {name: value for name, value in found.items() if value not in (None, False, [])}

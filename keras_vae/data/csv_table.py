@@ -28,25 +28,31 @@ MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None",
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
-def read(path: Path, label: str | None = None, drop: Sequence[str] = ()) -> RawData:
+def read(
+    path: Path, label: str | None = None, drop: Sequence[str] = (), columns: Sequence[str] | None = None
+) -> RawData:
     """Reads a table with a header, whose columns are numbers; its rows are split into training and test rows.
 
     Args:
         path: the file, UTF-8 text with commas.
         label: the column that holds the labels, text or numbers.
         drop: columns that are left out.
+        columns: the columns to read, in this order, as an earlier reading returned them; the others are left out, and
+            the table may have a single row. None for all.
 
     Raises:
         InputError: if there is no such file or column, or a column has text, missing or infinite values.
         DamagedFileError: if the file is not a table with commas and a header.
     """
-    names = _header(path)
+    names = column_names(path)
     for option, wanted in [("drop", name) for name in drop] + ([("label", label)] if label is not None else []):
         _check_column(option, wanted, names, path)
     if label in drop:
         raise InputError(f"drop: expected other columns than the label; received {label!r}; name it once.")
-    table = _table(path, names, label)
-    numbers = table[[name for name in names if name != label and name not in drop]]
+    wanted = [name for name in names if name != label and name not in drop]
+    wanted = wanted if columns is None else _chosen(columns, wanted, path)
+    table = _table(path, names, label, min_rows=2 if columns is None else 1)
+    numbers = table[wanted]
     if not numbers.shape[1]:
         raise InputError(f"{path}: expected at least one column of numbers; received none besides {', '.join(names)}.")
     _refuse_text(numbers, path)
@@ -59,8 +65,24 @@ def read(path: Path, label: str | None = None, drop: Sequence[str] = ()) -> RawD
     return RawData(arrays, columns=tuple(map(cleaned, numbers.columns)), steps=tuple(map(cleaned, steps)))
 
 
-def _header(path: Path) -> list[str]:
-    """The names of the columns."""
+def _chosen(columns: Sequence[str], names: list[str], path: Path) -> list[str]:
+    """The names in the table of columns that an earlier reading returned."""
+    by_shown = {cleaned(name): name for name in names}
+    missing = [column for column in columns if column not in by_shown]
+    if missing:
+        raise InputError(
+            f"dataset: expected the columns {_listed(columns)} of the training in {path}; {_listed(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing; add or rename {'it' if len(missing) == 1 else 'them'}."
+        )
+    return [by_shown[column] for column in columns]
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of the columns of a table.
+
+    Raises:
+        DamagedFileError: if the file is not a table with commas and a header.
+    """
     check_regular(path, ADVICE)
     limit, needed = memory.available_bytes(), MEMORY_PER_FILE_BYTE * path.stat().st_size
     if limit is not None and needed > limit:
@@ -109,7 +131,7 @@ def _check_column(option: str, name: str, names: list[str], path: Path) -> None:
         raise InputError(f"{option}: expected a column of {path}; received {name!r}; {advice.rstrip('?')}.")
 
 
-def _table(path: Path, names: list[str], label: str | None) -> "pd.DataFrame":
+def _table(path: Path, names: list[str], label: str | None, min_rows: int) -> "pd.DataFrame":
     import pandas as pd
 
     try:
@@ -129,8 +151,9 @@ def _table(path: Path, names: list[str], label: str | None) -> "pd.DataFrame":
             )
     except (OSError, ValueError, OverflowError, MemoryError, Warning, csv.Error) as error:
         raise DamagedFileError(path, f"expected a table; it can't be parsed ({reason(error)})", ADVICE) from error
-    if len(table) < 2:
-        raise InputError(f"{path}: expected at least two rows below the header; received {len(table)}.")
+    if len(table) < min_rows:
+        least = "two rows" if min_rows == 2 else "one row"
+        raise InputError(f"{path}: expected at least {least} below the header; received {len(table)}.")
     return table
 
 

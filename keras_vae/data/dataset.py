@@ -1,6 +1,6 @@
 """Data sets as arrays: loading by name or path, splitting, scaling, digests, and binarization."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -209,9 +209,20 @@ def load(
 
 
 def read(
-    name: str | Path, *, cache: Path | None = None, progress: ProgressReporter | None = None, **options: Any
+    name: str | Path,
+    *,
+    cache: Path | None = None,
+    progress: ProgressReporter | None = None,
+    columns: Sequence[str] | None = None,
+    in_parts: bool = False,
+    **options: Any,
 ) -> RawData:
-    """The arrays of a data set as its reader returns them; arguments as those of `load`.
+    """The arrays of a data set as its reader returns them.
+
+    Args:
+        name, cache, progress, **options: as those of `load`.
+        columns: of a table, the columns to read, in this order; others are left out.
+        in_parts: whether a `.npy` file of any size stays on the disk.
 
     Raises:
         InputError: as `load`.
@@ -226,7 +237,7 @@ def read(
     if foreign:
         accepted = listed([key for key in (*found.options, "standardize") if key in DataOptions.model_fields])
         raise InputError(f"{foreign[0]}: expected no such option for {found.label}, which takes {accepted}; remove it.")
-    others = {"cache": cache, "progress": progress}
+    others = {"cache": cache, "progress": progress, "columns": columns, "in_parts": in_parts}
     arrays = found.read(**given, **{key: value for key, value in others.items() if key in found.options})
     return arrays if isinstance(arrays, RawData) else RawData(arrays)
 

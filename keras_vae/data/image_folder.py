@@ -93,7 +93,8 @@ def read(
         arrays["y"] = np.array([file.label for file in kept])
     if kept[0].is_test is not None:
         arrays["is_test"] = np.array([file.is_test for file in kept])
-    return RawData(arrays, keys=found.keys, steps=found.steps, damaged=len(files) - len(kept))
+    names = tuple(cleaned(file.path.relative_to(path).as_posix()) for file in kept)
+    return RawData(arrays, keys=found.keys, steps=found.steps, damaged=len(files) - len(kept), names=names)
 
 
 def list_images(folder: Path) -> list[ImageFile]:

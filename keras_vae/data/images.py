@@ -84,7 +84,7 @@ def check_parts(train: Part, test: Part, name: str, standardize: bool = False) -
         InputError: if the items are not usable; the message names what to do.
     """
     found = []
-    for part in (train, test):
+    for part in (train,) if test is train else (train, test):
         if part.x.dtype.kind not in KINDS:
             raise InputError(f"dataset: expected real numbers in {part.where}; received {part.x.dtype}.")
         _check_shape(part.x, part.where)

@@ -42,7 +42,7 @@ def classes(y_train: np.ndarray | None, y_test: np.ndarray | None, n_train: int,
         InputError: if the labels are not one per image, not usable as classes, or of too many classes.
     """
     parts = {"y_train": (y_train, n_train), "y_test": (y_test, n_test)}
-    labels = {part: _flat(y, n, f"{part} of {name}") for part, (y, n) in parts.items() if y is not None}
+    labels = {part: flat(y, n, f"{part} of {name}") for part, (y, n) in parts.items() if y is not None}
     if len({y.dtype.kind == "U" for y in labels.values()}) > 1:
         raise InputError(f"dataset: expected one kind of labels in {name}; received text and numbers.")
     _warn_of_incomplete_labels(labels, name)
@@ -87,8 +87,17 @@ def _name(value: Any) -> str:
     return shortened(cleaned(str(value)), MAX_NAME_CHARACTERS)
 
 
-def _flat(y: np.ndarray, n: int, where: str) -> np.ndarray:
-    """One label per image: integers, booleans or text, of shape `(n,)`."""
+def flat(y: np.ndarray, n: int, where: str) -> np.ndarray:
+    """Labels of any kind as one per image: integers, booleans or text, of shape `(n,)`.
+
+    Args:
+        y: labels `(n,)` or `(n, 1)`, or one-hot `(n, classes)`.
+        n: number of images.
+        where: names the labels in error messages.
+
+    Raises:
+        InputError: if they are not one per image.
+    """
     if y.dtype.kind not in "biufSUO":
         raise InputError(f"dataset: expected labels of classes in {where}; received {y.dtype}.")
     if y.ndim == 2 and y.shape[0] == n and y.shape[1] > 1:

@@ -78,7 +78,7 @@ def _check_spelling(path: Path, arrays: Collection[str]) -> None:
     """Refuses a file with an array whose name resembles one that the file lacks: its contents would be ignored."""
     layout = SPLIT_KEYS if {"x_train", "x_test"} & set(arrays) else KEYS
     absent = set(layout) - set(arrays)
-    for name in _names(path):
+    for name in array_names(path):
         meant = None if name in arrays else spelling.similar(name, absent, MIN_SIMILARITY)
         if meant is not None:
             raise InputError(
@@ -87,7 +87,7 @@ def _check_spelling(path: Path, arrays: Collection[str]) -> None:
             )
 
 
-def _names(path: Path) -> list[str]:
+def array_names(path: Path) -> list[str]:
     """Names of the arrays of a readable `.npz` file."""
     with zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
@@ -95,7 +95,7 @@ def _names(path: Path) -> list[str]:
 
 def _held(path: Path) -> str:
     """The arrays of a readable `.npz` file, as text."""
-    names = _names(path)
+    names = array_names(path)
     return shortened(cleaned(", ".join(names)), MAX_LISTED_CHARACTERS) if names else "no array"
 
 

@@ -18,6 +18,7 @@ class RawData:
         columns: names of the columns of vectors; None without names.
         steps: what the reader did, a phrase each.
         damaged: number of damaged images that were left out.
+        names: of the items of `x`, such as the paths of image files; None without names.
     """
 
     arrays: Mapping[str, Any]
@@ -25,3 +26,4 @@ class RawData:
     columns: tuple[str, ...] | None = None
     steps: tuple[str, ...] = ()
     damaged: int = 0
+    names: tuple[str, ...] | None = None

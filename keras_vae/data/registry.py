@@ -73,7 +73,8 @@ def register_format(
         matches: a file suffix, or a function that returns whether the text passed to `load` is a path of this format.
         reader: called with the path, and with those of its options that are given, by name; see the module's
             description for the arrays that it returns.
-        options: names of the options of `DataOptions`, and of `cache` and `progress`, that the reader takes.
+        options: names of the options of `DataOptions`, and of `cache`, `progress`, `columns` and `in_parts`, that the
+            reader takes.
     """
     if isinstance(matches, str):
         suffix = matches
@@ -147,8 +148,8 @@ register("cifar100", "CIFAR-100", "keras_vae.data.cifar:read_100")
 register("tiles", "tiles", "keras_vae.data.tiles:read")
 register("tiles-2k", "tiles-2k", "keras_vae.data.tiles:read_2k")
 register_format("a FILE.npz", ".npz", "keras_vae.data.npz:read_set", ["images", "labels", "channels_first"])
-register_format("a FILE.npy", ".npy", "keras_vae.data.npy:read", ["labels", "channels_first"])
-register_format("a FILE.csv", ".csv", "keras_vae.data.csv_table:read", ["label", "drop"])
+register_format("a FILE.npy", ".npy", "keras_vae.data.npy:read", ["labels", "channels_first", "in_parts"])
+register_format("a FILE.csv", ".csv", "keras_vae.data.csv_table:read", ["label", "drop", "columns"])
 register_format(
     IMAGE_FOLDER,
     lambda text: text.endswith(("/", os.sep)) or os.path.isdir(text),

@@ -56,7 +56,7 @@ def export(encoder: keras.Model, posterior: posteriors.Posterior) -> ExportedEnc
             weights.append(arrays)
             index = len(layers) - 1
         index_of[id(layer.output)] = index
-    mean, log_var = _outputs(encoder, posterior)
+    mean, log_var = symbolic_outputs(encoder, posterior)
     if log_var is not None and math.prod(log_var.shape[1:]) not in (1, math.prod(mean.shape[1:])):
         raise NotExportable(f"log variances of shape {tuple(log_var.shape[1:])}")
     if id(mean) not in index_of or (log_var is not None and id(log_var) not in index_of):
@@ -72,7 +72,7 @@ def _input_of(layer: keras.layers.Layer) -> int | None:
         return None
 
 
-def _outputs(encoder: keras.Model, posterior: posteriors.Posterior) -> posteriors.EncoderOutputs:
+def symbolic_outputs(encoder: keras.Model, posterior: posteriors.Posterior) -> posteriors.EncoderOutputs:
     """The encoder's own symbolic outputs, in the structure that a call of it returns."""
     structure = encoder(keras.Input(encoder.inputs[0].shape[1:], dtype=encoder.inputs[0].dtype))
     return posteriors.parse_encoder_outputs(keras.tree.pack_sequence_as(structure, encoder.outputs), posterior)

@@ -107,6 +107,8 @@ def _lead(run: Run) -> str:
     binary = {"static": "binarised ", "dynamic": "dynamically binarised "}.get(config.get("binarize"), "")
     kind = f"rows of {size} columns" if len(data["image_shape"]) == 1 else f"{binary}images of {size} pixels"
     images = f"{data['train']:,} {kind} from {datasets.title(config['dataset'])}"
+    if "pruned" in described:
+        return f"{model}, {_pruning(described['pruned'])}, and evaluated on {images}."
     if "adopted" in described:
         return f"{model}, trained elsewhere and evaluated on {images}."
     settings = [f"{config['posterior']} posterior"] if posterior_text.is_named(config["posterior"]) else []
@@ -120,6 +122,17 @@ def _lead(run: Run) -> str:
     settings.append(f"Adam with learning rate {config['learning_rate']:g}")
     settings += [f"batch size {config['batch_size']}", f"seed {config['seed']}"]
     return f"{model}, trained for {formatting.count(metrics['epochs'], 'epoch')} on {images}: {', '.join(settings)}."
+
+
+def _pruning(pruned: dict) -> str:
+    """From which run a model was pruned, and the test loss before."""
+    n, before = len(pruned["removed"]), pruned["test"]
+    key = "elbo" if "elbo" in before else "reconstruction"
+    name = "ELBO" if key == "elbo" else key
+    return (
+        f"pruned from {pruned['run']} ({n} of {n + len(pruned['kept'])} units removed; test {name} before "
+        f"{formatting.number(before[key])} nats)"
+    )
 
 
 def _facts(run: Run) -> list[Fact]:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 34  # margins
+HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, HISTOGRAM_BINS = 720, 170, 60
 MAX_POINTS_PER_CURVE = 400
 MIN_EPOCHS_TO_CUT = 8  # of a training whose first epoch is left out of the view if far above the others
 
@@ -66,6 +67,33 @@ def curves(epochs: np.ndarray, lines: Sequence[Curve], alt: str) -> Markup:
                 epoch, value = piece[0]
                 parts.append(f'<circle class="dot {style}" cx="{x(epoch):.1f}" cy="{y(value):.1f}" r="3"/>')
     return Markup("".join(parts) + "</svg>")
+
+
+def histogram(values: np.ndarray, unit: str, alt: str) -> Markup:
+    """Draws how many of many numbers lie in each of `HISTOGRAM_BINS` equal intervals.
+
+    Args:
+        values: `(n,)`, finite, not all equal.
+        unit: written at the end of the axis.
+        alt: alternative text of the chart.
+    """
+    counts, edges = np.histogram(values, HISTOGRAM_BINS)
+    low, high, bottom = float(edges[0]), float(edges[-1]), HISTOGRAM_HEIGHT - BOTTOM
+
+    def x(value: float) -> float:
+        return RIGHT + (value - low) / (high - low) * (HISTOGRAM_WIDTH - 2 * RIGHT)
+
+    size = f"0 0 {HISTOGRAM_WIDTH} {HISTOGRAM_HEIGHT}"
+    parts = [f'<svg class="chart histogram" viewBox="{size}" role="img" aria-label="{escape(alt)}">']
+    width = x(edges[1]) - x(edges[0])
+    for count, edge in zip(counts, edges[:-1], strict=True):
+        # A single item is a bar of one pixel: items far from the others are those that are looked for.
+        height = max(1.0, count / counts.max() * (bottom - TOP)) if count else 0.0
+        parts.append(f'<rect x="{x(edge):.1f}" y="{bottom - height:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
+    for tick in ticks(low, high, 8):
+        parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
+    parts.append(f'<text class="tick" x="{HISTOGRAM_WIDTH - RIGHT}" y="{HISTOGRAM_HEIGHT - 4}" text-anchor="end">')
+    return Markup("".join(parts) + f"{escape(unit)}</text></svg>")
 
 
 def _value_range(lines: list[np.ndarray]) -> tuple[float, float]:

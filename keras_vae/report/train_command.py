@@ -15,6 +15,12 @@ SWITCHES = {True: "on", False: "off"}
 def command(run: Run) -> str:
     """How to repeat a run: a shell command if its options suffice, else Python code."""
     config = run.config["config"]
+    if "pruned" in run.config:
+        pruned = run.config["pruned"]
+        return (
+            f"keras-vae prune {shlex.quote(pruned['run'])} --threshold {pruned['threshold']:g} --by {pruned['by']} "
+            f"--out {OUT}"
+        )
     if "adopted" in run.config:
         return f"keras-vae evaluate model.keras --dataset {shlex.quote(config['dataset'])} --out {OUT}"
     architecture = config["architecture"]

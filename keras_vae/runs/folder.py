@@ -212,7 +212,7 @@ class Run:
 
     @property
     def has_history(self) -> bool:
-        """Whether the training was recorded: an adopted model has neither history nor trajectory."""
+        """Whether the training was recorded: an adopted or pruned model has neither history nor trajectory."""
         return os.path.lexists(self.path / "history.csv")
 
     @property

@@ -54,6 +54,21 @@ class Data(Form):
     preparation: PreparationForm = OPTIONAL
 
 
+class PruningForm(Form):
+    """`pruned` of config.json: from which run a model was pruned, and how; see `networks.pruning.prune`."""
+
+    run: str  # path from the run folder
+    weights_digest: str | None = None  # of the model before pruning
+    by: Literal["variance", "kl"]
+    threshold: Annotated[float, Field(ge=0)]
+    kept: list[Whole]  # units of the model before pruning; channels of a latent map
+    removed: list[Whole]
+    constants: list[Number]  # at which the removed units were fixed
+    units: Positive  # of the model before pruning, at all positions of a map
+    parameters: Positive
+    test: Losses  # before pruning
+
+
 class ConfigFile(Form):
     """config.json: hyperparameters, data, software and machine."""
 
@@ -62,6 +77,7 @@ class ConfigFile(Form):
     backend: str
     versions: dict[str, str | None] = OPTIONAL
     adopted: str = OPTIONAL  # digest of the file of a model that was trained elsewhere
+    pruned: PruningForm = OPTIONAL
 
     @model_validator(mode="after")
     def _refuse_incomplete_settings(self):

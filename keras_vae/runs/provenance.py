@@ -87,6 +87,11 @@ def check_resumable(run: Run, config: Config, data: Dataset) -> None:
         InputError: if they differ; the message names the first difference.
     """
     before = run.config
+    if "pruned" in before:
+        raise InputError(
+            f"resume: expected a run that was trained; {run.path} holds a model pruned from {before['pruned']['run']}, "
+            "which can't be continued; choose another folder, or set overwrite=True."
+        )
     # Runs of earlier versions lack fields that were added to the configuration later.
     defaults = Config(config.architecture).model_dump()
     wanted, had = config.model_dump(), defaults | before["config"]

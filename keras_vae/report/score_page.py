@@ -1,0 +1,145 @@
+"""The page of scores: the highest and the lowest items of a data set, with their reconstructions."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_vae import data as datasets
+from keras_vae._utils.files import write_text
+from keras_vae._utils.formatting import count, number
+from keras_vae.evaluation.item_files import Ranked, Ranking
+from keras_vae.report import data_uri, rendering, svg
+from keras_vae.report.rendering import Fact
+from keras_vae.runs.folder import Run
+from keras_vae.runs.new_items import NewItems
+from keras_vae.runs.pictures import pictures
+
+MAX_LOSSLESS_PIXELS = 64 * 64  # of an image; larger ones are compressed
+QUALITY = 85  # of WebP
+N_DEVIATIONS = 4  # columns of a row of a table
+NAMES = {"kl": "KL", "penalty": "penalty", "neg_elbo": "−ELBO", "reconstruction": "reconstruction"}
+
+
+class Card(NamedTuple):
+    """An item and its reconstruction side by side.
+
+    Attributes:
+        src: the data URI.
+        alt: what is shown.
+        heading: which item it is.
+        lines: its scores.
+    """
+
+    src: str
+    alt: str
+    heading: str
+    lines: list[str]
+
+
+def write(path: Path, run: Run, items: NewItems, ranking: Ranking) -> Path:
+    """Writes the page of a ranking and returns its path.
+
+    Args:
+        path: of the page.
+        run: the run whose model scored the items.
+        items: the scored items.
+        ranking: as `evaluation.item_files.write_scores` returns it.
+
+    Raises:
+        WriteError: if the page can't be written.
+    """
+    values, label = ranking.values, score_label(ranking.by)
+    is_table = len(items.image_shape) == 1
+    title, unit = datasets.title(items.name), "nats"
+    section = _table if is_table else _cards
+    page = rendering.render(
+        "scores.html",
+        title=f"Items of {title}",
+        lead=f"{count(len(items), 'item')} of {title}, ranked by {label} under {run.title}.",
+        facts=[
+            Fact("items", f"{len(values):,}"),
+            *(Fact(name, number(float(f(values))), unit) for name, f in _FACTS.items()),
+        ],
+        label=label,
+        histogram=svg.histogram(values, f"{label}, nats", f"histogram of {label}") if np.ptp(values) > 0 else None,
+        note=_note(run, ranking, is_table),
+        sections=[
+            {"title": f"{name} {label}", "cards": [], **section(run, items, ranking, part)}
+            for name, part in (("Highest", ranking.highest), ("Lowest", ranking.lowest))
+        ],
+        footer=rendering.footer(run.config),
+    )
+    write_text(path, page)
+    return path
+
+
+_FACTS = {"lowest": np.min, "median": np.median, "highest": np.max}
+
+
+def score_label(name: str) -> str:
+    """A score as text.
+
+    Example:
+        >>> score_label("neg_elbo_16_samples"), score_label("reconstruction_at_mean"), score_label("kl")
+        ('−ELBO (mean of 16 samples)', 'reconstruction (at z = mean)', 'KL')
+    """
+    for key, text in NAMES.items():
+        rest = name.removeprefix(f"{key}_")
+        if rest == "at_mean":
+            return f"{text} (at z = mean)"
+        if rest != name and rest.endswith(("_samples", "_sample")):
+            return f"{text} (mean of {rest.replace('_', ' ')})"
+    return NAMES.get(name, name)
+
+
+def _note(run: Run, ranking: Ranking, is_table: bool) -> str:
+    if not is_table:
+        return "Left: the item; right: its reconstruction from the posterior mean. Scores in nats."
+    sigma = "standard deviation of the training rows" if ranking.noise_std is None else "noise of the likelihood"
+    units = "the units of the table" if run.preparation.mean is not None else "the values that the model was trained on"
+    return (
+        f"The columns of each row that deviate most from the reconstruction: value, reconstruction from the posterior "
+        f"mean, both in {units}, and their difference in multiples of σ, the {sigma}."
+    )
+
+
+def _name(items: NewItems, row: int) -> str:
+    return f"item {row:,}" if items.names is None else items.names[row]
+
+
+def _cards(run: Run, items: NewItems, ranking: Ranking, part: Ranked) -> dict:
+    """The items as pictures."""
+    pairs = pictures(run, np.stack([part.x, part.reconstructions], axis=1).astype("float32"))
+    pairs = np.round(255 * np.clip(pairs, 0, 1)).astype("uint8")
+    quality = None if pairs.shape[2] * pairs.shape[3] <= MAX_LOSSLESS_PIXELS else QUALITY
+    cards = []
+    for rank, (row, pair) in enumerate(zip(part.rows.tolist(), pairs, strict=True)):
+        label = [] if items.labels is None else [f"label {items.labels[row]}"]
+        heading = ", ".join([f"{rank + 1}. {_name(items, row)}", *label])
+        drawn = data_uri.sprite(pair, quality)
+        others = [name for name in part.scores if name != ranking.by]
+        lines = [f"{score_label(name)} {number(float(part.scores[name][rank]))}" for name in (ranking.by, *others)]
+        cards.append(Card(drawn["src"], f"{_name(items, row)} and its reconstruction", heading, lines))
+    return {"cards": cards}
+
+
+def _table(run: Run, items: NewItems, ranking: Ranking, part: Ranked) -> dict:
+    """The items as rows, with the columns that deviate most from their reconstruction."""
+    preparation = run.preparation
+    columns = preparation.columns or tuple(f"column {i}" for i in range(part.x.shape[1]))
+    deviation = (part.x - part.reconstructions) / (1.0 if ranking.noise_std is None else ranking.noise_std)
+    shown, reconstructed = preparation.undo(part.x), preparation.undo(part.reconstructions)
+    rows = []
+    for rank, row in enumerate(part.rows.tolist()):
+        label = [] if items.labels is None else [str(items.labels[row])]
+        first = np.argsort(-np.abs(deviation[rank]), kind="stable")[:N_DEVIATIONS]
+        cells = [
+            f"{columns[i]} {number(shown[rank, i])}, {number(reconstructed[rank, i])} "
+            f"({'+' if deviation[rank, i] > 0 else ''}{number(float(deviation[rank, i]))}σ)"
+            for i in first
+        ]
+        cells += [""] * (N_DEVIATIONS - len(cells))
+        rows.append([_name(items, row), *label, number(float(part.scores[ranking.by][rank])), *cells])
+    head = ["", *([] if items.labels is None else ["label"]), f"{score_label(ranking.by)}, nats"]
+    return {"head": [*head, "deviates most", "second", "third", "fourth"], "rows": rows}
