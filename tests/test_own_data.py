@@ -262,8 +262,14 @@ def test_all_items_in_their_order_are_prepared_as_those_of_the_training(tmp_path
     np.testing.assert_allclose(data.preparation.undo(new.x[:]), x[:7] + 100, rtol=1e-5)
     assert new.labels.tolist() == list("uvuvuvu")
     write(tmp_path / "c.csv", x, "weight,height,kind")
-    with pytest.raises(InputError, match=r"the columns height, weight of the training in .*; received weight, height"):
-        load_all(tmp_path / "c.csv", data.preparation, label="kind")
+    reordered = load_all(tmp_path / "c.csv", data.preparation, label="kind")
+    np.testing.assert_allclose(data.preparation.undo(reordered.x[:]), x[:, ::-1], rtol=1e-5)
+    write(tmp_path / "d.csv", x, "height,width,kind")
+    with pytest.raises(InputError, match=r"the columns height, weight of the training in .*d.csv; weight is missing"):
+        load_all(tmp_path / "d.csv", data.preparation)
+    np.save(tmp_path / "unnamed.npy", x)
+    with pytest.raises(InputError, match=r"a table with the columns height, weight of the training; .*save it as .csv"):
+        load_all(tmp_path / "unnamed.npy", data.preparation)
 
     dark = np.ones((5, 4, 4), "uint8")
     np.save(tmp_path / "dark.npy", dark)

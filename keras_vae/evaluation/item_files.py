@@ -145,8 +145,8 @@ class _Extremes:
         self._kept = {name: array[order] for name, array in parts.items()}
 
     def _order(self, values: np.ndarray) -> np.ndarray:
-        """The first `N_SHOWN`; of equal ones, those that were added first."""
-        return np.argsort(-self._sign * values, kind="stable")[:N_SHOWN]
+        """The first `N_SHOWN`; of equal ones, those that were added first. NaN counts as infinity: see `score`."""
+        return np.argsort(-self._sign * np.where(np.isnan(values), np.inf, values), kind="stable")[:N_SHOWN]
 
     def ranked(self, vae: "VAE") -> Ranked:
         kept = dict(self._kept)

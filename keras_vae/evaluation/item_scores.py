@@ -61,6 +61,9 @@ def score(vae: "VAE", x: Any, samples: int = N_SAMPLES, seed: int = 0) -> ItemSc
     images, such as uniform ones, may have a small one (Nalisnick et al. 2019, "Do Deep Generative Models Know What They
     Don't Know?").
 
+    Where an item is so far from the training's that a variance or a square exceeds the range of float32, its scores are
+    infinite or NaN.
+
     Args:
         vae: a trained model.
         x: items `(n, …)` as the model takes them.
@@ -135,8 +138,9 @@ class Scorer:
     def _expected_nll(self, x: np.ndarray, mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
         """The mean of −log p(x | z) over samples of z."""
         noise = self._rng.standard_normal((len(x), self._samples, *self._vae.latent_shape), dtype="float32")
-        std = np.exp(0.5 * log_var)
-        drawn = [self._nll(x, mean + std * noise[:, k]) for k in range(self._samples)]
+        with np.errstate(over="ignore", invalid="ignore"):  # of items that are far from those of the training
+            std = np.exp(0.5 * log_var)
+            drawn = [self._nll(x, mean + std * noise[:, k]) for k in range(self._samples)]
         return np.mean(drawn, axis=0, dtype="float64").astype("float32")
 
     def _nll(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The page of scores: the highest and the lowest items of a data set, with their reconstructions."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,23 +50,27 @@ def write(path: Path, run: Run, items: NewItems, ranking: Ranking) -> Path:
     Raises:
         WriteError: if the page can't be written.
     """
-    values, label = ranking.values, score_label(ranking.by)
+    values, label = ranking.values[np.isfinite(ranking.values)], score_label(ranking.by)
+    n_infinite = len(items) - len(values)
+    beyond = f" Of {count(n_infinite, 'item')} it is not finite." if n_infinite else ""
     is_table = len(items.image_shape) == 1
     title, unit = datasets.title(items.name), "nats"
     section = _table if is_table else _cards
     page = rendering.render(
         "scores.html",
-        title=f"Items of {title}",
-        lead=f"{count(len(items), 'item')} of {title}, ranked by {label} under {run.title}.",
+        title=f"Scores of {title}",
+        lead=f"{count(len(items), 'item')} of {title}, ranked by {label} under {run.title}.{beyond}",
         facts=[
-            Fact("items", f"{len(values):,}"),
-            *(Fact(name, number(float(f(values))), unit) for name, f in _FACTS.items()),
+            Fact("items", f"{len(items):,}"),
+            *(Fact(name, number(float(f(values))), unit) for name, f in _FACTS.items() if len(values)),
         ],
         label=label,
-        histogram=svg.histogram(values, f"{label}, nats", f"histogram of {label}") if np.ptp(values) > 0 else None,
+        histogram=svg.histogram(values, f"{label}, nats", f"histogram of {label}")
+        if len(values) and np.ptp(values) > 0
+        else None,
         note=_note(run, ranking, is_table),
         sections=[
-            {"title": f"{name} {label}", "cards": [], **section(run, items, ranking, part)}
+            {"title": name, "cards": [], **section(run, items, ranking, part)}
             for name, part in (("Highest", ranking.highest), ("Lowest", ranking.lowest))
         ],
         footer=rendering.footer(run.config),
@@ -93,9 +98,21 @@ def score_label(name: str) -> str:
     return NAMES.get(name, name)
 
 
+def _kind(name: str) -> str:
+    """A score without how it was computed."""
+    return score_label(name).partition(" (")[0]
+
+
+def _shown_scores(scores: Mapping[str, np.ndarray], by: str) -> list[str]:
+    """The score that ranks the items, and those that were computed in the same way."""
+    suffixes = [by.removeprefix(f"{kind}_") for kind in NAMES if by.startswith(f"{kind}_")]
+    suffix = suffixes[0] if suffixes else "at_mean"
+    return [by, *(name for name in scores if name != by and (name in NAMES or name.endswith(f"_{suffix}")))]
+
+
 def _note(run: Run, ranking: Ranking, is_table: bool) -> str:
     if not is_table:
-        return "Left: the item; right: its reconstruction from the posterior mean. Scores in nats."
+        return "Left: the item; right: its reconstruction from the posterior mean."
     sigma = "standard deviation of the training rows" if ranking.noise_std is None else "noise of the likelihood"
     units = "the units of the table" if run.preparation.mean is not None else "the values that the model was trained on"
     return (
@@ -113,13 +130,14 @@ def _cards(run: Run, items: NewItems, ranking: Ranking, part: Ranked) -> dict:
     pairs = pictures(run, np.stack([part.x, part.reconstructions], axis=1).astype("float32"))
     pairs = np.round(255 * np.clip(pairs, 0, 1)).astype("uint8")
     quality = None if pairs.shape[2] * pairs.shape[3] <= MAX_LOSSLESS_PIXELS else QUALITY
-    cards = []
+    shown, cards = _shown_scores(part.scores, ranking.by), []
     for rank, (row, pair) in enumerate(zip(part.rows.tolist(), pairs, strict=True)):
         label = [] if items.labels is None else [f"label {items.labels[row]}"]
         heading = ", ".join([f"{rank + 1}. {_name(items, row)}", *label])
         drawn = data_uri.sprite(pair, quality)
-        others = [name for name in part.scores if name != ranking.by]
-        lines = [f"{score_label(name)} {number(float(part.scores[name][rank]))}" for name in (ranking.by, *others)]
+        values = {name: number(float(part.scores[name][rank])) for name in shown}
+        first, *others = [f"{_kind(name)} {value}" for name, value in values.items()]
+        lines = [f"{first} nats", ", ".join(others)]
         cards.append(Card(drawn["src"], f"{_name(items, row)} and its reconstruction", heading, lines))
     return {"cards": cards}
 

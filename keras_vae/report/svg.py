@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 34  # margins
-HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, HISTOGRAM_BINS = 720, 170, 60
+HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, HISTOGRAM_BINS = 720, 130, 60
 MAX_POINTS_PER_CURVE = 400
 MIN_EPOCHS_TO_CUT = 8  # of a training whose first epoch is left out of the view if far above the others
 
@@ -87,8 +87,8 @@ def histogram(values: np.ndarray, unit: str, alt: str) -> Markup:
     parts = [f'<svg class="chart histogram" viewBox="{size}" role="img" aria-label="{escape(alt)}">']
     width = x(edges[1]) - x(edges[0])
     for count, edge in zip(counts, edges[:-1], strict=True):
-        # A single item is a bar of one pixel: items far from the others are those that are looked for.
-        height = max(1.0, count / counts.max() * (bottom - TOP)) if count else 0.0
+        # A single item is a bar that is seen: items far from the others are those that are looked for.
+        height = max(3.0, count / counts.max() * (bottom - TOP)) if count else 0.0
         parts.append(f'<rect x="{x(edge):.1f}" y="{bottom - height:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
     for tick in ticks(low, high, 8):
         parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')

@@ -1,8 +1,9 @@
 """Items that a run was not trained on, prepared as its training images were, chunk by chunk."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from keras_vae.runs.folder import Run
 INHERITED = ("size", "gray", "channels_first", "images", "label")  # options of the training's data
 
 
-class NewItems(NamedTuple):
+@dataclass(frozen=True)
+class NewItems:
     """Items of any data set as the model of a run takes them.
 
     Attributes:
