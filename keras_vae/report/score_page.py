@@ -18,7 +18,7 @@ from keras_vae.runs.pictures import pictures
 
 MAX_LOSSLESS_PIXELS = 64 * 64  # of an image; larger ones are compressed
 QUALITY = 85  # of WebP
-N_DEVIATIONS = 4  # columns of a row of a table
+ORDINALS = ("deviates most", "second", "third", "fourth")  # columns of a row of a table
 NAMES = {"kl": "KL", "penalty": "penalty", "neg_elbo": "−ELBO", "reconstruction": "reconstruction"}
 
 
@@ -151,13 +151,12 @@ def _table(run: Run, items: NewItems, ranking: Ranking, part: Ranked) -> dict:
     rows = []
     for rank, row in enumerate(part.rows.tolist()):
         label = [] if items.labels is None else [str(items.labels[row])]
-        first = np.argsort(-np.abs(deviation[rank]), kind="stable")[:N_DEVIATIONS]
+        first = np.argsort(-np.abs(deviation[rank]), kind="stable")[: len(ORDINALS)]
         cells = [
             f"{columns[i]} {number(shown[rank, i])}, {number(reconstructed[rank, i])} "
             f"({'+' if deviation[rank, i] > 0 else ''}{number(float(deviation[rank, i]))}σ)"
             for i in first
         ]
-        cells += [""] * (N_DEVIATIONS - len(cells))
         rows.append([_name(items, row), *label, number(float(part.scores[ranking.by][rank])), *cells])
-    head = ["", *([] if items.labels is None else ["label"]), f"{score_label(ranking.by)}, nats"]
-    return {"head": [*head, "deviates most", "second", "third", "fourth"], "rows": rows}
+    head = ["", *([] if items.labels is None else ["label"]), f"{_kind(ranking.by)}, nats"]
+    return {"head": [*head, *ORDINALS[: len(columns)]], "rows": rows}
