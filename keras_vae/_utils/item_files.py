@@ -97,7 +97,9 @@ class _NpzFile(ItemFile):
 
     def __init__(self, file: IO[bytes], n: int, texts: Mapping[str, np.ndarray], stack: contextlib.ExitStack):
         super().__init__(file, n, texts)
-        self._stack, self._parts, self._forms = stack, {}, {}
+        self._stack = stack
+        self._parts: dict[str, IO[bytes]] = {}
+        self._forms: dict[str, tuple[np.dtype, tuple[int, ...]]] = {}
 
     def _write(self, columns: Mapping[str, np.ndarray], rows: slice) -> None:
         for name, values in columns.items():

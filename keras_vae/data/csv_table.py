@@ -49,10 +49,10 @@ def read(
         _check_column(option, wanted, names, path)
     if label in drop:
         raise InputError(f"drop: expected other columns than the label; received {label!r}; name it once.")
-    wanted = [name for name in names if name != label and name not in drop]
-    wanted = wanted if columns is None else _chosen(columns, wanted, path)
+    found = [name for name in names if name != label and name not in drop]
+    chosen = found if columns is None else _chosen(columns, found, path)
     table = _table(path, names, label, min_rows=2 if columns is None else 1)
-    numbers = table[wanted]
+    numbers = table[chosen]
     if not numbers.shape[1]:
         raise InputError(f"{path}: expected at least one column of numbers; received none besides {', '.join(names)}.")
     _refuse_text(numbers, path)

@@ -128,7 +128,7 @@ class Scorer:
             divergence = scores[name] = self._keras.ops.convert_to_numpy(vae.divergence(mean, log_var))
         if name == "kl":
             scores["neg_elbo_at_mean"] = scores["reconstruction_at_mean"] + divergence
-        if vae.posterior.samples and self._samples:
+        if vae.posterior.samples and self._samples and log_var is not None:
             suffix = "1_sample" if self._samples == 1 else f"{self._samples}_samples"
             scores[f"reconstruction_{suffix}"] = self._expected_nll(x, mean, log_var)
             if name == "kl":

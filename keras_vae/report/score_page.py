@@ -19,6 +19,7 @@ from keras_vae.runs.pictures import pictures
 MAX_LOSSLESS_PIXELS = 64 * 64  # of an image; larger ones are compressed
 QUALITY = 85  # of WebP
 ORDINALS = ("deviates most", "second", "third", "fourth")  # columns of a row of a table
+QUANTILES = {"lowest": 0.0, "median": 0.5, "highest": 1.0}
 NAMES = {"kl": "KL", "penalty": "penalty", "neg_elbo": "−ELBO", "reconstruction": "reconstruction"}
 
 
@@ -62,7 +63,7 @@ def write(path: Path, run: Run, items: NewItems, ranking: Ranking) -> Path:
         lead=f"{count(len(items), 'item')} of {title}, ranked by {label} under {run.title}.{beyond}",
         facts=[
             Fact("items", f"{len(items):,}"),
-            *(Fact(name, number(float(f(values))), unit) for name, f in _FACTS.items() if len(values)),
+            *(Fact(name, number(float(np.quantile(values, q))), unit) for name, q in QUANTILES.items() if len(values)),
         ],
         label=label,
         histogram=svg.histogram(values, f"{label}, nats", f"histogram of {label}")
@@ -77,9 +78,6 @@ def write(path: Path, run: Run, items: NewItems, ranking: Ranking) -> Path:
     )
     write_text(path, page)
     return path
-
-
-_FACTS = {"lowest": np.min, "median": np.median, "highest": np.max}
 
 
 def score_label(name: str) -> str:
@@ -134,7 +132,7 @@ def _cards(run: Run, items: NewItems, ranking: Ranking, part: Ranked) -> dict:
     for rank, (row, pair) in enumerate(zip(part.rows.tolist(), pairs, strict=True)):
         label = [] if items.labels is None else [f"label {items.labels[row]}"]
         heading = ", ".join([f"{rank + 1}. {_name(items, row)}", *label])
-        drawn = data_uri.sprite(pair, quality)
+        drawn = data_uri.sprite(pair, quality) or {}
         values = {name: number(float(part.scores[name][rank])) for name in shown}
         first, *others = [f"{_kind(name)} {value}" for name, value in values.items()]
         lines = [f"{first} nats", ", ".join(others)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_vae.data import Dataset
+from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN
 from keras_vae.errors import InputError
 from keras_vae.networks.architecture import parse
 from keras_vae.runs import final_files, model_file, run_data
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def prune_run(
     run: Run | str | Path,
     folder: str | Path,
-    threshold: float | None = None,
+    threshold: float = ACTIVE_VAR_MEAN,
     by: str = "variance",
     data: Dataset | None = None,
     overwrite: bool = False,
@@ -58,15 +59,14 @@ def prune_run(
     vae = model_file.load(run)
     from keras_vae.networks import pruning  # after Keras, whose messages `model_file` reduces
 
-    limit = pruning.ACTIVE_VAR_MEAN if threshold is None else threshold
-    found = pruning.prune(vae, data.train.part(slice(MAX_KEPT_ENCODINGS)), limit, by)
+    found = pruning.prune(vae, data.train.part(slice(MAX_KEPT_ENCODINGS)), threshold, by)
     smaller = found.vae
     smaller.compile()
     smaller.optimizer.build(smaller.trainable_variables)  # Keras warns when it loads a model without these variables
     with target.lock():
         if overwrite:
             target.clear()
-        target.write_json("config.json", _description(run, target, data, found, limit, by))
+        target.write_json("config.json", _description(run, target, data, found, threshold, by))
         config = run.config["config"]
         seconds = {"train": None, "epoch_median": None, "total": round(time.monotonic() - started, 3)}
         per_label = config.get("record_per_label", RECORDED_PER_LABEL)
