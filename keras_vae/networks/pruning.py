@@ -69,7 +69,8 @@ def prune(vae: VAE, x: Any, threshold: float = ACTIVE_VAR_MEAN, by: str = "varia
         >>> x = np.random.default_rng(0).random((50, 16), "float32")
         >>> vae = kv.dense_vae("16-8-3", seed=0)
         >>> mean = vae.encoder.get_layer("mean")
-        >>> mean.kernel.assign(mean.kernel * [1.0, 0.0, 1.0])  # the second unit ignores the image
+        >>> kernel, bias = mean.get_weights()
+        >>> mean.set_weights([kernel * [1.0, 0.0, 1.0], bias])  # the second unit ignores the image
         >>> pruned = kv.prune(vae, x)
         >>> pruned.vae.latent_shape, pruned.removed.tolist()
         ((2,), [1])
