@@ -28,18 +28,24 @@ from keras_vae.evaluation.judge import Judge
 from keras_vae.studies import (
     Bracket,
     Claim,
+    CpusOption,
     DatasetOption,
     EpochsOption,
     ExactRatio,
+    Execution,
+    GpusOption,
     Mean,
     Measure,
     OutOption,
     Quick,
     QuickOption,
     Ratio,
+    RayOption,
     Results,
     SeedsOption,
+    StorageOption,
     Study,
+    WorkersOption,
     run_command,
     start,
 )
@@ -222,11 +228,17 @@ def command(
     seeds: SeedsOption = 2,
     out: OutOption = Path("runs/conv"),
     quick: QuickOption = False,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
+    cpus: CpusOption = None,
+    gpus: GpusOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Overlap of posteriors and prior with 2 to 65,536 latent units. Runs in OUT that are finished are not repeated."""
     if quick and channels == CHANNELS:
         channels = QUICK_CHANNELS
-    start(soap_bubble(channels), dataset, epochs, seeds, out, quick)
+    execution = Execution(workers, ray, cpus, gpus, storage)
+    start(soap_bubble(channels), dataset, epochs, seeds, out, quick, execution)
 
 
 if __name__ == "__main__":

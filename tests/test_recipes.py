@@ -16,10 +16,11 @@ import pytest
 from keras_vae._utils.formatting import ABSENT
 from keras_vae._utils.verdicts import NOT_JUDGED
 from keras_vae.data import registry
-from keras_vae.studies import Claim, ExactRatio, Spread
+from keras_vae.studies import Claim, ExactRatio, Execution, Spread
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
+EXECUTION_OPTIONS = ("--workers", "--ray", "--cpus", "--gpus", "--storage")
 WITHOUT_CLAIMS = ("trajectories", "tiles")
 STUDIES = sorted(path.stem for path in RECIPES.glob("*.py") if path.stem not in WITHOUT_CLAIMS)
 FULL_MNIST = Path(os.environ.get("KERAS_HOME", "no-such-folder")) / "datasets" / "mnist.npz"
@@ -114,6 +115,23 @@ def test_recipes_print_a_line_before_imports_that_take_seconds(tmp_path):
     for line in lines:
         assert line.startswith("[] "), line
         assert str(tmp_path / "out") in line, line
+
+
+@pytest.mark.parametrize("name", [*STUDIES, "tiles"])
+def test_every_study_has_the_options_of_execution(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(RECIPES / f"{name}.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert [option for option in EXECUTION_OPTIONS if option not in printed] == []
+
+
+def test_the_options_of_execution_of_soap_bubbles_reach_the_study(monkeypatch, tmp_path):
+    variables = runpy.run_path(str(RECIPES / "soap_bubble.py"))
+    received = []
+    monkeypatch.setitem(variables["command"].__globals__, "start", lambda *args: received.append(args[-1]))
+    variables["command"](out=tmp_path, workers=2, cpus=1)
+    assert received == [Execution(workers=2, cpus=1)]
 
 
 @pytest.fixture(scope="module")
