@@ -15,6 +15,7 @@ from keras_vae import geometry
 from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
 from keras_vae.plots import camera, digit_layout, space_3d, visuals
+from keras_vae.plots.edge_fade import EdgeFade
 from keras_vae.plots.plane_background import PlaneBackground
 from keras_vae.plots.side_panel import Reconstructions, SidePanel
 from keras_vae.plots.stamps import Stamps
@@ -32,6 +33,7 @@ SMALL_DOT_OPACITY = 0.5
 MAX_SIDE_PIXELS = 4_096  # of a frame
 TRAIL_SECONDS = 1.5
 TRAIL_PIECES = 12
+FADE_PIXELS = 28  # along the edge of the plane, in which trails fade, in a frame of 720 pixels
 TRAIL_STRIDE_FRAMES = 2  # between two vertices of a trail
 ROTATION_DEGREES_PER_SECOND = 12  # of the view of three units
 TIMELINE_RGB = (230, 233, 238)
@@ -186,6 +188,8 @@ class Painter:
             length = max(2, round(TRAIL_SECONDS * self.fps))
             self.trails = Trails(self.trajectory.mean, self.shown, self.colors, length, 1.5 * scale)
             self.ax.add_collection(self.trails.collection, autolim=False)
+            (left, top), (right, bottom) = (np.rint(corner).astype(int).tolist() for corner in self.plane_box())
+            self.fade = EdgeFade(left, top, right, bottom, round(FADE_PIXELS * scale))
             animated += [self.circles, self.trails.collection]
         pixels: dict[str, Any] = {"transform": IdentityTransform(), "clip_on": False}
         self.leaders = LineCollection([], linewidths=1.0 * scale, **pixels)
@@ -276,8 +280,7 @@ class Painter:
             self.guides.turn(self._view(i))
             self.guides.draw()
         if self.has_circles:
-            self.trails.update(i, self._view(i)[:, :2])
-            self.ax.draw_artist(self.trails.collection)
+            self._paint_trails(i)
         self.ax.draw_artist(self.discs)
         if self.has_circles:
             self.ax.draw_artist(self.circles)
@@ -288,6 +291,15 @@ class Painter:
         if self.panel is not None:
             self.panel.paint(i)
         return self._pixels
+
+    def _paint_trails(self, i: int) -> None:
+        """Draws the trails; those that leave the plane fade towards its edge."""
+        self.trails.update(i, self._view(i)[:, :2])
+        share = 1 - 2 * self.fade.width / self.ax.bbox.width  # of the plane, within the band that fades
+        below = self.fade.copy(self._pixels) if self.trails.reach > share * self.limits[i] else None
+        self.ax.draw_artist(self.trails.collection)
+        if below is not None:
+            self.fade.apply(self._pixels, below)
 
     def _write_epoch(self, i: int) -> None:
         epoch, (x, align) = self.trajectory.epochs[self.shown[i]], self.epoch_place
@@ -424,7 +436,12 @@ class Trails:
         colors: `(points, 3)` in [0, 1].
         length: of a trail, in video frames.
         width: of the line, in typographic points.
+
+    Attributes:
+        reach: the largest absolute coordinate of the vertices in the last frame.
     """
+
+    reach = 0.0
 
     def __init__(self, mean: np.ndarray, shown: np.ndarray, colors: np.ndarray, length: int, width: float):
         self.mean, self.shown = mean, shown
@@ -453,6 +470,7 @@ class Trails:
         frames = np.clip(ends[:, None] + np.arange(-frames_per_piece, 1, TRAIL_STRIDE_FRAMES), 0, None)
         frames[-1, -1] = i
         pieces = (self.mean[self.shown[frames]] @ view).transpose(0, 2, 1, 3)  # (pieces, points, vertices, 2)
+        self.reach = float(np.abs(pieces).max())
         for group, paths in zip(self.groups, self.paths, strict=True):
             for piece, path in zip(pieces[:, group], paths, strict=True):
                 path.vertices[:] = piece.reshape(-1, 2)  # type: ignore[index]  # an array, annotated as ArrayLike

@@ -143,7 +143,7 @@ def names_at_medians(
     """The name of each label at the median of its points; names that would overlap are moved apart.
 
     Args:
-        ax: to draw on; its view is a square around the origin.
+        ax: to draw on; its view is a square.
         points: `(n, 2)`, in data units.
         labels: `(n,)`. Of more than 12 labels, none is named.
         class_names: as in `label_keys`.
@@ -161,12 +161,13 @@ def names_at_medians(
         return []
     names = [plain(name) for name in _names(present, class_names, MAX_LEGEND_CHARACTERS)]
     medians = np.array([np.median(points[labels == label], axis=0) for label in present])
-    limit = max(ax.get_xlim())
+    center, limit = np.array([np.mean(ax.get_xlim()), np.mean(ax.get_ylim())]), 0.5 * float(np.ptp(ax.get_xlim()))
     box = ax.get_window_extent()
     unit = 2 * limit / (LAYOUT_SHRINKAGE * min(box.width, box.height) * 72 / ax.figure.dpi)  # per point
     widths = [_width(name) for name in names] + [_width("3σ")] * len(occupied)
     sizes = unit * (np.column_stack([widths, np.full(len(widths), NAME_POINTS)]) + NAME_MARGIN_POINTS)
-    placed = _separated(np.concatenate([medians, np.reshape(occupied, (-1, 2))]), sizes, limit, len(names))
+    centers = np.concatenate([medians, np.reshape(occupied, (-1, 2))]) - center
+    placed = center + _separated(centers, sizes, limit, len(names))
     outline = [patheffects.withStroke(linewidth=2.5, foreground="white")]
     style: dict[str, Any] = {
         "ha": "center",
@@ -209,7 +210,7 @@ def _width(name: str) -> float:
 
 
 def _separated(centers: np.ndarray, sizes: np.ndarray, limit: float, n_movable: int) -> np.ndarray:
-    """Centres of boxes, of which the first `n_movable` are moved until no two overlap and all are within the view."""
+    """Centres of boxes, relative to that of the view, moved until the first `n_movable` are apart and within it."""
     centers = centers.astype("float64") + 1e-6 * np.arange(len(centers))[:, None]  # equal centres have a direction
     room = np.maximum(limit - sizes[:n_movable] / 2, 0)
     for _ in range(N_SEPARATION_STEPS):

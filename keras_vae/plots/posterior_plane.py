@@ -1,6 +1,7 @@
 """Posteriors in the plane of two latent units: each as its 1σ ellipse, with the classes named at their medians."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,9 +16,34 @@ from keras_vae.plots.labels import marker_paths
 
 MIN_FILL, MAX_FILL = 0.06, 0.45  # opacity of an ellipse
 MAX_OUTLINED, OUTLINE_POINTS = 2000, 0.6  # ellipses that have outlines, and their width
-VIEW_SHARE = 0.99  # of the ellipses that lie in the view entirely
+VIEW_SHARE = 0.998  # of the ellipses that do not exceed an edge, where the view does not show all
+MAX_VIEW_GROWTH = 1.25  # of the side of a view that shows all ellipses, relative to one that shows this share
+PRIOR_SIGMAS = 2.0  # of the prior, which a view shows
 BACKGROUND = 0.6  # opacity of the magnification
 MAX_MAGNIFICATION_RANGE = 1e3  # between the lightest and the darkest shade
+
+
+class View(NamedTuple):
+    """A square part of a plane.
+
+    Attributes:
+        x, y: its centre.
+        half: half its side.
+    """
+
+    x: float
+    y: float
+    half: float
+
+    @property
+    def farthest(self) -> float:
+        """The largest absolute coordinate in the view."""
+        return self.half + max(abs(self.x), abs(self.y))
+
+    @property
+    def centred(self) -> float:
+        """Half the side of the largest square around the origin in the view."""
+        return self.half - max(abs(self.x), abs(self.y))
 
 
 def posterior_plane(
@@ -27,7 +53,7 @@ def posterior_plane(
     labels: np.ndarray | None,
     units: tuple[int, ...],
     class_names: Sequence[str] | None = None,
-    limit: float | None = None,
+    view: View | None = None,
     circles: bool = False,
 ) -> Collection:
     """Every posterior as its 1σ ellipse in the plane of two units, in the colour of its label, over the prior.
@@ -41,7 +67,7 @@ def posterior_plane(
         labels: `(n,)` integers or None.
         units: the numbers of the two units, which name the axes.
         class_names: names of the labels 0, 1, …; default the labels themselves.
-        limit: half the side of the view; by default `view_limit`.
+        view: what is shown; by default `view_of` these posteriors.
         circles: the circle r² = σₓ σᵧ in place of the ellipse.
 
     Returns:
@@ -56,30 +82,43 @@ def posterior_plane(
     """
     mean = checks.array("mean", mean, ("n", 2), dtype=None)
     std = None if std is None else checks.array("std", std, mean.shape, dtype=None, low=0)
-    limit = view_limit(mean, std) if limit is None else checks.number("limit", limit, 0, open_low=True)
-    visuals.prior_density(ax, limit)
-    visuals.prior_rings(ax, limit)
+    view = view_of((mean, std)) if view is None else view
+    visuals.prior_density(ax, view.farthest)
+    visuals.prior_rings(ax, view.centred)
     if std is None:
         drawn = dots(ax, mean, labels, 0.7 * visuals.marker_size(len(mean)))
     else:
         drawn = _ellipses(ax, mean, std, labels, circles)
-    visuals.square_view(ax, limit, units)
+    visuals.square_view(ax, view.half, units)
+    ax.set(xlim=(view.x - view.half, view.x + view.half), ylim=(view.y - view.half, view.y + view.half))
     if labels is not None:
-        visuals.name_classes(ax, mean, labels, limit, class_names)
+        visuals.name_classes(ax, mean, labels, view.centred, class_names)
     return drawn
 
 
-def view_limit(mean: np.ndarray, std: np.ndarray | None = None) -> float:
-    """Half the side of a square view that shows nearly all ellipses `(n, 2)`, and the prior's 2σ circle.
+def view_of(*planes: tuple[np.ndarray, np.ndarray | None]) -> View:
+    """The square view of all ellipses and of the prior's 2σ circle; its centre need not be the origin.
+
+    Where few ellipses lie so far out that the view would grow much, it shows nearly all of them.
+
+    Args:
+        planes: means and standard deviations `(n, 2)` of posteriors, or None for points.
 
     Example:
-        >>> view_limit(np.array([[3.0, 0.0]]), np.array([[1.0, 1.0]]))
-        4.24
+        >>> view_of((np.array([[3.0, 0.0]]), np.array([[1.0, 1.0]]))).half  # from −2 to 4, with a margin
+        3.18
     """
-    limit = visuals.view_limit(mean)
-    if std is None:
-        return limit
-    return max(limit, geometry.VIEW_MARGIN * float(np.quantile((np.abs(mean) + std).max(axis=1), VIEW_SHARE)))
+    edges = [(mean, mean) if std is None else (mean - std, mean + std) for mean, std in planes]
+    lows, highs = (np.concatenate(side).astype("float64") for side in zip(*edges, strict=True))
+    whole = _square(lows.min(axis=0), highs.max(axis=0))
+    usual = _square(np.quantile(lows, 1 - VIEW_SHARE, axis=0), np.quantile(highs, VIEW_SHARE, axis=0))
+    return whole if whole.half <= MAX_VIEW_GROWTH * usual.half else usual
+
+
+def _square(low: np.ndarray, high: np.ndarray) -> View:
+    low, high = np.minimum(low, -PRIOR_SIGMAS), np.maximum(high, PRIOR_SIGMAS)
+    x, y = (0.5 * (low + high)).tolist()
+    return View(x, y, geometry.VIEW_MARGIN * 0.5 * float((high - low).max()))
 
 
 def dots(ax: Axes, mean: np.ndarray, labels: np.ndarray | None, size: float) -> Collection:

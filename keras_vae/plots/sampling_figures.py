@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from keras_vae import geometry
 from keras_vae._utils.formatting import number
 from keras_vae.plots import layout, visuals
-from keras_vae.plots.posterior_plane import posterior_plane, view_limit
+from keras_vae.plots.posterior_plane import posterior_plane, view_of
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
 from keras_vae.runs.pictures import pictures
@@ -24,11 +24,11 @@ def discs_and_dots(runs: Runs) -> Figure:
     """
     figure = Figure(figsize=(3 * PANEL_INCHES, (PANEL_INCHES + 0.75) * len(runs)), layout="constrained")
     planes = {name: _plane(run) for name, run in runs.items()}
-    limit = max(view_limit(mean, std) for _, mean, std in planes.values())
+    view = view_of(*((mean, std) for _, mean, std in planes.values()))
     for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
         units, mean, std = planes[name]
         left, *others = row
-        posterior_plane(left, mean, std, run.arrays("encodings").get("labels"), units, run.class_names, limit, True)
+        posterior_plane(left, mean, std, run.arrays("encodings").get("labels"), units, run.class_names, view, True)
         layout.title(left, visuals.plain(name), _size(std))
         samples = run.arrays("samples")
         for ax, (key, source) in zip(others, SOURCES.items(), strict=True):
