@@ -133,9 +133,8 @@ def test_what_was_not_measured_is_said():
 def test_an_evaluation_fits_the_terminal(monkeypatch, capsys, width):
     monkeypatch.setenv("COLUMNS", str(width))
     terms = {"prior": 9.0, "reconstruction": 90.0, "posterior": -9.0, "bits_per_pixel": 0.2}
-    evaluate.print_evaluation(
-        evaluation(encodings=encodings(3.0), likelihood=LIKELIHOOD, elbo_terms=terms, samplers=samplers(30.0, 5.0))
-    )
+    found = evaluation(encodings=encodings(3.0), likelihood=LIKELIHOOD, elbo_terms=terms, samplers=samplers(30.0, 5.0))
+    evaluate.print_evaluation(found, (28, 28))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
     words = set(" ".join(lines).split())

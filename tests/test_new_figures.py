@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from drawn_runs import colours, generated_run, rows
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy import stats
@@ -12,12 +13,14 @@ from keras_vae import InputError, Run, diagnostics, geometry
 from keras_vae._utils import palette
 from keras_vae.evaluation import findings, sample_neighbours
 from keras_vae.plots import (
+    bubble_figures,
     figure_registry,
     neighbour_figures,
     posterior_plane,
     rate_distortion,
     run_figures,
     sampling_figures,
+    study_figures,
     unit_figures,
     visuals,
 )
@@ -306,15 +309,61 @@ def test_many_runs_have_a_legend(ax):
     assert rate_distortion.finding(paths) == "run 0 has the highest ELBO, −200.0 nats per image"
 
 
+def test_a_view_holds_all_ellipses_and_is_centred_on_them(ax):
+    mean, std = np.array([[0.0, 6.0], [1.0, 0.0]]), np.full((2, 2), 0.5)
+    posterior_plane.posterior_plane(ax, mean, std, np.arange(2), (0, 1), ["above", "below"])
+    bottom, top = ax.get_ylim()
+    assert bottom < -2  # the prior's 2σ circle
+    assert top > 6.5
+    assert top - 6.5 == pytest.approx(-2 - bottom)
+    assert np.ptp(ax.get_xlim()) == pytest.approx(top - bottom)
+    assert all(bottom < text.get_position()[1] < top for text in ax.texts)
+    many = np.random.default_rng(0).normal(size=(5000, 2))
+    far = posterior_plane.view_of((np.concatenate([many, [[0.0, 90.0]]]), None))
+    assert far.half < 6  # one far point does not shrink all others
+
+
+def test_the_first_five_labels_have_different_markers(ax):
+    visuals.name_classes(ax, np.zeros((5, 2)), np.arange(5), 3.0, ["circle", "cross", "square", "star", "wave"])
+    assert len({handle.get_marker() for handle in ax.get_legend().legend_handles}) == 5
+
+
+@pytest.mark.parametrize(
+    ("of", "sizes"),
+    [
+        (lambda runs: study_figures.slices({"a": runs["rows"]}), 5),
+        (lambda runs: study_figures.originals_and_reconstructions(runs), 3),
+        (lambda runs: study_figures.interpolations(runs), 6),
+        (lambda runs: study_figures.samples(runs), 2),
+        (lambda runs: bubble_figures.images({"a": runs["rows"]}), 7),
+        (lambda runs: bubble_figures.images({"a": runs["colours"]}), 7),
+    ],
+)
+def test_figures_of_studies_draw_vectors_and_colour_images(of, sizes, study_runs):
+    drawn = [image for ax in of(study_runs).get_axes() for image in ax.images]
+    assert len(drawn) == sizes
+    assert all(0 <= image.get_array().min() <= image.get_array().max() <= 1 for image in drawn)
+
+
+@pytest.fixture(scope="module")
+def study_runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    return {
+        "rows": generated_run(folder / "rows", 3, "12-32-3", make=rows),
+        "colours": generated_run(folder / "colours", 2, "c8-r16-32-2", make=colours),
+    }
+
+
 # -- captions ---------------------------------------------------------------------------------------------------
 
 
 def test_titles_are_the_findings_with_which_captions_begin(toy_run):
-    for name in ("posteriors", "magnification", "traversals"):
+    for name in ("posteriors", "magnification", "traversals", "loss", "manifold", "reconstructions"):
         title = findings.finding(toy_run, name)
         drawn = run_figures.FIGURES[name].draw(toy_run)
         shown = [drawn.get_suptitle(), *(ax.get_title("left").strip() for ax in drawn.get_axes())]
-        assert title in shown
+        assert title
+        assert title in [text.replace("\n", " ") for text in shown]
         assert findings.caption(toy_run, name, "A figure.") == f"{title}. A figure."
 
 

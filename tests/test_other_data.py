@@ -1,6 +1,7 @@
 """Runs of colour images, vectors and images of any range: from the training to the page."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -89,6 +90,9 @@ def test_every_figure_and_the_page_are_made(made):
     assert ("drawing-title" in page) == (kind != "rows")
     assert (data["drawing"]["obstacle"] is None) == (kind == "colours" and data["decoder"] is not None)
     assert "<h2>Reconstructions</h2>" in page if kind == "rows" else "<h2>Reconstructions</h2>" not in page
+    text = re.sub(r"<script.*?</script>|<style.*?</style>|<pre.*?</pre>|<[^>]+>", " ", page, flags=re.DOTALL)
+    assert ("test rows" in text, "test images" in text) == (kind == "rows", kind != "rows")
+    assert kind != "rows" or re.findall(r".{20}(?<!-)\b(?:images?|pixels?)\b.{20}", text) == []
 
 
 def test_pages_decode_what_the_model_decodes(made):

@@ -36,13 +36,13 @@ def number(value: float | None) -> str:
 
     Example:
         >>> number(1234.5), number(12.345), number(0.012), number(None)
-        ('1234', '12.35', '0.012', '–')
+        ('1,234', '12.35', '0.012', '–')
     """
     if value is None:
         return ABSENT
     digits = next((d for limit, d in ((1000, 0), (100, 1), (0.1, 2), (0.01, 3)) if abs(value) >= limit), 4)
-    text = f"{value:.{digits}f}"
-    return "0" if not float(text) else text.replace("-", "−")
+    text = f"{value:,.{digits}f}"
+    return text.replace("-", "−") if text.strip("-0.") else "0"
 
 
 def cell(value: float | bool | None) -> str:
@@ -64,9 +64,19 @@ def region(low: float | None, high: float | None) -> str:
     return f"below {number(high)}" if low is None else f"within {number(low)} … {number(high)}"
 
 
+def amount(n: int) -> str:
+    """A count: a whole number with commas between thousands.
+
+    Example:
+        >>> amount(8192)
+        '8,192'
+    """
+    return f"{n:,}"
+
+
 def count(n: int, noun: str) -> str:
-    """A count with its noun: `1 epoch`, `2 epochs`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    """A count with its noun: `1 epoch`, `2,000 epochs`."""
+    return f"{amount(n)} {noun}" if n == 1 else f"{amount(n)} {noun}s"
 
 
 def listed(words: Sequence[str]) -> str:
@@ -77,7 +87,7 @@ def listed(words: Sequence[str]) -> str:
 
 def epochs(usual: int, others: Sequence[int]) -> str:
     """The lengths of trainings: `100 epochs (some configurations 300)`."""
-    return count(usual, "epoch") + "".join(f" (some configurations {n})" for n in others)
+    return count(usual, "epoch") + "".join(f" (some configurations {amount(n)})" for n in others)
 
 
 def markdown_table(table: Table) -> list[str]:

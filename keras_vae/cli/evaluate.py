@@ -76,7 +76,7 @@ def evaluate(
         judge = Judge(data)
     found = run_evaluation.evaluate(opened, data, judge, overwrite, audit, samples, ProgressReporter().message)
     drawn = run_figures.audit(opened)
-    print_evaluation(found)  # after all files are written
+    print_evaluation(found, opened.image_shape)  # after all files are written
     for path in [*drawn, opened.path / "evaluation.json"]:
         print(path)
 
@@ -99,8 +99,8 @@ def _adopted(model: Path, dataset: str | None, options: dict, out: Path | None, 
     return run, data
 
 
-def print_evaluation(evaluation: dict) -> None:
-    """Prints an evaluation: its conclusion, then units, scores of the samples and audit as tables."""
+def print_evaluation(evaluation: dict, image_shape: tuple[int, ...]) -> None:
+    """Prints an evaluation in the words of the data: its conclusion, then units, scores and audit as tables."""
     from keras_vae.evaluation import tables
     from keras_vae.report import audit_text
 
@@ -108,4 +108,4 @@ def print_evaluation(evaluation: dict) -> None:
     if evaluation["units"]:
         shown.insert(0, tables.units(evaluation["units"]))
     audit = (evaluation.get("audit") or {}).get("encodings")
-    print_results(audit_text.sentences(evaluation), shown, audit or None)
+    print_results(audit_text.sentences(evaluation), shown, audit or None, image_shape)

@@ -153,7 +153,8 @@ def print_results(folder: Path) -> None:
     """Prints the metrics of a run as a table."""
     from rich.console import Console
 
-    from keras_vae._utils.formatting import Table
+    from keras_vae._utils.data_words import worded
+    from keras_vae._utils.formatting import Table, amount, count
     from keras_vae._utils.terminal import print_paragraph, print_table, print_text
     from keras_vae.measures import find
     from keras_vae.runs.folder import Run
@@ -161,15 +162,15 @@ def print_results(folder: Path) -> None:
     run = Run.open(folder)
     config, metrics = run.config["config"], run.metrics
     rows = [[find(key).label, f"{metrics['train'][key]:.2f}", f"{value:.2f}"] for key, value in metrics["test"].items()]
-    title = f"{config['architecture']} on {config['dataset']}, {metrics['epochs']} epochs"
+    title = f"{config['architecture']} on {config['dataset']}, {count(metrics['epochs'], 'epoch')}"
     console = Console(highlight=False)
-    print_table(console, Table(title, ["nats per image", "train", "test"], rows))
+    print_table(console, Table(title, [worded("nats per image", run.image_shape), "train", "test"], rows))
     seconds, parameters = metrics["seconds"], metrics["parameters"]
     print_paragraph(
         console,
-        f"{metrics['n_active']} of {metrics['n_units']} latent units active; {parameters['encoder']:,} + "
-        f"{parameters['decoder']:,} parameters; {seconds['epoch_median']:.2f} s per epoch, {seconds['total']:.0f} s in "
-        "total.",
+        f"{amount(metrics['n_active'])} of {amount(metrics['n_units'])} latent units active; "
+        f"{amount(parameters['encoder'])} + {amount(parameters['decoder'])} parameters; "
+        f"{seconds['epoch_median']:.2f} s per epoch, {seconds['total']:.0f} s in total.",
     )
     print_text(console, f"Run folder: {run.path}")
 

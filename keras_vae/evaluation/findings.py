@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from keras_vae import geometry
-from keras_vae._utils.formatting import number
+from keras_vae._utils.data_words import worded
+from keras_vae._utils.formatting import amount, count, number
 from keras_vae.errors import DamagedFileError
 from keras_vae.measures import SAMPLERS
 from keras_vae.runs.folder import Run
@@ -41,13 +42,13 @@ def finding(run: Run, stem: str) -> str:
     It is empty too if a file that it needs is damaged: the figure may have been drawn before.
     """
     with contextlib.suppress(DamagedFileError):
-        return FINDINGS[stem](run) if stem in FINDINGS else ""
+        return worded(FINDINGS[stem](run), run.image_shape) if stem in FINDINGS else ""
     return ""
 
 
 def caption(run: Run, stem: str, text: str) -> str:
     """A caption that begins with the finding, if there is one and the text does not begin with it already."""
-    found = finding(run, stem)
+    found, text = finding(run, stem), worded(text, run.image_shape)
     return text if not found or text.startswith(found) else f"{found}. {text}"
 
 
@@ -64,7 +65,7 @@ def of_active_units(n_active: int, n_units: int) -> str:
         '3 of 16 latent units are active'
     """
     verb = "is" if n_active == 1 else "are"
-    return f"{n_active:,} of {n_units:,} latent unit{'' if n_units == 1 else 's'} {verb} active"
+    return f"{amount(n_active)} of {count(n_units, 'latent unit')} {verb} active"
 
 
 # -- of the trained model ---------------------------------------------------------------------------------------
@@ -125,7 +126,35 @@ def _principal(run: Run) -> str:
     return f"The first two principal components hold {share} of the variance of the means"
 
 
-@register("reconstructions")
+@register("manifold")
+def _manifold(run: Run) -> str:
+    """How much neighbours on the grid of decoded images differ, relative to any two of its images."""
+    arrays = run.arrays("manifold")
+    side = int(arrays["side"])
+    images = arrays["images"].reshape(len(arrays["images"]), -1).astype("float64")
+    return of_neighbours(images.reshape(-1, side, images.shape[1]))
+
+
+def of_neighbours(grid: np.ndarray) -> str:
+    """How much neighbours on a grid of images `(rows, columns, pixels)` differ, relative to any two of its images.
+
+    Differences are root mean squares of ‖x − x′‖.
+
+    Example:
+        >>> of_neighbours(np.arange(4.0).reshape(1, 4, 1))
+        'Neighbouring images differ by 55 % of the difference of any two images of the grid'
+    """
+    images = grid.reshape(-1, grid.shape[2])
+    # The mean over pairs of different images, of which there are n (n − 1).
+    overall = 2 * np.square(images - images.mean(axis=0)).sum() / max(len(images) - 1, 1)
+    if not overall:
+        return "All images of the grid are equal"
+    steps = [np.square(np.diff(grid, axis=axis)).sum(axis=2).ravel() for axis in (0, 1)]
+    share = np.sqrt(np.concatenate(steps).mean() / overall)
+    return f"Neighbouring images differ by {100 * share:.0f} % of the difference of any two images of the grid"
+
+
+@register("reconstructions", "coordinates")
 def _reconstructions(run: Run) -> str:
     loss = run.metrics["test"].get("reconstruction")
     return "" if loss is None else f"The reconstruction loss of test images is {number(loss)} nats per image"
@@ -147,7 +176,30 @@ def of_distances(arrays: Mapping[str, np.ndarray]) -> str:
     return f"Median distance to training images: samples {samples:.2f}, reconstructions {test:.2f}"
 
 
-# -- of the recorded training -----------------------------------------------------------------------------------
+# -- of the training ------------------------------------------------------------------------------------
+
+
+@register("loss")
+def _loss(run: Run) -> str:
+    history = run.history
+    return of_losses(history["epoch"], history["val_loss"])
+
+
+def of_losses(epochs: np.ndarray, losses: np.ndarray) -> str:
+    """How the test loss changed over epochs `(n,)`, and its minimum where it is not the last.
+
+    Example:
+        >>> of_losses(np.array([1, 2, 3]), np.array([190.0, 150.0, 152.0]))
+        'The test loss fell from 190.0 to 152.0 nats per image; its minimum was 150.0 in epoch 2'
+    """
+    first, last = losses[0], losses[-1]
+    if len(losses) == 1 or not np.isfinite(losses).all():
+        return f"The test loss is {number(last)} nats per image in epoch {epochs[-1]}" if np.isfinite(last) else ""
+    verb = "fell" if last < first else "rose"
+    text = f"The test loss {verb} from {number(first)} to {number(last)} nats per image"
+    lowest = int(losses.argmin())
+    is_last = number(losses[lowest]) == number(last)
+    return text if is_last else f"{text}; its minimum was {number(losses[lowest])} in epoch {epochs[lowest]}"
 
 
 @register("trajectory")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from keras_vae._utils.formatting import Table, cell, number
+from keras_vae._utils.formatting import Table, amount, cell, number
 from keras_vae.evaluation import code_measures
 from keras_vae.measures import FLOOR, FLOOR_LABEL, INTERPOLATIONS, SAMPLE_SOURCES, SAMPLERS, SCORES, find
 
@@ -46,7 +46,7 @@ def evaluation(found: dict) -> list[Table]:
     if "samples" in found:
         sources = {**SAMPLE_SOURCES, FLOOR: FLOOR_LABEL}
         rows = _score_rows(found["samples"][source] for source in sources)
-        tables.append(Table(f"scores of {found['judge']['images']:,} samples", ["", *sources.values()], rows))
+        tables.append(Table(f"scores of {amount(found['judge']['images'])} samples", ["", *sources.values()], rows))
     tables.append(_interpolation(found["interpolation"]))
     tables.append(codes(found["codes"], "codes of test images"))
     audit = found.get("audit") or {}
@@ -92,7 +92,7 @@ def _likelihood(likelihood: dict, elbo_terms: dict) -> Table:
         ["  E[−log p(x | z)], distortion", number(elbo_terms["reconstruction"])],
         ["  E[log q(z | x)]", number(elbo_terms["posterior"])],
         ["−ELBO in bits per pixel", number(elbo_terms["bits_per_pixel"])],
-        [f"log p(x), {likelihood['samples']:,} importance samples", number(likelihood["value"])],
+        [f"log p(x), {amount(likelihood['samples'])} importance samples", number(likelihood["value"])],
         ["  Monte-Carlo standard error", number(likelihood["error"])],
         ["  estimated bias", number(likelihood["bias"])],
         ["  standard error over images", number(likelihood["image_error"])],

@@ -15,7 +15,8 @@ from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from keras_vae._utils import checks, palette
-from keras_vae._utils.formatting import number
+from keras_vae._utils.data_words import worded
+from keras_vae._utils.formatting import amount, number
 from keras_vae.diagnostics import radius_density, typicality
 from keras_vae.measures import SAMPLERS
 from keras_vae.plots import labels, layout, visuals
@@ -29,7 +30,7 @@ TRAINING_IMAGES = {"data": "training images"}  # beside the samplers, for compar
 
 
 @visuals.style()
-def posterior(run: Run, title: str) -> Figure:
+def posterior(run: Run, title: str, note: str = "") -> Figure:
     """The aggregate posterior compared with the prior: marginals, radii, parts of the KL, estimate of log p(x)."""
     audit, arrays = run.evaluation["audit"], run.arrays("audit")
     figure = Figure(figsize=(10.4, 7.4), layout="constrained")
@@ -38,7 +39,7 @@ def posterior(run: Run, title: str) -> Figure:
     radii(upper_right, arrays["radii"], audit["encodings"]["latent_units"])
     kl_parts(lower_left, audit["encodings"]["divergence"])
     likelihood_curve(lower_right, audit["likelihood"])
-    layout.heading(figure, title)
+    layout.heading(figure, title, note)
     return figure
 
 
@@ -132,7 +133,9 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
     if max_information < total:  # I(x; z) is measured from the right end, and at most ln N
         x = total - max_information
         ax.vlines(x, -0.35, 0.35, color=palette.INK, linestyle="--", linewidth=1)
-        ax.annotate(f"I(x; z) = ln {divergence['images']:,}", (x, 0.4), fontsize=visuals.SMALL_POINTS, ha="center")
+        ax.annotate(
+            f"I(x; z) = ln {amount(divergence['images'])}", (x, 0.4), fontsize=visuals.SMALL_POINTS, ha="center"
+        )
     ax.set(
         yticks=[], ylim=(-0.6, 0.6), xlim=(0, max(total, MIN_DRAWN_NATS) * 1.02), xlabel="mean KL(q(z | x) ‖ p), nats"
     )
@@ -164,17 +167,18 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
         reliability = "too few samples for Pareto k̂"
     else:
         reliability = f"{100 * infinite:.0f} % of images have Pareto k̂ > 0.5"
-    text = f"log p(x), mean of {likelihood['images']} test images; K = 1: ELBO"
+    text = f"log p(x), mean over {amount(likelihood['images'])} of the test data; K = 1: ELBO"
     layout.subtitle(ax, f"{text}\n{reliability}")
     ax.grid(axis="y")
     return line
 
 
 @visuals.style()
-def samplers(run: Run, title: str) -> Figure:
+def samplers(run: Run, title: str, note: str = "") -> Figure:
     """Samples by the distribution of z, with their Fréchet distances, and training images."""
     arrays, scores = run.arrays("audit"), run.evaluation["audit"]["samplers"]["scores"]
-    titles = {name: layout.wrapped(f"z from {text}", 38) for name, text in SAMPLERS.items()} | TRAINING_IMAGES
+    titles = {name: layout.wrapped(f"z from {text}", 38) for name, text in SAMPLERS.items()}
+    titles |= {name: worded(text, run.image_shape) for name, text in TRAINING_IMAGES.items()}
     titles = {name: text for name, text in titles.items() if f"samples_{name}" in arrays}
     images = {name: pictures(run, arrays[f"samples_{name}"]) for name in titles}
     height = 0.5 + 3.5 * layout.relative_height(*next(iter(images.values())).shape[1:3])
@@ -183,7 +187,7 @@ def samplers(run: Run, title: str) -> Figure:
         visuals.image_grid(ax, images[name], 10, gap=2)
         score = scores.get("floor" if name in TRAINING_IMAGES else name)
         layout.subtitle(ax, text if score is None else f"{text}\nFréchet distance {number(score['frechet'])}")
-    layout.heading(figure, title)
+    layout.heading(figure, title, note)
     return figure
 
 

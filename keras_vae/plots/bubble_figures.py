@@ -16,11 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from keras_vae._utils import checks, palette
-from keras_vae._utils.formatting import number
+from keras_vae._utils.data_words import worded
+from keras_vae._utils.formatting import amount, number
 from keras_vae.measures import BUBBLE_KINDS
 from keras_vae.plots import layout, visuals
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import pictures
 
 SHELL_STD = 1 / math.sqrt(2)  # standard deviation of the distance from the centre, in many dimensions
 N_DRAWN_BUBBLES = 7
@@ -183,7 +185,7 @@ def overlap_by_dimension(ax: Axes, found: Mapping[str, dict]) -> list[Line2D]:
     lines = [_mixture(ax, kind, d, results, squares) for kind in BUBBLE_KINDS]
     ax.set(xlabel="latent units", ylabel="overlap with N(0, I), 1 − TV")
     ax.set(**LOG_OVERLAP_AXES)
-    ax.set_xticks(d, [f"{units:,}" for units in d])
+    ax.set_xticks(d, [amount(units) for units in d])
     ax.minorticks_off()
     if len(d) < MIN_CONNECTED:
         ax.margins(x=0.2)
@@ -221,7 +223,7 @@ def _mixture(ax: Axes, kind: str, d: np.ndarray, results: Sequence[dict], square
     """Overlap of the mixture of all training bubbles, and the bounds of the population's."""
     count, _ = list(results[0]["overlap"][kind]["mixture"].items())[-1]
     values, lengths = _error_bars([_largest_mixture(one, kind) for one in results])
-    label = f"mixture of {int(count):,} bubbles {BUBBLE_KINDS[kind]}"
+    label = f"mixture of {amount(int(count))} bubbles {BUBBLE_KINDS[kind]}"
     style: dict[str, Any] = {"color": COLORS[kind], "linestyle": "-" if len(d) >= MIN_CONNECTED else ""}
     x = d * SHIFTS[kind]
     line, _, _ = ax.errorbar(x, values, lengths, marker="o", capsize=3, label=label, **style)
@@ -260,7 +262,7 @@ def codes(runs: Runs) -> Figure:
             ax.plot(0.5 * (edges[1:] + edges[:-1]), np.where(counts > 0, density, np.nan), label=name, linewidth=1.5)
         ax.set_yscale("log")
         ax.set(xlabel=xlabel, ylabel="density")
-        layout.subtitle(ax, "of all units and test images")
+        layout.subtitle(ax, "of all units and all test data")
         ax.grid(axis="y")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(runs)))
     return figure
@@ -320,7 +322,7 @@ def images(runs: Runs) -> Figure:
         axes = part.subplots(len(IMAGE_ROWS), 1)
         axes[0].set_title(name)
         for ax, (row, key) in zip(axes, IMAGE_ROWS.items(), strict=True):
-            visuals.image_grid(ax, arrays[key][:columns], columns)
+            visuals.image_grid(ax, pictures(run, arrays[key][:columns]), columns)
             if part is parts[0]:
-                layout.row_name(ax, row)
+                layout.row_name(ax, worded(row, run.image_shape))
     return figure

@@ -16,6 +16,7 @@ from keras_vae.plots import visuals
 MAX_PANELS = 1_000  # of a figure
 MAX_IMBALANCE_CHARACTERS = 4  # by which a line may exceed the mean
 NOTE_POINTS = 9  # size of the note below a title
+TITLE_CHARACTERS, NOTE_CHARACTERS = 9.5, 14  # that fit into an inch
 RELATIVE_HEIGHTS = 0.45, 1.6  # of the images of a figure
 TICKS_Z = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # of a latent unit, on the scale of the prior's quantiles
 WIDTH = 10.5  # inches, of the widest figures: at 840 pixels their smallest text has 9 pixels
@@ -71,9 +72,12 @@ def parts(figure: Figure, rows: int = 1, columns: int = 1) -> list[SubFigure]:
     return list(figure.subfigures(rows, columns, squeeze=False).ravel())
 
 
-def heading(figure: FigureBase, text: str) -> Text:
-    """A bold heading at the upper left of a figure or subfigure."""
-    return figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
+def heading(figure: FigureBase, text: str, note: str = "") -> Text:
+    """A bold heading at the upper left of a figure or subfigure, and a note below everything else."""
+    if note:
+        lines = [wrapped(line, round(NOTE_CHARACTERS * _width(figure))) for line in note.splitlines()]
+        figure.supxlabel("\n".join(lines), fontsize=NOTE_POINTS, color=palette.MUTED)
+    return figure.suptitle(_title_lines(figure, text), x=0.01, ha="left", fontweight="bold")
 
 
 def title(ax: Axes, text: str, note: str) -> tuple[Text, Text]:
@@ -81,7 +85,17 @@ def title(ax: Axes, text: str, note: str) -> tuple[Text, Text]:
     below = ax.annotate(
         note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=NOTE_POINTS
     )
-    return ax.set_title(text, pad=NOTE_POINTS + 12), below
+    return ax.set_title(_title_lines(ax.get_figure(), text), pad=NOTE_POINTS + 12), below
+
+
+def _title_lines(figure: FigureBase, text: str) -> str:
+    """A bold title in as many lines as the width of a figure needs."""
+    return wrapped(text, max(1, round(TITLE_CHARACTERS * _width(figure))))
+
+
+def _width(figure: FigureBase) -> float:
+    """Inches."""
+    return figure.bbox.width / figure.dpi
 
 
 def relative_height(height: int, width: int) -> float:
@@ -109,7 +123,7 @@ def wrapped(text: str, characters: int) -> str:
         >>> wrapped("samples from a Gaussian fitted to the codes", 40)
         'samples from a Gaussian\\nfitted to the codes'
     """
-    lines = -(-len(text) // checks.whole("characters", characters))
+    lines = max(1, -(-len(text) // checks.whole("characters", characters)))
     balanced = min(characters, -(-len(text) // lines) + MAX_IMBALANCE_CHARACTERS)
     return "\n".join(textwrap.wrap(text, balanced, break_long_words=False))
 

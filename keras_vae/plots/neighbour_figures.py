@@ -1,11 +1,12 @@
 """Samples beside the training images that are nearest to them, in pixels and in the latent space."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_vae._utils import checks, palette
+from keras_vae._utils import checks
+from keras_vae._utils.formatting import amount
 from keras_vae.plots import layout, visuals
 
 IMAGE_INCHES = 0.72
@@ -20,19 +21,20 @@ def distances(arrays: Mapping[str, np.ndarray]) -> str:
     """
     samples, test = arrays["sample_distances"], arrays["test_distances"]
     return (
-        f"median distance to the nearest training image: {np.median(samples):.2f} of {len(samples)} samples, "
-        f"{np.median(test):.2f} of {len(test)} reconstructed test images"
+        f"median distance to the nearest training image: {np.median(samples):.2f} of {amount(len(samples))} samples, "
+        f"{np.median(test):.2f} of {amount(len(test))} reconstructed test images"
     )
 
 
 @visuals.style()
-def neighbours(arrays: Mapping[str, np.ndarray], title: str, note: str) -> Figure:
+def neighbours(arrays: Mapping[str, np.ndarray], title: str, note: str, worded: Callable[[str], str] = str) -> Figure:
     """A row for each sample: the sample, its nearest training images in pixels, and those in the latent space.
 
     Args:
         arrays: as in `arrays/neighbours.npz`.
         title: heading of the figure.
         note: text below it.
+        worded: returns a text on images in the words of the data.
 
     Example:
         >>> images, distances = np.zeros((3, 4, 8, 8)), np.ones((3, 4))
@@ -55,7 +57,6 @@ def neighbours(arrays: Mapping[str, np.ndarray], title: str, note: str) -> Figur
     }
     for ax, (name, images) in zip(axes, parts.items(), strict=True):
         visuals.image_grid(ax, images.reshape(-1, *images.shape[2:]), images.shape[1], gap=1)
-        layout.subtitle(ax, name)
-    layout.heading(figure, title)
-    figure.supxlabel(note, fontsize=9, color=palette.MUTED)
+        layout.subtitle(ax, worded(name))
+    layout.heading(figure, title, note)
     return figure

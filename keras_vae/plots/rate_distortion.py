@@ -193,7 +193,7 @@ def figure(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     drawn, axes = layout.panels(len(groups), 1, (8.4, 5.6))
     for ax, (name, paths) in zip(axes, groups.items(), strict=True):
         plane(ax, paths)
-        note = f"{visuals.plain(name)}, test images: a dot after each epoch, a marker at the end; lines of equal ELBO"
+        note = f"{visuals.plain(name)}, test data: a dot after each epoch, a marker at the end; lines of equal ELBO"
         layout.title(ax, visuals.plain(finding(paths)), note)
     return drawn
 

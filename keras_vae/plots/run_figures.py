@@ -20,7 +20,9 @@ from matplotlib.ticker import LogLocator
 
 from keras_vae import geometry
 from keras_vae._utils import palette
+from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import complete
+from keras_vae._utils.formatting import amount
 from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation.findings import finding
@@ -151,8 +153,14 @@ def losses(run: Run) -> Figure:
         visuals.curves(ax, history["epoch"], lines, colors=colors)
         ax.set_title(" and ".join(names.values()))
         _crop_first_epoch(ax, [*lines.values()])
-    layout.heading(figure, title(run))
+    layout.heading(figure, *_title_and_note(run, "loss", "test images dashed"))
     return figure
+
+
+def _title_and_note(run: Run, stem: str, note: str) -> tuple[str, str]:
+    """The finding of a figure as its title, and the run with what is shown as the note, in the words of its data."""
+    found, note = finding(run, stem), worded(note, run.image_shape)
+    return (found, f"{title(run)}: {note}") if found else (title(run), note)
 
 
 def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
@@ -179,7 +187,7 @@ def _has_density(run: Run) -> bool:
 )
 def posteriors(run: Run) -> Figure:
     """The posteriors of test images in the plane of the two units that vary most."""
-    return _latent(run, "1σ ellipses of the posteriors of {n:,} test images")
+    return _latent(run, "1σ ellipses of the posteriors")
 
 
 @register(
@@ -189,7 +197,7 @@ def posteriors(run: Run) -> Figure:
 )
 def latent(run: Run) -> Figure:
     """Codes of test images in the plane of the two units that vary most; their size has no meaning."""
-    return _latent(run, "codes of {n:,} test images")
+    return _latent(run, "codes")
 
 
 def _latent(run: Run, what: str) -> Figure:
@@ -204,7 +212,8 @@ def _latent(run: Run, what: str) -> Figure:
         plane,
         run.class_names,
     )
-    layout.title(ax, finding(run, "posteriors"), f"{title(run)}: {what.format(n=len(mean))}; grey: the prior")
+    note = f"{amount(len(mean))} test images; grey: the prior"
+    layout.title(ax, *_title_and_note(run, "posteriors", f"{what} of {note}"))
     return figure
 
 
@@ -229,7 +238,7 @@ def magnification(run: Run) -> Figure:
     label = "magnification √det JᵀJ of the decoder"
     place: dict[str, Any] = {"location": "bottom", "extend": "both", "shrink": 0.6, "aspect": 40, "pad": 0.02}
     figure.colorbar(picture, ax=ax, label=label, **place, **ticks).minorticks_off()
-    layout.title(ax, finding(run, "magnification"), f"{title(run)}: √det JᵀJ of the decoder behind the codes")
+    layout.title(ax, *_title_and_note(run, "magnification", "√det JᵀJ of the decoder behind the codes"))
     return figure
 
 
@@ -243,8 +252,9 @@ def principal(run: Run) -> Figure:
     encodings = run.arrays("encodings")
     figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
     visuals.principal_scatter(ax, encodings["mean"], encodings.get("labels"), run.class_names)
-    n = len(encodings["mean"])
-    layout.title(ax, title(run), f"posterior means of {n:,} test images; shade and dashed circles: the prior N(0, I)")
+    n = amount(len(encodings["mean"]))
+    note = f"posterior means of {n} test images; shade and dashed circles: the prior N(0, I)"
+    layout.title(ax, *_title_and_note(run, "principal", note))
     return figure
 
 
@@ -268,7 +278,7 @@ def manifold(run: Run) -> Figure:
         ax.set_yticks([])
     ax.spines[:].set_visible(False)
     others = "" if run.metrics["n_units"] == len(plane) else ", all other units at 0"
-    layout.title(ax, title(run), f"images decoded at the prior's quantiles{others}")
+    layout.title(ax, *_title_and_note(run, "manifold", f"images decoded at the prior's quantiles{others}"))
     return figure
 
 
@@ -278,7 +288,7 @@ def samples(run: Run) -> Figure:
     images = pictures(run, run.arrays("samples")["images"])
     figure, (ax,) = layout.panels(1, 1, (6, 6.5))
     visuals.image_grid(ax, images, 10, gap=2)
-    layout.title(ax, title(run), f"{len(images)} samples, z from N(0, I)")
+    layout.title(ax, *_title_and_note(run, "samples", f"{len(images)} samples, z from N(0, I)"))
     return figure
 
 
@@ -294,7 +304,8 @@ def units(run: Run) -> Figure:
     mesh = visuals.unit_timeline(ax, history)
     figure.colorbar(mesh, ax=ax, label=visuals.unit_timeline_label(history), extend="both")
     quantity = "variance of the means" if history.kl is None else "KL"
-    layout.title(ax, title(run), f"{quantity} of each latent unit; a cross marks the collapse of an active unit")
+    note = f"{quantity} of each latent unit; a cross marks the collapse of an active unit"
+    layout.title(ax, *_title_and_note(run, "units", note))
     return figure
 
 
@@ -317,10 +328,10 @@ def traversals(run: Run) -> Figure:
     arrays, encodings = run.arrays("traversals"), run.flat_encodings
     arrays |= {"images": pictures(run, arrays["images"])}
     shown, n_units = len(arrays["units"]), run.metrics["n_units"]
-    which = "" if shown == n_units else f"the first {shown} of {n_units:,} units; "
-    note = f"{title(run)}: {which}all other units at 0; blue: the aggregate posterior, grey: the prior"
+    which = "" if shown == n_units else f"the first {shown} of {amount(n_units)} units; "
+    note = f"{which}all other units at 0; blue: the aggregate posterior, grey: the prior"
     return unit_figures.traversals(
-        arrays, *encodings, _unit_names(run, arrays["units"]), finding(run, "traversals"), note
+        arrays, *encodings, _unit_names(run, arrays["units"]), *_title_and_note(run, "traversals", note)
     )
 
 
@@ -335,9 +346,9 @@ def marginals(run: Run) -> Figure:
     arrays, encodings = run.arrays("units"), run.flat_encodings
     order = np.argsort(-arrays["kl" if "kl" in arrays else "var_mean"].ravel(), kind="stable")
     shown = order[: unit_figures.MAX_MARGINALS]
-    which = "" if len(shown) == len(order) else f"the first {len(shown)} of {len(order):,} units; "
-    note = f"{title(run)}: {which}blue: the aggregate posterior, grey: the prior"
-    return unit_figures.marginals(shown, *encodings, finding(run, "marginals"), note)
+    which = "" if len(shown) == len(order) else f"the first {len(shown)} of {amount(len(order))} units; "
+    note = f"{which}blue: the aggregate posterior, grey: the prior"
+    return unit_figures.marginals(shown, *encodings, *_title_and_note(run, "marginals", note))
 
 
 @register(
@@ -349,10 +360,11 @@ def marginals(run: Run) -> Figure:
 def interpolation(run: Run) -> Figure:
     """Interpolation paths between test images: a line and an arc in latent space, and a cross-fade of the pixels."""
     paths = {name: pictures(run, images) for name, images in run.arrays("interpolation").items()}
-    height = 0.7 + 7.9 * layout.relative_height(*paths["linear"].shape[2:4])
+    height = 0.9 + 7.9 * layout.relative_height(*paths["linear"].shape[2:4])
     figure = Figure(figsize=(7.4, height), layout="constrained")
     visuals.interpolations(figure, paths)
-    layout.heading(figure, title(run))
+    note = "paths between pairs of test images, which stand at the ends"
+    layout.heading(figure, *_title_and_note(run, "interpolation", note))
     return figure
 
 
@@ -361,13 +373,13 @@ def reconstructions(run: Run) -> Figure:
     """Test images above their reconstructions."""
     arrays = {name: pictures(run, images) for name, images in run.arrays("reconstructions").items()}
     n = len(arrays["originals"])
-    height = 0.9 + layout.relative_height(*arrays["originals"].shape[1:3])
+    height = 1.2 + layout.relative_height(*arrays["originals"].shape[1:3])
     figure = Figure(figsize=(0.5 * n + 1.2, height), layout="constrained")
     rows = {"test image": arrays["originals"], "reconstruction": arrays["images"]}
     for ax, (name, images) in zip(figure.subplots(2, 1), rows.items(), strict=True):
         visuals.image_grid(ax, images, n)
-        layout.row_name(ax, name)
-    layout.heading(figure, title(run))
+        layout.row_name(ax, worded(name, run.image_shape))
+    layout.heading(figure, *_title_and_note(run, "reconstructions", "test images above their reconstructions"))
     return figure
 
 
@@ -380,8 +392,10 @@ def coordinates(run: Run) -> Figure:
     """Test rows and their reconstructions in parallel coordinates."""
     arrays, preparation = run.arrays("reconstructions"), run.preparation
     value = "value" if preparation.mean is None else "standardized value"
-    note = f"{title(run)}: test rows and their reconstructions"
-    return vector_figures.parallel_coordinates(arrays["originals"], arrays["images"], note, preparation.columns, value)
+    heading = _title_and_note(run, "coordinates", "test rows and their reconstructions")
+    return vector_figures.parallel_coordinates(
+        arrays["originals"], arrays["images"], *heading, preparation.columns, value
+    )
 
 
 @register(
@@ -394,8 +408,10 @@ def neighbours(run: Run) -> Figure:
     """Samples beside their nearest training images, in pixels and in the latent space."""
     arrays = run.arrays("neighbours")
     arrays |= {name: pictures(run, arrays[name]) for name in ("samples", "pixel_images", "latent_images")}
-    note = f"{title(run)}\n{neighbour_figures.distances(arrays)}"
-    return neighbour_figures.neighbours(arrays, finding(run, "neighbours"), note)
+    note = neighbour_figures.distances(arrays)
+    return neighbour_figures.neighbours(
+        arrays, *_title_and_note(run, "neighbours", note), lambda text: worded(text, run.image_shape)
+    )
 
 
 def _has_audit(run: Run) -> bool:
@@ -411,13 +427,15 @@ def _has_audit(run: Run) -> bool:
 )
 def aggregate(run: Run) -> Figure:
     """The aggregate posterior compared with the prior."""
-    return audit_figures.posterior(run, title(run))
+    note = "the aggregate posterior q(z) and the prior"
+    return audit_figures.posterior(run, *_title_and_note(run, "aggregate", note))
 
 
 @register("samplers", "Samples by the distribution of z, and training images for comparison.", _has_audit, "audit")
 def samplers(run: Run) -> Figure:
     """Samples by the distribution of z."""
-    return audit_figures.samplers(run, title(run))
+    note = "samples by the distribution of z, and training images for comparison"
+    return audit_figures.samplers(run, *_title_and_note(run, "samplers", note))
 
 
 def _plane(run: Run) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_vae import geometry
 from keras_vae._utils import checks
+from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import atomic
 from keras_vae.plots import video
 from keras_vae.plots.figure_registry import title, write_captions
@@ -43,15 +44,19 @@ def trajectory_video(
     Returns:
         The path of the video.
     """
-    recorded = run.full_trajectory
+    recorded = pictured_trajectory(run)
     which = _shown(recorded, one_per_label)
     path = run.path / "videos" / f"{name}.mp4"
-    shown = recorded.points(which)
-    shown = replace(shown, images=None if shown.images is None else pictures(run, shown.images))
     return video.write(
-        shown, path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses, limit=limit,
-        aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
+        recorded.points(which), path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses,
+        limit=limit, aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
     )  # fmt: skip
+
+
+def pictured_trajectory(run: Run) -> Trajectory:
+    """The recorded training of a run with its first steps, and the recorded images or vectors as pictures."""
+    recorded = run.full_trajectory
+    return recorded if recorded.images is None else replace(recorded, images=pictures(run, recorded.images))
 
 
 def _reconstructions(run: Run, which: np.ndarray) -> Reconstructions | np.ndarray | None:
@@ -100,7 +105,7 @@ def trajectory_stills(
         one_per_label: one image of each label.
         limit: half the side of a fixed view; default the video's view of each frame.
     """
-    recorded = run.full_trajectory
+    recorded = pictured_trajectory(run)
     trajectory = recorded.points(_shown(recorded, one_per_label))
     part, note = video.prepared(trajectory, epochs, _recorded_plane(run))
     painter = video.Painter(part, title=title(run), note=note, limit=limit)
@@ -109,7 +114,7 @@ def trajectory_stills(
     path = run.path / "figures" / f"{name}.png"
     with atomic(path) as temporary:
         Image.fromarray(row).save(temporary)
-    images = "one test image of each label" if one_per_label else "test images"
+    images = worded("one test image of each label" if one_per_label else "test images", run.image_shape)
     shown = ", ".join(f"{part.epochs[i]:.3g}" for i in nearest)
     write_captions(run, {name: f"Frames of the trajectory video at epochs {shown}: {images} at the posterior means."})
     return path

@@ -177,7 +177,7 @@ class Examples:
         self.cell = min(width / len(chosen), height / rows / aspect)
         self.tall = self.cell * aspect
         text: dict[str, Any] = {"fontsize": 9 * scale, "color": palette.INK, "va": "center"}
-        figure.text(left, top - 0.2 * self.tall, "test image", **text)
+        figure.text(left, top - 0.2 * self.tall, "original", **text)
         self._row(figure, left, top, images[chosen], titles if self.decoded is None else [], scale)
         if self.decoded is None:
             return

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 
 from keras_vae import diagnostics, geometry
 from keras_vae._utils import checks, palette
+from keras_vae._utils.data_words import worded
 from keras_vae.diagnostics.unit_statistics import ACTIVE_VAR_MEAN, COLLAPSED_MEAN_VAR
 from keras_vae.errors import InputError
 from keras_vae.evaluation import tables
@@ -94,7 +95,7 @@ def dynamics(runs: Runs) -> Figure:
                 visuals.curves(ax, history["epoch"], lines)
         visuals.epoch_axis(ax, max((history["epoch"] for history in histories.values()), key=len))
         ax.legend(handles=[line for line in ax.lines if not str(line.get_label()).startswith("test ")])
-        layout.subtitle(ax, f"{title} (dashed: test images)")
+        layout.subtitle(ax, f"{title} (dashed: test data)")
     return figure
 
 
@@ -150,10 +151,11 @@ def drawn_from(rows: Mapping[str, np.ndarray], columns: int = 20) -> Figure:
 @of_runs
 def originals_and_reconstructions(runs: Runs) -> Figure:
     """Test images, and below them the reconstructions of each run."""
-    arrays = {name: run.arrays("reconstructions") for name, run in runs.items()}
-    originals = next(iter(arrays.values()))["originals"]
-    rows = {"test image": originals} | {name: found["images"] for name, found in arrays.items()}
-    return drawn_from(rows, len(originals))
+    first = next(iter(runs.values()))
+    original = worded("test image", first.image_shape)
+    rows = {original: pictures(first, first.arrays("reconstructions")["originals"])}
+    rows |= {name: pictures(run, run.arrays("reconstructions")["images"]) for name, run in runs.items()}
+    return drawn_from(rows, len(rows[original]))
 
 
 @of_runs
@@ -181,7 +183,8 @@ def slices(runs: Runs) -> Figure:
         grid = run.arrays("grid_3d")
         side, units = int(grid["side"]), grid["units"]
         layout.heading(part, name)
-        images = grid["images"].reshape(side, side * side, *grid["images"].shape[1:])
+        decoded = pictures(run, grid["images"])
+        images = decoded.reshape(side, side * side, *decoded.shape[1:])
         heights = layout.signed(geometry.prior_quantiles(side)[::-1])
         for ax, slice_images, height in zip(part.subplots(1, side, squeeze=False)[0], images, heights, strict=True):
             visuals.image_grid(ax, slice_images, side)
@@ -201,7 +204,7 @@ def blocks(runs: Runs) -> Figure:
     figure = Figure(figsize=(layout.WIDTH, layout.WIDTH / len(runs)), layout=spaced)
     for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
         grid = run.arrays("grid_4d")
-        image_blocks(ax, grid["images"], int(grid["side"]), grid["units"].tolist())
+        image_blocks(ax, pictures(run, grid["images"]), int(grid["side"]), grid["units"].tolist())
         ax.set_title(name, pad=28)
     return figure
 

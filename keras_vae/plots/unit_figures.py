@@ -126,8 +126,7 @@ def traversals(
     right.set_xticks([-2, 0, 2], ["−2", "0", "+2"])
     layout.subtitle(grid[0, 0], "decoded at these values of the unit")
     layout.subtitle(grid[0, 1], "q(z) and N(0, 1)")
-    layout.heading(figure, title)
-    figure.supxlabel(note, fontsize=9, color=palette.MUTED)
+    layout.heading(figure, title, note)
     return figure
 
 
@@ -168,8 +167,7 @@ def marginals(units: np.ndarray, mean: np.ndarray, std: np.ndarray | None, title
     ax.set(xlim=(0, columns), ylim=(rows, 0))
     ax.set_axis_off()
     _draw_cells(ax, units, mean, std, columns)
-    layout.heading(figure, title)
-    figure.supxlabel(note, fontsize=9, color=palette.MUTED)
+    layout.heading(figure, title, note)
     return figure
 
 

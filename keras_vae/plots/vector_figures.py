@@ -22,6 +22,7 @@ def parallel_coordinates(
     originals: np.ndarray,
     reconstructions: np.ndarray,
     title: str,
+    note: str = "",
     columns: Sequence[str] | None = None,
     value: str = "value",
 ) -> Figure:
@@ -30,6 +31,7 @@ def parallel_coordinates(
     Args:
         originals, reconstructions: `(n, columns)`; the first `MAX_ROWS` are drawn.
         title: heading of the figure.
+        note: text below the figure.
         columns: names of the columns; default their numbers.
         value: label of the vertical axis.
 
@@ -57,7 +59,7 @@ def parallel_coordinates(
     for ax in _lowest(axes):
         _name_columns(ax, columns, n)
     axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
-    layout.heading(figure, title)
+    layout.heading(figure, title, note)
     return figure
 
 

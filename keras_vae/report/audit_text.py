@@ -1,6 +1,6 @@
 """The main results of an evaluation in sentences: what was found, and what can't be decided."""
 
-from keras_vae._utils.formatting import count, number
+from keras_vae._utils.formatting import amount, count, number
 from keras_vae.evaluation.tables import MAX_INFINITE_VARIANCE
 
 BOUNDED = {  # key of `audit["encodings"]` → what its two ends bound
@@ -58,10 +58,10 @@ def _units(evaluation: dict) -> str:
         return ""
     active = sum(unit["active"] for unit in units) if units else encodings["n_active"]
     if not active:
-        return f"None of the {total:,} latent units is active: the model ignores its input."
+        return f"None of the {amount(total)} latent units is active: the model ignores its input."
     by_variance = sum(unit["active_by_variance"] for unit in units) if units else active
-    other = "" if by_variance == active else f" by Var[μ] > 0.01, {by_variance:,} by E[σ²] < 0.8"
-    return f"{active:,} of {count(total, 'latent unit')} {'is' if total == 1 else 'are'} active{other}."
+    other = "" if by_variance == active else f" by Var[μ] > 0.01, {amount(by_variance)} by E[σ²] < 0.8"
+    return f"{amount(active)} of {count(total, 'latent unit')} {'is' if total == 1 else 'are'} active{other}."
 
 
 def _prior(audit: dict) -> str:
@@ -80,7 +80,7 @@ def _prior(audit: dict) -> str:
         said += f"a classifier of their samples has an AUC of {number(test['auc'])} (0.5 by chance), and "
     said += "KL(q(z) ‖ N(0, I)) is "
     if divergence["saturated"]:
-        return f"{said}at least {number(low)} nats; how much more, {divergence['images']:,} images can't decide."
+        return f"{said}at least {number(low)} nats; how much more, {amount(divergence['images'])} images can't decide."
     return f"{said}between {number(low)} and {number(max(low, high))} nats."
 
 
@@ -116,7 +116,7 @@ def _likelihood(likelihood: dict | None) -> str:
     said = f"The estimate of log p(x) is {value} nats per image (ELBO {elbo})"
     infinite = likelihood["infinite_variance"]
     if infinite is None:
-        return f"{said}; {likelihood['samples']:,} importance samples are too few to judge its error."
+        return f"{said}; {amount(likelihood['samples'])} importance samples are too few to judge its error."
     if infinite > MAX_INFINITE_VARIANCE:
         return (
             f"{said}; it is too low on average, and by how much can't be decided, since the importance weights of "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import palette
+from keras_vae._utils.formatting import amount
 from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.report.data_uri import array_base64, sprite
 from keras_vae.runs.explorer_arrays import GRID_BEND
@@ -165,7 +166,7 @@ def _drawing(arrays: dict[str, np.ndarray] | None, images: np.ndarray, max_bytes
     }
     if len(json.dumps(drawing)) > max_bytes:
         n = sum(array.size for name, array in arrays.items() if name.startswith("weight_"))
-        return {"obstacle": f"{n:,} weights, which exceed what the page has room for beside the decoder"}
+        return {"obstacle": f"{amount(n)} weights, which exceed what the page has room for beside the decoder"}
     return drawing
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from PIL import Image
 
-from keras_vae._utils.formatting import count, number
+from keras_vae._utils.formatting import amount, count, number
 from keras_vae.errors import InputError
 from keras_vae.report import svg
 from keras_vae.report.data_uri import data_uri
@@ -132,9 +132,11 @@ def _text(marks: Sequence[Mark]) -> str:
     n_outside = sum(_direction(mark, *axes) is not None for mark in marks)
     outside = f" {count(n_outside, 'run')} outside the view: triangles at its edge." if n_outside else ""
     elbo = f"{number(-best.rate - best.distortion)} nats per image"
-    finding = f"{best.name} has the largest ELBO of {len(marks):,} runs, {elbo}" if len(marks) > 1 else f"ELBO {elbo}"
+    finding = (
+        f"{best.name} has the largest ELBO of {amount(len(marks))} runs, {elbo}" if len(marks) > 1 else f"ELBO {elbo}"
+    )
     return (
-        f"{finding}. One mark per run, test images; along a dashed diagonal, the ELBO is constant. Pictures: samples "
+        f"{finding}. One mark per run, test data; along a dashed diagonal, the ELBO is constant. Pictures: samples "
         f"of the prior.{outside} A click opens the run."
     )
 
@@ -149,7 +151,7 @@ def _mark(run: Run, address: str, has_picture: bool) -> Mark | None:
     details = [
         f"KL {number(rate)}, reconstruction {number(distortion)}, ELBO {number(-rate - distortion)} nats",
         f"{config['posterior']} posterior" + ("" if beta is None else f", β = {beta:g}") + f", seed {config['seed']}",
-        f"{run.metrics['n_active']:,} of {run.metrics['n_units']:,} units active",
+        f"{amount(run.metrics['n_active'])} of {amount(run.metrics['n_units'])} units active",
     ]
     return Mark(config["architecture"], rate, distortion, "\n".join(details), address, picture, is_grey)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils.formatting import number
+from keras_vae._utils.data_words import is_row
+from keras_vae._utils.formatting import amount, number
 from keras_vae.runs.folder import Run
 
 MAX_ROWS = 5
@@ -20,7 +21,7 @@ def reconstruction_table(run: Run) -> dict[str, Any] | None:
     Returns:
         `head` and `rows` of the table, and `note`, what it leaves out.
     """
-    if len(run.image_shape) != 1 or not run.has_arrays("reconstructions"):
+    if not is_row(run.image_shape) or not run.has_arrays("reconstructions"):
         return None
     arrays, preparation = run.arrays("reconstructions"), run.preparation
     n = run.image_shape[0]
@@ -34,7 +35,7 @@ def reconstruction_table(run: Run) -> dict[str, Any] | None:
     if isinstance(noise, list):
         std = np.array(noise) * (1.0 if preparation.std is None else np.array(preparation.std))
         rows.append(["estimated noise σ", *(number(float(value)) for value in std[:MAX_COLUMNS])])
-    omitted = f" The first {MAX_COLUMNS} of {n:,} columns." if n > MAX_COLUMNS else ""
+    omitted = f" The first {MAX_COLUMNS} of {amount(n)} columns." if n > MAX_COLUMNS else ""
     units = (
         "Values in the units of the table that was read." if preparation.mean is not None else "Values as trained on."
     )

@@ -47,7 +47,9 @@ def duration(seconds: float) -> tuple[str, str]:
         >>> duration(59.6), duration(7200)
         (('60', 's'), ('120', 'min'))
     """
-    return (f"{seconds:.0f}", "s") if seconds < SECONDS_AS_MINUTES else (f"{seconds / 60:.0f}", "min")
+    if seconds < SECONDS_AS_MINUTES:
+        return formatting.amount(round(seconds)), "s"
+    return formatting.amount(round(seconds / 60)), "min"
 
 
 def footer(described: dict) -> str:
@@ -63,7 +65,7 @@ def number_cell(value: float | None) -> Cell:
     """A cell with a measured number; empty if it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return Cell(formatting.ABSENT, "")
-    return Cell(f"{value:,}" if isinstance(value, int) else formatting.number(value), value)
+    return Cell(formatting.amount(value) if isinstance(value, int) else formatting.number(value), value)
 
 
 def _css_name(constant: str) -> str:
@@ -81,6 +83,7 @@ def _environment() -> jinja2.Environment:
     )
     # Styles and scripts of the package need no escaping.
     environment.globals["source"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    environment.filters["amount"] = formatting.amount
     environment.globals["palette_light"] = {_css_name(name): getattr(palette, name) for name in palette.DARK}
     environment.globals["palette_dark"] = {_css_name(name): color for name, color in palette.DARK.items()}
     return environment

@@ -10,6 +10,7 @@ from typing import Any
 from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import formatting
+from keras_vae._utils.data_words import is_row, worded, worded_table
 from keras_vae._utils.files import write_text
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings, tables
@@ -75,9 +76,10 @@ def write(run: Run | str | Path, damaged: list[DamagedFileError] | None = None) 
         charts=training_charts.charts(run),
         beta=training_charts.constant_beta(run),
         units=unit_table.unit_table(run, evaluation.get("units")),
+        item=worded("image", run.image_shape),
         reconstructions=reconstruction_table.reconstruction_table(run),
         **_media(run, max_figure_bytes),
-        **_evaluation(evaluation),
+        **_evaluation(run, evaluation),
         command=train_command.command(run),
         config=json.dumps(run.config, indent=2, ensure_ascii=False),
         footer=rendering.footer(run.config),
@@ -103,10 +105,10 @@ def _lead(run: Run) -> str:
     model = (
         f"{posterior_text.model_name(config['posterior'])} with {formatting.count(metrics['n_units'], 'latent unit')}"
     )
-    size = " × ".join(map(str, data["image_shape"]))
+    size = " × ".join(map(formatting.amount, data["image_shape"]))
     binary = {"static": "binarised ", "dynamic": "dynamically binarised "}.get(config.get("binarize"), "")
-    kind = f"rows of {size} columns" if len(data["image_shape"]) == 1 else f"{binary}images of {size} pixels"
-    images = f"{data['train']:,} {kind} from {datasets.title(config['dataset'])}"
+    kind = f"rows of {size} columns" if is_row(data["image_shape"]) else f"{binary}images of {size} pixels"
+    images = f"{formatting.amount(data['train'])} {kind} from {datasets.title(config['dataset'])}"
     if "pruned" in described:
         return f"{model}, {_pruning(described['pruned'])}, and evaluated on {images}."
     if "adopted" in described:
@@ -120,7 +122,7 @@ def _lead(run: Run) -> str:
     if posterior_text.has_beta(config["posterior"]):
         settings.append(f"β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}")
     settings.append(f"Adam with learning rate {config['learning_rate']:g}")
-    settings += [f"batch size {config['batch_size']}", f"seed {config['seed']}"]
+    settings += [f"batch size {formatting.amount(config['batch_size'])}", f"seed {config['seed']}"]
     return f"{model}, trained for {formatting.count(metrics['epochs'], 'epoch')} on {images}: {', '.join(settings)}."
 
 
@@ -139,10 +141,12 @@ def _facts(run: Run) -> list[Fact]:
     """The numbers at the top of the page."""
     metrics, test = run.metrics, run.metrics["test"]
     facts = [Fact(name, formatting.number(test[key]), "nats") for key, name in LOSSES.items() if key in test]
-    facts.append(Fact("active units", f"{metrics['n_active']:,}", f"of {metrics['n_units']:,}"))
+    facts.append(
+        Fact("active units", formatting.amount(metrics["n_active"]), f"of {formatting.amount(metrics['n_units'])}")
+    )
     if metrics["seconds"]["train"] is not None:
         facts.append(Fact("training time", *rendering.duration(metrics["seconds"]["train"])))
-    facts.append(Fact("parameters", f"{sum(metrics['parameters'].values()):,}"))
+    facts.append(Fact("parameters", formatting.amount(sum(metrics["parameters"].values()))))
     return facts
 
 
@@ -167,12 +171,12 @@ def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
     }
 
 
-def _evaluation(evaluation: dict) -> dict[str, Any]:
-    """The section that shows `evaluation.json`; empty if there is none."""
-    audit = evaluation.get("audit") or {}
+def _evaluation(run: Run, evaluation: dict) -> dict[str, Any]:
+    """The section that shows `evaluation.json`, in the words of the run's data; empty if there is none."""
+    audit, shape = evaluation.get("audit") or {}, run.image_shape
     return {
-        "evaluation": tables.evaluation(evaluation) if evaluation else [],
+        "evaluation": [worded_table(table, shape) for table in tables.evaluation(evaluation)] if evaluation else [],
         "audited": bool(audit),
-        "findings": audit_text.sentences(evaluation) if evaluation else [],
-        "description": diagnostics.describe(audit["encodings"]) if audit.get("encodings") else "",
+        "findings": [worded(text, shape) for text in audit_text.sentences(evaluation)] if evaluation else [],
+        "description": worded(diagnostics.describe(audit["encodings"]), shape) if audit.get("encodings") else "",
     }

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from keras_vae import data as datasets
 from keras_vae._utils import formatting, forms
+from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import write_text
 from keras_vae._utils.verdicts import FAILS, HOLDS, NOT_JUDGED, UNDECIDED, shown_ends
 from keras_vae.errors import InputError
@@ -22,6 +23,7 @@ from keras_vae.runs.study_forms import StudyFile
 INTERVAL_WIDTH = 150  # pixels
 INTERVAL_MARGIN = 0.18  # on either side, as a share of the range of all values
 MARKS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), UNDECIDED: ("?", "undecided"), NOT_JUDGED: ("–", "undecided")}
+UNKNOWN_SHAPE = (0, 0)  # of images, in studies of versions that did not write it
 SPREAD_OVER_SEEDS = "; values are mean ± standard deviation over seeds"
 RUN_MEASURES = ("loss", "reconstruction", "kl", "penalty", "active_units")  # columns of the table of runs
 
@@ -78,12 +80,14 @@ def read(folder: Path) -> dict:
 def _lead(content: dict) -> str:
     """The configurations, seeds, epochs and data of a study, in sentences."""
     dataset = content["dataset"]
+    item = worded("image", dataset.get("image_shape", UNKNOWN_SHAPE))
+    items = f"{item}s"
     sentences = [
         f"{formatting.count(len(content['configs']), 'configuration')}, {formatting.count(content['seeds'], 'seed')} "
         f"each, trained for {formatting.epochs(content['epochs'], content.get('other_epochs', []))} on "
-        f"{dataset['train']:,} images of {datasets.title(dataset['name'])} and evaluated on {dataset['test']:,} test "
-        "images.",
-        f"Losses are in nats per image{SPREAD_OVER_SEEDS if content['seeds'] > 1 else ''}.",
+        f"{formatting.amount(dataset['train'])} {items} of {datasets.title(dataset['name'])} and evaluated on "
+        f"{formatting.amount(dataset['test'])} test {items}.",
+        f"Losses are in nats per {item}{SPREAD_OVER_SEEDS if content['seeds'] > 1 else ''}.",
     ]
     if "--quick" in content["command"]:
         sentences.insert(0, "Quick run at toy size: no claim is judged.")
@@ -94,9 +98,10 @@ def _facts(content: dict) -> list[Fact]:
     """The numbers at the top of the page: verdicts, runs, duration."""
     verdicts = [claim["verdict"] for claim in content["claims"]]
     facts = [
-        Fact(name, str(verdicts.count(name)), f"of {len(verdicts)}") for name in sorted({*verdicts} - {NOT_JUDGED})
+        Fact(name, formatting.amount(verdicts.count(name)), f"of {formatting.amount(len(verdicts))}")
+        for name in sorted({*verdicts} - {NOT_JUDGED})
     ]
-    facts.append(Fact("training runs", str(len(content["runs"]))))
+    facts.append(Fact("training runs", formatting.amount(len(content["runs"]))))
     facts.append(Fact("training time", *rendering.duration(60 * content["minutes"])))
     return facts
 

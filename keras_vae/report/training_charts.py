@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import formatting
+from keras_vae._utils.data_words import worded
 from keras_vae.report import svg
 from keras_vae.runs.folder import Run
 
@@ -35,7 +36,7 @@ def charts(run: Run) -> list[dict[str, Any]]:
         drawn.append(
             {
                 "title": heading,
-                "unit": "" if columns[0] in WITHOUT_UNIT else "nats per image",
+                "unit": "" if columns[0] in WITHOUT_UNIT else worded("nats per image", run.image_shape),
                 "finding": _finding(history["epoch"], lines),
                 "curves": lines,
                 "svg": svg.curves(history["epoch"], lines, f"{heading} over epochs: {last}."),
@@ -52,7 +53,8 @@ def _finding(epochs: np.ndarray, lines: list[svg.Curve]) -> str:
     if len(epochs) == 1 or not np.isfinite([first, last]).all():
         return f"{name} is {formatting.number(last)} after {formatting.count(len(epochs), 'epoch')}."
     verb = "fell" if last < first else "rose"
-    return f"{name} {verb} from {formatting.number(first)} to {formatting.number(last)} in {len(epochs):,} epochs."
+    change = f"{verb} from {formatting.number(first)} to {formatting.number(last)}"
+    return f"{name} {change} in {formatting.count(len(epochs), 'epoch')}."
 
 
 def constant_beta(run: Run) -> float | None:

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from keras_vae._utils import formatting
+from keras_vae._utils.data_words import worded
+from keras_vae._utils.formatting import amount, count
 from keras_vae.evaluation import tables
 from keras_vae.report import posterior_text
 from keras_vae.runs.folder import Run
@@ -21,7 +23,8 @@ def unit_table(run: Run, evaluated: list[dict] | None) -> dict[str, Any]:
     """
     rows = evaluated or _rows(run.arrays("units"))
     collapsed = posterior_text.collapsed_units(run.config["config"]["posterior"])
-    return of_rows(rows, run.metrics["n_active"], collapsed)
+    table = of_rows(rows, run.metrics["n_active"], collapsed)
+    return table | {"sentence": worded(table["sentence"], run.image_shape)}
 
 
 def of_rows(rows: list[dict], n_active: int, collapsed: str, images: str = "test images") -> dict[str, Any]:
@@ -51,14 +54,14 @@ def of_rows(rows: list[dict], n_active: int, collapsed: str, images: str = "test
             }
             for i, unit in ordered[:MAX_ROWS]
         ],
-        "omitted": f"{n_omitted:,} more units with smaller values are not listed." if n_omitted else "",
+        "omitted": f"{amount(n_omitted)} more units with smaller values are not listed." if n_omitted else "",
     }
 
 
 def _sentence(n_units: int, n_active: int, collapsed: str, images: str) -> str:
     verb = "is" if n_active == 1 else "are"
     active = (
-        f"{n_active:,} of {n_units:,} latent unit{'' if n_units == 1 else 's'} {verb} active: the variance of the "
+        f"{amount(n_active)} of {count(n_units, 'latent unit')} {verb} active: the variance of the "
         f"posterior mean over {images}, Var[μ], exceeds 0.01."
     )
     return active if n_active == n_units else f"{active} {collapsed}"

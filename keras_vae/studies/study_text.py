@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_vae._utils.formatting import ABSENT, Table, count, epochs, markdown_table, number, region
+from keras_vae._utils.data_words import worded
+from keras_vae._utils.formatting import ABSENT, Table, amount, count, epochs, markdown_table, number, region
 from keras_vae._utils.verdicts import shown_ends
 from keras_vae.studies.results import Results
 
@@ -24,12 +25,13 @@ def summary(results: Results) -> Table:
 def description(results: Results) -> str:
     """What was trained, how it was scored, and how long it took, in a few sentences."""
     toy = "Toy size: no claim is judged. " if results.quick else ""
+    item = worded("image", results.data.image_shape)
     spread = "; mean ± standard deviation over seeds" if results.seeds > 1 else ""
     trained = f"{results.dataset}, {epochs(results.epochs, results.other_epochs)}, {count(results.seeds, 'seed')}"
     config = results.run(next(iter(results.study.configs))).config["config"]
     return (
-        f"{toy}{trained}, Adam {config['learning_rate']:g}, batches of {config['batch_size']}; test images, losses in "
-        f"nats per image{spread}. {count(round(results.minutes), 'minute')} of training."
+        f"{toy}{trained}, Adam {config['learning_rate']:g}, batches of {amount(config['batch_size'])}; test "
+        f"{item}s, losses in nats per {item}{spread}. {count(round(results.minutes), 'minute')} of training."
         f"{_scoring(results)}"
     )
 
@@ -41,7 +43,7 @@ def _scoring(results: Results) -> str:
         return ""
     judge, floor = evaluation["judge"], evaluation["samples"]["floor"]
     return (
-        f" Samples: {judge['images']:,}, compared with as many test images by a classifier of "
+        f" Samples: {amount(judge['images'])}, compared with as many test images by a classifier of "
         f"{100 * judge['accuracy']:.1f} % accuracy; training images in their place have a Fréchet distance of "
         f"{number(floor['frechet'])}, precision {number(floor['precision'])}, recall {number(floor['recall'])}."
     )

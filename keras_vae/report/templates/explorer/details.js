@@ -2,7 +2,6 @@
 "use strict";
 
 const NEAREST_IMAGES = 5;
-const HINT_WITHOUT_POINT = "Point at or tap a test image to see it.";
 
 class Details {
   constructor(explorer) {
@@ -74,7 +73,7 @@ class Details {
     this.clear("near-reconstruction");
     byId("near-loss").textContent = "";
     if (point === null) {
-      byId("near-text").textContent = HINT_WITHOUT_POINT;
+      byId("near-text").textContent = `Point at or tap a test ${this.explorer.item} to see it.`;
       return;
     }
     explorer.sprite?.draw(this.contexts["near-image"], point);

@@ -9,6 +9,7 @@ class Explorer {
     const { height, width } = data.image;
     const sprite = (described) => described && new Sprite(described, width, height);
     this.data = data;
+    this.item = data.image.chart ? "row" : "image"; // a vector is a row, drawn as a chart
     this.total = data.latentShape.reduce((a, b) => a * b, 1);
     this.hasAllUnits = data.units.length === this.total;
     this.points = new Encodings(data.points, Array.from({ length: this.total }, (_, i) => i), data.units);
@@ -178,7 +179,7 @@ class Explorer {
   /** What a point is called: by its class, or without labels by its number. */
   pointName(i) {
     const label = this.labelOf(i);
-    return label === null ? `image ${i}` : `label ${this.labels.nameOf(label)}`;
+    return label === null ? `${this.item} ${i}` : `label ${this.labels.nameOf(label)}`;
   }
 
   /** The posterior mean of a test image over all units. */

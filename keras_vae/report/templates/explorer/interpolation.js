@@ -45,6 +45,6 @@ class Interpolation {
     const { explorer } = this;
     if (point === null) return `(${xy.slice(0, explorer.planeUnits.length).map(twoDecimals).join(", ")})`;
     const label = explorer.points.labels ? explorer.points.labels[point] : null;
-    return label === null ? `test image ${point}` : `test image ${point} (label ${explorer.labels.nameOf(label)})`;
+    return label === null ? `test ${explorer.item} ${point}` : `test ${explorer.item} ${point} (label ${explorer.labels.nameOf(label)})`;
   }
 }

@@ -20,9 +20,9 @@ class Training {
   /** The text of a recorded frame; of the trained model for null. */
   textOf(frame) {
     const { points, codes, recorded } = this.explorer;
-    if (frame === null) return `trained model: ${Math.max(points.count, codes.count).toLocaleString("en")} test images`;
+    if (frame === null) return `trained model: ${Math.max(points.count, codes.count).toLocaleString("en")} test ${this.explorer.item}s`;
     const epoch = this.epochs[frame];
-    return `epoch ${epoch.toFixed(frame && epoch < 10 ? 2 : 0)}: ${recorded.count} recorded test images`;
+    return `epoch ${epoch.toFixed(frame && epoch < 10 ? 2 : 0)}: ${recorded.count.toLocaleString("en")} recorded test ${this.explorer.item}s`;
   }
 
   show(frame) {
