@@ -15,7 +15,7 @@ import keras_vae
 from keras_vae import diagnostics
 from keras_vae._utils import formatting, program_output
 from keras_vae._utils.formatting import Table, printable
-from keras_vae._utils.progress import MultiPartProgress, ProgressReporter
+from keras_vae._utils.progress import MultiPartProgress, ParallelProgress, ProgressReporter
 from keras_vae._utils.terminal import print_table
 
 ENCODINGS = ["utf-8", "cp1252", "cp437", "ascii", "shift_jis"]
@@ -104,6 +104,20 @@ def test_a_bar_on_any_terminal(encoding, width, options):
                 reporter.start("training", total)
                 reporter.advance(total, "loss 12.3, kl −4.5 …" * 3)
     assert stream.text()
+
+
+def test_the_bar_of_parallel_parts_counts_fractions_and_names_what_starts():
+    stream = Stream("utf-8")
+    reporter = ParallelProgress(4, done=1)
+    reporter.console = Console(file=stream, force_terminal=True, width=100)
+    with reporter:
+        reporter.show({"784-2, seed 0": (5, 10, "epoch 1"), "784-2, seed 1": (0, 10, "")})
+        assert reporter._bar.tasks[0].completed == 1.5
+        assert [task.fields["detail"] for task in reporter._bar.tasks] == ["", "epoch 1", "starting"]
+        reporter.finish_part("784-2, seed 0", 3.0)
+        reporter.show({"784-2, seed 1": (0, 10, "")})
+        assert reporter._bar.tasks[0].completed == 2
+    assert "trainings" in stream.text()
 
 
 @pytest.mark.parametrize("total", [0, 2])

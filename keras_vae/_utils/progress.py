@@ -23,6 +23,7 @@ from keras_vae._utils.terminal import print_text
 from keras_vae.errors import WriteError
 
 T = TypeVar("T")
+PARTS, STARTING = "trainings", "starting"  # name of the bar of all parts, and text of a part without a step
 LOG_SECONDS = 15  # between two lines on the progress of one task
 
 
@@ -190,7 +191,7 @@ class ParallelProgress(ProgressReporter):
         return self._bar is not None
 
     def __enter__(self) -> "ParallelProgress":
-        self.start("", self.n_parts, self._done)
+        self.start(PARTS, self.n_parts, self._done)
         return self
 
     def __exit__(self, kind, *_) -> None:
@@ -220,5 +221,7 @@ class ParallelProgress(ProgressReporter):
         for name, (done, total, detail) in running.items():
             if name not in self._lines:
                 self._lines[name] = self._bar.add_task(printable(name, self.console.encoding), total=total, detail="")
-            shown = printable(detail, self.console.encoding)
+            shown = printable(detail or ("" if done else STARTING), self.console.encoding)
             self._bar.update(self._lines[name], completed=done, total=total, detail=shown)
+        # Fractions of parts count, or the estimate of the remaining time would jump whenever a part is finished.
+        self.advance(self._done + sum(done / total for done, total, _ in running.values() if total))

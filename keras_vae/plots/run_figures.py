@@ -150,7 +150,7 @@ def losses(run: Run) -> Figure:
         for key, name in names.items():
             lines |= {name: history[key], f"test {name}": history[f"val_{key}"]}
             colors[name] = {"loss": palette.LOSS, "reconstruction": palette.RECONSTRUCTION}.get(key, palette.KL)
-        visuals.curves(ax, history["epoch"], lines, colors=colors)
+        visuals.curves(ax, history["epoch"], lines, worded("nats per image", run.image_shape), colors)
         ax.set_title(" and ".join(names.values()))
         _crop_first_epoch(ax, [*lines.values()])
     layout.heading(figure, *_title_and_note(run, "loss", "test images dashed"))
