@@ -23,6 +23,7 @@ from keras_vae.plots.video_io import encode_mp4
 from keras_vae.trajectory import Trajectory
 
 POINTS, SIZE_PIXELS = 60, 720
+MOTION = ("-x264-params", "subme=1:me=dia:weightp=0:scenecut=0")  # as in `encode_mp4`
 FRAMES, REBUILT_FRAMES, ENCODED_FRAMES = 300, 15, 30
 
 
@@ -66,7 +67,7 @@ def encode_by_pipe(frames: Iterable[np.ndarray], path: Path) -> None:
     """Encodes with the settings of `encode_mp4`, without imageio, a thread, a progress bar or a temporary file."""
     encoder = imageio_ffmpeg.write_frames(
         str(path), (SIZE_PIXELS, SIZE_PIXELS), pix_fmt_in="rgba", fps=30, codec="libx264", quality=None,
-        output_params=["-crf", "26", "-preset", "veryfast", "-threads", "1", "-movflags", "+faststart"],
+        output_params=["-crf", "26", "-preset", "veryfast", *MOTION, "-threads", "1", "-movflags", "+faststart"],
     )  # fmt: skip
     encoder.send(None)
     for frame in frames:
