@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase, SubFigure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.text import Text
 from scipy import stats
 
@@ -72,7 +72,7 @@ def parts(figure: Figure, rows: int = 1, columns: int = 1) -> list[SubFigure]:
     return list(figure.subfigures(rows, columns, squeeze=False).ravel())
 
 
-def heading(figure: FigureBase, text: str, note: str = "") -> Text:
+def heading(figure: Figure | SubFigure, text: str, note: str = "") -> Text:
     """A bold heading at the upper left of a figure or subfigure, and a note below everything else."""
     if note:
         lines = [wrapped(line, round(NOTE_CHARACTERS * _width(figure))) for line in note.splitlines()]
@@ -85,15 +85,15 @@ def title(ax: Axes, text: str, note: str) -> tuple[Text, Text]:
     below = ax.annotate(
         note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=NOTE_POINTS
     )
-    return ax.set_title(_title_lines(ax.get_figure(), text), pad=NOTE_POINTS + 12), below
+    return ax.set_title(_title_lines(ax.figure, text), pad=NOTE_POINTS + 12), below
 
 
-def _title_lines(figure: FigureBase, text: str) -> str:
+def _title_lines(figure: Figure | SubFigure, text: str) -> str:
     """A bold title in as many lines as the width of a figure needs."""
     return wrapped(text, max(1, round(TITLE_CHARACTERS * _width(figure))))
 
 
-def _width(figure: FigureBase) -> float:
+def _width(figure: Figure | SubFigure) -> float:
     """Inches."""
     return figure.bbox.width / figure.dpi
 
