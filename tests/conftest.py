@@ -17,8 +17,8 @@ import pytest
 
 # The files that take longest, in this order: of two processes neither waits long for the other.
 STARTED_FIRST = (
-    "test_models", "test_experiment", "test_damaged_files", "test_cli", "test_fast_fit", "test_audit",
-    "test_public_reports", "test_readable_figures", "test_aggregate", "test_package", "test_write_faults",
+    "test_models", "test_experiment", "test_fast_fit", "test_damaged_files", "test_aggregate", "test_audit",
+    "test_other_data", "test_public_reports", "test_readable_figures", "test_cli", "test_package", "test_write_faults",
     "test_callbacks", "test_explorer", "test_study", "test_foreign_names", "test_bubbles", "test_run_page",
     "test_builders", "test_documents", "test_layers", "test_imports", "test_video", "test_faults",
 )  # fmt: skip

@@ -25,7 +25,7 @@ def gaussian_kl(d, total):
 
 @pytest.mark.parametrize(
     ("d", "total"),
-    [(2, 2.0), (8, 1.0), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((2, 1.0), (8, 1.5)))],
+    [(2, 2.0), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((8, 1.0), (2, 1.0), (8, 1.5)))],
 )
 def test_the_interval_covers_the_population(d, total):
     inside = []

@@ -83,6 +83,7 @@ def test_the_likelihood_agrees_with_numerical_integration(own_run, data):
     assert described["value"] == pytest.approx(exact, abs=max(0.1, 5 * described["error"] - described["bias"]))
 
 
+@pytest.mark.slow
 def test_figures_of_an_audit_are_drawn_if_there_is_one(own_run, data, judge):
     run_evaluation.evaluate(own_run, data, judge, **QUICK)
     drawn = run_figures.audit(own_run)
@@ -102,7 +103,7 @@ def test_pareto_k_is_missing_with_too_few_samples(own_run, data):
     run_figures.audit(own_run)
 
 
-@pytest.mark.parametrize("posterior", ["none", "isotropic"])
+@pytest.mark.parametrize("posterior", [pytest.param("none", marks=pytest.mark.slow), "isotropic"])
 def test_the_audit_of_other_posteriors(npz, tmp_path, judge, data, posterior):
     config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, posterior=posterior, record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)

@@ -144,6 +144,7 @@ def test_figures_of_bubbles_show_the_measured_data(run, data, judge):
     np.testing.assert_allclose(first[:8, :8], run.arrays("bubbles")["images_original"][0])
 
 
+@pytest.mark.slow
 def test_bubbles_are_measured_again_for_another_judge_only(run, data, judge, tmp_path):
     copy = Run(shutil.copytree(run.path, tmp_path / "copy"))
     (copy.path / "bubbles.json").unlink(missing_ok=True)

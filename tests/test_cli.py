@@ -365,6 +365,7 @@ def test_print_results(capsys, toy_run):
     assert np.char.find(printed, "latent units active") >= 0
 
 
+@pytest.mark.slow
 def test_evaluate_prints_the_audit(monkeypatch, capsys, tmp_path, toy_run, npz):
     from keras_vae.evaluation import judge
 

@@ -323,7 +323,11 @@ def test_a_json_file_of_a_run_with_other_values(run, file):
 def _evaluation_text(run: Run) -> tuple:
     """Everything that is made from evaluation.json, without the page's explorer."""
     evaluated = run.evaluation
-    return run_page._evaluation(evaluated), run_page.unit_table.unit_table(run, evaluated["units"]), run_measures(run)
+    return (
+        run_page._evaluation(run, evaluated),
+        run_page.unit_table.unit_table(run, evaluated["units"]),
+        run_measures(run),
+    )
 
 
 @pytest.mark.parametrize("name", sorted(path for path in COMMANDS if path.endswith(".npz")))

@@ -21,6 +21,7 @@ def test_every_example_is_run():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(LIBRARIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_an_example_writes_its_video(name, tmp_path):
     for library in LIBRARIES[name]:

@@ -104,7 +104,9 @@ def test_the_trajectory_has_as_many_images_of_each_label(toy_run):
     assert t.images.shape == (12, 8, 8)
 
 
-@pytest.mark.parametrize("posterior", [pytest.param("isotropic", marks=pytest.mark.slow), "none", "autoencoder"])
+@pytest.mark.parametrize(
+    "posterior", ["none", *(pytest.param(name, marks=pytest.mark.slow) for name in ("isotropic", "autoencoder"))]
+)
 def test_other_posteriors_make_complete_runs(toy_config, tmp_path, posterior):
     from keras_vae.plots import run_figures
 
@@ -195,7 +197,13 @@ def killed_after(monkeypatch, epoch: int, where: str):
             yield
 
 
-@pytest.mark.parametrize("where", ["before the checkpoint", "before the history", "after the checkpoint"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "before the checkpoint",
+        *(pytest.param(where, marks=pytest.mark.slow) for where in ("before the history", "after the checkpoint")),
+    ],
+)
 @pytest.mark.parametrize("epoch", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(
     toy_run, toy_config, tmp_path, monkeypatch, epoch, where

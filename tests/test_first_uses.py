@@ -255,6 +255,7 @@ def truncate(run: Run, name: str) -> None:
     path.write_bytes(path.read_bytes()[:50])
 
 
+@pytest.mark.slow
 def test_what_is_readable_is_drawn(toy_run, tmp_path, monkeypatch, capsys):
     run = Run(shutil.copytree(toy_run.path, tmp_path / "run"))
     truncate(run, "samples")

@@ -356,7 +356,7 @@ def test_frozen_layers_stay(images):
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", pytest.param(True, marks=[not_torch, pytest.mark.slow])])
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
 def test_mixed_precision_keeps_the_loss_in_float32(images, policy, jit_compile, tmp_path):
     keras.config.set_dtype_policy(policy)
     try:
@@ -491,7 +491,10 @@ def test_a_custom_likelihood_is_saved_with_the_model(images, tmp_path):
 # -- saving ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("posterior", posteriors.names())
+@pytest.mark.parametrize(
+    "posterior",
+    ["diagonal", "autoencoder", *(pytest.param(name, marks=pytest.mark.slow) for name in posteriors.names()[1:-1])],
+)
 def test_a_loaded_model_continues_training_like_the_saved_one(images, tmp_path, posterior):
     vae = make(posterior, adam(), **({} if posterior == "autoencoder" else {"beta": 0.3}))
     vae.fit(images, batch_size=32, shuffle=False, verbose=0)
@@ -807,7 +810,7 @@ def test_a_clone_is_refused_and_a_copy_has_the_weights(images):
 # -- metrics -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
+@pytest.mark.parametrize("argument", ["metrics", pytest.param("weighted_metrics", marks=pytest.mark.slow)])
 def test_metrics_of_the_logits_compare_with_the_images(images, argument):
     vae = kv.dense_vae("64-16-2", (8, 8), seed=0)
     vae.compile("sgd", **{argument: {"logits": "mse"}})

@@ -43,7 +43,7 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=["colours", "rows", pytest.param("spectra", marks=pytest.mark.slow)])
 def made(request, tmp_path_factory) -> tuple[str, kv.Run, Dataset]:
     """The kind of data, and an evaluated run."""
     make, architecture, options, _ = KINDS[request.param]

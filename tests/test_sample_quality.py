@@ -97,6 +97,7 @@ def test_noise_and_a_single_class_score_worse_than_training_images(npz, tmp_path
         judge.classify(noise[:, :5])
 
 
+@pytest.mark.slow
 def test_a_classifier_is_cached_and_trained_again_if_its_file_is_damaged(npz, tmp_path, monkeypatch):
     data = datasets.load(npz)
     first = Judge(data, images=30, epochs=2, cache=tmp_path)

@@ -251,7 +251,7 @@ def test_a_seed_with_a_missing_value_is_left_out_of_a_difference(finished):
 
 def test_numbers_are_formatted_with_about_three_digits():
     formatted = [formatting.number(value) for value in (None, 0.0, -1.234, 151.04, 12345.6, 0.0654, 0.00123, -1e-9)]
-    assert formatted == ["–", "0", "−1.23", "151.0", "12346", "0.065", "0.0012", "0"]
+    assert formatted == ["–", "0", "−1.23", "151.0", "12,346", "0.065", "0.0012", "0"]
 
 
 def test_the_study_page_shows_claims_measures_and_links(finished):
@@ -263,7 +263,7 @@ def test_the_study_page_shows_claims_measures_and_links(finished):
         "losses are finite",
         "✓ holds",
         "? undecided",
-        "below 1000000",
+        "below 1,000,000",
         '<th scope="col">64-16-2</th>',
     ):
         assert text in page, text

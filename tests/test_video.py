@@ -65,6 +65,7 @@ def test_view_is_fitted_to_the_selected_epochs(tmp_path):
     assert part.max() < whole.max() / 3
 
 
+@pytest.mark.slow
 def test_gif_respects_the_maximum_size(tmp_path):
     mp4 = video.write(make(images=True), tmp_path / "t.mp4", size=320, quiet=True)
     gif = video.write_gif(mp4, tmp_path / "t.gif")
@@ -191,6 +192,7 @@ def test_flat_images_are_drawn_as_squares_or_omitted():
     assert video.Painter(other, size=64).paint(0).shape == (64, 64, 4)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_frames():
     """180 more frames raise the peak by less than the size of two. (Matplotlib's bounded caches grow a little.)"""
     peaks = []

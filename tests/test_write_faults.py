@@ -205,7 +205,7 @@ def used_kilobytes(folder: Path) -> int:
     return sum(-(-path.stat().st_size // 4096) * 4 for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("kilobytes", [40, 120])
+@pytest.mark.parametrize("kilobytes", [40, pytest.param(120, marks=pytest.mark.slow)])
 def test_training_on_a_full_disk_stops_with_a_sentence_and_resumes(
     toy_run, toy_config, small_disk, monkeypatch, capsys, kilobytes
 ):

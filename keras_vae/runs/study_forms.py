@@ -16,6 +16,7 @@ class StudyData(Form):
     name: str
     train: Whole
     test: Whole
+    image_shape: Annotated[list[Positive], Field(min_length=1, max_length=3)] = OPTIONAL  # earlier versions lack it
 
 
 class Summary(BaseModel):
