@@ -48,6 +48,7 @@ _HOME = {
 _MODULES = {
     "diagnostics": "diagnostics",
     "likelihoods": "likelihoods",
+    "objectives": "objectives",
     "plots": "plots",
     "posteriors": "posteriors",
     "report": "report",

@@ -1,5 +1,6 @@
 from keras_vae import diagnostics as diagnostics
 from keras_vae import likelihoods as likelihoods
+from keras_vae import objectives as objectives
 from keras_vae import plots as plots
 from keras_vae import posteriors as posteriors
 from keras_vae import report as report
@@ -70,6 +71,7 @@ __all__ = [
     "evaluate",
     "likelihoods",
     "load",
+    "objectives",
     "plots",
     "posteriors",
     "prune",

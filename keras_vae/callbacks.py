@@ -403,17 +403,19 @@ class UnitMonitor(_EncodingObserver):
 class BetaWarmup(keras.callbacks.Callback):
     """Raises β from 0 to its final value over the first epochs of a model's training.
 
-    β(t) = β · ramp(t / steps), where the ramp is linear or half a cosine period (Bowman et al. 2016; Sønderby et al.
-    2016). β is computed in the graph from the model's own count of training steps (see `layers.BetaSchedule`), so it
-    changes at every step, also in compiled calls of many steps, and does not restart in a second `fit` or after
-    loading.
+    β(t) = β · ramp(t / steps), where the ramp is linear, half a cosine period (Bowman et al. 2016; Sønderby et al.
+    2016), or repeated (Fu et al. 2019). β is computed in the graph from the model's own count of training steps (see
+    `layers.BetaSchedule`), so it changes at every step, also in compiled calls of many steps, and does not restart in a
+    second `fit` or after loading.
 
     Works on a `VAE` and on any model with `KLDivergence` layers.
 
     Args:
         epochs: length of the ramp in epochs, above 0; fractions allowed.
-        shape: `"linear"` or `"cosine"`.
+        shape: `"linear"`, `"cosine"`, or `"cyclical"`: the length is divided into `cycles`, in each of which β rises
+            from 0 over the first half and stays at its final value over the second.
         steps: length of the ramp in training steps, instead of `epochs`.
+        cycles: number of cycles, for `"cyclical"`.
 
     Raises:
         InputError: unless exactly one of `epochs` and `steps` is given and above 0; if the shape is unknown; or, when
@@ -431,14 +433,14 @@ class BetaWarmup(keras.callbacks.Callback):
     [0.375]
     """
 
-    def __init__(self, epochs: float | None = None, shape: str = "linear", steps: int | None = None):
+    def __init__(self, epochs: float | None = None, shape: str = "linear", steps: int | None = None, cycles: int = 4):
         super().__init__()
         if (epochs is None) == (steps is None):
             raise InputError(f"BetaWarmup: expected epochs or steps; received epochs={epochs!r}, steps={steps!r}.")
         self.epochs = None if epochs is None else checks.number("epochs", epochs, low=0, open_low=True)
         self.steps = None if steps is None else checks.number("steps", steps, low=0, open_low=True)
-        BetaSchedule.check_shape(shape)
-        self.shape = shape
+        BetaSchedule.check_ramp(shape, cycles)
+        self.shape, self.cycles = shape, cycles
 
     def on_train_begin(self, logs=None):
         schedules = _beta_schedules(self.model)
@@ -459,7 +461,7 @@ class BetaWarmup(keras.callbacks.Callback):
                 stacklevel=2,
             )
         for schedule in schedules:
-            schedule.warm_up(steps, self.shape)
+            schedule.warm_up(steps, self.shape, self.cycles)
 
 
 def _beta_schedules(model: keras.Model) -> list[BetaSchedule]:

@@ -13,6 +13,7 @@ from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 PACKAGE = "keras_vae"
+MAX_CYCLES = 1_000_000  # of β
 MAX_SEED = 2**32 - 1  # of Keras' seed generators, whose state is uint32
 
 
@@ -182,10 +183,10 @@ class GaussianSampling(keras.layers.Layer):
 class BetaSchedule(keras.layers.Layer):
     """The weight β of the KL term as a function of the training step, computed inside the graph.
 
-    β(t) = `beta` · ramp(t / warmup_steps), where the ramp rises from 0 to 1, linearly or as half a cosine period, and
-    t counts the calls with `training=True`. `schedule.beta = …` and `warm_up(…)` take effect in a compiled training
-    step. (The layer counts steps itself because on JAX the optimizer's count cannot be read where
-    a loss is computed.)
+    β(t) = `beta` · ramp(t / warmup_steps), where the ramp rises from 0 to 1, linearly, as half a cosine period, or
+    several times after each other, and t counts the calls with `training=True`. `schedule.beta = …` and `warm_up(…)`
+    take effect in a compiled training step. (The layer counts steps itself because on JAX the optimizer's count cannot
+    be read where a loss is computed.)
 
     Args:
         beta: the final weight, finite and at least 0.
@@ -209,7 +210,7 @@ class BetaSchedule(keras.layers.Layer):
     [0.0, 0.5, 1.0, 1.5, 2.0, 2.0]
     """
 
-    SHAPES = ("linear", "cosine")
+    SHAPES = ("linear", "cosine", "cyclical")
 
     def __init__(self, beta: float = 1.0, **kwargs):
         kwargs.setdefault("dtype", "float32")
@@ -217,7 +218,8 @@ class BetaSchedule(keras.layers.Layer):
         self.initial_beta = checks.number("beta", beta, low=0)
         self._beta = self._scalar("beta", self.initial_beta)
         self.warmup_steps = self._scalar("warmup_steps", 0.0)
-        self.cosine = self._scalar("cosine", 0.0)
+        # 0: linear; 1: cosine; -n: n cycles. One number, so that files of models keep their layout.
+        self.ramp = self._scalar("ramp", 0.0)
         self.step = self._scalar("step", 0, dtype="int")
         self.built = True
 
@@ -235,29 +237,32 @@ class BetaSchedule(keras.layers.Layer):
         constant = keras.initializers.Constant(value)
         return self.add_weight(name=name, shape=(), dtype=dtype, initializer=constant, trainable=False, autocast=False)
 
-    def warm_up(self, steps: float, shape: str = "linear") -> None:
+    def warm_up(self, steps: float, shape: str = "linear", cycles: int = 4) -> None:
         """Raises β from 0 to its final value over the first `steps` training steps of the model.
 
         Args:
             steps: length of the ramp in training steps, counted from the model's first step; 0 for no ramp.
-            shape: `"linear"` or `"cosine"`.
+            shape: `"linear"`, `"cosine"`, or `"cyclical"`: the steps are divided into `cycles`, in each of which β
+                rises linearly from 0 over the first half and stays at its final value over the second (Fu et al. 2019).
+            cycles: number of cycles, for `"cyclical"`.
 
         Raises:
-            InputError: if `steps` is negative or not finite, or `shape` is unknown.
+            InputError: if `steps` is negative or not finite, `shape` is unknown or `cycles` is below 1.
         """
-        self.check_shape(shape)
+        self.check_ramp(shape, cycles)
         self.warmup_steps.assign(checks.number("steps", steps, low=0))
-        self.cosine.assign(float(shape == "cosine"))
+        self.ramp.assign({"linear": 0.0, "cosine": 1.0, "cyclical": -float(cycles)}[shape])
 
     @classmethod
-    def check_shape(cls, shape: str) -> None:
+    def check_ramp(cls, shape: str, cycles: int = 4) -> None:
         """Checks the shape of a ramp.
 
         Raises:
-            InputError: if it is unknown.
+            InputError: if it is unknown, or `cycles` is below 1.
         """
         if shape not in cls.SHAPES:
             raise InputError(f"shape: expected one of {', '.join(cls.SHAPES)}; received {shape!r}.")
+        checks.whole("cycles", cycles, high=MAX_CYCLES)
 
     def call(self, training=None):
         step = ops.cast(self.step, "float32")
@@ -266,7 +271,11 @@ class BetaSchedule(keras.layers.Layer):
         if training:
             self.step.assign(self.step + 1)
         half_cosine = 0.5 * (1.0 - ops.cos(progress * math.pi))
-        return self._beta * (self.cosine * half_cosine + (1.0 - self.cosine) * progress)
+        in_cycle = progress * -self.ramp
+        risen = ops.minimum(2.0 * (in_cycle - ops.floor(in_cycle)), 1.0)
+        cyclical = ops.where(in_warmup, risen, 1.0)
+        smooth = self.ramp * half_cosine + (1.0 - self.ramp) * progress
+        return self._beta * ops.where(self.ramp < 0, cyclical, smooth)
 
     def get_config(self):
         return {**super().get_config(), "beta": self.initial_beta}

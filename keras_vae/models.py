@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_vae import likelihoods, posteriors
+from keras_vae import likelihoods, objectives, posteriors
 from keras_vae._utils import checks
 from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
@@ -22,8 +22,8 @@ from keras_vae.layers import MAX_SEED, PACKAGE, BetaSchedule, GaussianSampling, 
 
 # Compiled steps and the graph contain these; replacing one would have no effect.
 FIXED_ATTRIBUTES = (
-    "encoder", "decoder", "posterior", "likelihood", "seed", "sampling", "beta_schedule", "epochs_seen", "image_shape",
-    "latent_shape",
+    "encoder", "decoder", "posterior", "likelihood", "objective", "seed", "sampling", "beta_schedule", "epochs_seen",
+    "image_shape", "latent_shape",
 )  # fmt: skip
 METRIC_ARGUMENTS = ("metrics", "weighted_metrics")
 WRAPPING = (
@@ -31,8 +31,8 @@ WRAPPING = (
     "and GaussianSampling in a model of your own"
 )
 
-for _likelihood in likelihoods.BUILT_IN:
-    keras.saving.register_keras_serializable(PACKAGE)(_likelihood)
+for _class in (*likelihoods.BUILT_IN, *objectives.BUILT_IN):
+    keras.saving.register_keras_serializable(PACKAGE)(_class)
 
 
 class Encoding(NamedTuple):
@@ -80,6 +80,8 @@ class VAE(OrderedFitModel):
         seed: integer from which the sampling noise and the order of the images derive; `None` chooses one at random.
         name: name of the model.
         dtype: dtype policy, as of any Keras layer; by default the global one.
+        objective: what is minimised: `elbo` (default), the name of another class in `objectives`, or an instance with
+            settings of its own.
         *args: refused.
         **kwargs: `trainable`, as of any Keras model; others are refused.
 
@@ -87,12 +89,14 @@ class VAE(OrderedFitModel):
         encoder, decoder: the two Keras models.
         posterior: a `posteriors.Posterior`; its `name` is the identifier.
         likelihood: a `Likelihood`.
+        objective: an `objectives.Objective`.
         has_density: whether q(z | x) has a density.
         image_shape, latent_shape: shapes of one image and of its code.
         epochs_seen: variable that counts the epochs trained.
 
     Raises:
-        InputError: if encoder, decoder, posterior and likelihood are incompatible, or an argument is out of range.
+        InputError: if encoder, decoder, posterior, likelihood and objective are incompatible, or an argument is out of
+            range.
 
     Example:
 
@@ -123,6 +127,7 @@ class VAE(OrderedFitModel):
         seed: int | None = None,
         name: str = "vae",
         dtype=None,
+        objective: str | objectives.Objective | None = None,
         *args,
         **kwargs,
     ):
@@ -135,6 +140,8 @@ class VAE(OrderedFitModel):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         seed = random_seed() if seed is None else checks.whole("seed", seed, low=0, high=MAX_SEED)
         posterior, likelihood = posteriors.get(posterior), likelihoods.get(likelihood)
+        objective = objectives.get(objective)
+        objective.check(posterior, beta)
         if not posterior.has_divergence and beta != 1.0:
             raise InputError(
                 f"beta: expected none, since it has no effect for posterior={posterior.name!r}, which has no KL term; "
@@ -152,7 +159,7 @@ class VAE(OrderedFitModel):
         super().__init__(inputs=image, outputs=outputs, name=name, **kwargs)
         self.dtype_policy = policy
         self.encoder, self.decoder = encoder, decoder
-        self.posterior, self.likelihood = posterior, likelihood
+        self.posterior, self.likelihood, self.objective = posterior, likelihood, objective
         self.seed = seed
         self.sampling = sampling
         self.beta_schedule = BetaSchedule(beta, name="beta_schedule") if posterior.has_divergence else None
@@ -166,6 +173,7 @@ class VAE(OrderedFitModel):
         self._reconstruction_mean = keras.metrics.Mean("reconstruction")
         self._divergence_mean = keras.metrics.Mean(posterior.divergence_name) if posterior.has_divergence else None
         self._beta_mean = keras.metrics.Mean("beta") if posterior.has_divergence else None
+        self._part_means = {part: keras.metrics.Mean(part) for part in objective.parts}
         self._output_keys = tuple(outputs)
         self._metric_outputs: frozenset[str] = frozenset()
         self._fixed = FIXED_ATTRIBUTES
@@ -257,27 +265,61 @@ class VAE(OrderedFitModel):
         return self.posterior.divergence(mean, log_var)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """reconstruction + beta · kl of a batch, a float32 scalar; a target `y` is ignored."""
-        logits = y_pred["logits"]
+        """The objective on a batch, by default reconstruction + beta · kl, a float32 scalar; `y` is ignored."""
         x = _like_encoder_input(x, self.image_shape)
         weight = _weight_per_image(sample_weight)
         if training:
-            self.likelihood.update(x, logits, weight)
-        nll = self.likelihood(x, logits)
-        reconstruction = _weighted_mean(nll, weight)
+            self.likelihood.update(x, y_pred["logits"], weight)
+        nll = self.likelihood(x, y_pred["logits"])
+        total_weight = ops.shape(nll)[0] if weight is None else ops.sum(weight)
         self._reconstruction_mean.update_state(nll, sample_weight=weight)
-        loss = reconstruction
         if self.beta_schedule is not None and self._divergence_mean is not None and self._beta_mean is not None:
             divergence = self.divergence(y_pred["mean"], y_pred.get("log_var"))
+            batch = self._batch_of_objective(x, y_pred, nll, divergence, weight, training)
             beta = self.beta_schedule(training=training)
-            loss = loss + beta * _weighted_mean(divergence, weight)
+            loss, parts = self.objective.loss(batch, beta)
             self._divergence_mean.update_state(divergence, sample_weight=weight)
             self._beta_mean.update_state(beta)
+            for name, mean in self._part_means.items():
+                mean.update_state(parts[name], sample_weight=total_weight)
+        else:
+            loss = _weighted_mean(nll, weight)
         for extra in self.losses:  # such as regularisation losses of the user's layers
             loss = loss + ops.sum(ops.cast(extra, "float32"))
-        total_weight = ops.shape(nll)[0] if weight is None else ops.sum(weight)
         self._loss_mean.update_state(loss, sample_weight=total_weight)
         return loss_of_replica(loss)
+
+    def _batch_of_objective(self, x, y_pred: dict, nll, divergence, weight, training) -> objectives.Batch:
+        if weight is not None and not self.objective.accepts_weights:
+            raise InputError(
+                f"sample_weight: expected none, since the objective {self.objective.name!r} compares the images of a "
+                "batch; received weights; remove them."
+            )
+        mean, log_var = y_pred["mean"], y_pred.get("log_var")
+
+        def repeated(tensor, k: int):
+            return ops.tile(tensor, (k, *(1,) * (len(tensor.shape) - 1)))
+
+        def sample(k: int):
+            if self.sampling is None:
+                return repeated(mean, k)
+            return self.sampling([repeated(mean, k), repeated(log_var, k)], training=training)
+
+        def nll_of(z):
+            k = ops.shape(z)[0] // ops.shape(x)[0]
+            return self.likelihood(repeated(x, k), self.decoder(z, training=training))
+
+        return objectives.Batch(
+            mean=ops.cast(mean, "float32"),
+            log_var=None if log_var is None else ops.cast(log_var, "float32"),
+            z=ops.cast(y_pred["z"], "float32"),
+            nll=nll,
+            divergence=divergence,
+            step=None if self.beta_schedule is None else self.beta_schedule.step,
+            average=lambda values: _weighted_mean(values, weight),
+            sample=sample,
+            nll_of=nll_of,
+        )
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Keras' `compute_metrics`; the target of `logits` is the image unless `y`, a dictionary, holds another."""
@@ -459,13 +501,14 @@ class VAE(OrderedFitModel):
             "seed": self.seed,
             "name": self.name,
             "dtype": serialize(self.dtype_policy),
+            **({} if type(self.objective) is objectives.ELBO else {"objective": serialize(self.objective)}),
         }
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "VAE":
         config = dict(config)
-        for key in ("encoder", "decoder", "likelihood", "dtype", "posterior"):
-            if isinstance(config[key], dict):  # a built-in posterior is saved by its name
+        for key in ("encoder", "decoder", "likelihood", "dtype", "posterior", "objective"):
+            if isinstance(config.get(key), dict):  # a built-in posterior is saved by its name
                 config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
         return cls(**config)
 
@@ -575,6 +618,8 @@ def _weight_per_image(sample_weight):
 
 
 def _weighted_mean(values, weight):
+    """The mean over the images, of values `(batch, …)`."""
     if weight is None:
-        return ops.mean(values)
-    return ops.divide_no_nan(ops.sum(values * weight), ops.sum(weight))
+        return ops.mean(values) if len(values.shape) == 1 else ops.mean(values, axis=0)
+    weight = ops.reshape(weight, (-1, *(1,) * (len(values.shape) - 1)))
+    return ops.divide_no_nan(ops.sum(values * weight, axis=0), ops.sum(weight))

@@ -18,7 +18,7 @@ LAYERS = (
     {"_utils", "_cross_entropy"},
     {"geometry", "measures"},
     {"diagnostics", "layers", "trajectory"},
-    {"samplers", "likelihoods", "posteriors", "encoding_frames"},
+    {"samplers", "likelihoods", "posteriors", "objectives", "encoding_frames"},
     {"fast_fit", "data"},
     {"models", "callbacks", "recorder"},
     {"networks"},

@@ -265,6 +265,16 @@ def test_beta_takes_effect_in_a_compiled_step():
         kl.beta = -1.0
 
 
+def test_cyclical_beta_rises_in_the_first_half_of_each_cycle_and_stays_at_its_value_in_the_second():
+    """Two cycles of four steps (Fu et al. 2019)."""
+    schedule = BetaSchedule(beta=2.0)
+    schedule.warm_up(8, "cyclical", cycles=2)
+    found = [float(schedule(training=True)) for _ in range(10)]
+    np.testing.assert_allclose(found, [0, 1, 2, 2, 0, 1, 2, 2, 2, 2], atol=1e-6)
+    with pytest.raises(InputError, match="cycles: expected"):
+        schedule.warm_up(8, "cyclical", cycles=0)
+
+
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
 def test_beta_follows_its_formula(shape):
     schedule = BetaSchedule(beta=4.0)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_vae import likelihoods, posteriors
+from keras_vae import likelihoods, objectives, posteriors
 from keras_vae._utils import checks
 from keras_vae.errors import InputError
 from keras_vae.models import VAE
@@ -28,6 +28,7 @@ def dense_vae(
     decoder: str | None = None,
     name: str = "dense_vae",
     normalization: str | None = None,
+    objective: str | objectives.Objective | None = None,
 ) -> VAE:
     """Builds a VAE of dense layers, for images or for vectors such as the rows of a table.
 
@@ -35,7 +36,7 @@ def dense_vae(
         architecture: layer sizes from the image to the latent units: `"784-256-32-8-2"` has 784 pixels, three hidden
             layers and two latent units. The decoder mirrors the encoder.
         image_shape: shape of one image, with as many pixels as the first number states; by default a vector.
-        posterior, likelihood, beta: see `VAE`.
+        posterior, likelihood, beta, objective: see `VAE`.
         seed: integer from which initial weights, sampling noise and the order of the images derive; `None` chooses one
             at random.
         activation: activation of the hidden layers.
@@ -61,7 +62,7 @@ def dense_vae(
     """
     parsed = with_decoder(parse_kind(architecture, "dense"), decoder)
     image_shape = (parsed.pixels,) if image_shape is None else image_shape
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization)
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective)
 
 
 def conv_vae(
@@ -75,6 +76,7 @@ def conv_vae(
     decoder: str | None = None,
     name: str = "conv_vae",
     normalization: str | None = None,
+    objective: str | objectives.Objective | None = None,
 ) -> VAE:
     """Builds a VAE with convolutions, dense layers, and a vector as latent space.
 
@@ -87,7 +89,7 @@ def conv_vae(
             units. `"r64"` in place of `"c64"` adds a residual block (He et al. 2016, with activations before the
             convolutions), in the decoder before the mirrored convolution; the block is the identity at first.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation, decoder, name, normalization: see `dense_vae`.
+        posterior, likelihood, beta, seed, activation, decoder, name, normalization, objective: see `dense_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -108,7 +110,7 @@ def conv_vae(
     (3, 16, 16, 3)
     """
     parsed = with_decoder(parse_kind(architecture, "conv"), decoder)
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization)
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective)
 
 
 def spatial_vae(
@@ -121,6 +123,7 @@ def spatial_vae(
     activation: str = "relu",
     name: str = "spatial_vae",
     normalization: str | None = None,
+    objective: str | objectives.Objective | None = None,
 ) -> VAE:
     """Builds a fully convolutional VAE, whose latent space is a map of height × width × channels.
 
@@ -130,7 +133,7 @@ def spatial_vae(
     Args:
         architecture: `"c64-c128-8x8x1024"`: filters of the convolutions, shape of the latent map.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation, name, normalization: see `dense_vae` and `conv_vae`.
+        posterior, likelihood, beta, seed, activation, name, normalization, objective: see `dense_vae` and `conv_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -145,7 +148,7 @@ def spatial_vae(
     (4, 4, 2)
     """
     parsed = parse_kind(architecture, "spatial")
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization)
+    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective)
 
 
 def build(
@@ -158,12 +161,13 @@ def build(
     activation: str = "relu",
     name: str | None = None,
     normalization: str | None = None,
+    objective: str | objectives.Objective | None = None,
 ) -> VAE:
     """Builds a VAE of any kind of architecture.
 
     Args:
-        architecture, image_shape, posterior, likelihood, beta, seed, activation, name, normalization: see `dense_vae`,
-            `conv_vae` and `spatial_vae`.
+        architecture, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective: see
+            `dense_vae`, `conv_vae` and `spatial_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -188,7 +192,8 @@ def build(
     z = keras.Input(architecture.latent_shape, name="z")
     decoder = keras.Model(z, _logits(architecture, z, image_shape, layers), name="decoder")
     noise_seed = None if seed is None else layers.next_seed()
-    return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name or f"{architecture.kind}_vae")
+    name = name or f"{architecture.kind}_vae"
+    return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name, objective=objective)
 
 
 def _image_shape(value: Any) -> tuple[int, ...]:
