@@ -4,7 +4,8 @@ from keras_vae.objectives.constrained_kl import Capacity, FreeBits
 from keras_vae.objectives.discrepancy import InfoVAE
 from keras_vae.objectives.importance_weighted import ImportanceWeighted
 from keras_vae.objectives.kl_decomposition import DecomposedKL
-from keras_vae.objectives.objective import ELBO, Batch, Loss, Objective, descriptions, get, names, register
+from keras_vae.objectives.objective import ELBO, Batch, Loss, Objective, descriptions, get, names, part_names, register
+from keras_vae.objectives.settings_text import as_text, parse
 
 BUILT_IN = (ELBO, DecomposedKL, FreeBits, Capacity, InfoVAE, ImportanceWeighted)
 
@@ -18,8 +19,11 @@ __all__ = [
     "InfoVAE",
     "Loss",
     "Objective",
+    "as_text",
     "descriptions",
     "get",
     "names",
+    "parse",
+    "part_names",
     "register",
 ]

@@ -35,7 +35,7 @@ class InfoVAE(Objective):
 
     name = "info-vae"
     description = "reconstruction + (1 − α) KL + (α + λ − 1) MMD²"
-    parts = ("penalty", "mmd")
+    parts = ("penalty", "discrepancy")
     accepts_weights = False
 
     def __post_init__(self):
@@ -48,7 +48,7 @@ class InfoVAE(Objective):
         discrepancy = _mmd(mean, ops.broadcast_to(variance, ops.shape(mean)))
         kl = batch.average(batch.divergence)
         value = (1 - self.alpha) * kl + (self.alpha + self.scale - 1) * discrepancy
-        return Loss(value, {"mmd": discrepancy})
+        return Loss(value, {"discrepancy": discrepancy})
 
 
 def _mmd(mean, variance):

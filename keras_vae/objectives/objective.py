@@ -164,6 +164,19 @@ def descriptions() -> dict[str, str]:
     return _REGISTRY.descriptions()
 
 
+def part_names() -> tuple[str, ...]:
+    """The parts that registered objectives log beside their penalty.
+
+    Example:
+
+    >>> from keras_vae import objectives
+    >>> "total_correlation" in objectives.part_names()
+    True
+    """
+    parts = [part for cls in _REGISTRY.classes() for part in cls.parts if part != "penalty"]
+    return tuple(dict.fromkeys(parts))
+
+
 @register
 @dataclasses.dataclass(frozen=True)
 class ELBO(Objective):

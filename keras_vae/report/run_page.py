@@ -121,6 +121,8 @@ def _lead(run: Run) -> str:
     settings.append(f"{config['likelihood']} likelihood{estimated}")
     if posterior_text.has_beta(config["posterior"]):
         settings.append(f"β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}")
+    if config.get("objective", "elbo") != "elbo":
+        settings.append(f"objective {config['objective']}")
     settings.append(f"Adam with learning rate {config['learning_rate']:g}")
     settings += [f"batch size {formatting.amount(config['batch_size'])}", f"seed {config['seed']}"]
     return f"{model}, trained for {formatting.count(metrics['epochs'], 'epoch')} on {images}: {', '.join(settings)}."

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae import measures, objectives
 from keras_vae._utils import formatting
 from keras_vae._utils.data_words import worded
 from keras_vae.report import svg
@@ -13,6 +14,7 @@ PANELS = {  # heading → columns of history.csv
     "Loss and reconstruction": ("loss", "reconstruction"),
     "KL": ("kl",),
     "Penalty": ("penalty",),
+    "Parts of the objective": objectives.part_names(),
     "β": ("beta",),
 }
 LABELS = {"kl": "KL", "beta": "β"}
@@ -65,7 +67,7 @@ def constant_beta(run: Run) -> float | None:
 
 def _curves(history: dict[str, np.ndarray], column: str) -> list[svg.Curve]:
     """The curve of a quantity on training images and, where it was measured, on test images."""
-    name = LABELS.get(column, column)
+    name = measures.find(column).label if column in objectives.part_names() else LABELS.get(column, column)
     lines = [svg.Curve(name, column, False, history[column])]
     if f"val_{column}" in history and column != "beta":
         lines.append(svg.Curve(f"test {name}", column, True, history[f"val_{column}"]))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from keras_vae import likelihoods, posteriors
+from keras_vae import likelihoods, objectives, posteriors
 from keras_vae._utils import field_errors
 from keras_vae.data import DataOptions
 from keras_vae.errors import InputError
@@ -67,6 +67,9 @@ class Config(BaseModel):
             training images anew for every epoch (see `data.DynamicBinarization`). The test images are the same in
             either case, for every configuration: `data.binarize(x_test, seed=0)`.
         normalization: `batch` or `layer`, as in `conv_vae`; None for none.
+        objective: what is minimised, as text (see `objectives.parse`): `elbo`, `decomposed tc=6`, `free-bits nats=0.1`.
+            The number of training images that `decomposed` needs is that of the data set, unless it is stated.
+        warmup_shape: how beta rises: `linear`, `cosine` or `cyclical` (four cycles), as in `BetaWarmup`.
 
     Raises:
         InputError: if an argument is out of range or unknown; the message names the first.
@@ -96,6 +99,8 @@ class Config(BaseModel):
     data_options: DataOptions = DataOptions()
     binarize: Literal["static", "dynamic"] | None = None
     normalization: Literal["batch", "layer"] | None = None
+    objective: str = "elbo"
+    warmup_shape: Literal["linear", "cosine", "cyclical"] = "linear"
 
     def __init__(self, architecture: str, **others):
         try:
@@ -122,7 +127,17 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _refuse_unusable_objectives(self):
+        try:
+            objectives.parse(self.objective).check(posteriors.get(self.posterior), self.beta)
+        except InputError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return self
+
+    @model_validator(mode="after")
     def _refuse_incomplete_warmup(self):
+        if self.warmup_shape != "linear" and not self.warmup:
+            raise ValueError(f"warmup_shape: expected a warmup above 0 for {self.warmup_shape!r}; received 0; add it")
         if self.warmup > self.epochs:
             raise ValueError(
                 f"warmup: expected at most the {self.epochs} epochs of the training, since beta would not reach "

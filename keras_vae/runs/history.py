@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vae import objectives
 from keras_vae.errors import DamagedFileError
 
 QUANTITIES = ("loss", "reconstruction", "kl", "penalty", "beta", "elbo")
@@ -12,12 +13,13 @@ DECIMALS = 5
 
 
 def ordered_losses(logs: Mapping[str, float]) -> dict[str, float]:
-    """Keras' logs in the order of `QUANTITIES`, then those of validation, which has no beta; rounded.
+    """Keras' logs in the order of `QUANTITIES`, the objective's parts, then those of validation, without beta; rounded.
 
     Args:
         logs: by name, as passed to callbacks and returned by `evaluate`; other entries are ignored.
     """
-    keys = [*QUANTITIES, *(f"val_{key}" for key in QUANTITIES if key != "beta")]
+    quantities = (*QUANTITIES, *objectives.part_names())
+    keys = [*quantities, *(f"val_{key}" for key in quantities if key != "beta")]
     return {key: round(float(logs[key]), DECIMALS) for key in keys if key in logs}
 
 

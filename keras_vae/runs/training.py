@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_vae import objectives
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
@@ -171,6 +172,7 @@ def _build(inputs: TrainingInputs) -> "VAE":
         config.beta,
         config.seed,
         normalization=config.normalization,
+        objective=objectives.parse(config.objective, images=len(inputs.data.train)),
     )
     vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
     vae.optimizer.build(vae.trainable_variables)
@@ -273,7 +275,7 @@ def _fit(vae: "VAE", inputs: TrainingInputs, callbacks: list, epochs_done: int) 
 
     config = inputs.config
     if config.warmup:
-        callbacks = [*callbacks, BetaWarmup(config.warmup)]
+        callbacks = [*callbacks, BetaWarmup(config.warmup, config.warmup_shape)]
     if epochs_done < config.epochs:
         vae.fit(
             inputs.images,
