@@ -64,10 +64,13 @@ class ImportanceWeighted(Objective):
         return Loss(value, {"iw_bound": bound})
 
     def _doubly_reparameterized(self, z, log_weights, batch: Batch):
-        """A scalar whose gradient is −Σ w̃ ∂ log p for the decoder and −Σ w̃² ∂ log w / ∂z · ∂z for the encoder."""
-        share = ops.softmax(log_weights, axis=0)  # w̃, (k, batch)
+        """A scalar with the gradients of the source, of shares v of the weights w.
+
+        That of the decoder is −Σ v · d log p(x | z), that of the encoder −Σ v² · (d log w / dz) · dz.
+        """
+        share = ops.softmax(log_weights, axis=0)  # v, (k, batch)
         factor = ops.reshape(share, (-1, *(1,) * (len(z.shape) - 1)))
-        # Of the same value; its gradient is that of z, times w̃.
+        # Of the same value; its gradient is that of z, times v.
         z = factor * z + (1 - factor) * ops.stop_gradient(z)
         fixed = ops.stop_gradient(batch.mean), ops.stop_gradient(batch.log_var)
         return -batch.average(ops.sum(share * self._log_weights(z, batch.nll_of(z), *fixed), axis=0))

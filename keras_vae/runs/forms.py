@@ -24,6 +24,7 @@ class Settings(Form):
     warmup: Number = 0.0
     data_options: dict[str, Any] = OPTIONAL
     binarize: Literal["static", "dynamic"] | None = None
+    objective: str = "elbo"
 
 
 OF_TRAINING = ("likelihood", "epochs", "batch_size", "learning_rate", "beta")
