@@ -52,10 +52,12 @@ def curves(epochs: np.ndarray, lines: Sequence[Curve], alt: str) -> Markup:
     parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt)}">']
     for tick in ticks(low, high):
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y(tick) + 3.5:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(
+            f'<text class="tick" x="{LEFT - 6}" y="{y(tick) + 3.5:.1f}" text-anchor="end">{_tick(tick)}</text>'
+        )
     for tick in ticks(first, last, integer=True):
         parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">')
-        parts.append(f"{tick:g}</text>")
+        parts.append(f"{_tick(tick)}</text>")
     parts.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">epoch</text>')
     margin = 2 * (high - low)  # beyond the view, so that a curve leaves it with the correct slope
     for line in lines:
@@ -91,7 +93,9 @@ def histogram(values: np.ndarray, unit: str, alt: str) -> Markup:
         height = max(3.0, count / counts.max() * (bottom - TOP)) if count else 0.0
         parts.append(f'<rect x="{x(edge):.1f}" y="{bottom - height:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
     for tick in ticks(low, high, 8):
-        parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
+        parts.append(
+            f'<text class="tick" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">{_tick(tick)}</text>'
+        )
     parts.append(f'<text class="tick" x="{HISTOGRAM_WIDTH - RIGHT}" y="{HISTOGRAM_HEIGHT - 4}" text-anchor="end">')
     return Markup("".join(parts) + f"{escape(unit)}</text></svg>")
 
@@ -110,6 +114,12 @@ def _value_range(lines: list[np.ndarray]) -> tuple[float, float]:
     low, high = float(shown.min()), float(shown.max())
     margin = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
     return low - margin, high + margin
+
+
+def _tick(value: float) -> str:
+    """The label of a tick, with commas between thousands and a minus sign."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def ticks(low: float, high: float, max_intervals: int = 5, integer: bool = False) -> list[float]:
