@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Literal, get_args
 
-from keras_vae._utils import checks
 from keras_vae._utils.lazy_keras import ops
 from keras_vae.errors import InputError
 from keras_vae.objectives.objective import Batch, Loss, Objective, register
@@ -43,6 +42,8 @@ class FreeBits(Objective):
     description = "reconstruction + β Σ max(nats, KL of a group of units)"
 
     def __post_init__(self):
+        from keras_vae._utils import checks  # imports NumPy, which the help of a command does not need
+
         checks.number("nats", self.nats, low=0)
         if self.group not in get_args(Group):
             raise InputError(f"group: expected 'unit', 'channel' or 'all'; received {self.group!r}.")
@@ -90,6 +91,8 @@ class Capacity(Objective):
     parts = ("penalty", "capacity")
 
     def __post_init__(self):
+        from keras_vae._utils import checks  # imports NumPy, which the help of a command does not need
+
         checks.number("nats", self.nats, low=0)
         checks.whole("steps", self.steps, low=0)
         checks.number("gamma", self.gamma, low=0, open_low=True)

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from keras_vae._utils import checks
 from keras_vae._utils.lazy_keras import ops
 from keras_vae.objectives.objective import Batch, Loss, Objective, flat_units, register
 
@@ -39,6 +38,8 @@ class InfoVAE(Objective):
     accepts_weights = False
 
     def __post_init__(self):
+        from keras_vae._utils import checks  # imports NumPy, which the help of a command does not need
+
         checks.number("alpha", self.alpha, low=0, high=1)
         checks.number("scale", self.scale, low=1 - self.alpha)
 

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-from keras_vae._utils import checks
 from keras_vae._utils.lazy_keras import ops
 from keras_vae.errors import InputError
 from keras_vae.objectives.objective import Batch, Loss, Objective, register
@@ -40,6 +39,8 @@ class ImportanceWeighted(Objective):
     parts = ("iw_bound",)
 
     def __post_init__(self):
+        from keras_vae._utils import checks  # imports NumPy, which the help of a command does not need
+
         checks.whole("k", self.k)
 
     def check(self, posterior, beta: float) -> None:

@@ -4,7 +4,6 @@ import dataclasses
 import math
 from typing import Any, Literal, NamedTuple, get_args
 
-from keras_vae._utils import checks
 from keras_vae._utils.lazy_keras import ops
 from keras_vae.errors import InputError
 from keras_vae.objectives.objective import Batch, Loss, Objective, flat_units, register
@@ -68,6 +67,8 @@ class DecomposedKL(Objective):
     accepts_weights = False
 
     def __post_init__(self):
+        from keras_vae._utils import checks  # imports NumPy, which the help of a command does not need
+
         checks.whole("images", self.images, low=2)
         for weight in ("mi", "tc", "marginal"):
             checks.number(weight, getattr(self, weight), low=0)
