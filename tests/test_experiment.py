@@ -323,6 +323,50 @@ def test_a_signal_leaves_a_run_that_resumes(toy_config, tmp_path, number):
     assert (tmp_path / "run" / "checkpoint" / "state.json").exists()
 
 
+def test_a_signal_whose_interrupt_is_lost_ends_the_training(toy_config, tmp_path):
+    """As where it arrives while Python runs a destructor."""
+    program = """
+import keras, os, signal, time
+from keras_vae.runs import checkpoint_callback
+
+def losing(self, epoch, logs=None):
+    begin(self, epoch, logs)
+    if epoch == 3:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            pass
+
+begin = checkpoint_callback.CheckpointCallback.on_epoch_begin
+checkpoint_callback.CheckpointCallback.on_epoch_begin = losing
+from keras_vae.cli import main
+main()
+"""
+    arguments = (
+        "train",
+        "--architecture",
+        "64-16-2",
+        "--dataset",
+        toy_config.dataset,
+        "--epochs",
+        9,
+        "--batch-size",
+        40,
+        "--out",
+        tmp_path / "run",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert done.returncode == 128 + signal.SIGINT, done.stderr
+    assert "epoch 3/9" in done.stdout
+    assert "epoch 5/9" not in done.stdout
+
+
 def test_resuming_a_finished_run_returns_it_unchanged(toy_run, toy_config):
     before = toy_run.model_path.stat().st_mtime_ns
     assert train(toy_config, toy_run.path, resume=True, quiet=True).finished

@@ -5,11 +5,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from keras_vae._utils.interruption import signals_as_interrupts
 from keras_vae._utils.program_output import program_output
 from keras_vae.errors import DamagedFileError, InputError, TrainingDiverged, WriteError
 
@@ -55,7 +55,7 @@ def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
     first.
     """
     try:
-        with _sigterm_as_interrupt() as received, program_output():
+        with signals_as_interrupts() as received, program_output():
             program(*args)
     except (InputError, TrainingDiverged, OSError) as error:
         _print(as_options(_sentence(error)))
@@ -64,7 +64,7 @@ def exit_on_error(program: Callable[..., Any], *args: Any) -> None:
         if isinstance(error, SystemExit) and error.code != INTERRUPTED:
             raise
         _print("interrupted; complete files are kept.")
-        raise _exit(128 + signal.SIGTERM if received else INTERRUPTED) from None
+        raise _exit(128 + signal.SIGTERM if signal.SIGTERM in received else INTERRUPTED) from None
 
 
 _codes = [1]  # of the errors in this process; the last is its exit code
@@ -97,19 +97,3 @@ def _sentence(error: Exception) -> str:
 
 def _print(message: str) -> None:
     print(f"{Path(sys.argv[0]).stem}: {message}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[list[int]]:
-    """Raises SIGTERM as a KeyboardInterrupt during the block; yields a list to which received signals are added."""
-    received: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGTERM, before)

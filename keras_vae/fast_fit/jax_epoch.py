@@ -113,9 +113,9 @@ class CompiledEpoch:
 
 def _stored(array: np.ndarray | Items) -> jax.Array:
     """An array on the device; of items in memory, the numbers as they are stored."""
-    if isinstance(array, Items):
-        array = array.stored if array.are_bytes else array.array
-    return jnp.asarray(array)
+    if not isinstance(array, Items):
+        return jnp.asarray(array)
+    return jnp.asarray(array.stored if array.are_bytes else array.array)
 
 
 def _divisor(array: np.ndarray | Items) -> np.float32 | None:
@@ -152,8 +152,9 @@ def program(model: keras.Model):
 
 
 def _program(model: keras.Model):
-    def encode(trainable, non_trainable, x) -> list[jax.Array]:
+    def encode(state, x) -> list[jax.Array]:
         """Means and, if there are any, log variances of the observed images, units flattened."""
+        trainable, non_trainable, *_ = state
         variables = [*model.trainable_variables, *model.non_trainable_variables]
         with keras.StatelessScope(state_mapping=list(zip(variables, [*trainable, *non_trainable], strict=True))):
             outputs = parse_encoder_outputs(model.encoder(x, training=False))
@@ -184,12 +185,12 @@ def _program(model: keras.Model):
                 lambda c: (c[0] + 1, step(c[1], batch(c[0], batch_size))),
                 (i, state),
             )
-            encoded = encode(*state[:2], observed) if frames else []
+            encoded = encode(state, observed) if frames else []
             return i, j + 1, state, [f.at[j].set(e) for f, e in zip(frames, encoded, strict=True)]
 
         frames = []
         if observed is not None:
-            shapes = jax.eval_shape(lambda: encode(*state[:2], observed))
+            shapes = jax.eval_shape(lambda: encode(state, observed))
             frames = [jnp.zeros((len(pauses), *part.shape), part.dtype) for part in shapes]
         i = jnp.asarray(first, "int32")
         if whole:  # a batch may be larger than the data

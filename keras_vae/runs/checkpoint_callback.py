@@ -6,7 +6,7 @@ from datetime import timedelta
 import keras
 import numpy as np
 
-from keras_vae._utils import forms
+from keras_vae._utils import forms, interruption
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.callbacks import LatentRecorder, UnitMonitor
 from keras_vae.diagnostics import UnitHistory
@@ -152,6 +152,7 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # Keras numbers the last, shorter execution of an epoch as if it were a full one.
+        interruption.raise_if_received()
         self.run.check_lock()  # a deleted folder stops the training at once, not at its next checkpoint
         step = self._epoch * self._steps_per_epoch + min(batch + 1, self._steps_per_epoch)
         check_finite(self.model, {"loss": logs["loss"]}, step, self._epoch)
