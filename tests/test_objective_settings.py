@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from pages import load
+from pages import Page, load, trained
 
 from keras_vae import Config, InputError, measures, objectives, train
-from keras_vae.report import train_command, training_charts
+from keras_vae.report import index_page, rate_distortion, run_page, train_command, training_charts
+from keras_vae.runs import comparison
+from keras_vae.studies.run_study import folder_name
 
 TEXTS = (
     "elbo",
@@ -85,3 +87,28 @@ def test_a_run_records_the_parts_of_its_objective(npz, tmp_path):
     command = train_command.command(run)
     assert "--objective 'decomposed tc=4'" in command
     assert "--warmup-shape cyclical" in command
+
+
+def test_runs_of_several_objectives_are_distinguished(npz, tmp_path):
+    texts = ("elbo", "free-bits nats=0.1")
+    for text in texts:
+        config = Config("64-8-2", dataset=str(npz), epochs=1, batch_size=40, objective=text)
+        train(config, tmp_path / folder_name(config), quiet=True)
+    assert not [path for path in tmp_path.iterdir() if " " in path.name]
+    runs = index_page.find([tmp_path]).runs
+    assert comparison.differing(runs) == ["objective"]
+    (plane,) = rate_distortion.planes(runs, lambda run: "")
+    page = index_page.write(tmp_path, runs).read_text(encoding="utf-8")
+    for text in texts:
+        assert text in plane["svg"]
+        assert f">{text}</td>" in page
+
+
+def test_a_page_computes_no_loss_of_another_objective(npz, tmp_path):
+    """The sum of reconstruction and β KL would be another number."""
+    pages = {}
+    for text in ("elbo", "free-bits nats=0.1"):
+        run = trained(npz, tmp_path / text, objective=text)
+        pages[text] = Page(run_page.write(run)).data
+    assert [data["drawing"]["beta"] for data in pages.values()] == [1.0, None]
+    assert [data["beta"] for data in pages.values()] == [1.0, None]

@@ -17,8 +17,8 @@ from keras_vae.runs.folder import Run
 
 PAGE = "index.html"
 HEAD = (
-    "run", "data", "posterior", "units", "active", "test loss, nats", "reconstruction, nats", "KL, nats", "epochs", "β",
-    "seed", "training time, s",
+    "run", "data", "posterior", "units", "active", "test loss, nats", "reconstruction, nats", "KL, nats", "epochs",
+    "objective", "β", "seed", "training time, s",
 )  # fmt: skip
 
 
@@ -148,12 +148,15 @@ def _row(folder: Path, run: Run) -> list[Cell]:
         Cell(config["posterior"], config["posterior"]),
         *(rendering.number_cell(metrics.get(key)) for key in ("n_units", "n_active")),
         *(rendering.number_cell(metrics["test"].get(key)) for key in ("loss", "reconstruction", "kl")),
-        *(_setting_cell(value) for value in (metrics.get("epochs"), config.get("beta"), config.get("seed"))),
+        *(
+            _setting_cell(value)
+            for value in (metrics.get("epochs"), config.get("objective"), config.get("beta"), config.get("seed"))
+        ),
         Cell(formatting.ABSENT, "") if seconds is None else Cell(f"{seconds:,.0f}", seconds),
     ]
 
 
-def _setting_cell(value: float | None) -> Cell:
+def _setting_cell(value: float | str | None) -> Cell:
     """A cell with a hyperparameter, in full precision."""
     if value is None:
         return Cell(formatting.ABSENT, "")

@@ -25,6 +25,9 @@ THUMBNAIL_QUALITY = 55  # of WebP
 SHOWN_SIDE = 66  # of a thumbnail beside its mark
 NAME_HEIGHT = 15
 MARK_RADIUS = 6
+NAMED_SETTINGS = {  # with what stands before the value in the name of a mark
+    "architecture": "", "posterior": "", "objective": "", "beta": "β = ", "warmup": "warm-up ", "seed": "seed ",
+}  # fmt: skip
 GAP = 12  # between a mark and its thumbnail
 MAX_NAME_CHARACTERS = 18  # below a thumbnail
 CHARACTER_WIDTH = 7.2
@@ -37,7 +40,7 @@ class Mark(NamedTuple):
     """A run in the plane.
 
     Attributes:
-        name: its architecture.
+        name: the settings in which it differs from the others.
         rate: KL in nats per image.
         distortion: reconstruction loss in nats per image.
         text: its numbers, for the tooltip.
@@ -119,7 +122,11 @@ def planes(runs: Sequence[Run], address: Callable[[Run], str]) -> list[dict[str,
     n_left = MAX_THUMBNAILS
     drawn = []
     for title, members in sorted(compared.items(), key=lambda group: -len(group[1])):
-        marks = [mark for i, run in enumerate(members) if (mark := _mark(run, address(run), i < n_left)) is not None]
+        made = (
+            _mark(run, name, address(run), i < n_left)
+            for i, (run, name) in enumerate(zip(members, _names(members), strict=True))
+        )
+        marks = [mark for mark in made if mark is not None]
         n_left -= len(marks)
         if marks:
             drawn.append({"title": title, "svg": plane(marks, title), "text": _text(marks), "marks": len(marks)})
@@ -141,7 +148,18 @@ def _text(marks: Sequence[Mark]) -> str:
     )
 
 
-def _mark(run: Run, address: str, has_picture: bool) -> Mark | None:
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The settings of each run in which it differs from another one; its architecture if there are none."""
+    keys = [key for key in comparison.differing(runs) if key in NAMED_SETTINGS] or ["architecture"]
+    settings = [run.config["config"] for run in runs]
+    return [", ".join(f"{NAMED_SETTINGS[key]}{_value(row[key])}" for key in keys if key in row) for row in settings]
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _mark(run: Run, name: str, address: str, has_picture: bool) -> Mark | None:
     test, config = run.metrics["test"], run.config["config"]
     rate, distortion = float(test["kl"]), float(test["reconstruction"])
     if not np.isfinite([rate, distortion]).all():
@@ -150,10 +168,13 @@ def _mark(run: Run, address: str, has_picture: bool) -> Mark | None:
     beta = config.get("beta")
     details = [
         f"KL {number(rate)}, reconstruction {number(distortion)}, ELBO {number(-rate - distortion)} nats",
-        f"{config['posterior']} posterior" + ("" if beta is None else f", β = {beta:g}") + f", seed {config['seed']}",
+        config["architecture"],
+        f"{config['posterior']} posterior, {config.get('objective', 'elbo')} objective"
+        + ("" if beta is None else f", β = {beta:g}")
+        + f", seed {config['seed']}",
         f"{amount(run.metrics['n_active'])} of {amount(run.metrics['n_units'])} units active",
     ]
-    return Mark(config["architecture"], rate, distortion, "\n".join(details), address, picture, is_grey)
+    return Mark(name, rate, distortion, "\n".join(details), address, picture, is_grey)
 
 
 def thumbnail(run: Run) -> tuple[str, bool]:

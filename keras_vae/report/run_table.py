@@ -1,12 +1,12 @@
 """A table of runs: the settings in which they differ, and their losses and units."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_vae.errors import InputError
 from keras_vae.report import index_page
+from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -64,10 +64,8 @@ def compare(runs: Run | str | Path | Sequence[Run | str | Path]) -> "pandas.Data
     if not found:
         raise InputError("runs: expected at least one finished run; received unfinished ones only; train them first.")
     settings = [run.config["config"] for run in found]
-    differing = [key for key in settings[0] if len({json.dumps(row.get(key), sort_keys=True) for row in settings}) > 1]
-    rows = [
-        {**{key: row.get(key) for key in differing}, **_measured(run)} for row, run in zip(settings, found, strict=True)
-    ]
+    keys = comparison.differing(found)
+    rows = [{**{key: row.get(key) for key in keys}, **_measured(run)} for row, run in zip(settings, found, strict=True)]
     names = [run.path.name for run in found]
     is_unique = len(set(names)) == len(names)
     return pandas.DataFrame(rows, index=names if is_unique else [str(run.path) for run in found])

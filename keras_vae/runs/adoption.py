@@ -57,6 +57,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
             "dataset": data.name,
             "posterior": vae.posterior.name,
             "likelihood": type(vae.likelihood).__name__,
+            "objective": vae.objective.name,
             "seed": seed,
         }
         if data.options.given():

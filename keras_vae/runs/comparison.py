@@ -1,6 +1,7 @@
-"""Runs whose losses can be compared: of one data set, binarised or not, and one likelihood."""
+"""Comparison of runs: which have losses that can be compared, and in which settings runs differ."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 
 from keras_vae.data import registry
 from keras_vae.runs.folder import Run
@@ -25,3 +26,10 @@ def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
             title = f"{registry.title(config['dataset'])}{options}{binarized}, {config['likelihood']} likelihood"
             groups.setdefault(title, []).append(run)
     return groups
+
+
+def differing(runs: Sequence[Run]) -> list[str]:
+    """The settings of `config.json` in which runs differ; one that only some have counts."""
+    settings = [run.config["config"] for run in runs]
+    keys = dict.fromkeys(key for row in settings for key in row)
+    return [key for key in keys if len({json.dumps(row.get(key), sort_keys=True) for row in settings}) > 1]

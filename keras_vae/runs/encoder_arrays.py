@@ -5,8 +5,9 @@
 ```
 description     JSON: `layers`, `mean` and `log_var` of the encoder (see `encoder_export`), or in their place
                 `obstacle`, the reason why it can't be exported; in either case `divergence`, how the penalty follows
-                from the posterior (kl, penalty or null); `beta`, its weight; `likelihood`, the name of one that pages
-                compute and its parameters, or null
+                from the posterior (kl, penalty or null); `beta`, its weight, or null where the
+                objective is no weighted penalty; `likelihood`, the name of one that pages compute and its parameters,
+                or null
 weight_0_0 …    float16, the first weight of layer 0, and so on
 check_mean      (checked, all units) float32, means of the first images of `arrays/explorer.npz`
 check_log_var   (checked, all units) float32; absent for posteriors without a density
@@ -22,6 +23,7 @@ import numpy as np
 from keras_vae import likelihoods, posteriors
 from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.errors import InputError
+from keras_vae.objectives import ELBO
 from keras_vae.runs import model_file
 from keras_vae.runs.folder import Run
 
@@ -106,7 +108,7 @@ def _loss(vae: "VAE", value_range: tuple[float, float]) -> dict[str, Any]:
     return {
         "divergence": divergence,
         "has_penalty": vae.posterior.has_divergence,
-        "beta": float(vae.beta) if vae.posterior.has_divergence else None,
+        "beta": float(vae.beta) if vae.posterior.has_divergence and isinstance(vae.objective, ELBO) else None,
         "likelihood": _likelihood(vae.likelihood) if value_range == UNIT_RANGE else None,
     }
 

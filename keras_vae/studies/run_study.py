@@ -154,7 +154,7 @@ def folder_name(config: Config) -> str:
     defaults, values = type(config)(config.architecture).model_dump(), config.model_dump()
     values |= values.pop("data_options")
     named = ("architecture", "dataset", "epochs", "posterior", "seed")
-    others = [f"{k}-{v}" for k, v in values.items() if k not in named and v != defaults.get(k)]
+    others = [f"{k}-{v}".replace(" ", "-") for k, v in values.items() if k not in named and v != defaults.get(k)]
     parts = [config.architecture, config.posterior, Path(config.dataset).stem, f"{config.epochs}-epochs", *others]
     return "_".join([*parts, f"seed-{config.seed}"])
 

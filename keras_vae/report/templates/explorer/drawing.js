@@ -340,11 +340,12 @@ class DrawingPad {
   showLoss(reconstruction) {
     const { encoder } = this;
     const penalty = encoder.penalty(this.posterior);
-    const loss = reconstruction === null || (encoder.has_penalty && penalty === null)
+    const isPartial = encoder.has_penalty && (penalty === null || encoder.beta === null);
+    const loss = reconstruction === null || isPartial
       ? null
       : reconstruction + (penalty === null ? 0 : encoder.beta * penalty);
     this.loss = { reconstruction, penalty, loss };
-    const weight = encoder.beta === 1 || penalty === null ? "" : ` (β = ${+encoder.beta.toPrecision(3)})`;
+    const weight = loss === null || encoder.beta === 1 || penalty === null ? "" : ` (β = ${+encoder.beta.toPrecision(3)})`;
     const source = this.z === this.posterior.mean ? "mean" : "sample";
     const parts = [[`reconstruction (${source})`, reconstruction], [encoder.divergence === "kl" ? "KL" : "penalty", penalty], [`loss${weight}`, loss]];
     const box = byId("drawn-loss");
