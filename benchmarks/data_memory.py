@@ -44,7 +44,7 @@ def train_on_file(path: str, out: str) -> dict:
     npy.MAX_LOADED_BYTES = 0  # files of any size are read in parts
     began = time.monotonic()
     config = kv.Config(f"{SIDE * SIDE * 3}-16-2", dataset=path, epochs=1, batch_size=BATCH, likelihood="gaussian")
-    run = kv.train(config, out, quiet=True)
+    run = kv.train(config, out, overwrite=True, quiet=True)
     return {"peak_gb": run.metrics["peak_memory_gb"], "seconds": round(time.monotonic() - began, 1)}
 
 

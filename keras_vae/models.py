@@ -464,8 +464,13 @@ class VAE(OrderedFitModel):
             [self.decode(self.encode(batch).mean) for batch in _batches("x", self._finite_images(x), batch_size)]
         )
 
-    def _finite_images(self, x) -> np.ndarray:
-        """Images in the shape of the encoder's input, without NaN and infinity."""
+    def _finite_images(self, x) -> np.ndarray | Items:
+        """Images in the shape of the encoder's input, without NaN and infinity.
+
+        Items of a file stay there, to be read batch by batch: they were checked when the data set was loaded.
+        """
+        if isinstance(x, Items) and x.is_mapped and tuple(x.shape[1:]) == tuple(self.image_shape):
+            return x
         x = image_shapes.as_images("x", checks.as_array("x", x), self.image_shape)
         return _finite("x", x)
 

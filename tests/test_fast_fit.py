@@ -484,6 +484,24 @@ def test_a_file_that_is_read_in_parts_gives_the_weights_of_an_array(images, tmp_
     assert not policy.can_compile_epoch(vae, (parts,), 1, True)
 
 
+def test_a_file_is_encoded_and_reconstructed_in_parts(images, tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.rint(images * 255).astype("uint8"))
+    parts = Items(NpyFile(tmp_path / "x.npy", ""), Scaling(255))
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+    read, lengths = NpyFile.__getitem__, []
+
+    def counted(self, rows):
+        found = read(self, rows)
+        lengths.append(len(found))
+        return found
+
+    monkeypatch.setattr(NpyFile, "__getitem__", counted)
+    vae.encode(parts, batch_size=10)
+    vae.reconstruct(parts, batch_size=10)
+    assert max(lengths) == 10
+    assert sum(lengths) == 2 * len(images)
+
+
 def test_every_byte_is_scaled_as_a_division_by_255_does():
     x = np.arange(256, dtype="uint8")
     np.testing.assert_array_equal(Items(x[:, None], Scaling(255))[:][:, 0], x.astype("float32") / np.float32(255))
