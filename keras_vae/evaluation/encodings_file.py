@@ -1,6 +1,5 @@
 """Reader of `.npz` files of encodings: posteriors of images by a model of any library."""
 
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from keras_vae._utils import checks, spelling
 from keras_vae._utils.foreign_images import drawable
 from keras_vae._utils.foreign_text import cleaned, shortened
 from keras_vae._utils.readers import read_npz
+from keras_vae.data.npz import array_names
 from keras_vae.diagnostics.encodings import flat_encodings
 from keras_vae.encoding_frames import point_labels
 from keras_vae.errors import InputError
@@ -88,8 +88,7 @@ def _images(x: np.ndarray, n: int) -> np.ndarray | None:
 
 def _check_names(path: Path, present: set[str]) -> None:
     """Refuses a file that lacks a required array, or whose other arrays resemble a missing one."""
-    with zipfile.ZipFile(path) as archive:
-        held = [name.removesuffix(".npy") for name in archive.namelist()]
+    held = array_names(path)
     others = [name for name in held if name not in present]
     missing = [name for name in NAMES if name not in present]
     for name in others:

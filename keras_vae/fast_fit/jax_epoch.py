@@ -23,7 +23,7 @@ MAX_SCALED_BYTES = 64e6  # of items that are scaled before one call
 def can_compile_epoch(model: keras.Model) -> bool:
     """Whether there is one device, on which a loop makes no layer slower.
 
-    On a CPU XLA computes convolutions within a loop without its library of kernels, which takes five times as long.
+    On a CPU XLA computes convolutions within a loop without its library of kernels, which is slower.
     """
     is_slower = jax.default_backend() == "cpu" and may_have_convolutions(model)
     return keras.distribution.distribution() is None and not is_slower
