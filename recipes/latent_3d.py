@@ -18,7 +18,7 @@ NO_SAMPLING = f"{NET}, no sampling"
 
 GAUSSIAN_DIVERGENCE = "gaussian_divergence"  # of whitened codes, nats
 VARIANCE_RATIO = "principal_variance_ratio"
-FRECHET_PRIOR, FRECHET_MATCHED = "frechet.prior", "frechet.moment_matched_test"
+FRECHET_PRIOR, FRECHET_MATCHED = "frechet.prior", "frechet.moment_matched"
 
 CLAIMS = [
     Mean(

@@ -22,7 +22,7 @@ SHALLOW, DEEP = "784-256-2", "784-256-32-8-2"
 SHALLOW_NO_SAMPLING, DEEP_NO_SAMPLING = f"{SHALLOW}, no sampling", f"{DEEP}, no sampling"
 
 GAUSSIAN_DIVERGENCE = "gaussian_divergence"  # of whitened codes, nats
-FRECHET_PRIOR, FRECHET_MATCHED = "frechet.prior", "frechet.moment_matched_test"
+FRECHET_PRIOR, FRECHET_MATCHED = "frechet.prior", "frechet.moment_matched"
 DEPTH_INTERACTION = {DEEP_NO_SAMPLING: 1, DEEP: -1, SHALLOW_NO_SAMPLING: -1, SHALLOW: 1}
 
 CLAIMS = [

@@ -33,7 +33,7 @@ def evaluation(active=(True, True, False), by_variance=None, accuracy=0.97, **au
         "units": units,
         "codes": {"posterior_radius": 0.5, "knn_accuracy_pca": 0.75},
         "interpolation": {path: {"largest_step": 1.5, "midpoints": scores(9.0)} for path in INTERPOLATIONS},
-        "samples": {"prior": scores(30.0), "moment_matched_test": scores(29.0), FLOOR: scores(1.0)},
+        "samples": {"prior": scores(30.0), "moment_matched": scores(29.0), FLOOR: scores(1.0)},
         "judge": {"images": 1000, "accuracy": accuracy},
     }
     parts = dict.fromkeys(("encodings", "elbo_terms", "likelihood")) | {"samplers": {"scores": {}}}

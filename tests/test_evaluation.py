@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from keras_vae import data as datasets
 from keras_vae.evaluation import run_evaluation
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.sampler_scores import decode_draws
+from keras_vae.runs import fitted_codes
 
 
 def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
@@ -20,10 +22,21 @@ def test_an_evaluation_agrees_with_the_run(own_run, data, judge):
         assert row["total_var"] == pytest.approx(row["var_mean"] + row["mean_var"])
         assert row["active_from"] is None or 0 < row["active_from"] <= 3
     assert result["samples"]["prior"]["frechet"] > result["samples"]["floor"]["frechet"]
-    assert set(result["samples"]) == {"prior", "moment_matched_test", "floor"}
+    assert set(result["samples"]) == {"prior", "moment_matched", "floor"}
     std = np.exp(0.5 * own_run.arrays("encodings")["log_var"])
     assert result["codes"]["posterior_radius"] == pytest.approx(np.median(np.sqrt(std[:, 0] * std[:, 1])), rel=1e-5)
     assert 0 <= result["codes"]["principal_variance_ratio"] <= 1
+
+
+def test_samplers_are_fitted_to_training_images(toy_run, data, monkeypatch):
+    vae = keras.models.load_model(toy_run.model_path)
+    monkeypatch.setattr(fitted_codes, "MAX_FITTED_CODES", 30)
+    mean, log_var = fitted_codes.fitted_codes(vae, data, seed=3)
+    of_training = vae.encode(data.x_train)
+    assert len(mean) == 30
+    assert (abs(mean[:, None] - of_training.mean).max(axis=2).min(axis=1) < 1e-5).all()
+    assert (abs(log_var[:, None] - of_training.log_var).max(axis=2).min(axis=1) < 1e-5).all()
+    assert not np.array_equal(mean, fitted_codes.fitted_codes(vae, data, seed=4).mean)
 
 
 def test_a_valid_evaluation_is_reused_and_completed(own_run, data, judge, monkeypatch):

@@ -9,7 +9,6 @@ from keras_vae import InputError, measures
 from keras_vae._utils import formatting, terminal
 from keras_vae.evaluation import code_measures, tables
 from keras_vae.evaluation.judge import Scores
-from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.studies import Mean, Measure, Study, run_study
 from keras_vae.studies.run_measures import run_measures
 
@@ -64,45 +63,7 @@ def test_a_study_with_unknown_names_is_refused_before_training(study, message, n
 def test_every_measure_of_a_run_is_in_the_vocabulary(audited_run):
     row = run_measures(audited_run)
     assert {measures.find(key).key for key in row} == set(row)
-    assert {"aggregate_kl.low", "frechet.gaussian_mixture", "frechet.moment_matched_test", "knn_accuracy"} <= set(row)
-
-
-def test_an_evaluation_of_version_5_gets_the_new_keys():
-    scores = {"frechet": 1.0, "balance": 0.5}
-    old = {
-        "version": 5,
-        "codes": {"radius": 0.1, "center": 0.2, "roundness": 0.3, "divergence": 0.4, "label_accuracy": 0.5},
-        "units": [{"kl": 1.0, "born": 0.5, "died": None}],
-        "interpolation": {"linear": {"largest_step": 1.2, "midpoints": scores}},
-        "samples": {"prior": scores, "moment_matched": scores},
-        "reconstructions": {**scores, "accuracy": 0.9},
-        "audit": {
-            "version": 1,
-            "rate": {"kl": 20.0, "total": 100.0},
-            "samplers": {"scores": {"prior": scores}, "remembered": {"share": 0.1, "chance": 0.0}},
-        },
-    }
-    found = migrate_evaluation(old)
-    new = {"frechet": 1.0, "class_balance": 0.5}
-    assert found["codes"] == {
-        "posterior_radius": 0.1,
-        "mean_code_norm": 0.2,
-        "principal_variance_ratio": 0.3,
-        "gaussian_divergence": 0.4,
-        "knn_accuracy": 0.5,
-    }
-    assert found["units"] == [{"kl": 1.0, "active_from": 0.5, "collapsed_at": None}]
-    assert found["interpolation"]["linear"]["midpoints"] == new
-    assert found["samples"] == {"prior": new, "moment_matched_test": new}
-    assert found["reconstructions"] == {**new, "accuracy": 0.9}
-    assert found["audit"]["samplers"] == {
-        "scores": {"prior": new},
-        "nearest_is_source": {"fraction": 0.1, "chance": 0.0},
-    }
-    assert found["audit"]["elbo_terms"] == {"kl": 20.0, "total": 100.0}
-    assert "rate" not in found["audit"]
-    assert migrate_evaluation(found) == found
-    assert old["version"] == 5  # the argument is unchanged
+    assert {"aggregate_kl.low", "frechet.gaussian_mixture", "frechet.moment_matched", "knn_accuracy"} <= set(row)
 
 
 def test_a_registered_diagnostic_is_evaluated_shown_and_studied(own_run, data):

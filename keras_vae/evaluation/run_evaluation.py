@@ -7,7 +7,7 @@ The result is `evaluation.json`, which names quantities by their keys in `keras_
 - `codes`: the values of `code_measures`, by key.
 - `interpolation`: for `linear` and `spherical` paths between the codes of two test images and for the `cross_fade` of
   their pixels, the mean `largest_step` and the scores of the `midpoints`.
-- `samples`: scores by sampler, and of training images (`floor`).
+- `samples`: scores by sampler, fitted to training images where it is fitted, and of training images (`floor`).
 - `reconstructions`: scores of reconstructed test images, and their class `accuracy`.
 - `audit`: see `model_audit.audit`.
 """
@@ -30,12 +30,13 @@ from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.likelihood import BINARISED, N_IMPORTANCE_SAMPLES
 from keras_vae.evaluation.sampler_scores import decode_draws
-from keras_vae.measures import FLOOR, MOMENT_MATCHED_TEST
+from keras_vae.measures import FLOOR
 from keras_vae.runs import model_file, run_data
+from keras_vae.runs.fitted_codes import fitted_codes
 from keras_vae.runs.folder import Run
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
-VERSION = 6  # of the content of evaluation.json
+VERSION = 7  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
 N_REPLACEMENT_IMAGES = 2000
 MAX_IMPORTANCE_SAMPLES = 1_000_000  # per image
@@ -159,9 +160,10 @@ def _evaluate(
         "interpolation": _interpolation(run, vae, data, judge, seed),
     }
     if judge is not None:
+        fitted = fitted_codes(vae, data, seed)
         draws = {
             "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
-            MOMENT_MATCHED_TEST: lambda n, rng: samplers.moment_matched(n, mean, log_var, rng),
+            "moment_matched": lambda n, rng: samplers.moment_matched(n, *fitted, rng),
         }
         scores = {name: judge.score(decode_draws(vae, judge.n, seed, draw)) for name, draw in draws.items()}
         result["samples"] = {name: score._asdict() for name, score in (scores | {FLOOR: judge.floor}).items()}

@@ -11,10 +11,10 @@ from keras_vae._utils import checks, memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import FLOOR
+from keras_vae.runs.fitted_codes import fitted_codes
 
 N_KEPT_IMAGES = 100  # per sampler, for figures; without a judge no more are drawn
 MAX_MIXTURE_UNITS = 2048  # with more units no mixture is fitted
-MAX_FITTED_CODES, MAX_FITTED_BYTES = 10_000, 64e6  # training images that samplers are fitted to, and their means
 NEIGHBOURHOOD_STD = 0.5
 
 
@@ -48,15 +48,12 @@ def score_samplers(vae, data: datasets.Dataset, judge: Judge | None, seed: int) 
 
 def _sampled(vae, data: datasets.Dataset, n: int, seed: int) -> dict[str, np.ndarray]:
     """`n` images by each sampler that doesn't draw around codes of single images."""
-    n_units = math.prod(vae.latent_shape)
-    n_fitted = memory.images_that_fit(n_units, min(len(data.x_train), MAX_FITTED_CODES), MAX_FITTED_BYTES)
-    fitted = stream(seed, Stream.FITTED_IMAGES).permutation(len(data.x_train))[:n_fitted]
-    mean, log_var = vae.encode(data.x_train[fitted], batch_size=memory.images_that_fit(n_units, 1000))
+    mean, log_var = fitted_codes(vae, data, seed)
     draws = {
         "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
         "moment_matched": lambda n, rng: samplers.moment_matched(n, mean, log_var, rng),
     }
-    if n_units <= MAX_MIXTURE_UNITS and n_fitted > 1:
+    if math.prod(vae.latent_shape) <= MAX_MIXTURE_UNITS and len(mean) > 1:
         draws["gaussian_mixture"] = lambda n, rng: samplers.gaussian_mixture(n, mean, log_var, seed=rng)
     return {name: decode_draws(vae, n, seed, draw) for name, draw in draws.items()}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from keras_vae._utils.formatting import Table, amount, cell, number
 from keras_vae.evaluation import code_measures
-from keras_vae.measures import FLOOR, FLOOR_LABEL, INTERPOLATIONS, SAMPLE_SOURCES, SAMPLERS, SCORES, find
+from keras_vae.measures import EVALUATED_SAMPLERS, FLOOR, FLOOR_LABEL, INTERPOLATIONS, SAMPLERS, SCORES, find
 
 # The fraction of images with Pareto k̂ > 0.5 above which the error and bias of the likelihood are not trusted.
 MAX_INFINITE_VARIANCE = 0.1
@@ -44,7 +44,7 @@ def evaluation(found: dict) -> list[Table]:
     """Tables of samples, interpolation, codes and the audit, from the content of `evaluation.json`."""
     tables = []
     if "samples" in found:
-        sources = {**SAMPLE_SOURCES, FLOOR: FLOOR_LABEL}
+        sources = {**EVALUATED_SAMPLERS, FLOOR: FLOOR_LABEL}
         rows = _score_rows(found["samples"][source] for source in sources)
         tables.append(Table(f"scores of {amount(found['judge']['images'])} samples", ["", *sources.values()], rows))
     tables.append(_interpolation(found["interpolation"]))

@@ -34,7 +34,7 @@ class SampleScores(Form):
     """Scores of samples and of training images."""
 
     prior: Scores
-    moment_matched_test: Scores
+    moment_matched: Scores
     floor: Scores
 
 
@@ -135,9 +135,9 @@ class EvaluationUnit(Form):
 
 
 class EvaluationFile(Form):
-    """evaluation.json of version 6, or an earlier one after its migration."""
+    """evaluation.json."""
 
-    version: Literal[6]
+    version: Literal[7]
     epochs: Positive | None = None
     units: Annotated[list[EvaluationUnit], Field(min_length=1)] | None
     codes: dict[str, Number]

@@ -12,6 +12,7 @@ from keras_vae._utils.files import atomic
 from keras_vae._utils.items import Items
 from keras_vae.data import Dataset
 from keras_vae.runs import checkpoint, decoded_arrays, explorer_arrays
+from keras_vae.runs.fitted_codes import fitted_codes
 from keras_vae.runs.folder import Run
 from keras_vae.runs.history import ordered_losses
 from keras_vae.runs.provenance import weights_digest
@@ -105,7 +106,7 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
     pixels = math.prod(data.image_shape)
     _write_grids(run, vae, statistics.var_mean, pixels)
     n = memory.kept_images(pixels, N_SAMPLES)
-    matched = samplers.moment_matched(n, *encoding, seed=seed)
+    matched = samplers.moment_matched(n, *fitted_codes(vae, data, seed), seed=seed)
     run.write_arrays("samples", images=vae.generate(n, seed=seed), moment_matched=vae.decode(matched))
     n = memory.kept_images(pixels, N_RECONSTRUCTIONS)
     _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:n])

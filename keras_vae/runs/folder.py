@@ -28,7 +28,6 @@ from keras_vae.runs import array_forms
 from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
 from keras_vae.runs.forms import ConfigFile, MetricsFile
 from keras_vae.runs.history import check_history
-from keras_vae.runs.migration import migrate_evaluation
 from keras_vae.trajectory import Trajectory
 
 # All files and folders that a run writes; `clear` deletes nothing else.
@@ -190,10 +189,7 @@ class Run:
     @property
     def evaluation(self) -> dict:
         """Content of evaluation.json, see `evaluate`."""
-        path = self.path / "evaluation.json"
-        content = migrate_evaluation(readers.read_json(path, EVALUATION_ADVICE))
-        forms.check(content, EvaluationFile, path, EVALUATION_ADVICE)
-        return content
+        return forms.read(self.path / "evaluation.json", EvaluationFile, EVALUATION_ADVICE)
 
     @property
     def has_evaluation(self) -> bool:

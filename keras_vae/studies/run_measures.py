@@ -2,7 +2,7 @@
 
 from keras_vae.evaluation import model_audit
 from keras_vae.evaluation.training_curves import training_curves
-from keras_vae.measures import SAMPLE_SOURCES, SCORES
+from keras_vae.measures import EVALUATED_SAMPLERS, SCORES
 from keras_vae.runs.folder import Run
 
 
@@ -16,7 +16,7 @@ def run_measures(run: Run) -> dict[str, float]:
     if evaluation["units"] is not None:  # it is None for very many units
         row["units_collapsed_in_training"] = sum(unit.get("collapsed_at") is not None for unit in evaluation["units"])
     row |= evaluation["codes"]
-    for source in SAMPLE_SOURCES:
+    for source in EVALUATED_SAMPLERS:
         row |= _scores(evaluation.get("samples", {}).get(source, {}), source)
     reconstructions = evaluation.get("reconstructions", {})
     row |= _scores(reconstructions, "reconstructions")
