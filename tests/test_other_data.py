@@ -9,7 +9,7 @@ import pytest
 import keras_vae as kv
 from keras_vae.data import Dataset
 from keras_vae.evaluation.judge import Judge
-from keras_vae.report import reconstruction_table
+from keras_vae.report import index_page, reconstruction_table
 from keras_vae.runs import pictures
 
 CLASSES = ("red", "green")
@@ -121,6 +121,13 @@ def test_pictures_of_a_run_are_in_0_to_1(made):
     drawn = pictures.pictures(run, images)
     assert drawn.shape[1:] == ((25, 40) if kind == "rows" else images.shape[1:])
     assert np.quantile(drawn, (0.01, 0.99)) == pytest.approx([0, 1], abs=0.35)
+
+
+def test_the_index_is_in_the_words_of_the_data(made, tmp_path):
+    kind, run, _ = made
+    text = index_page.write(tmp_path, [run]).read_text()
+    assert ("measured on test rows, in nats per row" in text) == (kind == "rows")
+    assert ("measured on test images, in nats per image" in text) == (kind != "rows")
 
 
 def test_the_table_of_rows_is_in_the_units_of_the_user(made):

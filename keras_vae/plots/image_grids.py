@@ -11,7 +11,7 @@ from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
 
 MAX_COLUMNS, MAX_GAP_PIXELS = 1_000, 1_000  # of a grid of images
-INTERPOLATION_PATHS = {"linear": "linear in z", "spherical": "spherical in z", "cross_fade": "pixel cross-fade"}
+INTERPOLATION_PATHS = {"linear": "linear in z", "spherical": "spherical in z", "cross_fade": "cross-fade"}
 PAIR_GAP = 0.12  # between pairs, relative to the height of one
 ENDS = "cross_fade"  # the paths whose ends are the images themselves, not decoded ones
 
@@ -83,7 +83,7 @@ def checked_images(name: str, images: np.ndarray) -> np.ndarray:
 def interpolations(figure: FigureBase, images: Mapping[str, np.ndarray], pairs: int = 6) -> list[AxesImage]:
     """Interpolation paths between pairs of images: a block for each pair, a row for each kind of path.
 
-    Where the pixel cross-fade is among them, its ends, which are the two images themselves, stand beside the paths.
+    Where the cross-fade of pixels is among them, its ends, which are the two images themselves, stand beside the paths.
 
     Args:
         figure: a figure or subfigure to draw on.

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from keras_vae import data as datasets
 from keras_vae._utils import formatting
+from keras_vae._utils.data_words import is_row, worded
 from keras_vae._utils.files import PARTIAL_PREFIX, write_text
 from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import InputError
@@ -105,7 +106,7 @@ def write(
     page = rendering.render(
         "index.html",
         title=cleaned(folder.resolve().name),
-        lead=f"{counted}. Losses are measured on test images, in nats per image.",
+        lead=f"{counted}. {_losses(readable)}",
         planes=planes,
         unmarked=_unmarked(n_finished, sum(plane["marks"] for plane in planes)),
         head=HEAD,
@@ -121,6 +122,13 @@ def write(
     path = folder / PAGE
     write_text(path, page)
     return path
+
+
+def _losses(runs: Sequence[Run]) -> str:
+    """What the losses are measured on: images, unless all runs are of rows."""
+    text = "Losses are measured on test images, in nats per image."
+    shapes = [run.image_shape for run in runs]
+    return worded(text, shapes[0]) if shapes and all(is_row(shape) for shape in shapes) else text
 
 
 def _unmarked(n_finished: int, n_marks: int) -> str:
