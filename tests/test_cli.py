@@ -201,8 +201,8 @@ def test_epochs_of_a_video_that_were_not_recorded(monkeypatch, capsys, toy_run, 
         (("train", "--out"), "option '--out' requires an argument."),
         (("train", "--out", "a", "--resume=b"), "option '--resume' does not take a value."),
         (("train", "--out", "a", "--beta", "[b]"), "beta: expected a number; received '[b]'."),
-        (("draw",), "missing argument 'run'; see "),
-        (("draw", "a", "b"), "extra argument"),
+        (("draw",), "missing argument 'RUN...'; see "),
+        (("evaluate", "a", "b"), "extra argument"),
         (("evaluate", ""), "run: expected a path without control characters; received ''."),
     ],
 )
@@ -253,6 +253,8 @@ def test_a_diverged_training_exits_with_1_and_reports_the_step(monkeypatch, caps
 def test_draw_requires_a_run(monkeypatch, capsys, tmp_path, toy_run):
     assert run(monkeypatch, "draw", tmp_path) == 2
     assert "expected a run folder" in capsys.readouterr().err
+    assert run(monkeypatch, "draw", toy_run.path, tmp_path) == 2
+    assert f"runs: expected a run folder, or a folder of runs; found none at {tmp_path}" in capsys.readouterr().err
     assert run(monkeypatch, "draw", toy_run.path, "--epochs", "five") == 2
     assert "expected two numbers, as in 0:5, 5: or :5" in capsys.readouterr().err
 

@@ -15,6 +15,7 @@ from keras_vae.evaluation import findings, sample_neighbours
 from keras_vae.plots import (
     bubble_figures,
     figure_registry,
+    folder_drawings,
     neighbour_figures,
     posterior_plane,
     rate_distortion,
@@ -291,7 +292,7 @@ def test_runs_are_grouped_by_data_and_likelihood_and_those_without_a_kl_left_out
     for part in ("train", "test"):
         del metrics[part]["kl"]
     autoencoder.write_json("metrics.json", metrics)
-    runs = rate_distortion.runs_below(tmp_path)
+    runs = folder_drawings.runs_below(tmp_path)
     assert [run.path.name for run in runs] == ["a", "b", "c"]
     groups = rate_distortion.grouped(runs)
     assert [list(paths) for paths in groups.values()] == [["a"], ["b"]]

@@ -129,7 +129,7 @@ def test_points_outside_a_fixed_view_are_marked_by_arrows_at_its_edge():
     edge = np.abs(tips[outside] - [box.x0 + box.width / 2, box.y0 + box.height / 2]).max(axis=1)
     np.testing.assert_allclose(edge, box.width / 2, atol=0.5)
     assert (tips[~outside] < 0).all()
-    assert "arrows: points outside the view" in painter._caption()
+    assert "arrows: points outside the view" in painter.caption
 
 
 def test_the_panel_shows_the_median_radius_at_the_moment():

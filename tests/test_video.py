@@ -166,7 +166,7 @@ def test_many_points_are_drawn_with_an_image_of_each_label_and_without_circles(p
     painter = video.Painter(trajectory, size=64)
     assert painter.paint(2).shape == (64, 64, 4)
     assert (painter.thumbnails is not None, painter.has_circles) == (has_images, has_circles)
-    assert painter._caption().startswith(mark)
+    assert painter.caption.startswith(mark)
 
 
 def test_ten_thousand_points_are_drawn_in_a_tenth_of_a_second():

@@ -10,7 +10,10 @@ from keras_vae.errors import InputError
 
 
 def draw(
-    run: Annotated[Path, typer.Argument(parser=parse_path, help="A run folder, or a folder of runs.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(parser=parse_path, metavar="RUN...", help="A run folder; or a folder of runs, or several."),
+    ],
     epochs: Annotated[str | None, typer.Option(help="First and last epoch of the video, as 0:5, 5: or :5.")] = None,
     ellipses: Annotated[
         bool, typer.Option("--ellipses", help="Draw ellipses with each unit's variance, not circles.")
@@ -18,17 +21,18 @@ def draw(
     gif: Annotated[bool, typer.Option("--gif", help="Also write the video as a GIF.")] = False,
     video: Annotated[bool, typer.Option(help="Write the video.")] = True,
 ) -> None:
-    """Draw a run's figures and its trajectory video, or the rate-distortion plane of a folder of runs."""
+    """Draw a run's figures and its trajectory video; of several runs, the rate-distortion plane and one video."""
     print_first("Drawing figures and the video" if video else "Drawing figures")
-    from keras_vae.plots import rate_distortion, run_figures
-    from keras_vae.runs.folder import Run
+    from keras_vae.plots import folder_drawings, run_figures
 
     if gif and not video:
         raise InputError("draw: expected --gif or --no-video; received both; remove one.")
-    if not Run(run).is_run() and (runs := rate_distortion.runs_below(run)):
-        print(rate_distortion.draw(run, runs))
+    span = _span(epochs)
+    if several := folder_drawings.find(runs):
+        for path in folder_drawings.draw(several, span, ellipses, gif, video, print_first):
+            print(path, flush=True)
         return
-    drawn = run_figures.draw_readable(run, epochs=_span(epochs), ellipses=ellipses, gif=gif, video=video)
+    drawn = run_figures.draw_readable(runs[0], epochs=span, ellipses=ellipses, gif=gif, video=video)
     for path in drawn.paths:
         print(path, flush=True)
     print_damaged(drawn.damaged)

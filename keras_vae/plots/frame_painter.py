@@ -40,6 +40,8 @@ TIMELINE_RGB = (230, 233, 238)
 ELAPSED_RGB = (107, 116, 128)
 EPOCH_BASELINE = 0.048  # of the height of the frame, from its top
 IMAGE_SIDE = 0.047  # of ten points, of the height of the frame
+TITLE_POINTS = 13  # font size, in a frame of 720 pixels
+PART_TEXT_SCALE = 1.4  # texts of one of several planes, whose frame is shown smaller
 CAPTION_CHARACTERS = 104  # in the width of the plane; a longer caption is smaller
 ARROW_PIXELS = 9  # of a marker at the edge, in a frame of 720 pixels
 
@@ -84,6 +86,8 @@ class Painter:
         note: text added to the line below the picture.
         decoded: in the wide panel, reconstructions of the points during training.
         class_names: names of the labels 0, 1, …, which stand in the panel or, without one, in the plane.
+        limits: half the side of the view at each video frame, in place of the camera's.
+        is_part: of a frame with several planes, which has caption, epoch and timeline itself; the title is larger.
 
     Attributes:
         limits: half the side of the view at each video frame, `(video frames,)`.
@@ -115,6 +119,8 @@ class Painter:
         note: str = "",
         decoded: Reconstructions | None = None,
         class_names: Sequence[str] | None = None,
+        limits: np.ndarray | None = None,
+        is_part: bool = False,
     ):
         self.trajectory, self.ellipses, self.note = trajectory, ellipses, checks.text("note", note)
         n = _number_of_points(trajectory)
@@ -127,12 +133,15 @@ class Painter:
         self.shown = checks.array("frames", shown, ("video frames",), dtype="int64", low=0, high=high)
         self.has_circles = n <= MAX_CIRCLES
         self.is_3d = trajectory.mean.shape[2] == 3
+        self.is_part = is_part
         extents = camera.extents(trajectory)[self.shown]
         self.is_fixed = limit is not None
-        if limit is None:
+        if limit is not None:
+            self.limits = np.full(len(self.shown), checks.number("limit", limit, 0, open_low=True))
+        elif limits is None:
             self.limits = camera.limits(extents, self.fps)
         else:
-            self.limits = np.full(len(self.shown), checks.number("limit", limit, 0, open_low=True))
+            self.limits = checks.array("limits", limits, (len(self.shown),), low=0)
         self.colors = visuals.label_colors(trajectory.labels, n)
         images = with_height_and_width(trajectory.images)
         self.pictured, self.followed = _pictured(trajectory.labels, n) if images is not None else (None, None)
@@ -161,15 +170,15 @@ class Painter:
         keys, labels = [], self.trajectory.labels
         if labels is not None and class_names is not None:
             keys = visuals.label_keys(labels, class_names, MAX_NAMED_CLASSES)
-        self.background = PlaneBackground(self.ax, scale, keys)
+        self.background = PlaneBackground(self.ax, scale * (PART_TEXT_SCALE if self.is_part else 1), keys)
         self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
         left, right = plane.left * pixel, (plane.left + plane.side) * pixel
         text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}
-        muted = {"color": palette.MUTED} | text
-        self.figure.text(left, 0.962, title, fontsize=13 * scale, fontweight="bold", color=palette.TITLE, **text)
-        caption = self._caption()
-        fontsize = 8.5 * scale * min(1, CAPTION_CHARACTERS / len(caption))
-        self.figure.text(left, 0.03, caption, fontsize=fontsize, **muted)
+        fontsize = TITLE_POINTS * scale * (PART_TEXT_SCALE if self.is_part else 1)
+        self.figure.text(left, 0.962, title, fontsize=fontsize, fontweight="bold", color=palette.TITLE, **text)
+        if not self.is_part:
+            fontsize = 8.5 * scale * min(1, CAPTION_CHARACTERS / len(self.caption))
+            self.figure.text(left, 0.03, self.caption, fontsize=fontsize, color=palette.MUTED, **text)
         x, align = (right, "right") if plane.width == 720 else (698 / plane.width, "left")
         self.epoch_stamps, self.epoch_place = Stamps(20 * scale, palette.TITLE, "bold"), (x * self.width, align)
         self._add_moving_artists()
@@ -241,7 +250,9 @@ class Painter:
             std = np.repeat(std.prod(axis=1, keepdims=True) ** (1 / 3), 2, axis=1)
         return mean, std
 
-    def _caption(self) -> str:
+    @property
+    def caption(self) -> str:
+        """What is drawn, in one line: the marks, the prior, the window of the average, the latent units."""
         n = len(self.colors)
         if not self.has_circles:
             mark = f"dots: the means of {n:,} posteriors"
@@ -271,7 +282,8 @@ class Painter:
     def paint(self, i: int) -> np.ndarray:
         """Draws video frame `i`, `(size, width, 4)` uint8 RGBA; the array is overwritten by the next call."""
         self._restore_background(self.limits[i])
-        self._paint_timeline(i)
+        if not self.is_part:
+            paint_timeline(self._pixels, self.trajectory.epochs[self.shown], i, max(2, self.size // 180))
         projected, std = self._posteriors(i)
         for circles in (self.discs, self.circles) if self.has_circles else (self.discs,):
             visuals.move_circles(circles, projected[:, :2], std, self.ellipses)
@@ -287,7 +299,8 @@ class Painter:
         self._paint_images(i, projected)
         if self.is_fixed:
             self._paint_arrows(i, projected)
-        self._write_epoch(i)
+        if not self.is_part:
+            self._write_epoch(i)
         if self.panel is not None:
             self.panel.paint(i)
         return self._pixels
@@ -303,8 +316,7 @@ class Painter:
 
     def _write_epoch(self, i: int) -> None:
         epoch, (x, align) = self.trajectory.epochs[self.shown[i]], self.epoch_place
-        text = "before training" if epoch == 0 else f"epoch {epoch:.2f}"
-        self.epoch_stamps.write(self._pixels, text, x, EPOCH_BASELINE * self.size, align)
+        self.epoch_stamps.write(self._pixels, epoch_text(epoch), x, EPOCH_BASELINE * self.size, align)
 
     def _set_limit(self, limit: float) -> None:
         # Unlike `set_xlim`, this does not update the ticks, which aren't drawn.
@@ -371,14 +383,25 @@ class Painter:
         x, y = ((points + limit) * (0.5 * box.width / limit) + (box.x0, box.y0)).T
         return np.column_stack([x, self.size - y])
 
-    def _paint_timeline(self, i: int) -> None:
-        """Draws a progress bar of the shown epochs along the lower edge."""
-        first, last = self.trajectory.epochs[self.shown[[0, -1]]]
-        now = self.trajectory.epochs[self.shown[i]]
-        elapsed = (now - first) / (last - first) if last > first else 1.0
-        height = max(2, self.size // 180)
-        self._pixels[-height:, :, :3] = TIMELINE_RGB
-        self._pixels[-height:, : round(elapsed * self.width), :3] = ELAPSED_RGB
+
+def paint_timeline(pixels: np.ndarray, epochs: np.ndarray, i: int, height: int) -> None:
+    """Draws a progress bar of the shown epochs along the lower edge, in place.
+
+    Args:
+        pixels: a frame, `(height, width, 4)` uint8.
+        epochs: of each video frame, ascending.
+        i: the video frame.
+        height: of the bar, in pixels.
+    """
+    first, last = epochs[[0, -1]]
+    elapsed = (epochs[i] - first) / (last - first) if last > first else 1.0
+    pixels[-height:, :, :3] = TIMELINE_RGB
+    pixels[-height:, : round(elapsed * pixels.shape[1]), :3] = ELAPSED_RGB
+
+
+def epoch_text(epoch: float) -> str:
+    """The moment that a frame shows: "epoch 1.50"."""
+    return "before training" if epoch == 0 else f"epoch {epoch:.2f}"
 
 
 def frame_width(size: int, aspect: Aspect) -> int:

@@ -1,6 +1,5 @@
 """The rate–distortion plane: reconstruction over KL, with the paths of trainings and lines of equal ELBO."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_vae._utils import checks, palette
-from keras_vae._utils.files import PARTIAL_PREFIX
 from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
 from keras_vae.errors import InputError
@@ -207,15 +205,6 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, np.ndarray]]:
             name = run.path.resolve().name
             group[name if name not in group else str(run.path)] = path_of(run)
     return groups
-
-
-def runs_below(folder: str | Path) -> list[Run]:
-    """The runs in a folder, directly or in its `runs/` as recipes write them."""
-    folder = Path(folder)
-    if not os.path.isdir(folder):  # also of a name too long for the system
-        return []
-    paths = sorted(path.parent for path in (*folder.glob("*/config.json"), *folder.glob("runs/*/config.json")))
-    return [Run(path) for path in paths if Run(path).is_run() and not path.name.startswith(PARTIAL_PREFIX)]
 
 
 def draw(folder: str | Path, runs: Sequence[Run]) -> Path:

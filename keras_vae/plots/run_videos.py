@@ -1,5 +1,6 @@
 """Videos of a run's recorded training, written into its folder, and stills of them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,12 +12,16 @@ from keras_vae import geometry
 from keras_vae._utils import checks
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import atomic
-from keras_vae.plots import video
+from keras_vae._utils.foreign_text import shortened
+from keras_vae.plots import video, visuals
 from keras_vae.plots.figure_registry import title, write_captions
 from keras_vae.plots.side_panel import Reconstructions
+from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 from keras_vae.runs.pictures import pictures, pictures_of_bytes
 from keras_vae.trajectory import Trajectory
+
+MAX_PLANE_CHARACTERS = 44  # of the name of a plane beside others
 
 
 def trajectory_video(
@@ -51,6 +56,40 @@ def trajectory_video(
         recorded.points(which), path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses,
         limit=limit, aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
     )  # fmt: skip
+
+
+def side_by_side_video(
+    runs: Sequence[Run],
+    path: str | Path,
+    epochs: tuple[float, float] | None = None,
+    ellipses: bool = False,
+    quiet: bool = False,
+    limit: float | None = None,
+) -> Path:
+    """Writes the training of several runs beside one another: one recorded image of each label, to one scale.
+
+    Each plane is that of the two units of its model whose means vary most, and is named by the settings in which the
+    runs differ.
+
+    Args:
+        runs: two to nine finished runs with a recorded trajectory of two units or more.
+        path: ends in `.mp4`.
+        epochs, ellipses, quiet, limit: as in `trajectory_video`.
+    """
+    names = [visuals.plain(shortened(name, MAX_PLANE_CHARACTERS)) for name in comparison.names(runs)]
+    paths = [visuals.plain(shortened(run.path.resolve().name, MAX_PLANE_CHARACTERS)) for run in runs]
+    titles = next((each for each in (names, paths) if len(set(each)) == len(each)), [str(run.path) for run in runs])
+    return video.write_together(
+        {title: _plane_trajectory(run) for title, run in zip(titles, runs, strict=True)}, path, epochs=epochs,
+        ellipses=ellipses, limit=limit, note="two most varying units of each", quiet=quiet,
+    )  # fmt: skip
+
+
+def _plane_trajectory(run: Run) -> Trajectory:
+    """One recorded image of each label in the run's plane, with the names of its classes."""
+    recorded = pictured_trajectory(run)
+    shown = video.select(recorded.points(_shown(recorded, one_per_label=True)), units=_recorded_plane(run))
+    return replace(shown, units=None, class_names=run.class_names)
 
 
 def pictured_trajectory(run: Run) -> Trajectory:

@@ -1,6 +1,6 @@
 """Videos of latent spaces: recorded trajectories, and a rotating view of codes in three units."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from keras_vae.errors import InputError
 from keras_vae.plots import pacing, space_3d, visuals
 from keras_vae.plots.frame_painter import MAX_SIDE_PIXELS, Aspect, Painter
 from keras_vae.plots.pacing import Pace
+from keras_vae.plots.side_by_side import SideBySide, joined, prepared_together
 from keras_vae.plots.side_panel import Reconstructions
 from keras_vae.plots.thumbnails import with_height_and_width
 from keras_vae.plots.video_io import MACROBLOCK_PIXELS, MAX_FPS, checked_path, encode_mp4, write_gif
@@ -23,7 +24,7 @@ MAX_SECONDS = 3_600
 MAX_TURN_KEYS, MAX_TURN_CHARACTERS = 20, 16  # labels in the legend of a turning view, and the length of their names
 LINE_CHARACTERS = 100  # of the legend, in the width of the video
 
-__all__ = ["Painter", "Reconstructions", "prepared", "select", "write", "write_gif", "write_turn"]
+__all__ = ["Painter", "Reconstructions", "prepared", "select", "write", "write_gif", "write_together", "write_turn"]
 
 
 def write(
@@ -101,6 +102,66 @@ def write(
         class_names=class_names,
     )  # fmt: skip
     return encode_mp4(painter.frames(), len(painter), path, fps, quiet)
+
+
+def write_together(
+    trajectories: Mapping[str, Trajectory],
+    path: str | Path,
+    *,
+    epochs: tuple[float, float] | None = None,
+    units: tuple[int, ...] | None = None,
+    ellipses: bool = False,
+    limit: float | None = None,
+    pace: Pace = "travel",
+    seconds: float = 20.0,
+    smooth: float | None = None,
+    note: str = "",
+    size: int = 640,
+    fps: int = 30,
+    quiet: bool = False,
+) -> Path:
+    """Writes trajectories of several trainings beside one another: one clock, one scale, one pace.
+
+    The differences between two objectives, or two values of beta, can be seen if the trainings have the same seed and
+    the same recorded images. Trainings that recorded at different epochs are aligned: a plane shows what was recorded
+    last.
+
+    Args:
+        trajectories: two to nine by the title of their plane.
+        path: ends in `.mp4`.
+        epochs, units, ellipses, pace, seconds, smooth, fps, quiet: as in `write`, for all planes.
+        limit: half the side of a fixed view in data units; default a camera that contains all circles of all planes.
+        note: text added to the line below the planes.
+        size: side of each plane in pixels, a multiple of 16; up to three planes stand in a row.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: if an argument is out of range, or no epoch was recorded by all.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> still, moving = np.zeros((4, 3, 2), "float32"), np.linspace(0, 1, 24, dtype="float32").reshape(4, 3, 2)
+        >>> times = {"steps": np.arange(4), "epochs": np.arange(4) / 2}
+        >>> both = {"collapsed": kv.Trajectory(mean=still, **times), "active": kv.Trajectory(mean=moving, **times)}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     kv.video.write_together(both, f"{folder}/both.mp4", size=64, quiet=True).name
+        'both.mp4'
+    """
+    path = _checked_path(path, size, fps)
+    shown = {title: prepared(each, epochs, units, smooth) for title, each in trajectories.items()}
+    together = prepared_together({title: part for title, (part, _) in shown.items()})
+    notes = dict.fromkeys(found for _, found in shown.values() if found)
+    first = next(iter(together.values()))
+    planes = SideBySide(
+        together, size=size, fps=fps, frames=pacing.schedule(joined(list(together.values())), pace, seconds, fps),
+        limit=limit, note="   ".join([*notes, *filter(None, [note])]), ellipses=ellipses,
+        class_names=first.class_names,
+    )  # fmt: skip
+    return encode_mp4(planes.frames(), len(planes), path, fps, quiet)
 
 
 def _checked_reconstructions(

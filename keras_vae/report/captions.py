@@ -32,6 +32,10 @@ RUN_VIDEO_CAPTIONS = {
     "first-epochs": "One test image per label during the first epochs, each with the circle of its variance.",
     "six-of-each": "Six test images per label during training.",
 }
+FOLDER_VIDEO_CAPTIONS = {
+    "side-by-side": "One recorded image of each label in several trainings, at the same time and to one scale, each "
+    "with the circle of its variance.",
+}
 
 
 class Figure(NamedTuple):

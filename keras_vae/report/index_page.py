@@ -12,7 +12,7 @@ from keras_vae._utils.data_words import is_row, worded
 from keras_vae._utils.files import PARTIAL_PREFIX, write_text
 from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import InputError
-from keras_vae.report import rate_distortion, rendering, study_page
+from keras_vae.report import captions, data_uri, rate_distortion, rendering, study_page
 from keras_vae.report.rendering import Cell
 from keras_vae.runs.folder import Run
 
@@ -102,12 +102,15 @@ def write(
     counted = formatting.count(n_finished, "finished run")
     if n_finished < len(readable):
         counted += f" and {len(readable) - n_finished} unfinished"
+    videos = data_uri.videos(folder, "Training of several models", captions.FOLDER_VIDEO_CAPTIONS)
     planes = rate_distortion.planes(readable, lambda run: _address(folder, run.path / rendering.PAGE))
     page = rendering.render(
         "index.html",
         title=cleaned(folder.resolve().name),
         lead=f"{counted}. {_losses(readable)}",
         planes=planes,
+        videos=videos.shown,
+        notes=videos.notes,
         unmarked=_unmarked(n_finished, sum(plane["marks"] for plane in planes)),
         head=HEAD,
         rows=[_row(folder, run) if run in readable else _row_of_error(run.path) for run in runs],

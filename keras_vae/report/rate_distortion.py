@@ -25,9 +25,6 @@ THUMBNAIL_QUALITY = 55  # of WebP
 SHOWN_SIDE = 66  # of a thumbnail beside its mark
 NAME_HEIGHT = 15
 MARK_RADIUS = 6
-NAMED_SETTINGS = {  # with what stands before the value in the name of a mark
-    "architecture": "", "posterior": "", "objective": "", "beta": "β = ", "warmup": "warm-up ", "seed": "seed ",
-}  # fmt: skip
 GAP = 12  # between a mark and its thumbnail
 MAX_NAME_CHARACTERS = 18  # below a thumbnail
 CHARACTER_WIDTH = 7.2
@@ -124,7 +121,7 @@ def planes(runs: Sequence[Run], address: Callable[[Run], str]) -> list[dict[str,
     for title, members in sorted(compared.items(), key=lambda group: -len(group[1])):
         made = (
             _mark(run, name, address(run), i < n_left)
-            for i, (run, name) in enumerate(zip(members, _names(members), strict=True))
+            for i, (run, name) in enumerate(zip(members, comparison.names(members), strict=True))
         )
         marks = [mark for mark in made if mark is not None]
         n_left -= len(marks)
@@ -146,17 +143,6 @@ def _text(marks: Sequence[Mark]) -> str:
         f"{finding}. One mark per run, test data; along a dashed diagonal, the ELBO is constant. Pictures: samples "
         f"of the prior.{outside} A click opens the run."
     )
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The settings of each run in which it differs from another one; its architecture if there are none."""
-    keys = [key for key in comparison.differing(runs) if key in NAMED_SETTINGS] or ["architecture"]
-    settings = [run.config["config"] for run in runs]
-    return [", ".join(f"{NAMED_SETTINGS[key]}{_value(row[key])}" for key in keys if key in row) for row in settings]
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _mark(run: Run, name: str, address: str, has_picture: bool) -> Mark | None:

@@ -2,9 +2,14 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from keras_vae.data import registry
 from keras_vae.runs.folder import Run
+
+NAMED_SETTINGS = {  # with what stands before the value
+    "architecture": "", "posterior": "", "objective": "", "beta": "β = ", "warmup": "warm-up ", "seed": "seed ",
+}  # fmt: skip
 
 
 def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -33,3 +38,14 @@ def differing(runs: Sequence[Run]) -> list[str]:
     settings = [run.config["config"] for run in runs]
     keys = dict.fromkeys(key for row in settings for key in row)
     return [key for key in keys if len({json.dumps(row.get(key), sort_keys=True) for row in settings}) > 1]
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """The settings of each run in which it differs from another one; its architecture if there are none."""
+    keys = [key for key in differing(runs) if key in NAMED_SETTINGS] or ["architecture"]
+    settings = [run.config["config"] for run in runs]
+    return [", ".join(f"{NAMED_SETTINGS[key]}{_value(row[key])}" for key in keys if key in row) for row in settings]
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

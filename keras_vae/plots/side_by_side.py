@@ -1,0 +1,183 @@
+"""Videos of several trainings beside one another: one clock, one scale, one pace."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from keras_vae._utils import checks, palette
+from keras_vae.errors import InputError
+from keras_vae.plots import camera, visuals
+from keras_vae.plots.frame_painter import Painter, epoch_text, paint_timeline
+from keras_vae.plots.stamps import Stamps
+from keras_vae.plots.video_io import MACROBLOCK_PIXELS
+from keras_vae.trajectory import Trajectory
+
+MAX_PLANES, MAX_COLUMNS = 9, 3
+FOOTER_SHARE = 0.1  # of the side of a plane
+
+
+def aligned(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+    """Trajectories with one frame each at common epochs.
+
+    The epochs are those of the trajectory that has the most frames in the time which all have recorded. Of the others,
+    the last frame recorded until then is shown.
+
+    Args:
+        trajectories: at least one.
+
+    Raises:
+        InputError: if there is no epoch that all have recorded.
+
+    Example:
+        >>> import numpy as np
+        >>> fine, coarse = (Trajectory(np.arange(n), np.linspace(0, 2, n), np.zeros((n, 1, 2))) for n in (5, 3))
+        >>> [each.epochs.tolist() for each in aligned([fine, coarse])]
+        [[0.0, 0.5, 1.0, 1.5, 2.0], [0.0, 0.5, 1.0, 1.5, 2.0]]
+        >>> aligned([fine, coarse])[1].steps.tolist()
+        [0, 0, 1, 1, 2]
+    """
+    first = max(each.epochs[0] for each in trajectories)
+    last = min(each.epochs[-1] for each in trajectories)
+    if first > last:
+        raise InputError("trajectories: expected epochs that all have recorded; one ends before another begins.")
+    shared = [each.between(first, last) for each in trajectories]
+    clock = max(shared, key=len).epochs
+    return [_at(each, clock) for each in trajectories]
+
+
+def _at(trajectory: Trajectory, epochs: np.ndarray) -> Trajectory:
+    """The frames that were the last recorded ones at these epochs."""
+    frames = np.searchsorted(trajectory.epochs, epochs + 1e-9, side="right") - 1
+    log_var = None if trajectory.log_var is None else trajectory.log_var[frames]
+    steps, mean = trajectory.steps[frames], trajectory.mean[frames]
+    return replace(trajectory, steps=steps, epochs=epochs, mean=mean, log_var=log_var)
+
+
+def joined(trajectories: Sequence[Trajectory]) -> Trajectory:
+    """The points of all, as one trajectory of the same frames; it sets the pace and the view.
+
+    Args:
+        trajectories: as returned by `aligned`.
+    """
+    parts = [each.log_var for each in trajectories]
+    log_var = None if any(part is None for part in parts) else np.concatenate(parts, axis=1)  # type: ignore[arg-type]
+    mean = np.concatenate([each.mean for each in trajectories], axis=1)
+    return Trajectory(trajectories[0].steps, trajectories[0].epochs, mean, log_var)
+
+
+class SideBySide:
+    """Draws frames with a plane for each training, to one scale, above a line with the caption and the epoch.
+
+    Args:
+        trajectories: up to nine by their title, of two or three units each, as returned by `aligned`.
+        size: side of a plane in pixels.
+        fps: frames per second.
+        frames: the recorded frame that each video frame shows, `(video frames,)`; default each one once.
+        limit: half the side of a fixed view; default a camera that contains all circles of all planes.
+        note: text added to the caption.
+        ellipses: draw 1σ ellipses instead of circles.
+        class_names: names of the labels 0, 1, …
+
+    Attributes:
+        painters: one `Painter` for each plane.
+
+    Raises:
+        InputError: if an argument is out of range, or the numbers of units differ.
+
+    Example:
+        >>> import numpy as np
+        >>> still = Trajectory(np.arange(4), np.arange(4) / 2, np.zeros((4, 3, 2), "float32"))
+        >>> planes = SideBySide({"ELBO": still, "free bits": still}, size=160)
+        >>> planes.paint(0).shape, len(planes)
+        ((176, 320, 4), 4)
+    """
+
+    def __init__(
+        self,
+        trajectories: Mapping[str, Trajectory],
+        size: int = 640,
+        fps: float = 30,
+        frames: np.ndarray | None = None,
+        limit: float | None = None,
+        note: str = "",
+        ellipses: bool = False,
+        class_names: Sequence[str] | None = None,
+    ):
+        found = list(trajectories.values())
+        whole = joined(found)
+        shown = np.arange(len(whole)) if frames is None else frames
+        limits = None if limit is not None else camera.limits(_extents(found)[shown], fps)
+        self.painters = [
+            Painter(
+                trajectory, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, frames=shown, note=note,
+                class_names=class_names, limits=limits, is_part=True,
+            )
+            for title, trajectory in trajectories.items()
+        ]  # fmt: skip
+        self.columns = _columns(len(found))
+        self.rows = math.ceil(len(found) / self.columns)
+        self.size, self.epochs = size, whole.epochs[shown]
+        width = self.columns * size
+        self.footer = max(1, round(FOOTER_SHARE * size / MACROBLOCK_PIXELS)) * MACROBLOCK_PIXELS
+        self._pixels = np.full((self.rows * size + self.footer, width, 4), 255, "uint8")
+        self._line = _caption(self.painters[0].caption, width, self.footer)
+        self._stamps = Stamps(0.42 * self.footer, palette.TITLE, "bold")
+
+    def __len__(self) -> int:
+        """The number of video frames."""
+        return len(self.epochs)
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yields all frames in order, `(height, width, 4)` uint8; each is overwritten when the next one is drawn."""
+        for i in range(len(self)):
+            yield self.paint(i)
+
+    def paint(self, i: int) -> np.ndarray:
+        """Draws video frame `i`, `(height, width, 4)` uint8 RGBA; the array is overwritten by the next call."""
+        places = itertools.product(range(self.rows), range(self.columns))
+        for painter, (row, column) in zip(self.painters, places, strict=False):
+            top, left = row * self.size, column * self.size
+            self._pixels[top : top + self.size, left : left + self.size] = painter.paint(i)
+        line = self._pixels[-self.footer :]
+        line[:] = self._line
+        x = line.shape[1] - 0.4 * self.footer
+        self._stamps.write(line, epoch_text(self.epochs[i]), x, 0.62 * self.footer, "right")
+        paint_timeline(self._pixels, self.epochs, i, max(2, self.size // 120))
+        return self._pixels
+
+
+def prepared_together(trajectories: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
+    """Aligned trajectories by their title; their number, and that of their units, is checked."""
+    if not 2 <= len(trajectories) <= MAX_PLANES:
+        raise InputError(f"trajectories: expected 2 to {MAX_PLANES}; received {len(trajectories)}.")
+    titles = [checks.text("title", title) for title in trajectories]
+    found = aligned(list(trajectories.values()))
+    units = {each.mean.shape[2] for each in found}
+    if len(units) > 1:
+        raise InputError(f"trajectories: expected two units of each, or three; received {sorted(units)}.")
+    return dict(zip(titles, found, strict=True))
+
+
+def _extents(trajectories: Sequence[Trajectory]) -> np.ndarray:
+    """The largest coordinate of all circles of all planes in each frame, `(frames,)`."""
+    return np.max([camera.extents(each) for each in trajectories], axis=0)
+
+
+def _columns(n: int) -> int:
+    return 2 if n == 4 else min(n, MAX_COLUMNS)
+
+
+def _caption(text: str, width: int, height: int) -> np.ndarray:
+    """The line below the planes, `(height, width, 4)` uint8."""
+    with visuals.style():
+        figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+        canvas = FigureCanvasAgg(figure)
+        place = {"transform": figure.transFigure, "va": "center", "color": palette.MUTED}
+        figure.text(0.4 * height / width, 0.52, text, fontsize=0.24 * height, **place)
+        canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:height, :width].copy()

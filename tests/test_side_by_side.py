@@ -1,0 +1,119 @@
+"""Videos of several trainings beside one another."""
+
+import shutil
+from types import SimpleNamespace
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from programs import run
+
+from keras_vae import InputError, Run, Trajectory, video
+from keras_vae.plots import camera, folder_drawings, pacing, run_videos
+from keras_vae.plots.side_by_side import SideBySide, aligned, joined, prepared_together
+from keras_vae.report import pages
+
+
+def moving(reach: float, frames: int = 40, std: float = 0.2, epochs: float = 4.0) -> Trajectory:
+    """Three points that move outwards until their distance is `reach`."""
+    directions = np.array([[1, 0], [0, 1], [-0.6, -0.8]])
+    mean = reach * np.linspace(0, 1, frames)[:, None, None] * directions
+    log_var = np.full_like(mean, 2 * np.log(std))
+    return Trajectory(np.arange(frames) * 5, np.linspace(0, epochs, frames), mean, log_var, np.arange(3))
+
+
+def test_planes_have_one_scale_that_contains_all_circles():
+    near, far = moving(1.0), moving(6.0)
+    planes = SideBySide({"near": near, "far": far}, size=160)
+    first, second = planes.painters
+    np.testing.assert_array_equal(first.limits, second.limits)
+    assert (first.limits >= camera.extents(far)).all()
+    assert SideBySide({"near": near, "again": near}, size=160).painters[0].limits[-1] < 0.5 * first.limits[-1]
+
+
+def test_a_plane_is_that_of_its_training():
+    planes = SideBySide({"a": moving(1.0), "b": moving(3.0), "c": moving(2.0)}, size=160)
+    frame = planes.paint(39)
+    assert frame.shape == (176, 480, 4)
+    for k, painter in enumerate(planes.painters):
+        np.testing.assert_array_equal(frame[10:160, 160 * k : 160 * (k + 1)], painter.paint(39)[10:])
+        np.testing.assert_allclose(painter.circles.get_offsets(), painter.trajectory.mean[39], atol=1e-6)
+
+
+def test_four_planes_stand_in_two_rows_and_five_in_two_of_three():
+    still = moving(1.0, frames=2)
+    for n, shape in ((4, (336, 320, 4)), (5, (336, 480, 4)), (9, (496, 480, 4))):
+        assert SideBySide({str(k): still for k in range(n)}, size=160).paint(1).shape == shape
+
+
+def test_the_line_below_states_the_epoch_and_the_caption():
+    planes = SideBySide({"a": moving(1.0), "b": moving(1.0)}, size=320)
+    early, late = planes.paint(0)[-32:].copy(), planes.paint(39)[-32:].copy()
+    assert (early[:-4, 450:] != late[:-4, 450:]).any()  # the epoch
+    np.testing.assert_array_equal(early[:-4, :300], late[:-4, :300])
+    assert early[:-4, :300].min() < 180
+
+
+def test_trainings_recorded_at_other_steps_are_aligned():
+    every, third = moving(1.0, frames=31, epochs=3), moving(1.0, frames=11, epochs=5)
+    first, second = aligned([every, third])
+    np.testing.assert_array_equal(first.epochs, second.epochs)
+    assert first.epochs[-1] == 3
+    for epoch, mean in zip(second.epochs, second.mean, strict=True):
+        np.testing.assert_array_equal(mean, third.mean[third.epochs <= epoch + 1e-9][-1])
+
+
+def test_the_pace_is_that_of_all_points():
+    near, far = moving(1.0), moving(3.0)
+    whole = joined([near, far])
+    assert whole.mean.shape == (40, 6, 2)
+    assert joined([near, Trajectory(near.steps, near.epochs, near.mean)]).log_var is None
+    assert len(pacing.schedule(whole)) == len(pacing.schedule(near))
+
+
+def test_a_video_is_written_and_refusals_name_the_argument(tmp_path):
+    both = {"a": moving(1.0), "b": moving(2.0)}
+    path = video.write_together(both, tmp_path / "both.mp4", size=160, seconds=3, quiet=True)
+    frames = iio.imread(path, plugin="FFMPEG")
+    assert frames.shape[1:] == (176, 320, 3)
+    assert len(frames) == 90
+    with pytest.raises(InputError, match="expected 2 to 9; received 1"):
+        video.write_together({"a": moving(1.0)}, tmp_path / "one.mp4", size=160)
+    with pytest.raises(InputError, match="size: expected a multiple of 16"):
+        video.write_together(both, tmp_path / "odd.mp4", size=150)
+    late = Trajectory(np.arange(3), np.arange(3) + 10.0, np.zeros((3, 1, 2)))
+    with pytest.raises(InputError, match="one ends before another begins"):
+        video.write_together({**both, "late": late}, tmp_path / "late.mp4", size=160)
+    spatial = Trajectory(np.arange(3), np.arange(3.0), np.zeros((3, 1, 3)), units=np.arange(3))
+    with pytest.raises(InputError, match=r"expected two units of each, or three; received \[2, 3\]"):
+        prepared_together({**both, "space": spatial})
+    assert {each.name for each in tmp_path.iterdir()} == {"both.mp4"}
+
+
+def test_runs_of_a_folder_are_drawn_side_by_side(toy_run, tmp_path, monkeypatch, capsys):
+    for name, beta in (("one", 1.0), ("four", 4.0)):
+        shutil.copytree(toy_run.path, tmp_path / "runs" / name)
+        config = Run(tmp_path / "runs" / name).config
+        config["config"]["beta"] = beta
+        Run(tmp_path / "runs" / name).write_json("config.json", config)
+    assert run(monkeypatch, "draw", tmp_path) == 0
+    printed = capsys.readouterr().out.split()
+    assert [str(tmp_path / "rate-distortion.png"), str(tmp_path / "videos" / "side-by-side.mp4")] == printed[-2:]
+    pages.write([tmp_path], draw=False)
+    assert "Training side by side" in (tmp_path / "index.html").read_text()
+
+
+def test_of_many_runs_those_of_the_smallest_seed_are_shown(monkeypatch):
+    monkeypatch.setattr(run_videos, "has_trajectory_plane", lambda run: True)
+
+    def of_seeds(*seeds: int) -> list:
+        return [SimpleNamespace(config={"config": {"seed": seed}}) for seed in seeds]
+
+    logged: list[str] = []
+    runs = of_seeds(3, 3, *range(4, 12))
+    assert folder_drawings._shown(runs, logged.append) == runs[:2]
+    assert logged == ["Of 10 runs the video shows the 2 of seed 3"]
+    assert folder_drawings._shown(of_seeds(*[1] * 10), logged.append) == []
+    assert "name those to show" in logged[1]
+    assert len(folder_drawings._shown(of_seeds(*range(9)), logged.append)) == 9
+    assert len(logged) == 2
