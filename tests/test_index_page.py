@@ -116,6 +116,20 @@ def test_runs_are_marked_by_rate_and_distortion(toy_run, tmp_path):
         assert ends == pytest.approx([-float(line.label.split()[1].replace("−", "-"))] * 2)
 
 
+@pytest.mark.parametrize(("rates", "low", "high"), [((9.0, 10.0, 11.0), 8.72, 11.28), ((1.0, 10.0), 0.0, 11.2)])
+def test_the_rate_begins_at_0_only_where_it_is_small(rates, low, high):
+    x, _ = rate_distortion._axes([rate_distortion.Mark("", rate, 150.0, "", "", "", True) for rate in rates])
+    assert (x.low, x.high) == pytest.approx((low, high))
+
+
+def test_a_mark_with_a_much_smaller_rate_lies_outside_to_the_left():
+    rates = [9.0, 9.2, 9.4, 9.6, 9.8, 0.1]
+    marks = [rate_distortion.Mark("", rate, 150.0 + rate, "", "", "", True) for rate in rates]
+    directions = [rate_distortion._direction(mark, *rate_distortion._axes(marks)) for mark in marks]
+    assert directions[:5] == [None] * 5
+    assert directions[5] == 180
+
+
 def test_pictures_overlap_neither_marks_nor_each_other():
     rng = np.random.default_rng(0)
     marks = [

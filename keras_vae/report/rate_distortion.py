@@ -30,6 +30,7 @@ MAX_NAME_CHARACTERS = 18  # below a thumbnail
 CHARACTER_WIDTH = 7.2
 DIAGONAL_LABEL_WIDTH = 84
 MAX_DIAGONALS = 7
+ORIGIN_SHARE = 0.5  # of the highest rate; where all rates are above it, the axis does not begin at 0
 OUTLIER_RANGES = 3  # interquartile ranges beyond the quartiles
 
 
@@ -200,7 +201,7 @@ def plane(marks: Sequence[Mark], title: str) -> Markup:
         *_scales(x, y),
         *map(_diagonal_markup, diagonals),
     ]
-    places = [(min(x.at(mark.rate), x.last), float(np.clip(y.at(mark.distortion), y.last, y.first))) for mark in marks]
+    places = [_clipped(mark, x, y) for mark in marks]
     boxes = _place(marks, places, [line.label_box for line in diagonals])
     # Marks are drawn last, so that none lies below the picture of another run.
     parts += [_thumbnail_markup(i, marks[i], places[i], box) for i, box in boxes.items()]
@@ -211,13 +212,18 @@ def plane(marks: Sequence[Mark], title: str) -> Markup:
 def _axes(marks: Sequence[Mark]) -> tuple[Axis, Axis]:
     """The axes of rate and distortion; values far from the others are left out of their ranges."""
     rates, distortions = (np.array([getattr(mark, name) for mark in marks]) for name in ("rate", "distortion"))
-    _, highest_rate = _bulk(rates)
-    low, high = _bulk(distortions)
-    height = high - low or 0.1 * abs(low) or 1.0
-    return (
-        Axis(min(0.0, float(rates.min())), 1.12 * highest_rate or 1.0, LEFT, WIDTH - RIGHT),
-        Axis(low - 0.14 * height, high + 0.14 * height, HEIGHT - BOTTOM, TOP),
-    )
+    lowest_rate, highest_rate = _bulk(rates)
+    if lowest_rate < ORIGIN_SHARE * highest_rate or highest_rate <= 0:
+        rate = Axis(min(0.0, float(rates.min())), 1.12 * highest_rate or 1.0, LEFT, WIDTH - RIGHT)
+    else:
+        rate = Axis(*_widened(lowest_rate, highest_rate), LEFT, WIDTH - RIGHT)
+    return rate, Axis(*_widened(*_bulk(distortions)), HEIGHT - BOTTOM, TOP)
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """The ends of an axis around a range of values."""
+    margin = 0.14 * (high - low or 0.1 * abs(low) or 1.0)
+    return low - margin, high + margin
 
 
 def _bulk(values: np.ndarray) -> tuple[float, float]:
@@ -228,10 +234,18 @@ def _bulk(values: np.ndarray) -> tuple[float, float]:
     return float(inside.min()), float(inside.max())
 
 
+def _clipped(mark: Mark, x: Axis, y: Axis) -> tuple[float, float]:
+    """The pixels of a mark, at the edge of the view for a run outside it."""
+    across, down = np.clip([x.at(mark.rate), y.at(mark.distortion)], [x.first, y.last], [x.last, y.first])
+    return float(across), float(down)
+
+
 def _direction(mark: Mark, x: Axis, y: Axis) -> int | None:
     """Where a run outside the view lies, in degrees clockwise from the right; None for a run inside."""
     if mark.rate > x.high:
         return 0
+    if mark.rate < x.low:
+        return 180
     if mark.distortion > y.high:
         return -90
     return 90 if mark.distortion < y.low else None
