@@ -190,6 +190,7 @@ CALLS = {
     "diagnostics.frechet_distance": Call({"a": FEATURES, "b": FEATURES + 1.0}, allowed=fewer_rows("a", "b")),
     "diagnostics.gaussian_divergence": Call({"codes": FEATURES}, allowed=fewer_rows("codes") | fewer_columns("codes")),
     "diagnostics.gaussian_entropy": Call({"variance": 0.5}),
+    "diagnostics.gaussian_total_correlation": Call(ENCODINGS, allowed=LOG_VAR_SHAPES | absent("log_var")),
     "diagnostics.gaussian_overlap": Call(
         {"mean": MEAN}, allowed=rows("mean") | more_axes("mean") | fewer_columns("mean")
     ),

@@ -187,6 +187,33 @@ def test_gaussian_divergence_of_other_codes():
         diagnostics.gaussian_divergence(rng.standard_normal((100, 7)))
 
 
+def test_gaussian_total_correlation_of_a_known_covariance():
+    rng = np.random.default_rng(3)
+    root = rng.normal(size=(6, 6))
+    covariance = root @ root.T + np.eye(6)
+    codes = rng.multivariate_normal(np.zeros(6), covariance, 50_000)
+    exact = 0.5 * (np.log(covariance.diagonal()).sum() - np.linalg.slogdet(covariance)[1])
+    assert diagnostics.gaussian_total_correlation(codes) == pytest.approx(exact, abs=0.02)
+    # A mixture of posteriors has the covariance of its means, plus the mean variance.
+    with_noise = covariance - 0.5 * np.eye(6)
+    means = rng.multivariate_normal(np.zeros(6), with_noise, 50_000).reshape(-1, 2, 3)
+    found = diagnostics.gaussian_total_correlation(means, np.log(np.full((50_000, 1, 1), 0.5)))
+    assert found == pytest.approx(exact, abs=0.02)
+
+
+def test_gaussian_total_correlation_at_its_ends():
+    rng = np.random.default_rng(4)
+    independent = [diagnostics.gaussian_total_correlation(rng.normal(size=(1_000, 8))) for _ in range(50)]
+    assert np.mean(independent) == pytest.approx(8 * 7 / (4 * 1_000), rel=0.15)  # the bias
+    codes = rng.normal(size=(100, 2))
+    assert diagnostics.gaussian_total_correlation(codes[:, [0, 1, 0]]) == math.inf
+    constant = np.column_stack([codes, np.full(100, 3.0)])
+    expected = diagnostics.gaussian_total_correlation(codes)
+    assert diagnostics.gaussian_total_correlation(constant) == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(InputError, match="expected at most 4,096 units"):
+        diagnostics.gaussian_total_correlation(np.zeros((2, 5_000)))
+
+
 # -- regression and neighbours ----------------------------------------------------------------------------------------
 
 

