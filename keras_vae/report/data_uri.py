@@ -20,7 +20,7 @@ from keras_vae.report.captions import Figure
 
 MAX_EMBEDDED_VIDEO_BYTES = 3e6  # of all videos of a page together; the others stay files beside it
 IMAGE_QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # (width in pixels, WebP quality), finest first
-MIN_WIDE_ASPECT_RATIO = 1.3  # width over height above which a large figure gets a row of its own
+MIN_WIDE_ASPECT_RATIO = 1.15  # width over height above which a large figure gets a row of its own
 MIN_WIDE_PIXELS = 1550  # width above which a figure is large
 SPRITE_COLUMNS = 40
 MAX_FIGURE_PIXELS = 2**28  # as RGB, 800 MB
