@@ -325,7 +325,7 @@ def test_findings_of_an_evaluation(toy_run, monkeypatch):
     assert found["samples"].endswith("a mean probability of 0.75")
     assert "2.00 times the mean step on a linear path, 1.00 times" in found["interpolation"]
     assert found["aggregate"] == "KL(q(z) ‖ N(0, I)) is within 0.50 … 1.50 nats"
-    assert found["samplers"] == "The smallest Fréchet distance, 2.00, has z from fitted Gaussian mixture"
+    assert found["samplers"] == "Samples with z from a fitted Gaussian mixture have the smallest Fréchet distance, 2.00"
     assert not findings.finding(toy_run, "principal")  # two units have no other plane
     assert findings.caption(toy_run, "aggregate", "A figure.") == f"{found['aggregate']}. A figure."
     assert findings.caption(toy_run, "own", "Mine.") == "Mine."

@@ -16,7 +16,7 @@ from keras_vae import geometry
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import amount, count, number
 from keras_vae.errors import DamagedFileError
-from keras_vae.measures import SAMPLERS
+from keras_vae.measures import SAMPLER_ARTICLES, SAMPLERS
 from keras_vae.runs.folder import Run
 
 Finding = Callable[[Run], str]
@@ -265,4 +265,5 @@ def _samplers(run: Run) -> str:
     if not distances:
         return ""
     best = min(distances, key=lambda name: distances[name])
-    return f"The smallest Fréchet distance, {number(distances[best])}, has z from {SAMPLERS[best]}"
+    source = f"{SAMPLER_ARTICLES.get(best, '')}{SAMPLERS[best]}"
+    return f"Samples with z from {source} have the smallest Fréchet distance, {number(distances[best])}"

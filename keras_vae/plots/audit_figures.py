@@ -18,7 +18,7 @@ from keras_vae._utils import checks, palette
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import amount, number
 from keras_vae.diagnostics import radius_density, typicality
-from keras_vae.measures import SAMPLERS
+from keras_vae.measures import SAMPLER_ARTICLES, SAMPLERS
 from keras_vae.plots import labels, layout, visuals
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
@@ -177,7 +177,8 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
 def samplers(run: Run, title: str, note: str = "") -> Figure:
     """Samples by the distribution of z, with their Fréchet distances, and training images."""
     arrays, scores = run.arrays("audit"), run.evaluation["audit"]["samplers"]["scores"]
-    titles = {name: layout.wrapped(f"z from {text}", 38) for name, text in SAMPLERS.items()}
+    sources = {name: f"z from {SAMPLER_ARTICLES.get(name, '')}{text}" for name, text in SAMPLERS.items()}
+    titles = {name: layout.wrapped(text, 44) for name, text in sources.items()}
     titles |= {name: worded(text, run.image_shape) for name, text in TRAINING_IMAGES.items()}
     titles = {name: text for name, text in titles.items() if f"samples_{name}" in arrays}
     images = {name: pictures(run, arrays[f"samples_{name}"]) for name in titles}
