@@ -433,7 +433,7 @@ CALLS = {
         finite=False,
     ),
     "claims.mean_interval": Call(
-        {"values": LOG_RATIOS, "resolution": 0.0},
+        {"values": LOG_RATIOS, "resolution": 0.0, "confidence": 0.9},
         allowed=rows("values")
         | may("a missing value", "values: NaN")
         | may("no seed, no estimate", "values: empty", "values: no rows")

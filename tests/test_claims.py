@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED, shown_ends
+from keras_vae._utils.verdicts import FAILS, HOLDS, NOT_JUDGED, UNDECIDED, jointly, shown_ends
 from keras_vae.measures import Measure
 from keras_vae.studies import claims
 from keras_vae.studies.claims import (
@@ -61,6 +61,43 @@ def test_the_interval_covers_the_true_mean_in_95_percent_of_studies():
     rng = np.random.default_rng(0)
     intervals = [claims.mean_interval(rng.normal(3, 2, 5)) for _ in range(4000)]
     assert np.mean([i.low <= 3 <= i.high for i in intervals]) == pytest.approx(0.95, abs=0.012)
+
+
+def test_simultaneous_intervals_cover_all_true_means_in_95_percent_of_studies():
+    rng = np.random.default_rng(1)
+    confidence = 1 - 0.05 / 8
+    studies = rng.normal(3, 2, (1500, 8, 5))
+    covered = [
+        all(i.low <= 3 <= i.high for i in (claims.mean_interval(x, confidence=confidence) for x in study))
+        for study in studies
+    ]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.017)
+    single = [all(i.low <= 3 <= i.high for i in map(claims.mean_interval, study)) for study in studies[:500]]
+    assert np.mean(single) == pytest.approx(0.95**8, abs=0.06)
+
+
+def test_many_claims_have_wider_intervals():
+    table = {("a", "loss"): [1.0, 2.0, 3.0, 2.0, 2.0], ("b", "loss"): [1.0, 2.0, 1.0, 1.5, 1.5]}
+    cases = [
+        Mean("", "loss", (0.9, INF), of={"a": 1}), Ratio("", "loss", (0.7, INF), of=("a", "b")),
+        Spread("", "loss", (-1.2, INF), of=("a", "b")), Proportion("", "loss", (0.3, 1), of="a"),
+        Gap("", "loss", (-2.2, INF), low="loss", high="loss", of=("a", "b")),
+    ]  # fmt: skip
+    for claim in cases:
+        one, many = claim.interval(values_of(table)), claim.interval(values_of(table), 1 - 0.05 / 200)
+        assert many.low < one.low
+        assert many.estimate == one.estimate
+        found = claim.evaluate(values_of(table), by_key, n_claims=200)
+        assert (found["verdict"], found["simultaneous"]) == (HOLDS, UNDECIDED), claim
+        assert claim.evaluate(values_of(table), by_key)["simultaneous"] == HOLDS
+
+
+def test_the_verdicts_on_all_claims_are_a_sentence():
+    found = [{"simultaneous": name} for name in (HOLDS, HOLDS, FAILS, UNDECIDED)]
+    assert jointly(found).endswith(
+        "all 4 estimates at once with 95 % confidence (Bonferroni): 2 hold, 1 does not hold, 1 undecided."
+    )
+    assert jointly(found[:1]) == jointly([{}, {}]) == jointly([{"simultaneous": NOT_JUDGED}] * 2) == ""
 
 
 def test_differences_are_paired_by_seed():

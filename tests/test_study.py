@@ -117,6 +117,7 @@ def test_run_study_writes_runs_measures_and_verdicts(trained):
 def test_the_report_prints_summary_verdicts_and_paths(finished, npz, tmp_path, capsys):
     results = finished
     assert [claim["verdict"] for claim in results.verdicts] == [HOLDS, UNDECIDED]
+    assert [claim["simultaneous"] for claim in results.verdicts] == [HOLDS, UNDECIDED]
     capsys.readouterr()
     presentation.report(results)
     printed = capsys.readouterr().out

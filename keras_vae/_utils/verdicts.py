@@ -1,7 +1,7 @@
 """The verdicts on a claim and the intervals they follow from, as written in `study.json`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 HOLDS = "holds"
@@ -40,6 +40,22 @@ def shown_ends(claim: Mapping[str, Any]) -> tuple[float | None, float | None]:
     possible = claim.get("possible") or (None, None)  # earlier studies don't state it
     shown = Interval(estimate, *_open(claim["low"], claim["high"])).within(_open(*possible))
     return finite(shown.low), finite(shown.high)
+
+
+def jointly(claims: Sequence[Mapping[str, Any]]) -> str:
+    """The verdicts on all claims of a study together, as a sentence; empty for one claim, and where none is judged.
+
+    Example:
+        >>> claims = [{"verdict": "holds", "simultaneous": "holds"}, {"verdict": "holds", "simultaneous": "undecided"}]
+        >>> jointly(claims).split(": ")[1]
+        '1 holds, 0 do not hold, 1 undecided.'
+    """
+    found = [claim.get("simultaneous") for claim in claims]  # earlier studies don't state it
+    if len(found) < 2 or not set(found) <= {HOLDS, FAILS, UNDECIDED}:
+        return ""
+    holds, fails, undecided = (found.count(name) for name in (HOLDS, FAILS, UNDECIDED))
+    counts = f"{holds} hold{'s' * (holds == 1)}, {fails} do{'es' * (fails == 1)} not hold, {undecided} undecided"
+    return f"With intervals that cover all {len(found)} estimates at once with 95 % confidence (Bonferroni): {counts}."
 
 
 def finite(value: float) -> float | None:

@@ -13,7 +13,7 @@ from keras_vae import data as datasets
 from keras_vae._utils import formatting, forms
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import write_text
-from keras_vae._utils.verdicts import FAILS, HOLDS, NOT_JUDGED, UNDECIDED, shown_ends
+from keras_vae._utils.verdicts import FAILS, HOLDS, NOT_JUDGED, UNDECIDED, jointly, shown_ends
 from keras_vae.errors import InputError
 from keras_vae.measures import find
 from keras_vae.report import captions, data_uri, rendering
@@ -50,6 +50,7 @@ def write(folder: str | Path) -> Path:
         lead=_lead(content),
         facts=_facts(content),
         claims=[_claim(claim) for claim in content["claims"]],
+        jointly=jointly(content["claims"]),
         has_published=any(claim.get("published") is not None for claim in content["claims"]),
         videos=videos.shown,
         pictures=_rows(pictures.shown),

@@ -61,6 +61,7 @@ class StudyClaim(Form):
     claim: str
     measured: str
     verdict: str
+    simultaneous: str = OPTIONAL
     note: str
     estimate: Number | None
     low: Number | None

@@ -61,22 +61,24 @@ def verdict(interval: Interval, region: tuple[float, float]) -> str:
     return FAILS if interval.high < region[0] or interval.low > region[1] else UNDECIDED
 
 
-def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
+def mean_interval(values: np.ndarray, resolution: float = 0.0, confidence: float = CONFIDENCE) -> Interval:
     """The mean of values with Student's t interval, over those that are not NaN.
 
     Args:
         values: `(seeds,)`; NaN where one is missing.
         resolution: spacing of the grid on which the values lie, 1 for counts. Rounding to a grid has a variance of
             resolution² / 12, a lower bound of the variance: equal counts don't give an interval of width 0.
+        confidence: of the interval, between 0 and 1.
 
     Returns:
         The interval; its ends are NaN for a single value, and for equal values with a resolution of 0.
 
     Raises:
-        InputError: unless values and resolution are numbers, the resolution 0 or more.
+        InputError: unless all are numbers, the resolution 0 or more, and the confidence below 1.
     """
     values = checks.array("values", values, ("seeds ≥ 0",), finite=False)
     resolution = checks.number("resolution", resolution, low=0)
+    confidence = checks.number("confidence", confidence, 0, 1, open_low=True)
     values = values[~np.isnan(values)]
     n = len(values)
     if not n:
@@ -86,7 +88,7 @@ def mean_interval(values: np.ndarray, resolution: float = 0.0) -> Interval:
         variance = max(values.var(ddof=1), resolution**2 / 12) if n > 1 else 0.0
     if not variance:
         return Interval(mean, math.nan, math.nan)
-    low, high = scipy.stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=math.sqrt(variance / n))
+    low, high = scipy.stats.t.interval(confidence, n - 1, loc=mean, scale=math.sqrt(variance / n))
     return Interval(mean, float(low), float(high))
 
 
@@ -131,8 +133,8 @@ class Claim:
         """The estimate of each seed alone, `(seeds,)`; empty where it needs several seeds."""
         return np.empty(0)
 
-    def interval(self, values: Values) -> Interval:
-        """The estimate with its interval."""
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
+        """The estimate with its interval, of this confidence where it is statistical."""
         raise NotImplementedError
 
     def formula(self, label: str) -> str:
@@ -147,19 +149,23 @@ class Claim:
         """The smallest and the largest value that the estimated quantity can have, given those of its measure."""
         return -math.inf, math.inf
 
-    def evaluate(self, values: Values, find: Find, bounds: Bounds | None = None) -> dict[str, Any]:
+    def evaluate(self, values: Values, find: Find, bounds: Bounds | None = None, n_claims: int = 1) -> dict[str, Any]:
         """The claim with its interval and verdict, as plain data for `study.json`.
 
         Args:
             values: the measured values.
             find: looks up a measure.
             bounds: of the values that are possible; by default those of the measure.
+            n_claims: number of claims that are judged together.
 
         Returns:
-            The interval as it is computed, and the values that are possible; the verdict follows from both.
+            The interval as it is computed, and the values that are possible; the verdict follows from both. The verdict
+            `simultaneous` follows from an interval of confidence 1 − 0.05 / n_claims: with 95 % confidence the
+            intervals of all claims cover what they estimate (Bonferroni).
         """
         interval = self.interval(values)
         possible = self.possible(bounds or (lambda config, key: find(key).bounds))
+        wider = self.interval(values, 1 - (1 - CONFIDENCE) / n_claims)
         return {
             "claim": self.words,
             "measure": self.measure,
@@ -170,6 +176,7 @@ class Claim:
             "seeds": [finite(float(value)) for value in self.seeds(values)],
             "expected": [finite(bound) for bound in self.region],
             "verdict": verdict(interval.within(possible), self.region),
+            "simultaneous": verdict(wider.within(possible), self.region),
             "note": self.note(values),
         }
 
@@ -210,8 +217,8 @@ class Mean(Claim):
     def seeds(self, values: Values) -> np.ndarray:
         return np.sum([weight * values(name, self.measure) for name, weight in self.of.items()], axis=0)
 
-    def interval(self, values: Values) -> Interval:
-        return mean_interval(self.seeds(values), self.resolution)
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
+        return mean_interval(self.seeds(values), self.resolution, confidence)
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         ends = [_scaled(weight, bounds(name, self.measure)) for name, weight in self.of.items()]
@@ -242,8 +249,8 @@ class Ratio(Claim):
     def seeds(self, values: Values) -> np.ndarray:
         return np.exp(self._log_ratios(values))
 
-    def interval(self, values: Values) -> Interval:
-        return Interval(*np.exp(mean_interval(self._log_ratios(values))).tolist())
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
+        return Interval(*np.exp(mean_interval(self._log_ratios(values), confidence=confidence)).tolist())
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         return 0.0, math.inf
@@ -274,7 +281,7 @@ class ExactRatio(Claim):
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
 
-    def interval(self, values: Values) -> Interval:
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         numerator, denominator = (values(name, self.measure) for name in self.of)
         ratios = numerator / denominator
         if not len(ratios) or not np.allclose(ratios, ratios[0], rtol=1e-9):
@@ -309,7 +316,7 @@ class Bracket(Claim):
     def measure_keys(self) -> tuple[str, ...]:
         return self.measure, self.low, self.high
 
-    def interval(self, values: Values) -> Interval:
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         estimate, low, high = (values(self.of, key) for key in self.measure_keys())
         if len(estimate) < 2:  # the variation between seeds is unknown
             return Interval(float(estimate[0]), math.nan, math.nan)
@@ -349,7 +356,7 @@ class Gap(Claim):
     def measure_keys(self) -> tuple[str, ...]:
         return self.measure, self.low, self.high
 
-    def interval(self, values: Values) -> Interval:
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         (estimate_a, low_a, high_a), (estimate_b, low_b, high_b) = (
             [values(name, key) for key in self.measure_keys()] for name in self.of
         )
@@ -357,8 +364,8 @@ class Gap(Claim):
         if len(low_a) < 2:  # the variation between seeds is unknown
             return Interval(estimate, math.nan, math.nan)
         lowest, highest = low_a - high_b, high_a - low_b
-        low = -math.inf if np.isnan(lowest).any() else mean_interval(lowest).low
-        high = math.inf if np.isnan(highest).any() else mean_interval(highest).high
+        low = -math.inf if np.isnan(lowest).any() else mean_interval(lowest, confidence=confidence).low
+        high = math.inf if np.isnan(highest).any() else mean_interval(highest, confidence=confidence).high
         return Interval(estimate, low, high)
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
@@ -393,13 +400,13 @@ class Spread(Claim):
     def configs(self) -> tuple[str, ...]:
         return tuple(self.of)
 
-    def interval(self, values: Values) -> Interval:
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         groups = self._groups(values)
         if min(map(len, groups)) < 3:
             return UNKNOWN
 
         first, second = (np.abs(group - np.median(group)) for group in groups)
-        low, high = scipy.stats.ttest_ind(first, second).confidence_interval(CONFIDENCE)
+        low, high = scipy.stats.ttest_ind(first, second).confidence_interval(confidence)
         return Interval(float(first.mean() - second.mean()), float(low), float(high))
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
@@ -441,13 +448,13 @@ class Proportion(Claim):
     def configs(self) -> tuple[str, ...]:
         return (self.of,)
 
-    def interval(self, values: Values) -> Interval:
+    def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         measured = values(self.of, self.measure)
         found = measured[~np.isnan(measured)] >= 1
         if not len(found):
             return UNKNOWN
 
-        exact = scipy.stats.binomtest(int(found.sum()), len(found)).proportion_ci(CONFIDENCE, "exact")
+        exact = scipy.stats.binomtest(int(found.sum()), len(found)).proportion_ci(confidence, "exact")
         return Interval(float(found.mean()), float(exact.low), float(exact.high))
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from rich.console import Console
 from keras_vae._utils.files import write_json
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae._utils.terminal import print_paragraph, print_table
+from keras_vae._utils.verdicts import jointly
 from keras_vae.report import run_page, study_page
 from keras_vae.studies import study_text
 from keras_vae.studies.results import Results
@@ -27,6 +28,9 @@ def report(results: Results) -> None:
     for table in (study_text.summary(results), *results.tables):
         print_table(progress.console, table)
     _print_claims(progress.console, [study_text.claim_text(claim) for claim in results.verdicts])
+    if text := jointly(results.verdicts):
+        progress.message("")
+        print_paragraph(progress.console, text)
     progress.message("")
     for path in [*captions, results.folder / "study.json", results.folder / "study.md", page]:
         progress.message(str(path))

@@ -50,8 +50,10 @@ class Results:
     def verdicts(self) -> list[dict]:
         """The claims with their intervals and verdicts, as plain data."""
         study = self.study
-        claims = [claim.evaluate(self.values, study.find, study.bounds) for claim in study.claims]
-        return [{**claim, "verdict": NOT_JUDGED} for claim in claims] if self.quick else claims
+        n = max(1, len(study.claims))
+        claims = [claim.evaluate(self.values, study.find, study.bounds, n) for claim in study.claims]
+        toy = {"verdict": NOT_JUDGED, "simultaneous": NOT_JUDGED} if self.quick else {}
+        return [claim | toy for claim in claims]
 
     @property
     def minutes(self) -> float:

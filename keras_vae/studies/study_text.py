@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import ABSENT, Table, amount, count, epochs, markdown_table, number, region
-from keras_vae._utils.verdicts import shown_ends
+from keras_vae._utils.verdicts import jointly, shown_ends
 from keras_vae.studies.results import Results
 
 CLAIM_HEAD = ["claim of the source", "measured", "95 % interval", "holds if", "verdict"]
@@ -89,6 +89,7 @@ def markdown(results: Results) -> str:
     if results.study.claims:
         claims = Table("Claims of the source", CLAIM_HEAD, [claim_text(claim) for claim in results.verdicts])
         lines += [f"\n## {claims.title}\n", *markdown_table(claims)]
+        lines += [f"\n{text}"] if (text := jointly(results.verdicts)) else []
     return "\n".join(lines) + "\n"
 
 
