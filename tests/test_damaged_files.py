@@ -23,7 +23,6 @@ from keras_vae._utils.files import delete
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import bubbles, run_evaluation
 from keras_vae.evaluation.training_curves import training_curves
-from keras_vae.measures import SAMPLERS
 from keras_vae.plots import bubble_figures, run_figures, study_figures
 from keras_vae.report import captions, data_uri, index_page, pages, run_page, study_page
 from keras_vae.runs import checkpoint, explorer_arrays, model_file
@@ -279,7 +278,6 @@ COMMANDS = {  # every file of a run: a command that reads it
 UNDETECTABLE = {
     ("figures/captions.json", "{}"),
     ("arrays/audit.npz", "radii cut"),
-    *(("arrays/audit.npz", f"samples_{name} cut") for name in (*SAMPLERS, "data")),
     ("arrays/bubbles.npz", "images_prior cut"),
     # Transposed, they have the same shape: a square grid; eight samples of 8 × 8 pixels.
     ("arrays/magnification.npz", "factor turned"),

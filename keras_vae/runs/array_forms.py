@@ -60,6 +60,8 @@ class NamedArrays(dict[str, np.ndarray]):
 
 LABELS = Array("points", "iu", low=0, high=MAX_LABEL)
 IMAGES = Array("points *image")
+# Decoded from around the codes of training images, and these; of a small data set there are fewer than other samples.
+SAMPLES_OF_SOURCES = ("samples_aggregate_posterior", "samples_neighbourhood", "samples_data")
 INDICES = Array("units", "iu", low=0)
 GRID = {
     "units": Array("axes", "iu", required=True, low=0),
@@ -160,7 +162,8 @@ FORMS: dict[str, dict[str, Array]] = {
         "radii": Array("draws", low=0),
         "density": Array("side side"),
         "density_limit": Array("", low=0),
-        "samples_*": IMAGES._replace(shape="_ *image"),
+        **dict.fromkeys(SAMPLES_OF_SOURCES, IMAGES._replace(shape="sources *image")),
+        "samples_*": IMAGES._replace(shape="samples *image"),
     },
     "neighbours": {
         "samples": Array("samples *image", required=True),
