@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,3 +76,25 @@ def test_the_slope_is_that_of_the_last_two_points(monkeypatch):
     assert growth.slope((10, 100, 1000), [5.0, 1.0, 10.0]) == pytest.approx(1)
     assert growth.slope((10, 20), [3.0, 3.0]) == 0
     assert growth.slope((10, 20), [1.0, 4.0]) == pytest.approx(2)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed: pip install '.[jax]'")
+def test_the_benchmark_of_gpus_needs_no_tensorflow_and_compares_equal_trainings(tmp_path):
+    options = ["--only", "784-256-2", "--images", "150", "--rounds", "1", "--out", str(tmp_path / "gpu.md")]
+    program = (
+        f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import gpu\n"
+        f"assert gpu.main({options!r}) == 0\n"
+        "print([name for name in ('tensorflow', 'torch') if name in sys.modules])"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "JAX_PLATFORMS": "cpu", "KERAS_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    written = (tmp_path / "gpu.md").read_text()
+    assert written.startswith("cpu (cpu), ")
+    assert "generated images" in written
+    rows = [line.strip("| ").split(" | ") for line in written.splitlines() if line.startswith("| 784")]
+    assert [row[1] for row in rows] == ["VAE.fit", "Keras' fit", "a scan in JAX alone", "VAE.fit with a recorder"]
+    # Of the calls of an epoch of two steps; and the weights after it, bit for bit.
+    assert [row[5] for row in rows] == ["1", "2", "1", "1"]
+    assert [row[-1] for row in rows[1:]] == ["identical"] * 3
