@@ -3,6 +3,7 @@
 make bench               # about ten minutes
 make bench PEERS=1       # with PyTorch and pythae, in an environment of their own
 .venv/bin/python benchmarks/bench.py --only training --only videos
+.venv/bin/python benchmarks/bench.py --compare    # also names the ratios that differ from those in RESULTS.md
 """
 
 import importlib
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import comparison
 import timing
 import typer
 
@@ -22,6 +24,10 @@ OPTIONAL_PARTS = ("peers",)  # run only if requested by `--only`
 def main(
     only: Annotated[list[str] | None, typer.Option(help=f"Part to run: {', '.join(PARTS)}; may be repeated.")] = None,
     out: Annotated[Path, typer.Option(help="JSON file of the results.")] = Path("runs/bench.json"),
+    compare: Annotated[bool, typer.Option("--compare", help="Compare the ratios with those in RESULTS.md.")] = False,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Fraction beyond the stored ratios that counts as a change.")
+    ] = comparison.TOLERANCE,
 ) -> None:
     """Measure keras_vae and its peers in alternation, and report the ratios."""
     unknown = set(only or ()) - set(PARTS)
@@ -39,6 +45,9 @@ def main(
     print(f"\n{machine['processor']}, {machine['cores']} cores, {software}\n")
     print(timing.table(rows))
     print(f"\n{out}")
+    if compare:
+        stored = comparison.stored_ratios(comparison.RESULTS.read_text(encoding="utf-8"))
+        print("", *comparison.compare(rows, stored, tolerance), sep="\n")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,39 @@ def test_the_slope_is_that_of_the_last_two_points(monkeypatch):
     assert growth.slope((10, 20), [1.0, 4.0]) == pytest.approx(2)
 
 
+def test_ratios_that_moved_beyond_the_stored_range_are_named(monkeypatch):
+    timing = load("timing", monkeypatch)
+    comparison = load("comparison", monkeypatch)
+    rows = [
+        timing.Row("epoch", "s", 1.0, ratio=2.0, over_floor=1.4, against="plain fit; matrix products"),
+        timing.Row("epoch", "s", 1.0, ratio=1.7, against="PyTorch; its first epoch took 1.8 s"),
+        timing.Row("new", "s", 1.0, ratio=3.0, against="plain fit"),
+        timing.Row("memory", "MB", 1.0),
+    ]
+    text = timing.table(rows[:2]).replace("| 2 |", "| 2.2 · 2.4 · 2.3 |").replace("1.8 s", "1.9 s")
+    stored = comparison.stored_ratios(f"# Speed\n\n{text}\n\nother text | of | 1.5\n")
+    assert stored == {
+        ("epoch", "plain fit", "ratio"): [2.2, 2.4, 2.3],
+        ("epoch", "plain fit", "over_floor"): [1.4],
+        ("epoch", "PyTorch", "ratio"): [1.7],
+    }
+    counted = "4 ratios, tolerance 5% beyond the stored range: 1 slower, 0 faster, 2 unchanged, 1 not in the table"
+    slower, new, last = comparison.compare(rows, stored, tolerance=0.05)
+    assert slower == "slower: epoch against plain fit; matrix products: peer / ours 2.00, stored 2.20 · 2.40 · 2.30"
+    assert (new, last) == ("not in the table: new against plain fit: peer / ours 3.00", counted)
+    assert len(comparison.compare(rows[:2], stored, tolerance=0.1)) == 1  # 2 is within a tenth of 2.2
+    floor = timing.Row("epoch", "s", 1.0, over_floor=1.2, against="plain fit")
+    assert comparison.compare([floor], stored)[0].startswith("faster: ")
+
+
+def test_the_stored_table_has_ratios_of_all_parts(monkeypatch):
+    load("timing", monkeypatch)
+    comparison = load("comparison", monkeypatch)
+    stored = comparison.stored_ratios(comparison.RESULTS.read_text(encoding="utf-8"))
+    assert len(stored[comparison.key_of("warm epoch of 784-256-2", "plain fit", "over_floor")]) == 3
+    assert len(stored) >= 15
+
+
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed: pip install '.[jax]'")
 def test_the_benchmark_of_gpus_needs_no_tensorflow_and_compares_equal_trainings(tmp_path):
     options = ["--only", "784-256-2", "--images", "150", "--rounds", "1", "--out", str(tmp_path / "gpu.md")]
