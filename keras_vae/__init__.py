@@ -54,6 +54,7 @@ _MODULES = {
     "report": "report",
     "samplers": "samplers",
     "studies": "studies",
+    "trackers": "trackers",
     "video": "plots.video",
 }
 __all__ = sorted([*_HOME, *_MODULES])

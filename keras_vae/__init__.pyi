@@ -6,6 +6,7 @@ from keras_vae import posteriors as posteriors
 from keras_vae import report as report
 from keras_vae import samplers as samplers
 from keras_vae import studies as studies
+from keras_vae import trackers as trackers
 from keras_vae._version import __version__ as __version__
 from keras_vae.callbacks import BetaWarmup as BetaWarmup
 from keras_vae.callbacks import LatentRecorder as LatentRecorder
@@ -81,6 +82,7 @@ __all__ = [
     "show",
     "spatial_vae",
     "studies",
+    "trackers",
     "train",
     "video",
 ]

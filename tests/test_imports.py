@@ -26,6 +26,7 @@ LAYERS = (
     {"evaluation"},
     {"plots"},
     {"report"},
+    {"trackers"},
     {"studies"},
     {"cli"},
     {"__main__"},
