@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils import checks
+from keras_vae._utils import checks, notebook
 from keras_vae._utils.files import write_npz
 from keras_vae._utils.readers import read_npz
 from keras_vae.errors import DamagedFileError, InputError
 
 LOAD_ADVICE = "pass a file that Trajectory.save has written"
+MAX_SHOWN_LABELS = 12
 TIMES = ("steps", "epochs")  # of a frame
 EPOCH_TOLERANCE = 1e-9  # rounding of sums of fractions of an epoch; single fractions such as 469 / 469 are exact
 
@@ -116,6 +117,20 @@ class Trajectory:
             parts += [f"{key} {values[0]:g} … {values[-1]:g}" for key, values in vars(self).items() if key in TIMES]
         parts += [key for key in ("log_var", "labels", "images") if getattr(self, key) is not None]
         return f"Trajectory({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        frames, points, units = self.mean.shape
+        rows: dict[str, object] = {"frames": f"{frames:,}", "points": f"{points:,}", "latent units": units}
+        if frames:
+            rows |= {key: f"{vars(self)[key][0]:g} … {vars(self)[key][-1]:g}" for key in TIMES}
+        if self.labels is not None:
+            names = self.class_names or [str(label) for label in np.unique(self.labels).tolist()]
+            rows["labels"] = ", ".join(names[:MAX_SHOWN_LABELS]) + (", …" if len(names) > MAX_SHOWN_LABELS else "")
+        rows["arrays"] = ", ".join(
+            f"{name} {array.shape}" for name, array in self.arrays().items() if name != "class_names"
+        )
+        return notebook.table("Trajectory", rows)
 
     @property
     def std(self) -> np.ndarray | None:

@@ -316,21 +316,21 @@ def test_bad_arguments_of_mlflow(options, problem, mlflow):
 
 def test_a_store_that_cannot_be_used_is_one_sentence(mlflow, tmp_path):
     tracker = MLflowTracker(uri=f"sqlite:///{tmp_path}/none/mlflow.db")
-    with pytest.raises(InputError, match="^MLflowTracker: expected a tracking server or store"):
+    with pytest.raises(InputError, match=r"^MLflowTracker: expected a tracking server or store"):
         vae().fit(IMAGES, verbose=0, callbacks=[tracker])
 
 
 def test_a_model_without_encoder_is_refused(sent, tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile("sgd", loss="mse")
-    with pytest.raises(InputError, match="^Sent: expected a model with an encoder.*leave x out"):
+    with pytest.raises(InputError, match=r"^Sent: expected a model with an encoder.*leave x out"):
         model.fit(np.zeros((8, 4)), np.zeros((8, 1)), verbose=0, callbacks=[sent(tmp_path, np.zeros((8, 4)))])
 
 
 def test_runs_are_required(sent, tmp_path):
-    with pytest.raises(InputError, match="^run: expected a run or its folder"):
+    with pytest.raises(InputError, match=r"^run: expected a run or its folder"):
         sent(tmp_path).log_run(3)
-    with pytest.raises(InputError, match="^run: expected a run folder"):
+    with pytest.raises(InputError, match=r"^run: expected a run folder"):
         sent(tmp_path).log_run(tmp_path)
 
 

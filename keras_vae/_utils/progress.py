@@ -1,4 +1,4 @@
-"""Progress reporting: a bar with an estimate of the remaining time on a terminal, lines in a log."""
+"""Progress reporting: a bar with an estimate of the remaining time on a terminal or in a notebook, lines in a log."""
 
 import contextlib
 import time
@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Column
 
+from keras_vae._utils import notebook
 from keras_vae._utils.formatting import printable
 from keras_vae._utils.terminal import print_text
 from keras_vae.errors import WriteError
@@ -35,20 +36,29 @@ class ProgressReporter:
     """
 
     def __init__(self, quiet: bool = False):
-        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        # In a notebook, messages are plain text.
+        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True, force_jupyter=False)
         self._bar: Progress | None = None
+        self._notebook_bar: notebook.NotebookBar | None = None
+
+    @property
+    def shows_bars(self) -> bool:
+        """Whether progress is shown by a bar, not by lines."""
+        return self.console.is_terminal or notebook.is_notebook()
 
     def message(self, text: str) -> None:
         """Prints a line."""
         print_text(self.console, text)
 
     def log(self, text: str) -> None:
-        """Prints a line unless the console is a terminal, where the bar shows progress."""
-        if not self.console.is_terminal:
+        """Prints a line unless a bar shows progress."""
+        if not self.shows_bars:
             self.message(text)
 
     def start(self, title: str, total: int, done: int = 0) -> None:
         """Shows a bar of `total` steps, `done` of them complete."""
+        if notebook.is_notebook() and not self.console.quiet:
+            self._notebook_bar = notebook.NotebookBar(title, total, done)
         if not self.console.is_terminal:
             return
         overflow: OverflowMethod = "crop" if self.console.options.ascii_only else "ellipsis"
@@ -70,6 +80,8 @@ class ProgressReporter:
         """Sets the number of completed steps and the text beside the bar."""
         if self._bar:
             self._bar.update(self._task, completed=done, detail=printable(detail, self.console.encoding))
+        if self._notebook_bar:
+            self._notebook_bar.advance(done, detail)
 
     def end_epoch(self, row: Mapping[str, float]) -> None:
         """Receives the row of history of an epoch whose checkpoint is written; does nothing."""
@@ -79,6 +91,9 @@ class ProgressReporter:
         if self._bar:
             self._bar.stop()
             self._bar = None
+        if self._notebook_bar:
+            self._notebook_bar.stop()
+            self._notebook_bar = None
 
     def track(
         self, items: Iterable[T], title: str, total: int, size: Callable[[T], int] = lambda item: 1
@@ -146,7 +161,7 @@ class MultiPartProgress(ProgressReporter):
             self._seconds += seconds
             mean_seconds = self._seconds / self._parts_with_work
             left = timedelta(seconds=round(mean_seconds * (self.n_parts - self._parts_done)))
-            if not self.console.is_terminal:
+            if not self.shows_bars:
                 super().message(f"{self._title}: {seconds:.0f} s; {left} left")
         super().advance(self._parts_done, self._title)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae._utils import checks
+from keras_vae._utils import checks, notebook
 from keras_vae._utils.formatting import printable
 from keras_vae._utils.forms import first_difference
 from keras_vae._utils.progress import ProgressReporter
@@ -129,6 +129,11 @@ class Audit:
     def __str__(self) -> str:
         return printable(describe(self.as_dict()))
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks: the lines of the text."""
+        title, *lines = describe(self.as_dict()).splitlines()
+        return notebook.table(title, dict(_label_and_value(line) for line in lines))
+
 
 def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0, quiet: bool = False) -> Audit:
     """Compares the aggregate posterior with the prior, from the encodings of N images by a model of any library.
@@ -210,6 +215,12 @@ def describe(content: dict[str, Any]) -> str:
     if difference is not None:
         raise InputError(f"content: expected the result of Audit.as_dict; received something else ({difference}).")
     return "\n".join(_lines(content))
+
+
+def _label_and_value(line: str) -> tuple[str, str]:
+    """The two columns of a line of the text; a remark begins with what it is about."""
+    label, _, value = line.partition("  ")
+    return (label, value.strip()) if value else tuple(line.split(": ", 1))
 
 
 def _lines(content: dict[str, Any]) -> list[str]:

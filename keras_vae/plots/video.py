@@ -76,7 +76,7 @@ def write(
         quiet: show no progress bar.
 
     Returns:
-        The path.
+        The path; a notebook shows the video.
 
     Raises:
         InputError: if an argument is out of range, or the trajectory has fewer than two units.
@@ -234,7 +234,7 @@ def write_turn(
         quiet: show no progress bar.
 
     Returns:
-        The path.
+        The path; a notebook shows the video.
 
     Raises:
         InputError: if an argument is out of range.

@@ -18,6 +18,7 @@ from keras_vae._utils import checks, readers
 from keras_vae._utils.files import atomic
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.errors import InputError
+from keras_vae.plots.video_file import VideoFile
 
 MACROBLOCK_PIXELS = 16  # H.264 encodes squares of this side; other sizes are padded
 # Quality 26 makes files of 0.6 times the size of 22, with no difference that is seen beside it (38 dB). One thread:
@@ -57,7 +58,7 @@ def encode_mp4(frames: Iterable[np.ndarray], n_frames: int, path: Path, fps: int
         quiet: show no progress bar.
 
     Returns:
-        The path.
+        The path; a notebook shows the video.
 
     Raises:
         InputError: if ffmpeg can't be started.
@@ -76,7 +77,7 @@ def encode_mp4(frames: Iterable[np.ndarray], n_frames: int, path: Path, fps: int
                 pending.result()
                 pending = executor.submit(pipe.write, copied.data)
             pending.result()
-    return path
+    return VideoFile(path)
 
 
 def _input_options(frame: np.ndarray, fps: int) -> list[str]:
@@ -148,7 +149,7 @@ def write_gif(video: str | Path, path: str | Path, max_bytes: int = MAX_GIF_BYTE
         max_bytes: upper bound of its size, at least 1; default 5 MB.
 
     Returns:
-        The path.
+        The path; a notebook shows the video.
 
     Raises:
         InputError: if an argument is out of range, the MP4 is not a file, the smallest GIF of it exceeds `max_bytes`,
@@ -174,7 +175,7 @@ def write_gif(video: str | Path, path: str | Path, max_bytes: int = MAX_GIF_BYTE
         for width, fps in GIF_WIDTHS_AND_FPS:
             _convert_to_gif(video, temporary, width, fps)
             if temporary.stat().st_size < max_bytes:
-                return path
+                return VideoFile(path)
         raise InputError(
             f"video: expected one short enough for a GIF under {max_bytes / 1e6:g} MB; {video} is too long; choose "
             "fewer epochs."

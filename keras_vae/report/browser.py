@@ -1,17 +1,26 @@
-"""Opens the pages of runs in a browser."""
+"""Opens the pages of runs in a browser, or below the cell of a notebook."""
 
 import os
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_vae._utils import notebook
 from keras_vae.report import index_page, pages, rendering
 from keras_vae.report.run_table import as_paths
 from keras_vae.runs.folder import Run
 
 
+class Pages(list[Path]):
+    """Paths of the pages that are shown; a notebook, which has shown the pages, does not list them below."""
+
+    def _ipython_display_(self) -> None:
+        if not notebook.is_notebook():
+            print(list(self))
+
+
 def show(runs: Run | str | Path | Sequence[Run | str | Path], draw: bool = True) -> list[Path]:
-    """Opens the page of a run in a browser, or the index page of several.
+    """Opens the page of a run in a browser, or the index page of several; in a notebook, below the cell.
 
     The page is written first, unless a single run has one that is newer than its results. Where there is no browser,
     the path is printed.
@@ -45,9 +54,11 @@ def show(runs: Run | str | Path | Sequence[Run | str | Path], draw: bool = True)
         for error in pages.write(paths, draw, log=lambda line: None).values():
             print(error)
     for page in shown:
-        if not webbrowser.open(page.absolute().as_uri()):
+        if notebook.is_notebook():
+            notebook.show(notebook.frame(page.read_text(encoding="utf-8"), str(page)))
+        elif not webbrowser.open(page.absolute().as_uri()):
             print(page)
-    return shown
+    return Pages(shown)
 
 
 def _is_current(run: Run) -> bool:

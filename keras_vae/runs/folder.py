@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae import geometry
-from keras_vae._utils import forms, readers
+from keras_vae._utils import forms, notebook, readers
 from keras_vae._utils.files import (
     PARTIAL_PREFIX,
     check_writable,
@@ -101,6 +101,28 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self._state()})"
+
+    def _repr_html_(self) -> str | None:
+        """A table for notebooks; None, for which they show the text, where there is no readable run."""
+        try:
+            return notebook.table(self._state(), self._summary()) if self.is_run() else None
+        except InputError:
+            return None
+
+    def _summary(self) -> dict[str, object]:
+        """What describes the run, by name."""
+        config, data = self.config["config"], self.config["dataset"]
+        rows: dict[str, object] = {"folder": self.path}
+        names = ("posterior", "likelihood", "objective", "beta", "epochs", "batch_size", "learning_rate", "seed")
+        rows["settings"] = ", ".join(f"{name} {config[name]}" for name in names if config.get(name) is not None)
+        rows["data"] = f"{data['train']:,} items for training, {data['test']:,} for tests, shape {self.image_shape}"
+        if not self.finished:
+            return rows
+        metrics = self.metrics
+        rows["test, nats per image"] = ", ".join(f"{name} {value:.2f}" for name, value in metrics["test"].items())
+        rows["active units"] = f"{metrics['n_active']} of {metrics['n_units']}"
+        rows["evaluated"] = "yes" if self.has_evaluation else "no"
+        return rows
 
     def _state(self) -> str:
         if not self.is_run():
