@@ -22,6 +22,7 @@ extensions = [
     "docstrings",
     "mathml",
     "navigation",
+    "notebooks",
     "landing",
     "alternatives",
 ]
@@ -29,7 +30,7 @@ extensions = [
 root_doc = "docs/index"
 include_patterns = ["docs/**", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/RESULTS.md"]
 exclude_patterns = ["docs/_build", ".git", ".venv", "runs", "**/__pycache__", "benchmarks/.venv", "keras_vae", "tests"]
-source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+source_suffix = {".md": "markdown", ".rst": "restructuredtext", ".ipynb": "notebook"}
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4  # GitHub's anchors

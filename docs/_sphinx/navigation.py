@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^## (.+)$")
-ENTRY = re.compile(r"^(?:- |\| )\[([^\]]+)\]\(([^)#:]+)\.(?:md|rst)\)")
+ENTRY = re.compile(r"^(?:- |\| )\[([^\]]+)\]\(([^)#:]+)\.(?:md|rst|ipynb)\)")
 
 
 def sections(text: str) -> dict[str, list[tuple[str, str]]]:
