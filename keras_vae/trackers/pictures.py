@@ -20,14 +20,14 @@ DPI = 100
 
 
 def draw(trajectory: Trajectory, images: Decoded) -> dict[str, Figure]:
-    """The figures that apply to a state of the training, by name; none where its values are not finite.
+    """The figures that apply to a state of the training, by name.
 
     Args:
-        trajectory: one frame, the encodings.
+        trajectory: one frame, the encodings, which are finite.
         images: reconstructions and samples.
     """
     figures = {}
-    if trajectory.mean.shape[2] > 1 and np.isfinite(trajectory.mean).all():
+    if trajectory.mean.shape[2] > 1:
         figures["latent_plane"] = _latent_plane(trajectory)
     limits = None if images.originals is None else value_range(images.originals)
     if images.originals is not None and _is_drawable(images.reconstructions):
@@ -87,12 +87,9 @@ def _latent_plane(trajectory: Trajectory) -> Figure:
         trajectory.class_names,
     )
     what = "codes" if std is None else "1σ ellipses of the posteriors"
-    layout.title(ax, _when(trajectory), f"{what} of {len(part):,} images; grey: the prior")
+    title = f"Latent space after epoch {trajectory.epochs[-1]:g}"
+    layout.title(ax, title, f"{what} of {len(part):,} images; grey: the prior")
     return figure
-
-
-def _when(trajectory: Trajectory) -> str:
-    return f"Latent space after epoch {trajectory.epochs[-1]:g}"
 
 
 @visuals.style()

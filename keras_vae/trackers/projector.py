@@ -45,7 +45,9 @@ def write(
     part = random_images(len(mean), MAX_POINTS, np.random.default_rng(0))
     write_text(folder / "tensors.tsv", _table(mean[part].tolist()))
     table = {"index": part.tolist(), **{key: [values[i] for i in part] for key, values in columns.items()}}
-    rows = [list(table), *map(list, zip(*table.values(), strict=True))]
+    rows = [*map(list, zip(*table.values(), strict=True))]
+    if len(table) > 1:  # a single column has no heading
+        rows.insert(0, list(table))
     write_text(folder / "metadata.tsv", _table(rows))
     config = [f'tensor_name: "{name}"', 'tensor_path: "tensors.tsv"', 'metadata_path: "metadata.tsv"']
     if images is not None:

@@ -1,6 +1,8 @@
 """TensorBoard: a callback that writes its event files and the files of the Embedding Projector."""
 
 import io
+import itertools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from keras_vae.trackers.tracker import Codes, Tracker, as_run, audit_scalars
 
 TRAINING, VALIDATION = "train", "validation"  # folders of event files: curves of one name share a chart
 VALIDATION_PREFIX = "val_"
+_NUMBERS = itertools.count()  # of event files of this process
 
 
 class TensorBoardTracker(Tracker):
@@ -91,7 +94,9 @@ class TensorBoardTracker(Tracker):
 
     def _writer(self, name: str) -> Any:
         if name not in self._writers:
-            self._writers[name] = _import_writer()(logdir=str(self.log_dir / name))
+            # Names of files contain the second: those of one second would replace each other.
+            suffix = f".{os.getpid()}.{next(_NUMBERS)}"
+            self._writers[name] = _import_writer()(logdir=str(self.log_dir / name), filename_suffix=suffix)
         return self._writers[name]
 
     def _send_settings(self, settings: Mapping[str, Any]) -> None:

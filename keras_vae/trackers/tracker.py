@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from matplotlib.figure import Figure
 
 from keras_vae import diagnostics
 from keras_vae._utils import checks
@@ -182,23 +181,22 @@ class Tracker(keras.callbacks.Callback):
     def _send_pictures(self) -> None:
         if self._recorder is None:
             return
-        for name, figure in self._figures(self._recorder.since(-1)).items():
+        frame = self._recorder.since(-1)
+        if not _is_finite(frame):  # the training diverges
+            return
+        images = model_view.decoded(self.model, self._decoder, self._recorder.x, frame.images, frame.mean[-1])
+        for name, figure in pictures.draw(frame, images).items():
             with self._sending():
                 self._send_picture(name, pictures.png(figure), self._epochs)
 
-    def _figures(self, frame: Trajectory) -> dict[str, Figure]:
-        x = None if self._recorder is None else self._recorder.x
-        return pictures.draw(frame, model_view.decoded(self.model, self._decoder, x, frame.images, frame.mean[-1]))
-
     def _send_end(self, frame: Trajectory) -> None:
         """Sends the encodings at the end of training, and their audit."""
-        codes = codes_of(frame)
-        if not np.isfinite(codes.mean).all():
+        if not _is_finite(frame):
             return
+        codes = codes_of(frame)
         with self._sending():
             self._send_codes(codes, self._epochs)
-        is_audited = self.audit and codes.log_var is not None and len(codes.mean) >= MIN_AUDITED
-        if is_audited and np.isfinite(codes.log_var).all():
+        if self.audit and codes.log_var is not None and len(codes.mean) >= MIN_AUDITED:
             found = diagnostics.audit(codes.mean, codes.log_var, quiet=True)
             with self._sending():
                 self._send_audit(str(found), found.as_dict(), self._epochs)
@@ -244,6 +242,11 @@ class Tracker(keras.callbacks.Callback):
         if encodings:
             text = "\n\n".join([*audit_text.sentences(evaluation), diagnostics.describe(encodings)])
             self._send_audit(text, encodings, epoch)
+
+
+def _is_finite(frame: Trajectory) -> bool:
+    """Whether all means and log variances are finite."""
+    return bool(np.isfinite(frame.mean).all() and (frame.log_var is None or np.isfinite(frame.log_var).all()))
 
 
 def settings(model: keras.Model, params: Mapping[str, Any]) -> dict[str, Any]:
