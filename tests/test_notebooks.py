@@ -153,6 +153,10 @@ def test_tables_escape_their_text():
     assert "<b>" not in notebook.table("<b>", {"<b>": "<b>"})
 
 
+def test_links_of_a_page_in_a_frame_stay_in_it():
+    assert "&lt;head&gt;&lt;base href=&quot;about:srcdoc&quot;&gt;" in notebook.frame("<html><head></head></html>", "a")
+
+
 def test_runs_are_tables(toy_run, tmp_path):
     table = toy_run._repr_html_()
     assert f"{toy_run.metrics['test']['loss']:.2f}" in table

@@ -34,6 +34,22 @@ def mlflow(offline):
 
 
 @pytest.fixture(scope="module")
+def store(mlflow, tmp_path_factory):
+    """The URI of a local store; MLflow keeps its files below the working folder."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield f"sqlite:///{folder}/mlflow.db"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_pictures():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "DPI", 20)
+        yield
+
+
+@pytest.fixture(scope="module")
 def event_accumulator():
     pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
     return pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="no TensorBoard")
@@ -41,7 +57,7 @@ def event_accumulator():
 
 def vae() -> kv.VAE:
     model = kv.dense_vae(f"{SIDE * SIDE}-2", image_shape=(SIDE, SIDE), seed=0)
-    model.compile("sgd")
+    model.compile("sgd", run_eagerly=True)  # without the time for tracing
     return model
 
 
@@ -83,18 +99,15 @@ def sent(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def trained(event_accumulator, mlflow, few_pixels, tmp_path_factory):
-    """A training with both trackers: model, history, trackers, and the encodings at its end."""
-    folder, model = tmp_path_factory.mktemp("tracked"), vae()
-    store = f"sqlite:///{folder}/mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)  # MLflow keeps files of a local store below the working folder
-        board = TensorBoardTracker(folder / "board", IMAGES, NAMES, every=2)
-        flow = MLflowTracker(IMAGES, NAMES, every=2, uri=store, experiment="toy", name="a", params={"data": "noise"})
-        history = model.fit(
-            IMAGES, validation_data=IMAGES[:10], epochs=EPOCHS, verbose=0, callbacks=[board, flow], batch_size=20
-        )
-        yield model, history.history, board, flow, mlflow.MlflowClient(store)
+def trained(event_accumulator, mlflow, store, tmp_path_factory):
+    """A training with both trackers: model, history, trackers, and a client of MLflow."""
+    model = kv.dense_vae(f"{SIDE * SIDE}-2", image_shape=(SIDE, SIDE), seed=0)
+    model.compile("sgd")
+    board = TensorBoardTracker(tmp_path_factory.mktemp("board"), IMAGES, NAMES, every=2)
+    flow = MLflowTracker(IMAGES, NAMES, every=2, uri=store, experiment="toy", name="a", params={"data": "noise"})
+    options = {"validation_data": IMAGES[:10], "epochs": EPOCHS, "batch_size": 20, "verbose": 0}
+    history = model.fit(IMAGES, callbacks=[board, flow], **options)
+    return model, history.history, board, flow, mlflow.MlflowClient(store)
 
 
 def accumulated(event_accumulator, folder: Path):
@@ -180,9 +193,8 @@ def test_a_second_fit_continues_the_run_of_mlflow(trained):
     assert client.get_run(before).info.status == "FINISHED"
 
 
-def test_an_active_run_of_mlflow_is_used_and_stays_active(mlflow, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+def test_an_active_run_of_mlflow_is_used_and_stays_active(mlflow, store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     with mlflow.start_run() as active:
         tracker = MLflowTracker(params=kv.Config("64-2"))
         vae().fit(IMAGES, verbose=0, callbacks=[tracker])
@@ -193,27 +205,25 @@ def test_an_active_run_of_mlflow_is_used_and_stays_active(mlflow, tmp_path, monk
     assert "warmup_shape" in params
 
 
-def test_a_finished_run_is_sent_to_both(audited_run, event_accumulator, mlflow, few_pixels, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_finished_run_is_sent_to_both(audited_run, event_accumulator, mlflow, store, tmp_path):
     TensorBoardTracker(tmp_path / "board").log_run(audited_run, draw=False)
     events = accumulated(event_accumulator, tmp_path / "board" / "train")
     loss = [event.value for event in events.Scalars("loss")]
     np.testing.assert_allclose(loss, audited_run.history["loss"], rtol=1e-6)
     assert "audit/mean_kl" in events.Tags()["scalars"]
     assert (tmp_path / "board" / "train" / "sprite.png").is_file()
-    flow = MLflowTracker(uri=f"sqlite:///{tmp_path}/mlflow.db")
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    flow, client = MLflowTracker(uri=store), mlflow.MlflowClient(store)
     identifier = flow.log_run(audited_run, draw=False)
     assert {"config.json", "arrays", "model.keras"} <= {a.path for a in client.list_artifacts(identifier)}
     assert client.get_run(identifier).data.params["architecture"] == audited_run.config["config"]["architecture"]
 
 
-def test_any_keras_model_with_the_layers_is_tracked(sent, few_pixels, tmp_path):
+def test_any_keras_model_with_the_layers_is_tracked(sent, tmp_path):
     x, image = IMAGES.reshape(N, -1), keras.Input((SIDE * SIDE,))
     mean, log_var = kv.KLDivergence()([keras.layers.Dense(2)(image), keras.layers.Dense(2)(image)])
     z = kv.GaussianSampling(seed=0)([mean, log_var])
     model = keras.Model(image, keras.layers.Dense(SIDE * SIDE, activation="sigmoid")(z))
-    model.compile("sgd", loss="mse")
+    model.compile("sgd", loss="mse", run_eagerly=True)
     tracker = sent(tmp_path, x, encoder=keras.Model(image, [mean, log_var]))
     model.fit(x, x, verbose=0, callbacks=[tracker])
     assert {name for _, name in tracker.names} == PICTURES - {"samples"}
@@ -227,7 +237,7 @@ def test_any_keras_model_with_the_layers_is_tracked(sent, few_pixels, tmp_path):
     assert not hasattr(tracker, "text")
 
 
-def test_epochs_of_scalars_and_pictures(sent, few_pixels, tmp_path):
+def test_epochs_of_scalars_and_pictures(sent, tmp_path):
     tracker, model = sent(tmp_path, IMAGES, every=2, audit=False), vae()
     for _ in range(2):
         model.fit(IMAGES, epochs=3, verbose=0, callbacks=[tracker])
@@ -241,13 +251,13 @@ def test_epochs_of_scalars_and_pictures(sent, few_pixels, tmp_path):
 def test_scalars_alone_need_no_encoder(sent, tmp_path):
     tracker = sent(tmp_path)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile("sgd", loss="mse")
+    model.compile("sgd", loss="mse", run_eagerly=True)
     model.fit(np.zeros((8, 4)), np.zeros((8, 1)), verbose=0, callbacks=[tracker])
     assert tracker.scalars == [(1, {"loss": 0.0})]
     assert tracker.names == []
 
 
-def test_a_diverged_training_has_no_pictures_and_no_error(sent, few_pixels, tmp_path):
+def test_a_diverged_training_has_no_pictures_and_no_error(sent, tmp_path):
     tracker, model = sent(tmp_path, IMAGES), vae()
     model.encoder.set_weights([np.full_like(weight, np.nan) for weight in model.encoder.get_weights()])
     model.fit(IMAGES, verbose=0, callbacks=[tracker])
@@ -319,7 +329,7 @@ def test_a_store_that_cannot_be_used_is_one_sentence(mlflow):
 
 def test_a_model_without_encoder_is_refused(sent, tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile("sgd", loss="mse")
+    model.compile("sgd", loss="mse", run_eagerly=True)
     with pytest.raises(InputError, match=r"^Sent: expected a model with an encoder.*leave x out"):
         model.fit(np.zeros((8, 4)), np.zeros((8, 1)), verbose=0, callbacks=[sent(tmp_path, np.zeros((8, 4)))])
 

@@ -39,10 +39,11 @@ def frame(page: str, title: str, height: int = 900) -> str:
     """A page within a page, as HTML.
 
     Args:
-        page: the text of an HTML file that needs no other.
+        page: the text of an HTML file that needs no other. Its links to places of its own stay within the frame.
         title: of the frame, for screen readers.
         height: in pixels.
     """
+    page = page.replace("<head>", '<head><base href="about:srcdoc">', 1)
     style = f"width: 100%; height: {height}px; border: 1px solid #ccc"
     return f'<iframe title="{html.escape(title)}" style="{style}" srcdoc="{html.escape(page)}"></iframe>'
 
