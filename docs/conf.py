@@ -30,16 +30,9 @@ extensions = [
 root_doc = "docs/index"
 include_patterns = ["docs/**", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/RESULTS.md"]
 exclude_patterns = [
-    "docs/_build",
-    ".git",
-    ".venv",
-    "runs",
-    "**/__pycache__",
-    "**/.ipynb_checkpoints",
-    "benchmarks/.venv",
-    "keras_vae",
-    "tests",
-]
+    "docs/_build", ".git", ".venv", "runs", "**/__pycache__",
+    "**/.ipynb_checkpoints", "benchmarks/.venv", "keras_vae", "tests",
+]  # fmt: skip
 source_suffix = {".md": "markdown", ".rst": "restructuredtext", ".ipynb": "notebook"}
 
 myst_enable_extensions = ["dollarmath"]

@@ -17,6 +17,7 @@ INLINE_CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"\[[^\]]*\]\(([^()\s]*(?:\([^()\s]*\))?[^()\s]*)\)")
 # The blocks of a page run, in one namespace, if the first of them imports the package.
 RUNNABLE = re.compile(r"\Aimport .*?keras_vae as kv", re.DOTALL)
+EXTRAS = {"trackers.md": ("mlflow", "tensorboardX")}  # packages that the blocks of a page need
 # What makes a block small: no download, one epoch, less to show.
 TOY_SIZE = (
     (re.compile(r'"mnist"'), '"mnist-5k"'),
@@ -109,6 +110,8 @@ def test_python_blocks_compile(page):
 def test_python_blocks_run_at_toy_size(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # of the classifier that scores samples
+    for package in EXTRAS.get(page.name, ()):
+        pytest.importorskip(package, reason=f"{package} is not installed")
     namespace = {"__name__": "page"}
     for block in blocks(page, "python"):
         for pattern, small in TOY_SIZE:

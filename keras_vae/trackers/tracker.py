@@ -256,7 +256,9 @@ def settings(model: keras.Model, params: Mapping[str, Any]) -> dict[str, Any]:
         model: a compiled model.
         params: those of a Keras callback.
     """
-    found = {"epochs": params.get("epochs"), "steps_per_epoch": params.get("steps"), "parameters": model.count_params()}
+    found = {"epochs": params.get("epochs"), "steps_per_epoch": params.get("steps")}
+    if model.built:
+        found["parameters"] = model.count_params()
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
         found |= {"optimizer": optimizer.name, "learning_rate": float(optimizer.learning_rate)}
