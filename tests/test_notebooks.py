@@ -106,6 +106,7 @@ def in_notebook(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", fake)
     monkeypatch.setitem(sys.modules, "IPython.display", fake.display)
     monkeypatch.setattr(notebook, "UPDATE_SECONDS", 0.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as kernels do
     return fake
 
 

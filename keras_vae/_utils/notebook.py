@@ -45,7 +45,8 @@ def frame(page: str, title: str, height: int = 900) -> str:
     """
     page = page.replace("<head>", '<head><base href="about:srcdoc">', 1)
     style = f"width: 100%; height: {height}px; border: 1px solid #ccc"
-    return f'<iframe title="{html.escape(title)}" style="{style}" srcdoc="{html.escape(page)}"></iframe>'
+    inner = f'<iframe title="{html.escape(title)}" style="{style}" srcdoc="{html.escape(page)}"></iframe>'
+    return f"<div>{inner}</div>"  # IPython warns of a frame by itself
 
 
 def show(content: str) -> Any:

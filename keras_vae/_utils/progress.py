@@ -36,8 +36,11 @@ class ProgressReporter:
     """
 
     def __init__(self, quiet: bool = False):
-        # In a notebook, messages are plain text.
-        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True, force_jupyter=False)
+        # In a notebook, whose kernel sets FORCE_COLOR, messages are plain text.
+        is_terminal = False if notebook.is_notebook() else None
+        self.console = Console(
+            quiet=quiet, highlight=False, soft_wrap=True, force_jupyter=False, force_terminal=is_terminal
+        )
         self._bar: Progress | None = None
         self._notebook_bar: notebook.NotebookBar | None = None
 
