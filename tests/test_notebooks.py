@@ -174,7 +174,6 @@ def test_trajectories_are_tables():
     assert "0 … 1" in table
     assert "…</td>" in table  # of the labels
     assert "mean (3, 14, 2)" in table
-    assert "frames" in kv.Trajectory([], [], np.zeros((0, 1, 1)))._repr_html_()
 
 
 def test_audits_are_tables():
