@@ -290,10 +290,11 @@ def test_a_missing_package_is_one_sentence(package, create, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"every": 0}, "every: expected"),
-        ({"every": 1.5}, "every: expected"),
+        *(({"every": value}, "every: expected") for value in (0, -1, 1.5, np.nan, "5", True, None)),
+        *(({"audit": value}, "audit: expected True or False") for value in (0, "no", None)),
+        *(({"x": value}, "x") for value in ([], 5, "images", {}, [[1], [1, 2]])),
+        *(({"x": IMAGES, "y": value}, "y: expected") for value in ([1], 3, "labels", -np.ones(N))),
         ({"y": [1]}, "x: expected images"),
-        ({"x": IMAGES, "y": [1]}, "y: expected a label for each"),
         ({"x": IMAGES * np.nan}, "x: "),
         ({"x": IMAGES, "encoder": "no"}, "encoder: expected a Keras model"),
         ({"x": IMAGES, "decoder": "no"}, "decoder: expected a Keras model"),

@@ -81,8 +81,9 @@ class Tracker(keras.callbacks.Callback):
             raise InputError("x: expected images, since y=, encoder= or decoder= is given; received None.")
         if decoder is not None and not isinstance(decoder, keras.Model):
             raise InputError(f"decoder: expected a Keras model; received {type(decoder).__name__}.")
-        self.every = checks.whole("every", every)
-        self.audit = bool(audit)
+        if not isinstance(audit, bool):
+            raise InputError(f"audit: expected True or False; received {audit!r}.")
+        self.every, self.audit = checks.whole("every", every), audit
         self._recorder = None if x is None else LatentRecorder(x, y, every=None, encoder=encoder)
         self._encoder, self._decoder = encoder, decoder
         self._epochs = 0  # completed, in all calls of `fit`
