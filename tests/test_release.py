@@ -45,8 +45,7 @@ def test_every_source_of_the_readme_is_cited():
     sources = re.search(r"^1\. A\. Asperti.*?\n\n", text("README.md"), re.MULTILINE | re.DOTALL)[0]
     references = text("CITATION.cff").partition("references:")[2]
     addresses = re.findall(r"https://[^\s)]+", sources)
-    assert len(re.findall(r"^\d\. ", sources, re.MULTILINE)) == references.count("  - type: ") == 5
-    assert len(addresses) == 3
+    assert len(re.findall(r"^\d\. ", sources, re.MULTILINE)) == references.count("  - type: ") >= 5
     assert all(address in references for address in addresses)
     for author in re.findall(r"^\d\. (?:\w\. )+(\w+),", sources, re.MULTILINE):
         assert f"family-names: {author}" in references
