@@ -60,7 +60,7 @@ def release(session: nox.Session) -> None:
     """The wheel alone in an environment, then the sdist with a part of the tests that it holds."""
     session.install("build", "cffconvert", "check-sdist", "twine")
     session.run("cffconvert", "--validate")
-    session.run("check-sdist", "--inject-junk")
+    session.run("check-sdist")
     folder = Path(session.create_tmp())
     session.run("python", "-m", "build", "--outdir", str(folder / "dist"))
     sdist, wheel = (next((folder / "dist").glob(pattern)) for pattern in ("*.tar.gz", "*.whl"))
