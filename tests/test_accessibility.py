@@ -1,4 +1,4 @@
-"""Accessibility of the site and of pages: rules of axe-core in headless Chromium, light and dark, wide and on a phone."""
+"""Accessibility of site and pages: rules of axe-core in headless Chromium, light and dark, wide and on a phone."""
 
 import json
 from pathlib import Path

@@ -260,7 +260,8 @@ def test_scalars_alone_need_no_encoder(sent, tmp_path):
 def test_a_diverged_training_has_no_pictures_and_no_error(sent, tmp_path):
     tracker, model = sent(tmp_path, IMAGES), vae()
     model.encoder.set_weights([np.full_like(weight, np.nan) for weight in model.encoder.get_weights()])
-    model.fit(IMAGES, verbose=0, callbacks=[tracker])
+    with pytest.warns(UserWarning, match="the loss is nan"):
+        model.fit(IMAGES, verbose=0, callbacks=[tracker])
     assert tracker.names == []
     assert not hasattr(tracker, "codes")
 

@@ -219,8 +219,10 @@ def describe(content: dict[str, Any]) -> str:
 
 def _label_and_value(line: str) -> tuple[str, str]:
     """The two columns of a line of the text; a remark begins with what it is about."""
-    label, _, value = line.partition("  ")
-    return (label, value.strip()) if value else tuple(line.split(": ", 1))
+    label, gap, value = line.partition("  ")
+    if not gap:
+        label, _, value = line.partition(": ")
+    return label, value.strip()
 
 
 def _lines(content: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -64,8 +65,8 @@ def joined(trajectories: Sequence[Trajectory]) -> Trajectory:
     Args:
         trajectories: as returned by `aligned`.
     """
-    parts = [each.log_var for each in trajectories]
-    log_var = None if any(part is None for part in parts) else np.concatenate(parts, axis=1)  # type: ignore[arg-type]
+    parts = [each.log_var for each in trajectories if each.log_var is not None]
+    log_var = np.concatenate(parts, axis=1) if len(parts) == len(trajectories) else None
     mean = np.concatenate([each.mean for each in trajectories], axis=1)
     return Trajectory(trajectories[0].steps, trajectories[0].epochs, mean, log_var)
 
@@ -177,7 +178,7 @@ def _caption(text: str, width: int, height: int) -> np.ndarray:
     with visuals.style():
         figure = Figure(figsize=(width / 100, height / 100), dpi=100)
         canvas = FigureCanvasAgg(figure)
-        place = {"transform": figure.transFigure, "va": "center", "color": palette.MUTED}
+        place: dict[str, Any] = {"transform": figure.transFigure, "va": "center", "color": palette.MUTED}
         figure.text(0.4 * height / width, 0.52, text, fontsize=0.24 * height, **place)
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:height, :width].copy()

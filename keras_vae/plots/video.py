@@ -159,7 +159,7 @@ def write_together(
     planes = SideBySide(
         together, size=size, fps=fps, frames=pacing.schedule(joined(list(together.values())), pace, seconds, fps),
         limit=limit, note="   ".join([*notes, *filter(None, [note])]), ellipses=ellipses,
-        class_names=first.class_names,
+        class_names=None if first.class_names is None else tuple(first.class_names),
     )  # fmt: skip
     return encode_mp4(planes.frames(), len(planes), path, fps, quiet)
 

@@ -1,6 +1,7 @@
 """The pictures that a tracker sends, drawn from arrays: the plane of two units, reconstructions, samples."""
 
 import io
+from typing import TypeGuard
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -63,7 +64,7 @@ def as_pictures(images: np.ndarray, limits: tuple[float, float] | None = None) -
     return values if chart is None else chart.draw(values)
 
 
-def _is_drawable(images: np.ndarray | None) -> bool:
+def _is_drawable(images: np.ndarray | None) -> TypeGuard[np.ndarray]:
     """Whether there are finite images or vectors."""
     if images is None or images.ndim not in (2, 3, 4) or images.shape[3:] not in ((), (1,), (3,), (4,)):
         return False
@@ -84,7 +85,7 @@ def _latent_plane(trajectory: Trajectory) -> Figure:
         None if std is None else std[-1][part][:, plane],
         None if trajectory.labels is None else trajectory.labels[part],
         tuple(units[list(plane)].tolist()),
-        trajectory.class_names,
+        None if trajectory.class_names is None else tuple(trajectory.class_names),
     )
     what = "codes" if std is None else "1σ ellipses of the posteriors"
     title = f"Latent space after epoch {trajectory.epochs[-1]:g}"

@@ -291,7 +291,8 @@ def codes_of(frame: Trajectory) -> Codes:
     """The encodings of a trajectory's last frame."""
     log_var = None if frame.log_var is None else frame.log_var[-1]
     images = None if frame.images is None else _small_pictures(frame.images)
-    return Codes(frame.mean[-1], log_var, frame.labels, frame.class_names, images)
+    class_names = None if frame.class_names is None else tuple(frame.class_names)
+    return Codes(frame.mean[-1], log_var, frame.labels, class_names, images)
 
 
 def _small_pictures(images: np.ndarray) -> np.ndarray | None:
