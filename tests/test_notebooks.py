@@ -30,6 +30,7 @@ TOY_SIZE = (  # of notebooks that a test runs
     (re.compile(r"seeds=3"), "seeds=2, quick=True"),
     (re.compile(r"kv\.show\(run\)"), "kv.show(run, draw=False)"),
 )
+MAX_CELL_SECONDS = 1_800
 MAX_OUTPUT_CHARACTERS = 3_000  # of text that a cell prints
 
 
@@ -73,7 +74,7 @@ def test_notebooks_run_at_toy_size(path, tmp_path, monkeypatch):
     for cell in read.cells:
         for pattern, small in TOY_SIZE if cell.cell_type == "code" else ():
             cell.source = pattern.sub(small, cell.source)
-    nbclient.NotebookClient(read, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(read, timeout=MAX_CELL_SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in read.cells if cell.cell_type == "code" for output in cell.outputs]
     printed = ["".join(output.text) for output in outputs if output.output_type == "stream"]
     assert all(len(text) < MAX_OUTPUT_CHARACTERS for text in printed)
