@@ -8,7 +8,7 @@ import pytest
 from pages import Page, copy, needs_browser, wait_for
 
 from keras_vae import InputError
-from keras_vae.report import index_page, rate_distortion, run_page
+from keras_vae.report import index_page, pages, rate_distortion, run_page
 
 
 def test_the_index_of_a_folder(toy_run, tmp_path):
@@ -114,6 +114,18 @@ def test_runs_are_marked_by_rate_and_distortion(toy_run, tmp_path):
             for px, py in ((line.x1, line.y1), (line.x2, line.y2))
         ]  # fmt: skip
         assert ends == pytest.approx([-float(line.label.split()[1].replace("−", "-"))] * 2)
+
+
+def test_damaged_samples_of_a_run_are_named_in_the_index(toy_run, tmp_path):
+    for name in ("a", "b"):
+        copy(toy_run, tmp_path / name)
+    samples = tmp_path / "b" / "arrays" / "samples.npz"
+    samples.write_bytes(b"")
+    errors = pages.write([tmp_path], draw=False)
+    assert list(errors) == [samples]
+    text = (tmp_path / "index.html").read_text()
+    assert text.count(f"{samples}: expected a readable .npz; it is damaged") == 1
+    assert text.count('class="run"') == 2
 
 
 @pytest.mark.parametrize(("rates", "low", "high"), [((9.0, 10.0, 11.0), 8.72, 11.28), ((1.0, 10.0), 0.0, 11.2)])

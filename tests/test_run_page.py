@@ -174,6 +174,20 @@ def test_an_incomplete_video_is_not_embedded(toy_run, tmp_path):
     assert not any("video/mp4" in source or source.endswith("cut.mp4") for source in page.sources)
 
 
+def test_a_damaged_file_of_a_finding_is_reported(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    (run.path / "figures").mkdir(exist_ok=True)
+    (run.path / "figures" / "posteriors.png").write_bytes(dot(0))
+    damaged: list[DamagedFileError] = []
+    run_page.write(run, damaged)
+    assert damaged == []
+    assert "The median posterior has a radius" in run_page.write(run).read_text()
+    run.write_arrays("manifold", side=np.zeros(0, "int64"))
+    text = run_page.write(run, damaged).read_text()
+    assert [error.path.name for error in damaged] == ["manifold.npz"]
+    assert "The median posterior has a radius" not in text
+
+
 def test_an_odd_figure_has_its_caption_beside_it(toy_run, tmp_path):
     """In two columns it would leave half a page empty."""
     run = copy(toy_run, tmp_path / "run")

@@ -6,7 +6,6 @@ The title of the figure and the beginning of its caption on a page are both take
     def stds(run: Run) -> str: ...
 """
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,19 +35,32 @@ def register(*stems: str) -> Callable[[Finding], Finding]:
     return registered
 
 
-def finding(run: Run, stem: str) -> str:
+def finding(run: Run, stem: str, damaged: list[DamagedFileError] | None = None) -> str:
     """The finding of a figure or video of a finished run, without a full stop; empty if there is none.
 
     It is empty too if a file that it needs is damaged: the figure may have been drawn before.
+
+    Args:
+        run: a finished run.
+        stem: of the file of the figure or video.
+        damaged: receives the error of a damaged file.
     """
-    with contextlib.suppress(DamagedFileError):
+    try:
         return worded(FINDINGS[stem](run), run.image_shape) if stem in FINDINGS else ""
-    return ""
+    except DamagedFileError as error:
+        if damaged is not None:
+            damaged.append(error)
+        return ""
 
 
-def caption(run: Run, stem: str, text: str) -> str:
-    """A caption that begins with the finding, if there is one and the text does not begin with it already."""
-    found, text = finding(run, stem), worded(text, run.image_shape)
+def caption(run: Run, stem: str, text: str, damaged: list[DamagedFileError] | None = None) -> str:
+    """A caption that begins with the finding, if there is one and the text does not begin with it already.
+
+    Args:
+        run, stem, damaged: as in `finding`.
+        text: what the figure or video shows.
+    """
+    found, text = finding(run, stem, damaged), worded(text, run.image_shape)
     return text if not found or text.startswith(found) else f"{found}. {text}"
 
 

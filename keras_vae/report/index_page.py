@@ -11,7 +11,7 @@ from keras_vae._utils import formatting
 from keras_vae._utils.data_words import is_row, worded
 from keras_vae._utils.files import PARTIAL_PREFIX, write_text
 from keras_vae._utils.foreign_text import cleaned
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.report import captions, data_uri, rate_distortion, rendering, study_page
 from keras_vae.report.rendering import Cell
 from keras_vae.runs.folder import Run
@@ -87,6 +87,7 @@ def write(
     runs: Sequence[Run],
     studies: Sequence[Path] = (),
     errors: Mapping[Path, InputError] | None = None,
+    damaged: list[DamagedFileError] | None = None,
 ) -> Path:
     """Writes `index.html` and returns its path.
 
@@ -95,22 +96,24 @@ def write(
         runs: in or below that folder; they may be unfinished.
         studies: folders of studies below it, whose pages are linked.
         errors: the errors of runs and studies that could not be read, by folder; the page shows them.
+        damaged: receives the errors of damaged files that the page does without.
     """
-    folder, errors = Path(folder), errors or {}
+    folder, errors, lost = Path(folder), errors or {}, [] if damaged is None else damaged
+    n_lost = len(lost)
     readable = [run for run in runs if run.path not in errors]
     n_finished = sum(run.finished for run in readable)
     counted = formatting.count(n_finished, "finished run")
     if n_finished < len(readable):
         counted += f" and {len(readable) - n_finished} unfinished"
     videos = data_uri.videos(folder, "Training of several models", captions.FOLDER_VIDEO_CAPTIONS)
-    planes = rate_distortion.planes(readable, lambda run: _address(folder, run.path / rendering.PAGE))
+    planes = rate_distortion.planes(readable, lambda run: _address(folder, run.path / rendering.PAGE), lost)
     page = rendering.render(
         "index.html",
         title=cleaned(folder.resolve().name),
         lead=f"{counted}. {_losses(readable)}",
         planes=planes,
         videos=videos.shown,
-        notes=videos.notes,
+        notes=[*videos.notes, *map(str, lost[n_lost:])],
         unmarked=_unmarked(n_finished, sum(plane["marks"] for plane in planes)),
         head=HEAD,
         rows=[_row(folder, run) if run in readable else _row_of_error(run.path) for run in runs],

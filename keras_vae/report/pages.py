@@ -44,7 +44,7 @@ def write(paths: Sequence[Path], draw: bool, log: Callable[[str], None] = print)
                 log(str(page))
     if found.folder is not None:
         runs = [*found.runs, *found.unfinished]
-        log(str(index_page.write(found.folder, runs, found.studies, errors)))
+        log(str(index_page.write(found.folder, runs, found.studies, errors, damaged)))
     return errors | {Path(error.path): error for error in damaged}
 
 

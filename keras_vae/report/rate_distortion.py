@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from keras_vae._utils.formatting import amount, count, number
-from keras_vae.errors import InputError
+from keras_vae.errors import DamagedFileError
 from keras_vae.report import svg
 from keras_vae.report.data_uri import data_uri
 from keras_vae.runs import comparison
@@ -103,7 +103,9 @@ class Axis(NamedTuple):
         return self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first)
 
 
-def planes(runs: Sequence[Run], address: Callable[[Run], str]) -> list[dict[str, Any]]:
+def planes(
+    runs: Sequence[Run], address: Callable[[Run], str], damaged: list[DamagedFileError] | None = None
+) -> list[dict[str, Any]]:
     """A plane per data set and likelihood, whose losses can be compared.
 
     Each has `title`, `svg`, `text` and the number of its `marks`. Unfinished runs, runs without a KL and, beside
@@ -112,7 +114,9 @@ def planes(runs: Sequence[Run], address: Callable[[Run], str]) -> list[dict[str,
     Args:
         runs: readable runs.
         address: the address of a run's page, relative to the index; empty if there is none.
+        damaged: receives the errors of samples that can't be read, whose runs are marked without a picture.
     """
+    damaged = [] if damaged is None else damaged
     groups = comparison.comparable(runs)
     # A single run has nothing to be compared with; it is drawn where there is no other.
     largest = max(map(len, groups.values()), default=0)
@@ -121,7 +125,7 @@ def planes(runs: Sequence[Run], address: Callable[[Run], str]) -> list[dict[str,
     drawn = []
     for title, members in sorted(compared.items(), key=lambda group: -len(group[1])):
         made = (
-            _mark(run, name, address(run), i < n_left)
+            _mark(run, name, address(run), thumbnail(run, damaged) if i < n_left else ("", True))
             for i, (run, name) in enumerate(zip(members, comparison.names(members), strict=True))
         )
         marks = [mark for mark in made if mark is not None]
@@ -146,12 +150,12 @@ def _text(marks: Sequence[Mark]) -> str:
     )
 
 
-def _mark(run: Run, name: str, address: str, has_picture: bool) -> Mark | None:
+def _mark(run: Run, name: str, address: str, drawn: tuple[str, bool]) -> Mark | None:
     test, config = run.metrics["test"], run.config["config"]
     rate, distortion = float(test["kl"]), float(test["reconstruction"])
     if not np.isfinite([rate, distortion]).all():
         return None
-    picture, is_grey = thumbnail(run) if has_picture else ("", True)
+    picture, is_grey = drawn
     beta = config.get("beta")
     details = [
         f"KL {number(rate)}, reconstruction {number(distortion)}, ELBO {number(-rate - distortion)} nats",
@@ -164,11 +168,17 @@ def _mark(run: Run, name: str, address: str, has_picture: bool) -> Mark | None:
     return Mark(name, rate, distortion, "\n".join(details), address, picture, is_grey)
 
 
-def thumbnail(run: Run) -> tuple[str, bool]:
-    """A few samples of a run as a data URI, and whether they are grey; empty if the run has none that can be read."""
+def thumbnail(run: Run, damaged: list[DamagedFileError]) -> tuple[str, bool]:
+    """A few samples of a run as a data URI, and whether they are grey; empty if it has none, or damaged ones.
+
+    Args:
+        run: a finished run.
+        damaged: receives the error of damaged samples.
+    """
     try:
         images = run.arrays("samples")["images"] if run.has_arrays("samples") else None
-    except InputError:
+    except DamagedFileError as error:
+        damaged.append(error)
         images = None
     if images is None or not len(images):
         return "", True

@@ -11,7 +11,7 @@ from keras_vae import data as datasets
 from keras_vae import diagnostics
 from keras_vae._utils import formatting
 from keras_vae._utils.data_words import is_row, worded, worded_table
-from keras_vae._utils.files import write_text
+from keras_vae._utils.files import complete, write_text
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings, tables
 from keras_vae.report import (
@@ -78,7 +78,7 @@ def write(run: Run | str | Path, damaged: list[DamagedFileError] | None = None) 
         units=unit_table.unit_table(run, evaluation.get("units")),
         item=worded("image", run.image_shape),
         reconstructions=reconstruction_table.reconstruction_table(run),
-        **_media(run, max_figure_bytes),
+        **_media(run, max_figure_bytes, damaged),
         **_evaluation(run, evaluation),
         command=train_command.command(run),
         config=json.dumps(run.config, indent=2, ensure_ascii=False),
@@ -152,16 +152,21 @@ def _facts(run: Run) -> list[Fact]:
     return facts
 
 
-def _media(run: Run, max_figure_bytes: float) -> dict[str, Any]:
+def _media(run: Run, max_figure_bytes: float, damaged: list[DamagedFileError]) -> dict[str, Any]:
     """The embedded figures and videos, which of the figures belong to the audit, and notes on damaged ones."""
     descriptions = captions.read(run.path)
     excluded = (*DRAWN_BY_THE_PAGE, "loss") if run.has_history else DRAWN_BY_THE_PAGE
     defaults = {stem: text for stem, text in captions.RUN_CAPTIONS.items() if stem not in descriptions}
-    stated = {stem: findings.caption(run, stem, text) for stem, text in (descriptions | defaults).items()}
-    figures = captions.figures(run.path, stated, excluded)
+    figures = [
+        figure._replace(caption=findings.caption(run, figure.path.stem, figure.caption, damaged))
+        for figure in captions.figures(run.path, descriptions | defaults, excluded)
+    ]
     pictures = data_uri.pictures(figures, max_figure_bytes)
+    known_videos = {path.stem for path in complete(run.path / "videos", "*.mp4")}
     video_captions = {
-        stem: findings.caption(run, stem, text) for stem, text in (captions.RUN_VIDEO_CAPTIONS | descriptions).items()
+        stem: findings.caption(run, stem, text, damaged)
+        for stem, text in (captions.RUN_VIDEO_CAPTIONS | descriptions).items()
+        if stem in known_videos
     }
     videos = data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions)
     shown = list({picture.src: picture for picture in pictures.shown}.values())  # no picture twice
