@@ -76,7 +76,7 @@ def test_notebooks_run_at_toy_size(path, tmp_path, monkeypatch):
             cell.source = pattern.sub(small, cell.source)
     nbclient.NotebookClient(read, timeout=MAX_CELL_SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in read.cells if cell.cell_type == "code" for output in cell.outputs]
-    printed = ["".join(output.text) for output in outputs if output.output_type == "stream"]
+    printed = [output.text for output in outputs if output.output_type == "stream" and output.name == "stdout"]
     assert all(len(text) < MAX_OUTPUT_CHARACTERS for text in printed)
     lines = [line for text in printed for line in text.splitlines() if line.strip()]
     assert len(lines) == len(set(lines)), "a line is printed twice"
