@@ -1,6 +1,7 @@
 """Pages of Jupyter notebooks, which are stored without outputs and are not executed: their cells become Markdown."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myst_parser.parsers.sphinx_ import MystParser
@@ -26,8 +27,7 @@ class NotebookParser(MystParser):
 
     def parse(self, inputstring: str, document: "nodes.document") -> None:
         title, _, rest = markdown(inputstring).partition("\n")
-        name = self.env.doc2path(self.env.docname, base=False).name
-        link = f"{{download}}`Download this notebook <{name}>`"
+        link = f"{{download}}`Download this notebook <{Path(document['source']).name}>`"
         super().parse(f"{title}\n\n{link}\n{rest}", document)
 
 
