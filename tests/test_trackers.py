@@ -178,6 +178,7 @@ def test_mlflow_reads_files(trained, mlflow, tmp_path):
     assert {"audit.txt", "audit.json", "encodings.npz", "images"} <= set(names)
     with np.load(client.download_artifacts(flow.run_id, "encodings.npz", str(tmp_path))) as arrays:
         np.testing.assert_allclose(arrays["mean"], model.encode(IMAGES).mean, rtol=1e-4, atol=1e-5)
+        assert arrays["labels"].tolist() == NAMES.tolist()
     images = [artifact.path for artifact in client.list_artifacts(flow.run_id, "images")]
     for name in PICTURES:
         assert sum(name in path and path.endswith(".png") for path in images) == 2

@@ -165,7 +165,8 @@ class MLflowTracker(Tracker):
         self._client.log_text(self.run_id, json.dumps(content, indent=2) + "\n", "audit.json")
 
     def _send_codes(self, codes: Codes, epoch: int) -> None:
-        arrays = {"mean": codes.mean, "log_var": codes.log_var, "labels": codes.labels}
+        labels = codes.labels if codes.class_names is None else np.array(codes.label_names)
+        arrays = {"mean": codes.mean, "log_var": codes.log_var, "labels": labels}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "encodings.npz")
             write_npz(path, {name: array for name, array in arrays.items() if array is not None}, compressed=True)
