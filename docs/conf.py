@@ -25,6 +25,7 @@ extensions = [
     "notebooks",
     "landing",
     "alternatives",
+    "accessibility",
 ]
 
 root_doc = "docs/index"

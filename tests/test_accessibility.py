@@ -19,9 +19,7 @@ pytestmark = [pytest.mark.slow, needs_browser]
 
 
 def violations(browser, page: Path, view: str) -> list[str]:
-    axe = pytest.importorskip(
-        "axe_core_python.selenium", reason="axe-core is not installed: pip install '.[dev]'"
-    ).Axe()
+    selenium = pytest.importorskip("axe_core_python.selenium", reason="axe-core is missing: pip install '.[dev]'")
     width, height = VIEWS[view]
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": view == "phone"}
     scheme = {"name": "prefers-color-scheme", "value": "dark" if view == "dark" else "light"}
@@ -30,7 +28,7 @@ def violations(browser, page: Path, view: str) -> list[str]:
     browser.set_script_timeout(120)
     try:
         browser.get(page.as_uri())
-        found = axe.run(browser, options=RULES)["violations"]
+        found = selenium.Axe().run(browser, options=RULES)["violations"]
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -3,8 +3,11 @@
 import ast
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -103,8 +106,40 @@ def test_the_stub_names_the_public_names_and_the_modules_that_define_them():
     assert homes == expected
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """Folder of an environment `env` that holds the built wheel and sees the other packages of this one."""
+    folder = tmp_path_factory.mktemp("installed")
+    source, env = folder / "source", folder / "env"
+    shutil.copytree(ROOT / "keras_vae", source / "keras_vae", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source))
+    subprocess.run([sys.executable, "-m", "pip", *build], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", env], check=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(env)}))
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(packages)
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return env
+
+
+def type_errors(program: str, env: Path, folder: Path) -> list[str]:
+    (folder / "program.py").write_text(program)
+    options = ("--strict", "--follow-imports=silent", "--config-file=", f"--cache-dir={folder / 'cache'}")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, f"--python-executable={env / 'bin' / 'python'}", "program.py"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in ("MYPYPATH", "PYTHONPATH")},
+    )
+    assert not done.stderr
+    return [line for line in done.stdout.splitlines() if ": error:" in line]
+
+
 @pytest.mark.slow
-def test_a_program_that_uses_the_package_is_type_checked(tmp_path):
+def test_a_program_that_uses_the_installed_package_is_type_checked(installed, tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed: pip install '.[dev]'")
     program = (
         "import numpy as np\n"
@@ -125,20 +160,13 @@ def test_a_program_that_uses_the_package_is_type_checked(tmp_path):
         "kv.VAE(vae.encoder, vae.decoder, seed='0')": "arg-type",
         "kv.nothing": "attr-defined",
     }
-    (tmp_path / "program.py").write_text(program + "\n".join(wrong) + "\n")
-    options = ("--strict", "--follow-imports=silent", "--config-file=", f"--cache-dir={tmp_path / 'cache'}")
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "program.py"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": str(ROOT)},
-    )
-    assert not done.stderr
-    errors = [line for line in done.stdout.splitlines() if ": error:" in line]
+    errors = type_errors(program + "\n".join(wrong) + "\n", installed, tmp_path)
     first = program.count("\n") + 1
     found = [(int(line.split(":")[1]) - first, line.rpartition("[")[2].rstrip("]")) for line in errors]
-    assert found == list(enumerate(wrong.values())), done.stdout
+    assert found == list(enumerate(wrong.values())), errors
+    next(installed.rglob("keras_vae/py.typed")).unlink()
+    (missing,) = type_errors("import keras_vae\n", installed, tmp_path)
+    assert "py.typed" in missing
 
 
 def test_an_unknown_backend_raises_an_input_error(npz, tmp_path):
