@@ -61,7 +61,7 @@ def release(session: nox.Session) -> None:
     session.install("build", "cffconvert", "check-sdist", "twine")
     session.run("cffconvert", "--validate")
     session.run("check-sdist")
-    folder = Path(session.create_tmp())
+    folder = Path(session.create_tmp()).resolve()
     session.run("python", "-m", "build", "--outdir", str(folder / "dist"))
     sdist, wheel = (next((folder / "dist").glob(pattern)) for pattern in ("*.tar.gz", "*.whl"))
     session.run("twine", "check", "--strict", str(sdist), str(wheel))

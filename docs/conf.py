@@ -25,7 +25,6 @@ extensions = [
     "notebooks",
     "landing",
     "alternatives",
-    "accessibility",
 ]
 
 root_doc = "docs/index"
