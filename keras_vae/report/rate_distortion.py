@@ -349,6 +349,8 @@ def _mark_markup(i: int, mark: Mark, place: tuple[float, float], direction: int 
         shape = f'<path class="mark" d="M-12,-8 L0,0 L-12,8 Z" transform="{turn}"/>'
     attributes = f'class="run" data-index="{i}" data-name="{escape(mark.name)}" data-text="{escape(mark.text)}"'
     attributes += " data-grey" if mark.is_grey else ""
+    if mark.address:  # the card of the page's script, which replaces the title, is no name of the link
+        attributes += f' aria-label="{escape(mark.name)}, {escape(mark.text)}"'
     if mark.picture and not is_shown:
         attributes += f' data-picture="{mark.picture}"'
     # Without the page's script, the browser shows the title in place of the card.
