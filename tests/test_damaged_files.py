@@ -285,6 +285,16 @@ UNDETECTABLE = {
 }
 
 
+@pytest.mark.parametrize("name", ["explorer", "encoder"])
+def test_a_layer_has_as_many_biases_as_outputs(run, tmp_path, name):
+    copied = Run(shutil.copytree(run.path, tmp_path / "run"))
+    arrays = dict(copied.arrays(name))
+    bias = max(key for key in arrays if key.startswith("weight_") and key.endswith("_1"))
+    copied.write_arrays(name, **{**arrays, bias: arrays[bias][:-1]})
+    with pytest.raises(DamagedFileError, match=rf"expected shape \({len(arrays[bias])},\) of '{bias}'"):
+        copied.arrays(name)
+
+
 def test_every_file_of_a_run_has_a_command(run):
     found = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
     assert {name for name in found if not name.endswith((".png", ".html"))} == set(COMMANDS)

@@ -7,6 +7,7 @@ missing, a success with another result is accepted and counted: keys and files m
 shown.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from itertools import product
@@ -60,7 +61,9 @@ class Damage:
             return self._check_folder(folder, name, done)
         outcome = call(attack.program(folder, subjects.data))
         if outcome.code != 0:
-            problem = sentence_problem(outcome, Path(name).name)
+            # A folder without its config.json is not that of a run: the folder is named.
+            named = folder / name if os.path.lexists(folder / name) else folder
+            problem = sentence_problem(outcome, named.name)
             self.figures["sentences"] += problem is None
         else:
             problem = crash_problem(outcome)

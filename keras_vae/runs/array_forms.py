@@ -358,6 +358,7 @@ def _check_encoder(arrays: Mapping[str, np.ndarray]) -> None:
         raise _Difference("expected a description of layers that follow each other; received another order")
     needed = {"check_mean", *(() if log_var is None else ("check_log_var",)), *_needed_weights(layers)}
     _require(needed, arrays)
+    _check_biases(layers, arrays)
 
 
 def _check_decoders(arrays: Mapping[str, np.ndarray]) -> None:
@@ -377,6 +378,17 @@ def _check_checkpoints(arrays: Mapping[str, np.ndarray]) -> None:
 def _needed_weights(layers: list[dict]) -> set[str]:
     """The names of the arrays that described layers can't be without."""
     return {f"weight_{i}_0" for i, layer in enumerate(layers) if layer["kind"] in WITH_WEIGHTS}
+
+
+def _check_biases(layers: list[dict], arrays: Mapping[str, np.ndarray]) -> None:
+    """A layer has as many biases, or offsets, as outputs."""
+    for i, layer in enumerate(layers):
+        kernel, bias = arrays.get(f"weight_{i}_0"), arrays.get(f"weight_{i}_1")
+        if kernel is None or bias is None or not kernel.ndim:
+            continue
+        n_outputs = kernel.shape[-2 if layer["kind"] == "transposed" else -1]
+        if bias.shape != (n_outputs,):
+            raise _Difference(f"expected shape ({n_outputs},) of 'weight_{i}_1'; received {bias.shape}")
 
 
 def _require(names: set[str], arrays: Mapping[str, np.ndarray]) -> None:
@@ -403,6 +415,7 @@ def _check_explorer(arrays: Mapping[str, np.ndarray]) -> None:
         if layers is None or "output" not in description:
             raise _Difference("expected 'layers' and 'output' in the description; they are missing")
         needed |= _needed_weights(layers)
+        _check_biases(layers, arrays)
     _require(needed, arrays)
 
 
