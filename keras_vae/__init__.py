@@ -51,6 +51,7 @@ _MODULES = {
     "objectives": "objectives",
     "plots": "plots",
     "posteriors": "posteriors",
+    "priors": "priors",
     "report": "report",
     "samplers": "samplers",
     "studies": "studies",

@@ -3,6 +3,7 @@ from keras_vae import likelihoods as likelihoods
 from keras_vae import objectives as objectives
 from keras_vae import plots as plots
 from keras_vae import posteriors as posteriors
+from keras_vae import priors as priors
 from keras_vae import report as report
 from keras_vae import samplers as samplers
 from keras_vae import studies as studies
@@ -75,6 +76,7 @@ __all__ = [
     "objectives",
     "plots",
     "posteriors",
+    "priors",
     "prune",
     "report",
     "samplers",

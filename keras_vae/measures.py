@@ -75,6 +75,7 @@ SAMPLERS = {
     "aggregate_posterior": "aggregate posterior",
     "neighbourhood": "N(μ(x), ¼ I)",
 }
+LEARNED_PRIOR = "the learned prior"  # in place of N(0, I), for a model that has one
 SAMPLER_ARTICLES = {"moment_matched": "a ", "gaussian_mixture": "a ", "aggregate_posterior": "the "}  # in a sentence
 EVALUATED_SAMPLERS = {name: SAMPLERS[name] for name in ("prior", "moment_matched")}  # without an audit
 FLOOR = "floor"  # training images in place of generated ones; their scores are those of perfect samples

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_vae import likelihoods, objectives, posteriors
+from keras_vae import likelihoods, objectives, posteriors, priors
 from keras_vae._utils import checks
 from keras_vae._utils.items import Items
 from keras_vae.errors import InputError
@@ -22,8 +22,8 @@ from keras_vae.layers import MAX_SEED, PACKAGE, BetaSchedule, GaussianSampling, 
 
 # Compiled steps and the graph contain these; replacing one would have no effect.
 FIXED_ATTRIBUTES = (
-    "encoder", "decoder", "posterior", "likelihood", "objective", "seed", "sampling", "beta_schedule", "epochs_seen",
-    "image_shape", "latent_shape",
+    "encoder", "decoder", "posterior", "likelihood", "objective", "prior", "seed", "sampling", "beta_schedule",
+    "epochs_seen", "image_shape", "latent_shape",
 )  # fmt: skip
 METRIC_ARGUMENTS = ("metrics", "weighted_metrics")
 WRAPPING = (
@@ -31,7 +31,7 @@ WRAPPING = (
     "and GaussianSampling in a model of your own"
 )
 
-for _class in (*likelihoods.BUILT_IN, *objectives.BUILT_IN):
+for _class in (*likelihoods.BUILT_IN, *objectives.BUILT_IN, *priors.BUILT_IN):
     keras.saving.register_keras_serializable(PACKAGE)(_class)
 
 
@@ -82,6 +82,8 @@ class VAE(OrderedFitModel):
         dtype: dtype policy, as of any Keras layer; by default the global one.
         objective: what is minimised: `elbo` (default), the name of another class in `objectives`, or an instance with
             settings of its own.
+        prior: `standard-normal` (default), `mixture` or `vamp`, with settings as in `"mixture components=20"`, or a
+            `priors.Prior`. A learned prior's KL is estimated from the sample of z that is decoded.
         *args: refused.
         **kwargs: `trainable`, as of any Keras model; others are refused.
 
@@ -90,13 +92,14 @@ class VAE(OrderedFitModel):
         posterior: a `posteriors.Posterior`; its `name` is the identifier.
         likelihood: a `Likelihood`.
         objective: an `objectives.Objective`.
+        prior: a `priors.Prior`.
         has_density: whether q(z | x) has a density.
         image_shape, latent_shape: shapes of one image and of its code.
         epochs_seen: variable that counts the epochs trained.
 
     Raises:
-        InputError: if encoder, decoder, posterior, likelihood and objective are incompatible, or an argument is out of
-            range.
+        InputError: if encoder, decoder, posterior, likelihood, objective and prior are incompatible, or an argument is
+            out of range.
 
     Example:
 
@@ -128,6 +131,7 @@ class VAE(OrderedFitModel):
         name: str = "vae",
         dtype=None,
         objective: str | objectives.Objective | None = None,
+        prior: str | priors.Prior | None = None,
         *args,
         **kwargs,
     ):
@@ -140,8 +144,10 @@ class VAE(OrderedFitModel):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         seed = random_seed() if seed is None else checks.whole("seed", seed, low=0, high=MAX_SEED)
         posterior, likelihood = posteriors.get(posterior), likelihoods.get(likelihood)
-        objective = objectives.get(objective)
+        objective, prior = objectives.get(objective), priors.get(prior)
         objective.check(posterior, beta)
+        prior.check(posterior)
+        objective.check_prior(prior)
         if not posterior.has_divergence and beta != 1.0:
             raise InputError(
                 f"beta: expected none, since it has no effect for posterior={posterior.name!r}, which has no KL term; "
@@ -159,7 +165,7 @@ class VAE(OrderedFitModel):
         super().__init__(inputs=image, outputs=outputs, name=name, **kwargs)
         self.dtype_policy = policy
         self.encoder, self.decoder = encoder, decoder
-        self.posterior, self.likelihood, self.objective = posterior, likelihood, objective
+        self.posterior, self.likelihood, self.objective, self.prior = posterior, likelihood, objective, prior
         self.seed = seed
         self.sampling = sampling
         self.beta_schedule = BetaSchedule(beta, name="beta_schedule") if posterior.has_divergence else None
@@ -168,6 +174,7 @@ class VAE(OrderedFitModel):
         )
         self.image_shape, self.latent_shape = tuple(image.shape[1:]), tuple(mean.shape[1:])
         likelihood.build(self, self.image_shape)
+        prior.build(self)
 
         self._loss_mean = keras.metrics.Mean("weighted_loss")
         self._reconstruction_mean = keras.metrics.Mean("reconstruction")
@@ -252,17 +259,30 @@ class VAE(OrderedFitModel):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def divergence(self, mean, log_var=None):
+    def divergence(self, mean, log_var=None, z=None):
         """The penalty of each image, before it is multiplied by β: `posterior.divergence`.
+
+        With a learned prior, the estimate of the KL from one sample: `prior.divergence`.
 
         Args:
             mean: `(batch, units…)`.
             log_var: log variances of the mean's shape, or of one that broadcasts to it.
+            z: a sample of each posterior, of the mean's shape, which only a learned prior needs.
 
         Returns:
             A float32 tensor `(batch,)`, nats.
+
+        Raises:
+            InputError: if the prior is learned and there is no `z`.
         """
-        return self.posterior.divergence(mean, log_var)
+        if self.prior.is_standard:
+            return self.posterior.divergence(mean, log_var)
+        if z is None:
+            raise InputError(
+                f"z: expected samples of the posteriors, since the KL from the prior {self.prior.name!r} has no closed "
+                "form; received None."
+            )
+        return self.prior.divergence(z, mean, log_var)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The objective on a batch, by default reconstruction + beta · kl, a float32 scalar; `y` is ignored."""
@@ -274,7 +294,8 @@ class VAE(OrderedFitModel):
         total_weight = ops.shape(nll)[0] if weight is None else ops.sum(weight)
         self._reconstruction_mean.update_state(nll, sample_weight=weight)
         if self.beta_schedule is not None and self._divergence_mean is not None and self._beta_mean is not None:
-            divergence = self.divergence(y_pred["mean"], y_pred.get("log_var"))
+            z = () if self.prior.is_standard else (y_pred["z"],)
+            divergence = self.divergence(y_pred["mean"], y_pred.get("log_var"), *z)
             batch = self._batch_of_objective(x, y_pred, nll, divergence, weight, training)
             beta = self.beta_schedule(training=training)
             loss, parts = self.objective.loss(batch, beta)
@@ -319,6 +340,7 @@ class VAE(OrderedFitModel):
             average=lambda values: _weighted_mean(values, weight),
             sample=sample,
             nll_of=nll_of,
+            log_prior_ratio=None if self.prior.is_standard else self.prior.log_ratio,
         )
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
@@ -475,7 +497,7 @@ class VAE(OrderedFitModel):
         return _finite("x", x)
 
     def generate(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Images decoded from samples of the prior N(0, I).
+        """Images decoded from samples of the prior.
 
         Args:
             n: number of images, at least 1.
@@ -487,10 +509,31 @@ class VAE(OrderedFitModel):
         Raises:
             InputError: if `n` is not a whole number of at least 1.
         """
-        n = checks.whole("n", n)
-        checks.allocation("n", n, *self.latent_shape, itemsize=4)
-        rng = np.random.default_rng(checks.seed(seed, none=True))
-        return self.decode(rng.standard_normal((n, *self.latent_shape), dtype="float32"))
+        return self.decode(self.sample_prior(n, checks.seed(seed, none=True)))
+
+    def sample_prior(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:
+        """Latent points drawn from the model's prior.
+
+        Args:
+            n: number of points, at least 1.
+            seed: integer; the same seed gives the same points. None draws new ones in every call; a generator continues
+                from its state.
+
+        Returns:
+            `(n, units…)` float32.
+
+        Raises:
+            InputError: if `n` is not a whole number of at least 1.
+
+        Example:
+
+        >>> import keras_vae as kv
+        >>> kv.dense_vae("4-2", prior="mixture", seed=0).sample_prior(5, seed=0).shape
+        (5, 2)
+        """
+        from keras_vae import samplers  # imports SciPy, which building and training a model do not need
+
+        return samplers.prior(n, self.latent_shape, seed, self.prior.density())
 
     # -- saving --------------------------------------------------------------------------------------------
 
@@ -507,12 +550,13 @@ class VAE(OrderedFitModel):
             "name": self.name,
             "dtype": serialize(self.dtype_policy),
             **({} if type(self.objective) is objectives.ELBO else {"objective": serialize(self.objective)}),
+            **({} if type(self.prior) is priors.StandardNormal else {"prior": serialize(self.prior)}),
         }
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "VAE":
         config = dict(config)
-        for key in ("encoder", "decoder", "likelihood", "dtype", "posterior", "objective"):
+        for key in ("encoder", "decoder", "likelihood", "dtype", "posterior", "objective", "prior"):
             if isinstance(config.get(key), dict):  # a built-in posterior is saved by its name
                 config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
         return cls(**config)

@@ -1,12 +1,14 @@
 """Samplers of latent points: the prior, a Gaussian or a mixture fitted to the codes, and the posteriors of images."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_vae._utils import checks
-from keras_vae.diagnostics import fit_mixture
+from keras_vae.diagnostics import GaussianMixture, fit_mixture
 from keras_vae.diagnostics.encodings import log_variances
+from keras_vae.diagnostics.gaussian_mixture import check_prior
 
 MAX_FITTED_CODES = 10_000
 MAX_STD = 1e18  # a wider range than that of log variances
@@ -14,13 +16,16 @@ MIN_UNITS_WITHOUT_COVARIANCE = 512  # from this number of units on, no matrix of
 Seed = int | np.random.Generator | None  # a generator continues from its state
 
 
-def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray:
-    """`n` draws from N(0, I).
+def prior(
+    n: int, shape: int | tuple[int, ...], seed: Seed = None, density: GaussianMixture | None = None
+) -> np.ndarray:
+    """`n` draws from N(0, I), or from a learned prior.
 
     Args:
         n: number of draws, at least 1.
         shape: shape of the units, or their number.
         seed: seed of the draws.
+        density: a learned prior of as many units, as `vae.prior.density()` returns it; None for N(0, I).
 
     Returns:
         `(n, units…)` float32.
@@ -38,7 +43,10 @@ def prior(n: int, shape: int | tuple[int, ...], seed: Seed = None) -> np.ndarray
     else:
         units = [checks.whole("shape", shape)]
     n = _count(n, units)
-    return _rng(seed).standard_normal((n, *units), dtype="float32")
+    if density is None:
+        return _rng(seed).standard_normal((n, *units), dtype="float32")
+    check_prior(density, math.prod(units), "density")
+    return density.sample(n, _rng(seed)).reshape(n, *units)
 
 
 def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, seed: Seed = None) -> np.ndarray:

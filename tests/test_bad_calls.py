@@ -126,6 +126,7 @@ def diverged(*arguments: str) -> dict[str, str]:
     return may("recorded in a training that diverged", *(f"{a}: {kind}" for a in arguments for kind in kinds))
 
 
+PRIOR = {"prior": diagnostics.GaussianMixture(np.ones(2), MEAN[:2], LOG_VAR[:2])}
 PROGRESS = {"progress": lambda share: None}
 LOG_VAR_SHAPES = may(
     "one variance per image, per unit or for all", "log_var: one axis less", "log_var: number", "log_var: one row"
@@ -148,6 +149,14 @@ CALLS = {
     "diagnostics.Gaussians.log_ratio": Call(
         {"z": MEAN}, on=lambda: diagnostics.Gaussians(MEAN, LOG_VAR, "float64"), allowed=rows("z")
     ),
+    "diagnostics.GaussianMixture": Call(
+        {"weight": np.abs(MEAN[:, 0]), **ENCODINGS},
+        read=lambda found: found.log_ratio(MEAN),
+        allowed=LOG_VAR_SHAPES,
+    ),
+    "diagnostics.GaussianMixture.log_ratio": Call({"z": MEAN}, on=lambda: PRIOR["prior"], allowed=rows("z")),
+    "diagnostics.GaussianMixture.log_density": Call({"z": MEAN}, on=lambda: PRIOR["prior"], allowed=rows("z")),
+    "diagnostics.GaussianMixture.sample": Call({"n": 5, "seed": 0}, on=lambda: PRIOR["prior"], allowed=RANDOM),
     "diagnostics.MixtureRatio": Call(
         {"z": MEAN}, read=lambda found: found._prepared, allowed=rows("z") | more_axes("z") | fewer_columns("z")
     ),
@@ -165,14 +174,20 @@ CALLS = {
         on=lambda: diagnostics.ElboTerms(prior=20.0, reconstruction=80.0, posterior=-5.0),
         allowed=may("images of any size", "pixels: huge"),
     ),
-    "diagnostics.aggregate_divergence": Call({**ENCODINGS, "seed": 0, **PROGRESS}, allowed=LOG_VAR_SHAPES),
+    "diagnostics.aggregate_divergence": Call(
+        {**ENCODINGS, "seed": 0, **PROGRESS, **PRIOR}, allowed=LOG_VAR_SHAPES | absent("prior")
+    ),
     "diagnostics.audit": Call(
-        {**ENCODINGS, "seed": 0, "quiet": True}, read=lambda found: found.as_dict(), allowed=LOG_VAR_SHAPES
+        {**ENCODINGS, "seed": 0, "quiet": True, **PRIOR},
+        read=lambda found: found.as_dict(),
+        allowed=LOG_VAR_SHAPES | absent("prior"),
     ),
     "diagnostics.class_balance": Call(
         {"probabilities": PROBABILITIES, "labels": LABELS}, allowed=rows("probabilities", "labels")
     ),
-    "diagnostics.classifier_two_sample_test": Call({**ENCODINGS, "seed": 0, **PROGRESS}, allowed=LOG_VAR_SHAPES),
+    "diagnostics.classifier_two_sample_test": Call(
+        {**ENCODINGS, "seed": 0, **PROGRESS, **PRIOR}, allowed=LOG_VAR_SHAPES | absent("prior")
+    ),
     "diagnostics.confidence": Call({"probabilities": PROBABILITIES}, allowed=rows("probabilities")),
     "diagnostics.describe": Call({"content": diagnostics.audit(MEAN[:10], LOG_VAR[:10], quiet=True).as_dict()}),
     "diagnostics.elbo_terms": Call(
@@ -209,8 +224,9 @@ CALLS = {
             "samples": 3,
             "seed": 0,
             "batch_size": 50,
+            **PRIOR,
         },
-        allowed=LOG_VAR_SHAPES | SEED | may("a maximum", "batch_size: huge"),
+        allowed=LOG_VAR_SHAPES | SEED | absent("prior") | may("a maximum", "batch_size: huge"),
     ),
     "diagnostics.importance_weighted_evidence": Call(
         {"log_weights": RNG.standard_normal((5, 30))}, allowed=fewer_rows("log_weights") | fewer_columns("log_weights")
@@ -224,7 +240,7 @@ CALLS = {
     "diagnostics.marginal_density": Call({"mean": MEAN[:, 0], "std": np.exp(LOG_VAR[:, 0])}),
     "diagnostics.marginals": Call({**ENCODINGS, "seed": 0, **PROGRESS}, allowed=LOG_VAR_SHAPES | SEED),
     "diagnostics.min_typical_units": Call({"epsilon": 0.2, "max_units": 1000}),
-    "diagnostics.mmd": Call({**ENCODINGS, "seed": 0}, allowed=LOG_VAR_SHAPES | SEED),
+    "diagnostics.mmd": Call({**ENCODINGS, "seed": 0, **PRIOR}, allowed=LOG_VAR_SHAPES | SEED | absent("prior")),
     "diagnostics.nearest": Call(
         {"images": FEATURES, "references": FEATURES[::-1], "batch_size": 10},
         allowed=rows("images", "references") | may("a maximum", "batch_size: huge"),
@@ -266,7 +282,8 @@ CALLS = {
         allowed=rows("z") | fewer_columns("z") | more_axes("z") | may("images of any shape", "decode: returns columns"),
     ),
     "diagnostics.replacement_loss": Call(
-        {"nll": lambda z: np.square(z).sum(axis=1), "z": MEAN, "seed": 0}, allowed=SEED | rows("z") | fewer_columns("z")
+        {"nll": lambda z: np.square(z).sum(axis=1), "z": MEAN, "seed": 0, **PRIOR},
+        allowed=SEED | rows("z") | absent("prior"),
     ),
     "diagnostics.typical_probability": Call({"units": 8, "epsilon": 0.1}),
     "diagnostics.typicality": Call(
@@ -326,7 +343,9 @@ CALLS = {
         | more_axes("mean")
         | may("one deviation per image, per unit or for all", "std: one axis less", "std: number", "std: one row"),
     ),
-    "samplers.prior": Call({"n": 5, "shape": (2, 3), "seed": 0}, allowed=RANDOM),
+    "samplers.prior": Call(
+        {"n": 5, "shape": (1, 3), "seed": 0, "density": PRIOR["prior"]}, allowed=RANDOM | absent("density")
+    ),
     "trajectory.Trajectory": Call(
         {
             "steps": STEPS,

@@ -19,6 +19,7 @@ LAYERS = (
     {"geometry", "measures"},
     {"diagnostics", "layers", "trajectory"},
     {"samplers", "likelihoods", "posteriors", "objectives", "encoding_frames"},
+    {"priors"},
     {"fast_fit", "data"},
     {"models", "callbacks", "recorder"},
     {"networks"},

@@ -42,6 +42,7 @@ class Stream(enum.Enum):
     MMD_IMAGES = ("diagnostics", 4)
     AGGREGATE_POSTERIOR_IMAGES = ("diagnostics", 5)
     MARGINAL_IMAGES = ("diagnostics", 6)
+    LEARNED_PRIOR = ("diagnostics", 7)
     IMPORTANCE_WEIGHTS = ("diagnostics", 100)  # index: the image
 
 

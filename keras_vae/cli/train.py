@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_vae import likelihoods, objectives, posteriors
+from keras_vae import likelihoods, objectives, posteriors, priors
 from keras_vae._utils.command_line import number_option, whole_option
 from keras_vae._utils.formatting import listed
 from keras_vae._utils.keras_import import backend_name
@@ -22,6 +22,7 @@ ARCHITECTURE = (
 )
 
 OBJECTIVE = f"What is minimised: {listed(objectives.names())}; with settings as in 'decomposed tc=6'."
+PRIOR = f"Of the latent points: {listed(priors.names())}; with settings as in 'mixture components=20'."
 DEVICES = "Devices that share each batch, on JAX: all, or their number in all processes together."
 COORDINATOR = "Address of process 0, if one training has several processes; auto: as Slurm, Open MPI or a TPU sets it."
 
@@ -46,6 +47,7 @@ def train(
     warmup: Annotated[float, number_option("Epochs over which beta rises from 0.")] = 0.0,
     warmup_shape: Annotated[str, typer.Option(help="How beta rises: linear, cosine or cyclical.")] = "linear",
     objective: Annotated[str, typer.Option(help=OBJECTIVE)] = "elbo",
+    prior: Annotated[str, typer.Option(help=PRIOR)] = "standard-normal",
     learning_rate: Annotated[float, number_option("Learning rate of Adam.")] = 1e-3,
     batch_size: Annotated[int, whole_option("Images per step.")] = 128,
     seed: Annotated[int, whole_option("Seed of all random numbers.")] = 0,
@@ -84,6 +86,7 @@ def train(
         warmup=warmup,
         warmup_shape=warmup_shape,
         objective=objective,
+        prior=prior,
         learning_rate=learning_rate,
         batch_size=batch_size,
         seed=seed,

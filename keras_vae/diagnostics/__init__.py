@@ -6,6 +6,7 @@ from keras_vae.diagnostics.decoder_magnification import magnification
 from keras_vae.diagnostics.density_overlap import Estimate, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.encoding_audit import Audit, audit, describe
 from keras_vae.diagnostics.encodings import flat_encodings, kl_per_unit
+from keras_vae.diagnostics.gaussian_mixture import GaussianMixture
 from keras_vae.diagnostics.gaussianity import gaussian_divergence, whiten
 from keras_vae.diagnostics.importance_weighting import (
     Evidence,
@@ -52,6 +53,7 @@ __all__ = [
     "ElboTerms",
     "Estimate",
     "Evidence",
+    "GaussianMixture",
     "Gaussians",
     "Marginals",
     "MixtureRatio",

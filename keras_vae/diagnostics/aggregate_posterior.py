@@ -15,11 +15,14 @@ With `mean_kl` they are the bounds on I(x; z) of Poole et al. (2019) for a known
 first bound on I(x; z) is at most ln C. A smaller E only adds to their standard errors. (A weight of 1/N for the own
 component, as in the stratified estimator of Chen et al. 2018, appendix C, estimates KL(q_N ‖ p) from below, which
 bounds KL(q ‖ p) in neither direction.)
+
+All densities are computed relative to N(0, I). For a learned prior p, log N(z; 0, I) − log p(z) is added to each draw's
+log ratio; `mean_kl` is then the mean over the draws, regressed on the KL from N(0, I), and has a standard error.
 """
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -31,6 +34,7 @@ from threadpoolctl import threadpool_limits
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, kl_per_image, posterior_draws, random_images
+from keras_vae.diagnostics.gaussian_mixture import GaussianMixture, check_prior
 from keras_vae.diagnostics.mixture_density import Gaussians, log_sum_exp
 from keras_vae.diagnostics.mixture_fit import fit_mixture
 
@@ -48,11 +52,12 @@ CANDIDATE_COMPONENTS = (1, 5, 10, 20)  # numbers of components of the fitted mix
 
 
 class AggregateDivergence(NamedTuple):
-    """Bounds on KL(q(z) ‖ N(0, I)) of the population of images, in nats.
+    """Bounds on KL(q(z) ‖ p) of the population of images from the prior p, N(0, I) or a learned one, in nats.
 
     Attributes:
-        mean_kl: mean KL(q(z | x) ‖ N(0, I)) over the images, exactly: the sum of information and divergence.
-        high: KL(q_S ‖ N(0, I)) of the mixture q_S of the posteriors of `images` images, including the component from
+        mean_kl: mean KL(q(z | x) ‖ p) over the images, the sum of information and divergence: exactly for N(0, I), by
+            draws for a learned prior.
+        high: KL(q_S ‖ p) of the mixture q_S of the posteriors of `images` images, including the component from
             which a sample was drawn. Its expectation is at least the population's divergence, since KL is convex.
         low: the same without that component. Its expectation is at most the population's divergence (Jensen).
         high_error, low_error: Monte-Carlo standard errors, for these posteriors, including that of the choice of the
@@ -69,6 +74,7 @@ class AggregateDivergence(NamedTuple):
         evaluated: number of images whose draws were evaluated for `low` and `high`: all of up to 10,000 images, 10,000
             of up to 107,374, and at least 2,048 of more.
         fitted_images: number of images whose draws were used for `fitted`: all, or a random 10,000 of more.
+        mean_kl_error: Monte-Carlo standard error of `mean_kl`; 0 for N(0, I).
 
     Example:
         >>> import numpy as np
@@ -93,6 +99,7 @@ class AggregateDivergence(NamedTuple):
     saturated: bool
     evaluated: int
     fitted_images: int
+    mean_kl_error: float = 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -106,9 +113,13 @@ class AggregateDivergence(NamedTuple):
 
 
 def aggregate_divergence(
-    mean: np.ndarray, log_var: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+    prior: GaussianMixture | None = None,
 ) -> AggregateDivergence:
-    """Bounds KL(q(z) ‖ N(0, I)) and I(x; z) from the encodings of N images, with two draws from each posterior.
+    """Bounds KL(q(z) ‖ p) and I(x; z) from the encodings of N images, with two draws from each posterior.
 
     It computes 2 N² densities as matrix products: 10,000 images of 32 units take seconds on two cores, and 100 MB of
     memory in addition to the codes. Of more than 10,000 images the draws of a random subset are evaluated, at most 2³¹
@@ -120,6 +131,7 @@ def aggregate_divergence(
         log_var: log variances of that shape, or one that broadcasts to it.
         seed: seed of the draws, subsets and fitted mixtures.
         progress: called with the share of the work that is done, in [0, 1].
+        prior: p, a learned prior of as many units; None for N(0, I).
 
     Raises:
         InputError: unless they are finite encodings of at least two images.
@@ -132,39 +144,34 @@ def aggregate_divergence(
         >>> [round(bound, 2) for bound in found.interval], round(found.mean_kl, 2)
         ([0.0, 0.01], 1.21)
     """
+    return aggregate_divergences(mean, log_var, [prior], seed, progress)[0]
+
+
+def aggregate_divergences(
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    priors: Sequence[GaussianMixture | None],
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+) -> list[AggregateDivergence]:
+    """`aggregate_divergence` from each of several priors, by the same draws, at little more than the cost of one."""
     seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
     checks.function("progress", progress)
     mean, log_var = flat_encodings(mean, log_var)
+    for prior in priors:
+        check_prior(prior, mean.shape[1])
     rng, image_rng = stream(seed, Stream.AGGREGATE_POSTERIOR_DRAWS), stream(seed, Stream.AGGREGATE_POSTERIOR_IMAGES)
     all_kl = kl = kl_per_image(mean, log_var)
     if len(mean) > MAX_COMPONENTS:
         components = random_images(len(mean), MAX_COMPONENTS, image_rng)
         mean, log_var, kl = mean[components], log_var[components], all_kl[components]
-    n = len(mean)
-    drawn = random_images(n, MAX_DRAWN_IMAGES, image_rng)
+    drawn = random_images(len(mean), MAX_DRAWN_IMAGES, image_rng)
     z = posterior_draws(mean[drawn], log_var[drawn], DRAWS_PER_POSTERIOR, rng)
     z = z.reshape(DRAWS_PER_POSTERIOR, len(drawn), -1)
-    low, high, evaluated = _mixture_bounds(mean, log_var, z, drawn, kl, all_kl, progress)
-    fitted, fitted_error = _fitted_bound(rng.permutation(z, axis=1), seed)  # images may be sorted by label
+    under_mixture = _under_mixture(mean, log_var, z, drawn, progress)
+    fitted_to = _fitted(rng.permutation(z, axis=1), seed)  # images may be sorted by label
     progress(1.0)
-    mean_kl = float(all_kl.mean())
-    return AggregateDivergence(
-        mean_kl=mean_kl,
-        low=low.value,
-        high=high.value,
-        low_error=low.error,
-        high_error=high.error,
-        low_image_error=low.image_error,
-        high_image_error=high.image_error,
-        information_low=mean_kl - high.value,
-        information_high=mean_kl - low.value,
-        fitted=fitted,
-        fitted_error=fitted_error,
-        images=n,
-        saturated=bool(mean_kl - high.value > math.log(n) - SATURATION_MARGIN),
-        evaluated=evaluated,
-        fitted_images=len(drawn),
-    )
+    return [_divergence(under_mixture, fitted_to, kl, all_kl, prior) for prior in priors]
 
 
 def log_ratios(
@@ -245,42 +252,87 @@ class _Bound(NamedTuple):
         )
 
 
-class _MixtureBounds(NamedTuple):
-    """The bounds by a mixture, and the number of images whose draws were evaluated under it."""
+class _Draws(NamedTuple):
+    """Draws from the posteriors of m images, with log density ratios relative to N(0, I), each `(draws, m)`.
 
-    low: _Bound
-    high: _Bound
-    evaluated: int
+    Attributes:
+        z: `(draws, m, units)`.
+        images: indices of the images among the n components of the mixture, `(m,)`.
+        own: log q(z | x) of the own posterior.
+        low, high: log densities of the mixture without and with the own posterior.
+        components: n.
+    """
+
+    z: np.ndarray
+    images: np.ndarray
+    own: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    components: int
 
 
-def _mixture_bounds(
-    mean: np.ndarray,
-    log_var: np.ndarray,
-    z: np.ndarray,
-    drawn: np.ndarray,
-    kl: np.ndarray,
-    all_kl: np.ndarray,
-    progress: Callable[[float], None],
-) -> _MixtureBounds:
-    """Both bounds by the mixture of the posteriors of n images, from draws of as many of them as the cost allows.
+def _under_mixture(
+    mean: np.ndarray, log_var: np.ndarray, z: np.ndarray, drawn: np.ndarray, progress: Callable[[float], None]
+) -> _Draws:
+    """The mixture of the posteriors of n images at draws of as many of them as the cost allows.
 
     Args:
         mean, log_var: `(n, units)`, the components.
         z: `(draws, m, units)`, draws from the posteriors of m images.
         drawn: `(m,)`, the indices of these images.
-        kl: `(n,)`, KL(q(z | x) ‖ p) of the components.
-        all_kl: `(N,)`, that of all given images.
         progress: called with the share of all work that is done, up to `MIXTURE_SHARE`.
     """
     n = len(mean)
     images = drawn[: max(2, MAX_DENSITIES // (DRAWS_PER_POSTERIOR * n))]
     points = z[:, : len(images)].reshape(-1, mean.shape[1])
     own, others = log_ratios(mean, log_var, points, images, lambda share: progress(MIXTURE_SHARE * share))
+    low, high = others - math.log(n - 1), np.logaddexp(own, others) - math.log(n)
+    return _Draws(z[:, : len(images)], images, own, low, high, n)
+
+
+def _divergence(
+    draws: _Draws, fitted_to: "_Fitted", kl: np.ndarray, all_kl: np.ndarray, prior: GaussianMixture | None
+) -> AggregateDivergence:
+    """The divergence from a prior.
+
+    Args:
+        draws, fitted_to: log density ratios relative to N(0, I).
+        kl: `(n,)`, KL(q(z | x) ‖ N(0, I)) of the components.
+        all_kl: `(N,)`, that of all given images.
+        prior: a learned prior; None for N(0, I).
+    """
     # own − kl has expectation 0 for all posteriors, which makes it a control variate.
-    control = own - kl[images]
-    high = _Bound.estimate(np.logaddexp(own, others) - math.log(n), control, kl[images], all_kl)
-    low = _Bound.estimate(others - math.log(n - 1), control, kl[images], all_kl)
-    return _MixtureBounds(low, high, len(images))
+    kl = kl[draws.images]
+    control = draws.own - kl
+    offset = 0.0 if prior is None else -_log_ratio(prior, draws.z)  # log N(z; 0, I) − log p(z)
+    low, high = (_Bound.estimate(values + offset, control, kl, all_kl) for values in (draws.low, draws.high))
+    mean_kl = _Bound(float(all_kl.mean()), 0.0, 0.0)
+    if prior is not None:
+        mean_kl = _Bound.estimate(draws.own + offset, control, kl, all_kl)
+    fitted, fitted_error = fitted_to.bound(prior)
+    return AggregateDivergence(
+        mean_kl=mean_kl.value,
+        low=low.value,
+        high=high.value,
+        low_error=low.error,
+        high_error=high.error,
+        low_image_error=low.image_error,
+        high_image_error=high.image_error,
+        information_low=mean_kl.value - high.value,
+        information_high=mean_kl.value - low.value,
+        fitted=fitted,
+        fitted_error=fitted_error,
+        images=draws.components,
+        saturated=bool(mean_kl.value - high.value > math.log(draws.components) - SATURATION_MARGIN),
+        evaluated=len(draws.images),
+        fitted_images=fitted_to.images,
+        mean_kl_error=mean_kl.error,
+    )
+
+
+def _log_ratio(prior: GaussianMixture, z: np.ndarray) -> np.ndarray:
+    """log p(z) − log N(z; 0, I) of points `(draws, m, units)`, `(draws, m)`."""
+    return prior.log_ratio(z.reshape(-1, z.shape[-1])).reshape(z.shape[:-1])
 
 
 def _slope(values: np.ndarray, regressor: np.ndarray) -> float:
@@ -291,23 +343,41 @@ def _slope(values: np.ndarray, regressor: np.ndarray) -> float:
     return float(np.mean((values - values.mean()) * (regressor - regressor.mean())) / spread)
 
 
-def _fitted_bound(z: np.ndarray, seed: int) -> tuple[float, float]:
-    """E log g/p over one half of the images, for a Gaussian mixture g fitted to and selected on the other half.
+class _Fitted(NamedTuple):
+    """A Gaussian mixture g that was fitted to the draws of one half of the images, at the draws of the other half.
+
+    Attributes:
+        z: the draws of the other half, `(draws, images of the half, units)`; empty for too few images.
+        log_ratio: log g(z) − log N(z; 0, I), `(draws, images of the half)`.
+        images: number of images of both halves.
+    """
+
+    z: np.ndarray
+    log_ratio: np.ndarray
+    images: int
+
+    def bound(self, prior: GaussianMixture | None) -> tuple[float, float]:
+        """E log g/p over the other half, and its standard error over images."""
+        if not self.log_ratio.size:
+            return -math.inf, 0.0
+        ratio = self.log_ratio if prior is None else self.log_ratio - _log_ratio(prior, self.z)
+        ratio = ratio.mean(axis=0)
+        return float(ratio.mean()), float(ratio.std(ddof=1) / math.sqrt(len(ratio)))
+
+
+def _fitted(z: np.ndarray, seed: int) -> _Fitted:
+    """Fits and selects a mixture on one half of the images and evaluates it on the other.
 
     Args:
         z: draws `(draws, images, units)`, the images in random order.
         seed: seed of the fits.
-
-    Returns:
-        The bound and its standard error over images.
     """
     draws, n, units = z.shape
     half, quarter = n // 2, n // 8
     if half - quarter < 2 or not quarter:
-        return -math.inf, 0.0
+        return _Fitted(np.empty((draws, 0, units)), np.empty((draws, 0)), n)
     first, validation, train = (part.reshape(-1, units) for part in (z[:, :half], z[:, :quarter], z[:, quarter:half]))
     components = max(CANDIDATE_COMPONENTS, key=lambda k: fit_mixture(train, k, seed).score(validation))
     second = z[:, half:].reshape(-1, units)
     ratio = fit_mixture(first, components, seed).score_samples(second) - scipy.stats.norm.logpdf(second).sum(axis=1)
-    ratio = ratio.reshape(draws, -1).mean(axis=0)
-    return float(ratio.mean()), float(ratio.std(ddof=1) / math.sqrt(len(ratio)))
+    return _Fitted(z[:, half:], ratio.reshape(draws, -1), n)

@@ -14,6 +14,14 @@ class DivergenceForm(Form):
     interval: Annotated[list[Number], Field(min_length=2, max_length=2)]
     images: Positive
     saturated: bool
+    mean_kl_error: Number = 0.0  # of a learned prior
+
+
+class StandardNormalForm(Form):
+    """KL from N(0, I), beside that from a learned prior."""
+
+    mean_kl: Number
+    interval: Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
 class MarginalsForm(Form):
@@ -62,6 +70,7 @@ class AuditForm(Form):
     mmd: DiscrepancyForm
     separation: TwoSampleTestForm | None
     used: dict[str, Positive] = OPTIONAL
+    standard_normal: StandardNormalForm = OPTIONAL  # for a learned prior
 
     @model_validator(mode="after")
     def _refuse_other_numbers_of_units(self):

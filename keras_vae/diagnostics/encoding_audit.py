@@ -1,4 +1,8 @@
-"""Audit of encodings: their aggregate posterior compared with the prior N(0, I), by all measures at once."""
+"""Audit of encodings: their aggregate posterior compared with the prior, by all measures at once.
+
+The divergence, MMD² and the classifier refer to the model's prior. The marginals of units, the radii and the typical
+samples refer to N(0, I), whatever the prior; the total correlation refers to none.
+"""
 
 import math
 from collections.abc import Callable
@@ -12,9 +16,10 @@ from keras_vae._utils import checks, notebook
 from keras_vae._utils.formatting import printable
 from keras_vae._utils.forms import first_difference
 from keras_vae._utils.progress import ProgressReporter
-from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
+from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergences
 from keras_vae.diagnostics.audit_form import AuditForm
 from keras_vae.diagnostics.encodings import flat_encodings, random_images, row_chunks
+from keras_vae.diagnostics.gaussian_mixture import GaussianMixture, check_prior
 from keras_vae.diagnostics.mean_discrepancy import Discrepancy, mmd
 from keras_vae.diagnostics.radial_distribution import Radii, radii
 from keras_vae.diagnostics.two_sample_test import MIN_IMAGES, TwoSampleTest, classifier_two_sample_test
@@ -39,17 +44,18 @@ USED = {  # key of `Audit.used` → what the encodings were used for
 
 @dataclass(frozen=True)
 class Audit:
-    """The aggregate posterior q(z) of the given images compared with N(0, I); `print` shows it as text.
+    """The aggregate posterior q(z) of the given images compared with the prior; `print` shows it as text.
 
     Attributes:
         images, latent_units: numbers of given encodings and of latent units.
         measured: number of encodings that were measured: all, or a random subset of more than 16 million numbers.
-        divergence: bounds on KL(q(z) ‖ p) and I(x; z).
+        divergence: bounds on KL(q(z) ‖ p) and I(x; z), for the prior p, N(0, I) or a learned one.
         units: statistics of every unit.
         marginals: every unit's marginal against N(0, 1).
-        radii: ‖z‖ against χ_d, and the share of samples of q(z) that are typical under the prior.
-        mmd: the maximum mean discrepancy.
+        radii: ‖z‖ against χ_d, and the share of samples of q(z) that are typical under N(0, I).
+        mmd: the maximum mean discrepancy from the prior.
         two_sample_test: classification of samples of q(z) against samples of the prior; None for fewer than 20 images.
+        from_standard_normal: bounds on KL(q(z) ‖ N(0, I)) beside a learned prior; None if the prior is N(0, I).
 
     Example:
         >>> import numpy as np
@@ -68,6 +74,7 @@ class Audit:
     radii: Radii
     mmd: Discrepancy
     two_sample_test: TwoSampleTest | None
+    from_standard_normal: AggregateDivergence | None = None
 
     @property
     def n_active(self) -> int:
@@ -78,11 +85,11 @@ class Audit:
     def total_correlation(self) -> tuple[float, float]:
         """Bounds on KL(q(z) ‖ Π q(z_u)) (Chen et al. 2018, equation 2), nats.
 
-        The bounds on KL(q(z) ‖ p) minus the sum of the units' marginal KL. That sum refers to the mixture over the
-        given images, so for few images the upper bound can lie below the population's value. NaN where the KL of a
+        The bounds on KL(q(z) ‖ N(0, I)) minus the sum of the units' marginal KL. That sum refers to the mixture over
+        the given images, so for few images the upper bound can lie below the population's value. NaN where the KL of a
         unit is not available.
         """
-        low, high = self.divergence.interval
+        low, high = (self.from_standard_normal or self.divergence).interval
         of_units = float(self.marginals.kl.sum())
         return max(low - of_units, 0.0), high - of_units
 
@@ -121,6 +128,9 @@ class Audit:
             "separation": self.two_sample_test and self.two_sample_test._asdict(),
             "used": self.used,
         }
+        if self.from_standard_normal:
+            found = self.from_standard_normal
+            content["standard_normal"] = {"mean_kl": found.mean_kl, "interval": list(found.interval)}
         return _finite_or_none(content)
 
     def __repr__(self) -> str:
@@ -135,7 +145,13 @@ class Audit:
         return notebook.table(title, dict(_label_and_value(line) for line in lines))
 
 
-def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0, quiet: bool = False) -> Audit:
+def audit(
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    seed: int = 0,
+    quiet: bool = False,
+    prior: GaussianMixture | None = None,
+) -> Audit:
     """Compares the aggregate posterior with the prior, from the encodings of N images by a model of any library.
 
     10,000 encodings of 32 units take 15 s of processor time, 1,000,000 take 35 to 60 s and 1.2 GB of memory, partly on
@@ -148,6 +164,7 @@ def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0, quiet: bool = Fa
         log_var: log variances of that shape, or one that broadcasts to it (one variance per image).
         seed: seed of all draws and subsets.
         quiet: show no progress bar, which is shown only on a terminal.
+        prior: a learned prior, as `vae.prior.density()` returns it; None for N(0, I).
 
     Returns:
         An `Audit`; `print` shows it as text.
@@ -168,23 +185,29 @@ def audit(mean: np.ndarray, log_var: np.ndarray, seed: int = 0, quiet: bool = Fa
     seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
     mean, log_var = flat_encodings(mean, log_var)
     images, latent_units = mean.shape
+    check_prior(prior, latent_units)
     if mean.size > MAX_CODE_NUMBERS:
         subset = random_images(images, MAX_CODE_NUMBERS // latent_units, np.random.default_rng(seed))
         mean, log_var = mean[subset], log_var[subset]
-    found = _measure(mean, log_var, seed, ProgressReporter(quiet))
+    found = _measure(mean, log_var, seed, ProgressReporter(quiet), prior)
+    divergence, *standard = found.pop("divergence")
+    found |= {"divergence": divergence, "from_standard_normal": standard[0] if standard else None}
     return Audit(images=images, latent_units=latent_units, measured=len(mean), **found)
 
 
-def _measure(mean: np.ndarray, log_var: np.ndarray, seed: int, reporter: ProgressReporter) -> dict[str, Any]:
-    """The parts of an audit by the names of its attributes."""
+def _measure(
+    mean: np.ndarray, log_var: np.ndarray, seed: int, reporter: ProgressReporter, prior: GaussianMixture | None
+) -> dict[str, Any]:
+    """The parts of an audit by the names of its attributes; two divergences for a learned prior."""
+    priors = [None] if prior is None else [prior, None]
     batches = row_chunks(mean, BATCH_IMAGES * mean.shape[1])
     parts: dict[str, Callable[..., Any]] = {
-        "divergence": partial(aggregate_divergence, mean, log_var, seed),
+        "divergence": partial(aggregate_divergences, mean, log_var, priors, seed),
         "units": lambda progress: units_from_batches((mean[rows], log_var[rows]) for rows in batches),
         "marginals": partial(marginals, mean, log_var, seed),
         "radii": lambda progress: radii(mean, log_var, seed),
-        "mmd": lambda progress: mmd(mean, log_var, seed),
-        "two_sample_test": partial(classifier_two_sample_test, mean, log_var, seed),
+        "mmd": lambda progress: mmd(mean, log_var, seed, prior),
+        "two_sample_test": partial(classifier_two_sample_test, mean, log_var, seed, prior=prior),
     }
     if len(mean) < MIN_IMAGES:
         parts["two_sample_test"] = lambda progress: None
@@ -231,19 +254,24 @@ def _lines(content: dict[str, Any]) -> list[str]:
     variance = [value for value in content["marginals"]["variance"] if value is not None] or [math.nan]
     mmd = content["mmd"]
     mmd_error = "unknown" if mmd["error"] is None else f"{mmd['error']:.1g}"
+    standard = content.get("standard_normal")
+    normal, whose = ("N(0, I)", "its") if standard else ("the prior", "the prior's")  # of radii and variances
+    kl_error = f" ± {kl['mean_kl_error']:.2f}" if standard else ""
     lines = [
         f"{content['images']:,} encodings of {content['latent_units']:,} units, "
         f"{content['n_active']:,} of them active; nats",
-        f"mean KL(q(z|x) ‖ p)            {kl['mean_kl']:.2f} = I(x; z) + KL(q(z) ‖ p)",
+        *([] if standard is None else ["prior p                        learned with the model"]),
+        f"mean KL(q(z|x) ‖ p)            {kl['mean_kl']:.2f}{kl_error} = I(x; z) + KL(q(z) ‖ p)",
         f"KL(q(z) ‖ p)                   {low:.2f} … {high:.2f}",
+        *([] if standard is None else [f"KL(q(z) ‖ N(0, I))             {_bounds_text(standard['interval'])}"]),
         f"I(x; z)                        {max(kl['mean_kl'] - high, 0):.2f} … {kl['mean_kl'] - low:.2f}; "
         f"{kl['images']:,} images can show up to {math.log(kl['images']):.2f}",
         f"total correlation              {_total_correlation_text(content['total_correlation'])}",
         f"KL(q(z_u) ‖ N(0, 1)) of units  {_unit_kl_text(content['marginals']['kl'])}",
-        f"variance of units under q(z)   {min(variance):.2f} … {max(variance):.2f}; 1 under the prior",
+        f"variance of units under q(z)   {min(variance):.2f} … {max(variance):.2f}; 1 under {normal}",
         f"‖z‖                            {radius['mean']:.2f} ± {radius['std']:.2f}; {radius['prior_mean']:.2f} ± "
-        f"{radius['prior_std']:.2f} under the prior",
-        f"typical under the prior        {100 * radius['typical']:.0f} % of samples; 95 % of the prior's own",
+        f"{radius['prior_std']:.2f} under {normal}",
+        f"{'typical under ' + normal:<30} {100 * radius['typical']:.0f} % of samples; 95 % of {whose} own",
         f"MMD² from the prior            {mmd['value']:.2g} ± {mmd_error}",
         f"classifier two-sample test     {_two_sample_text(content['separation'])}",
     ]
@@ -267,6 +295,10 @@ def _remarks(images: int, latent_units: int) -> list[str]:
         ]
     few = f"FEW ENCODINGS: the errors over {images:,} images are rough themselves; encode some hundred images or more."
     return [few] if images < FEW_IMAGES else []
+
+
+def _bounds_text(bounds: list[float]) -> str:
+    return f"{bounds[0]:.2f} … {bounds[1]:.2f}"
 
 
 def _total_correlation_text(bounds: list[float | None]) -> str:

@@ -10,6 +10,7 @@ import scipy
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings
+from keras_vae.diagnostics.gaussian_mixture import GaussianMixture, check_prior
 
 UNRELIABLE_PARETO_K = 0.7  # above it, the mean of the weights converges too slowly to be usable (Vehtari et al. 2024)
 INFINITE_VARIANCE_PARETO_K = 0.5
@@ -63,6 +64,7 @@ def importance_log_weights(
     samples: int,
     seed: int = 0,
     batch_size: int = 10_000,
+    prior: GaussianMixture | None = None,
 ) -> np.ndarray:
     """log p(x, z)/q(z | x) of exactly `samples` draws from each image's posterior.
 
@@ -76,6 +78,7 @@ def importance_log_weights(
         samples: number of draws K per image, at least 1.
         seed: seed of the draws.
         batch_size: pairs of image and point that are computed at once.
+        prior: p(z), a learned prior of as many units; None for N(0, I).
 
     Returns:
         `(n, samples)` float64.
@@ -97,6 +100,7 @@ def importance_log_weights(
     flat, log_var = flat_encodings(mean, log_var)
     unit_shape, mean = np.shape(mean)[1:], flat
     n, units = mean.shape
+    check_prior(prior, units)
     checks.allocation("samples", samples, n, samples)
     weights = np.empty((n, samples))
     batch_images, batch_samples = max(1, batch_size // samples), min(samples, batch_size)
@@ -107,6 +111,8 @@ def importance_log_weights(
             drawn = min(batch_samples, samples - k)
             noise = np.stack([generator.standard_normal((drawn, units)) for generator in generators])
             z, log_ratio = _draw(mean[images], log_var[images], noise)
+            if prior is not None:
+                log_ratio = log_ratio + prior.log_ratio(z.reshape(-1, units)).reshape(log_ratio.shape)
             points = z.reshape(-1, *unit_shape).astype("float32")
             log_p = log_likelihood(np.repeat(images, drawn), points)
             log_p = checks.array("log_likelihood", log_p, (len(points),))
@@ -115,7 +121,7 @@ def importance_log_weights(
 
 
 def _draw(mean: np.ndarray, log_var: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Draws z `(images, samples, units)` and their log p(z)/q(z | x) `(images, samples)`, from standard noise."""
+    """Draws z `(images, samples, units)` and their log N(z; 0, I)/q(z | x) `(images, samples)`, from standard noise."""
     z = mean[:, None] + np.exp(0.5 * log_var[:, None]) * noise
     # The constants of both densities cancel.
     return z, 0.5 * (np.square(noise) - np.square(z)).sum(axis=2) + 0.5 * log_var.sum(axis=1)[:, None]

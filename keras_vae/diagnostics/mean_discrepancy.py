@@ -8,6 +8,7 @@ import numpy as np
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings
+from keras_vae.diagnostics.gaussian_mixture import GaussianMixture, check_prior
 
 MAX_PAIRED_IMAGES = 2000
 MAX_PAIR_NUMBERS = 2**28  # images × images × units; with many units fewer images are paired
@@ -15,7 +16,7 @@ MAX_TILE_NUMBERS = 2**16  # images × images × units that are computed at once:
 
 
 class Discrepancy(NamedTuple):
-    """MMD² between q(z) and N(0, I).
+    """MMD² between q(z) and the prior.
 
     Attributes:
         value: the unbiased estimate, which excludes pairs of an image with itself and can be negative.
@@ -34,8 +35,8 @@ class Discrepancy(NamedTuple):
     images: int
 
 
-def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
-    """Estimates MMD² (Gretton et al. 2012) between q(z) and N(0, I) with the kernel exp(−‖a − b‖² / 2d).
+def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0, prior: GaussianMixture | None = None) -> Discrepancy:
+    """Estimates MMD² (Gretton et al. 2012) between q(z) and the prior with the kernel exp(−‖a − b‖² / 2d).
 
     Expectations over Gaussians are in closed form, E k(a, b) = Π_u √(d / s_u) exp(−(μ_u − ν_u)² / 2 s_u) with
     s_u = d + σ_u² + τ_u² for a ~ N(μ, σ²), b ~ N(ν, τ²), so the only randomness is that of the images.
@@ -45,6 +46,7 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
         mean: posterior means `(n, units…)`.
         log_var: log variances of that shape, or one that broadcasts to it.
         seed: seed of the subset, where there are more than 2,000 images (or, for more than 64 units, fewer).
+        prior: a learned prior of as many units; None for N(0, I).
 
     Raises:
         InputError: unless they are finite encodings of at least two images.
@@ -59,14 +61,19 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
     """
     seed = checks.seed(seed)
     mean, log_var = flat_encodings(mean, log_var)
+    check_prior(prior, mean.shape[1])
     max_images = min(MAX_PAIRED_IMAGES, math.isqrt(MAX_PAIR_NUMBERS // mean.shape[1]))
     if len(mean) > max_images:
         subset = stream(seed, Stream.MMD_IMAGES).permutation(len(mean))[:max_images]
         mean, log_var = mean[subset], log_var[subset]
     variance, (n, d) = np.exp(log_var), mean.shape
-    with_prior = _expected_kernel(np.square(mean), 1.0 + variance, d)
+    if prior is None:
+        with_prior = _expected_kernel(np.square(mean), 1.0 + variance, d)
+        among_prior = (d / (d + 2)) ** (d / 2)
+    else:
+        with_prior = _with_mixture(mean, variance, prior)
+        among_prior = prior.weight @ _with_mixture(prior.mean, np.exp(prior.log_var), prior)
     pairs = _pair_sums(mean, variance)
-    among_prior = (d / (d + 2)) ** (d / 2)
     value = pairs.sum() / (n * (n - 1)) - 2 * with_prior.mean() + among_prior
     if n == 2:
         return Discrepancy(float(value), math.nan, n)
@@ -74,6 +81,14 @@ def mmd(mean: np.ndarray, log_var: np.ndarray, seed: int = 0) -> Discrepancy:
     without = (pairs.sum() - 2 * pairs) / ((n - 1) * (n - 2))
     without += among_prior - 2 * (with_prior.sum() - with_prior) / (n - 1)
     return Discrepancy(float(value), float(math.sqrt((n - 1) * without.var())), n)
+
+
+def _with_mixture(mean: np.ndarray, variance: np.ndarray, prior: GaussianMixture) -> np.ndarray:
+    """E k of each Gaussian and the mixture, `(n,)`."""
+    total = np.zeros(len(mean))
+    for weight, center, log_var in zip(prior.weight, prior.mean, prior.log_var, strict=True):
+        total += weight * _expected_kernel(np.square(mean - center), variance + np.exp(log_var), mean.shape[1])
+    return total
 
 
 def _pair_sums(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from keras_vae._utils import checks
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.encodings import flat_encodings, posterior_draws
+from keras_vae.diagnostics.gaussian_mixture import GaussianMixture, check_prior
 from keras_vae.errors import InputError
 
 FOLDS = 5
@@ -41,9 +42,13 @@ class TwoSampleTest(NamedTuple):
 
 
 def classifier_two_sample_test(
-    mean: np.ndarray, log_var: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+    prior: GaussianMixture | None = None,
 ) -> TwoSampleTest:
-    """Classifies samples of q(z) against samples of N(0, I), in five folds, from the units and ‖z‖.
+    """Classifies samples of q(z) against samples of the prior, in five folds, from the units and ‖z‖.
 
     The classifier is extremely randomised trees (Geurts et al. 2006). All samples of an image are in one fold, so that
     memorising where an image's posterior lies does not improve the score. The error is DeLong et al.'s (1988) with an
@@ -57,6 +62,7 @@ def classifier_two_sample_test(
         log_var: log variances of that shape, or one that broadcasts to it.
         seed: seed of the subset of images, draws, folds and trees.
         progress: called with the share of the work that is done, in [0, 1].
+        prior: a learned prior of as many units; None for N(0, I).
 
     Raises:
         InputError: unless they are finite encodings of at least 20 images.
@@ -72,21 +78,22 @@ def classifier_two_sample_test(
     seed = checks.seed(seed, high=checks.MAX_SKLEARN_SEED)
     checks.function("progress", progress)
     mean, log_var = flat_encodings(mean, log_var)
+    check_prior(prior, mean.shape[1])
     rng = stream(seed, Stream.TWO_SAMPLE_TEST)
     images = rng.permutation(len(mean))[: max(MIN_IMAGES, min(MAX_IMAGES, MAX_CODE_NUMBERS // mean.shape[1]))]
     n = len(images)
     if n < MIN_IMAGES:
         raise InputError(f"mean: expected at least {MIN_IMAGES} images to divide into {FOLDS} folds; received {n}.")
     drawn = posterior_draws(mean[images], log_var[images], DRAWS_PER_POSTERIOR, rng)
-    prior = rng.standard_normal(drawn.shape)
-    z = np.concatenate([drawn, prior])
+    of_prior = rng.standard_normal(drawn.shape) if prior is None else prior.sample(len(drawn), rng)
+    z = np.concatenate([drawn, of_prior])
     z = np.column_stack([z, np.linalg.norm(z, axis=1)]).astype("float32")
     is_drawn = np.arange(len(z)) < len(drawn)
     folds_of_drawn = np.tile(rng.permutation(n) % FOLDS, DRAWS_PER_POSTERIOR)
-    fold = np.concatenate([folds_of_drawn, rng.permutation(len(prior)) % FOLDS])
+    fold = np.concatenate([folds_of_drawn, rng.permutation(len(of_prior)) % FOLDS])
     correct = _correctly_ordered(z, is_drawn, fold, seed, progress)
     by_image = correct[is_drawn].reshape(DRAWS_PER_POSTERIOR, n).mean(axis=0)
-    error = math.sqrt(by_image.var(ddof=1) / n + correct[~is_drawn].var(ddof=1) / len(prior))
+    error = math.sqrt(by_image.var(ddof=1) / n + correct[~is_drawn].var(ddof=1) / len(of_prior))
     return TwoSampleTest(float(by_image.mean()), error * math.sqrt(1 + FOLDS / (FOLDS - 1)), n)
 
 

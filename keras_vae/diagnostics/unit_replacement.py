@@ -5,12 +5,15 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_vae._utils import checks
+from keras_vae.diagnostics.gaussian_mixture import GaussianMixture, check_prior
 
 
-def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, seed: int = 0) -> np.ndarray:
+def replacement_loss(
+    nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, seed: int = 0, prior: GaussianMixture | None = None
+) -> np.ndarray:
     """Increase of the reconstruction loss when one unit is replaced by draws from the prior, nats per image.
 
-    E[nll(z with z_i ~ N(0, 1))] − E[nll(z)]. A collapsed unit has 0: its draws already come from the prior. A unit that
+    E[nll(z with z_i ~ p(z_i))] − E[nll(z)]. A collapsed unit has 0: its draws already come from the prior. A unit that
     duplicates another has a small increase while the other is intact, whatever its KL.
 
     Args:
@@ -18,6 +21,7 @@ def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, see
             decoded from its own point: `(n,)`, nats.
         z: a draw from each image's posterior (the code itself without a density), `(n, units…)`.
         seed: seed of the draws from the prior.
+        prior: a learned prior of as many units, whose marginals are drawn from; None for N(0, I).
 
     Returns:
         `(units…)` float64.
@@ -37,11 +41,13 @@ def replacement_loss(nll: Callable[[np.ndarray], np.ndarray], z: np.ndarray, see
     z = checks.array("z", z, ("n", "units…"), dtype="float32")
     rng = np.random.default_rng(checks.seed(seed))
     flat = z.reshape(len(z), -1)
+    check_prior(prior, flat.shape[1])
     complete = _mean_nll(nll, z)
     losses = np.empty(flat.shape[1])
     for unit in range(flat.shape[1]):
         replaced = flat.copy()
-        replaced[:, unit] = rng.standard_normal(len(z))
+        drawn = rng.standard_normal(len(z)) if prior is None else prior.sample(len(z), rng)[:, unit]
+        replaced[:, unit] = drawn
         losses[unit] = _mean_nll(nll, replaced.reshape(z.shape)) - complete
     return losses.reshape(z.shape[1:])
 

@@ -41,14 +41,19 @@ def measure_bubbles(run: Run, data: datasets.Dataset, judge: Judge | None = None
         bubble) and `decoded` (see `bubble_images.decode_bubbles`).
 
     Raises:
-        InputError: if the run isn't finished, its posterior has no density, its data has changed, or there are fewer
-            than two test images.
+        InputError: if the run isn't finished, its posterior has no density, its prior is not N(0, I), its data has
+            changed, or there are fewer than two test images.
     """
     config = run.config
     if not posteriors.get(config["config"]["posterior"]).has_density:
         raise InputError(
             f"bubbles: expected a run whose posterior has a density (such as diagonal); {run.path} has "
             f"{config['config']['posterior']!r}."
+        )
+    if run.has_learned_prior:
+        raise InputError(
+            f"bubbles: expected a run whose prior is N(0, I), to which distances and overlaps refer; {run.path} has "
+            f"{config['config']['prior']!r}."
         )
     run.require_finished()
     run.check_data(data)

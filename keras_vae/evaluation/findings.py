@@ -15,6 +15,7 @@ from keras_vae import geometry
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import amount, count, number
 from keras_vae.errors import DamagedFileError
+from keras_vae.evaluation.tables import of_prior
 from keras_vae.measures import SAMPLER_ARTICLES, SAMPLERS
 from keras_vae.runs.folder import Run
 
@@ -92,7 +93,8 @@ def _largest_kl(run: Run) -> str:
     if "kl" not in arrays or run.metrics["n_units"] < 2:
         return active_units(run)
     kl = arrays["kl"].ravel()
-    return f"{active_units(run)}; unit {kl.argmax()} has the largest KL, {number(float(kl.max()))} nats"
+    largest = "largest KL from N(0, 1)" if run.has_learned_prior else "largest KL"
+    return f"{active_units(run)}; unit {kl.argmax()} has the {largest}, {number(float(kl.max()))} nats"
 
 
 @register("posteriors", "latent")
@@ -102,18 +104,18 @@ def _posteriors(run: Run) -> str:
     _, std = run.flat_encodings
     if std is None:
         return "Codes are points: this model has no posterior density"
-    return of_posteriors(std[:, plane])
+    return of_posteriors(std[:, plane], not run.has_learned_prior)
 
 
-def of_posteriors(std: np.ndarray) -> str:
-    """The median radius of posteriors with standard deviations `(n, units of the plane)`, relative to the prior's.
+def of_posteriors(std: np.ndarray, standard_normal: bool = True) -> str:
+    """The median radius of posteriors with standard deviations `(n, units of the plane)`, and that of N(0, I).
 
     Example:
         >>> of_posteriors(np.array([[0.5, 0.125]]))
         'The median posterior has a radius of 0.25, the prior of 1'
     """
     radius = float(np.median(np.sqrt(std.prod(axis=1))))
-    return f"The median posterior has a radius of {number(radius)}, the prior of 1"
+    return f"The median posterior has a radius of {number(radius)}{', the prior of 1' if standard_normal else ''}"
 
 
 @register("magnification")
@@ -267,7 +269,8 @@ def of_divergence(encodings: Mapping[str, Any]) -> str:
         'KL(q(z) ‖ N(0, I)) is within 0.10 … 2.50 nats'
     """
     low, high = (number(end) for end in encodings["divergence"]["interval"])
-    return f"KL(q(z) ‖ N(0, I)) is within {low} … {high} nats"
+    prior = "p" if encodings.get("standard_normal") else "N(0, I)"  # p: a learned prior
+    return f"KL(q(z) ‖ {prior}) is within {low} … {high} nats"
 
 
 @register("samplers")
@@ -277,5 +280,5 @@ def _samplers(run: Run) -> str:
     if not distances:
         return ""
     best = min(distances, key=lambda name: distances[name])
-    source = f"{SAMPLER_ARTICLES.get(best, '')}{SAMPLERS[best]}"
+    source = f"{SAMPLER_ARTICLES.get(best, '')}{of_prior(SAMPLERS, run.has_learned_prior)[best]}"
     return f"Samples with z from {source} have the smallest Fréchet distance, {number(distances[best])}"

@@ -25,7 +25,8 @@ class ItemScores(NamedTuple):
         scores: arrays `(n,)` in nats by name. `reconstruction_at_mean` is −log p(x | z) at z = mean, `kl` the KL of the
             posterior from the prior (`penalty`, if the posterior's divergence is none), `neg_elbo_at_mean` their sum.
             `reconstruction_16_samples` is the mean of −log p(x | z) over 16 samples of z from the posterior, the
-            Monte Carlo estimate of its expectation, and `neg_elbo_16_samples` that of −ELBO.
+            Monte Carlo estimate of its expectation, and `neg_elbo_16_samples` that of −ELBO. With a learned prior `kl`
+            is an estimate by the same samples, too.
 
     Example:
         >>> import numpy as np
@@ -67,7 +68,7 @@ def score(vae: "VAE", x: Any, samples: int = N_SAMPLES, seed: int = 0) -> ItemSc
     Args:
         vae: a trained model.
         x: items `(n, …)` as the model takes them.
-        samples: samples of z per item, for the Monte Carlo estimates; 0 for none.
+        samples: samples of z per item, for the Monte Carlo estimates; 0 for none, at least 1 for a learned prior.
         seed: of the samples; those of an item depend on the seed and on its position in `x`.
 
     Returns:
@@ -96,9 +97,20 @@ def score(vae: "VAE", x: Any, samples: int = N_SAMPLES, seed: int = 0) -> ItemSc
     )
 
 
+def _n_samples(vae: "VAE", samples: int) -> int:
+    """The checked number of samples of z per item."""
+    samples = checks.whole("samples", samples, low=0, high=MAX_SAMPLES)
+    if not samples and not vae.prior.is_standard:
+        raise InputError(
+            f"samples: expected at least 1 for the prior {vae.prior.name!r}, from which the KL has no closed form; "
+            "received 0."
+        )
+    return samples
+
+
 def batch_size(vae: "VAE", samples: int) -> int:
     """The number of items that are scored at a time: their numbers and their samples of z fit into memory."""
-    samples = checks.whole("samples", samples, low=0, high=MAX_SAMPLES)
+    samples = _n_samples(vae, samples)
     largest = max(math.prod(vae.latent_shape) * max(1, samples), math.prod(vae.image_shape))
     return memory.images_that_fit(largest, MAX_BATCH)
 
@@ -114,7 +126,7 @@ class Scorer:
         self._keras = keras_import.import_keras()
         from keras_vae.fast_fit.functions import compiled
 
-        self._vae, self._samples = vae, checks.whole("samples", samples, low=0, high=MAX_SAMPLES)
+        self._vae, self._samples = vae, _n_samples(vae, samples)
         self._rng = np.random.default_rng(checks.seed(seed))
         self._compiled_nll = compiled(lambda x, z: vae.likelihood(x, vae.decoder(z, training=False)), vae)
 
@@ -124,20 +136,34 @@ class Scorer:
         mean, log_var = vae.encode(x, batch_size=max(1, len(x)))
         name, divergence = vae.posterior.divergence_name, None
         scores["reconstruction_at_mean"] = self._nll(x, mean)
+        noise = self._noise(len(x)) if vae.posterior.samples and self._samples and log_var is not None else None
         if name is not None:
-            divergence = scores[name] = self._keras.ops.convert_to_numpy(vae.divergence(mean, log_var))
+            divergence = scores[name] = self._divergence(mean, log_var, noise)
         if name == "kl":
             scores["neg_elbo_at_mean"] = scores["reconstruction_at_mean"] + divergence
-        if vae.posterior.samples and self._samples and log_var is not None:
+        if noise is not None and log_var is not None:
             suffix = "1_sample" if self._samples == 1 else f"{self._samples}_samples"
-            scores[f"reconstruction_{suffix}"] = self._expected_nll(x, mean, log_var)
+            scores[f"reconstruction_{suffix}"] = self._expected_nll(x, mean, log_var, noise)
             if name == "kl":
                 scores[f"neg_elbo_{suffix}"] = scores[f"reconstruction_{suffix}"] + divergence
         return ItemScores(mean, log_var, scores)
 
-    def _expected_nll(self, x: np.ndarray, mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    def _noise(self, n: int) -> np.ndarray:
+        """Noise for the samples of z of the next `n` items."""
+        return self._rng.standard_normal((n, self._samples, *self._vae.latent_shape), dtype="float32")
+
+    def _divergence(self, mean: np.ndarray, log_var: np.ndarray | None, noise: np.ndarray | None) -> np.ndarray:
+        """The penalty of each item; for a learned prior the mean of its estimates over samples of z."""
+        if self._vae.prior.is_standard or log_var is None or noise is None:
+            return self._keras.ops.convert_to_numpy(self._vae.divergence(mean, log_var))
+        with np.errstate(over="ignore", invalid="ignore"):
+            std = np.exp(0.5 * log_var)
+            drawn = [self._vae.divergence(mean, log_var, mean + std * noise[:, k]) for k in range(self._samples)]
+        arrays = [self._keras.ops.convert_to_numpy(divergence) for divergence in drawn]
+        return np.mean(arrays, axis=0, dtype="float64").astype("float32")
+
+    def _expected_nll(self, x: np.ndarray, mean: np.ndarray, log_var: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """The mean of −log p(x | z) over samples of z."""
-        noise = self._rng.standard_normal((len(x), self._samples, *self._vae.latent_shape), dtype="float32")
         with np.errstate(over="ignore", invalid="ignore"):  # of items that are far from those of the training
             std = np.exp(0.5 * log_var)
             drawn = [self._nll(x, mean + std * noise[:, k]) for k in range(self._samples)]

@@ -1,6 +1,7 @@
 """The audit of a model on its data: aggregate posterior against prior, likelihood of test images, scores of samplers.
 
-`diagnostics.audit` needs encodings alone; this audit needs the model and its data.
+`diagnostics.audit` needs encodings alone; this audit needs the model and its data. Divergence, MMD², classifier,
+likelihood and samples refer to the model's prior; marginals of units, radii and typicality to N(0, I).
 """
 
 import math
@@ -59,7 +60,7 @@ def audit(
     if vae.has_density:
         log("Comparing the aggregate posterior with the prior")
         flat = diagnostics.flat_encodings(mean, log_var)
-        found = diagnostics.audit(*flat, seed, quiet=True)
+        found = diagnostics.audit(*flat, seed, quiet=True, prior=vae.prior.density())
         result["encodings"] = found.as_dict()
         arrays = audit_arrays.arrays(*flat, found, seed)
         result["own_typicality"] = _own_typicality(*flat, seed)

@@ -9,6 +9,7 @@ The result is `evaluation.json`, which names quantities by their keys in `keras_
   their pixels, the mean `largest_step` and the scores of the `midpoints`.
 - `samples`: scores by sampler, fitted to training images where it is fitted, and of training images (`floor`).
 - `reconstructions`: scores of reconstructed test images, and their class `accuracy`.
+- `prior`: the text of a learned prior, to which the samples, the KL and the audit's divergence refer.
 - `audit`: see `model_audit.audit`.
 """
 
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae import data as datasets
-from keras_vae import diagnostics, geometry, samplers
+from keras_vae import diagnostics, geometry, priors, samplers
 from keras_vae._utils import checks, keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import DamagedFileError
@@ -159,10 +160,12 @@ def _evaluate(
         ),
         "interpolation": _interpolation(run, vae, data, judge, seed),
     }
+    if not vae.prior.is_standard:
+        result["prior"] = priors.as_text(vae.prior)
     if judge is not None:
         fitted = fitted_codes(vae, data, seed)
         draws = {
-            "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
+            "prior": vae.sample_prior,
             "moment_matched": lambda n, rng: samplers.moment_matched(n, *fitted, rng),
         }
         scores = {name: judge.score(decode_draws(vae, judge.n, seed, draw)) for name, draw in draws.items()}
@@ -204,7 +207,7 @@ def _units(
         **{name: column for name, column in statistics._asdict().items() if column is not None},
         "total_var": statistics.total_var,
         "active_by_variance": statistics.active_by_variance,
-        "replacement_loss": diagnostics.replacement_loss(lambda z: _nll(vae, x, z), z, seed),
+        "replacement_loss": diagnostics.replacement_loss(lambda z: _nll(vae, x, z), z, seed, vae.prior.density()),
     }
     if run.has_arrays("unit_history"):
         columns |= diagnostics.UnitHistory(**run.arrays("unit_history")).active_periods()._asdict()

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from keras_vae import samplers
 from keras_vae._utils import memory
 from keras_vae.data import Dataset
 
@@ -36,7 +35,7 @@ def arrays(vae: "VAE", data: Dataset, seed: int) -> dict[str, np.ndarray]:
     """The arrays of `arrays/neighbours.npz`, of a trained model and its data; `seed` is that of the run's samples."""
     pixels = math.prod(data.image_shape)
     n = min(memory.kept_images(pixels, N_COMPARED), len(data.x_test))
-    z = samplers.prior(n, vae.latent_shape, seed)  # those of the run's samples
+    z = vae.sample_prior(n, seed)  # those of the run's samples
     samples = vae.decode(z)
     x = data.x_train
     k = min(N_NEAREST, len(x))

@@ -50,7 +50,7 @@ def _sampled(vae, data: datasets.Dataset, n: int, seed: int) -> dict[str, np.nda
     """`n` images by each sampler that doesn't draw around codes of single images."""
     mean, log_var = fitted_codes(vae, data, seed)
     draws = {
-        "prior": lambda n, rng: samplers.prior(n, vae.latent_shape, rng),
+        "prior": vae.sample_prior,
         "moment_matched": lambda n, rng: samplers.moment_matched(n, mean, log_var, rng),
     }
     if math.prod(vae.latent_shape) <= MAX_MIXTURE_UNITS and len(mean) > 1:

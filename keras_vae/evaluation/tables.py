@@ -4,7 +4,16 @@ from collections.abc import Iterable, Sequence
 
 from keras_vae._utils.formatting import Table, amount, cell, number
 from keras_vae.evaluation import code_measures
-from keras_vae.measures import EVALUATED_SAMPLERS, FLOOR, FLOOR_LABEL, INTERPOLATIONS, SAMPLERS, SCORES, find
+from keras_vae.measures import (
+    EVALUATED_SAMPLERS,
+    FLOOR,
+    FLOOR_LABEL,
+    INTERPOLATIONS,
+    LEARNED_PRIOR,
+    SAMPLERS,
+    SCORES,
+    find,
+)
 
 # The fraction of images with Pareto k̂ > 0.5 above which the error and bias of the likelihood are not trusted.
 MAX_INFINITE_VARIANCE = 0.1
@@ -23,28 +32,44 @@ UNIT_COLUMNS = {
 }
 
 
+def of_prior(labels: dict[str, str], is_learned: bool) -> dict[str, str]:
+    """Labels of sources of latent points, with a learned prior named as such.
+
+    Args:
+        labels: `SAMPLERS` or `EVALUATED_SAMPLERS`.
+        is_learned: whether the model's prior is another than N(0, I).
+    """
+    return {**labels, "prior": LEARNED_PRIOR} if is_learned else labels
+
+
 def by_decreasing_variance(rows: Sequence[dict]) -> list[tuple[int, dict]]:
     """Latent units with their numbers, by decreasing variance of their means."""
     return sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])
 
 
-def units(rows: Sequence[dict], title: str = "latent units, by decreasing variance of their means") -> Table:
+def units(rows: Sequence[dict], learned_prior: bool = False) -> Table:
     """The table of a run's latent units, by decreasing variance of their means.
 
     Args:
         rows: `units` of `evaluation.json`.
-        title: of the table.
+        learned_prior: whether the model's prior is another than N(0, I), to which the KL of a unit refers.
     """
+    title = "latent units, by decreasing variance of their means"
     columns = [column for column in UNIT_COLUMNS if column in rows[0]]
     cells = [[str(i), *(cell(unit[column]) for column in columns)] for i, unit in by_decreasing_variance(rows)]
-    return Table(title, ["unit", *(UNIT_COLUMNS[column] for column in columns)], cells)
+    return Table(title, ["unit", *(unit_column(column, learned_prior) for column in columns)], cells)
+
+
+def unit_column(key: str, learned_prior: bool) -> str:
+    """The heading of a column of units."""
+    return "KL from N(0, 1), nats" if learned_prior and key == "kl" else UNIT_COLUMNS[key]
 
 
 def evaluation(found: dict) -> list[Table]:
     """Tables of samples, interpolation, codes and the audit, from the content of `evaluation.json`."""
     tables = []
     if "samples" in found:
-        sources = {**EVALUATED_SAMPLERS, FLOOR: FLOOR_LABEL}
+        sources = {**of_prior(EVALUATED_SAMPLERS, "prior" in found), FLOOR: FLOOR_LABEL}
         rows = _score_rows(found["samples"][source] for source in sources)
         tables.append(Table(f"scores of {amount(found['judge']['images'])} samples", ["", *sources.values()], rows))
     tables.append(_interpolation(found["interpolation"]))
@@ -53,7 +78,7 @@ def evaluation(found: dict) -> list[Table]:
     if audit.get("likelihood"):
         tables.append(_likelihood(audit["likelihood"], audit["elbo_terms"]))
     if audit and audit["samplers"]["scores"]:
-        tables.append(_samplers(audit["samplers"]["scores"]))
+        tables.append(_samplers(audit["samplers"]["scores"], "prior" in found))
     return tables
 
 
@@ -91,6 +116,7 @@ def _likelihood(likelihood: dict, elbo_terms: dict) -> Table:
         ["  E[−log p(z)]", number(elbo_terms["prior"])],
         ["  E[−log p(x | z)], distortion", number(elbo_terms["reconstruction"])],
         ["  E[log q(z | x)]", number(elbo_terms["posterior"])],
+        *_kl_error(elbo_terms),
         ["−ELBO in bits per pixel", number(elbo_terms["bits_per_pixel"])],
         [f"log p(x), {amount(likelihood['samples'])} importance samples", number(likelihood["value"])],
         ["  Monte-Carlo standard error", number(likelihood["error"])],
@@ -107,7 +133,15 @@ def _likelihood(likelihood: dict, elbo_terms: dict) -> Table:
     return Table(f"nats per image, {likelihood['images']} {likelihood['of']}", ["", "measured"], rows)
 
 
-def _samplers(scores: dict) -> Table:
-    sources = {name: label for name, label in {**SAMPLERS, FLOOR: FLOOR_LABEL}.items() if name in scores}
+def _kl_error(elbo_terms: dict) -> list[list[str]]:
+    """The error of the terms of a learned prior."""
+    if "kl_error" not in elbo_terms:
+        return []
+    return [["  Monte-Carlo standard error of E[−log p(z)], of a learned prior", number(elbo_terms["kl_error"])]]
+
+
+def _samplers(scores: dict, learned_prior: bool) -> Table:
+    labels = {**of_prior(SAMPLERS, learned_prior), FLOOR: FLOOR_LABEL}
+    sources = {name: label for name, label in labels.items() if name in scores}
     rows = [[label, *(number(scores[name][score.key]) for score in SCORES)] for name, label in sources.items()]
     return Table("scores of generated images by sampler", ["z from", *(score.label for score in SCORES)], rows)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_vae import likelihoods, objectives, posteriors
+from keras_vae import likelihoods, objectives, posteriors, priors
 from keras_vae._utils import checks
 from keras_vae.errors import InputError
 from keras_vae.models import VAE
@@ -29,6 +29,7 @@ def dense_vae(
     name: str = "dense_vae",
     normalization: str | None = None,
     objective: str | objectives.Objective | None = None,
+    prior: str | priors.Prior | None = None,
 ) -> VAE:
     """Builds a VAE of dense layers, for images or for vectors such as the rows of a table.
 
@@ -36,7 +37,7 @@ def dense_vae(
         architecture: layer sizes from the image to the latent units: `"784-256-32-8-2"` has 784 pixels, three hidden
             layers and two latent units. The decoder mirrors the encoder.
         image_shape: shape of one image, with as many pixels as the first number states; by default a vector.
-        posterior, likelihood, beta, objective: see `VAE`.
+        posterior, likelihood, beta, objective, prior: see `VAE`.
         seed: integer from which initial weights, sampling noise and the order of the images derive; `None` chooses one
             at random.
         activation: activation of the hidden layers.
@@ -62,7 +63,9 @@ def dense_vae(
     """
     parsed = with_decoder(parse_kind(architecture, "dense"), decoder)
     image_shape = (parsed.pixels,) if image_shape is None else image_shape
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective)
+    return build(
+        parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective, prior
+    )
 
 
 def conv_vae(
@@ -77,6 +80,7 @@ def conv_vae(
     name: str = "conv_vae",
     normalization: str | None = None,
     objective: str | objectives.Objective | None = None,
+    prior: str | priors.Prior | None = None,
 ) -> VAE:
     """Builds a VAE with convolutions, dense layers, and a vector as latent space.
 
@@ -89,7 +93,7 @@ def conv_vae(
             units. `"r64"` in place of `"c64"` adds a residual block (He et al. 2016, with activations before the
             convolutions), in the decoder before the mirrored convolution; the block is the identity at first.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation, decoder, name, normalization, objective: see `dense_vae`.
+        posterior, likelihood, beta, seed, activation, decoder, name, normalization, objective, prior: see `dense_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -110,7 +114,9 @@ def conv_vae(
     (3, 16, 16, 3)
     """
     parsed = with_decoder(parse_kind(architecture, "conv"), decoder)
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective)
+    return build(
+        parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective, prior
+    )
 
 
 def spatial_vae(
@@ -124,6 +130,7 @@ def spatial_vae(
     name: str = "spatial_vae",
     normalization: str | None = None,
     objective: str | objectives.Objective | None = None,
+    prior: str | priors.Prior | None = None,
 ) -> VAE:
     """Builds a fully convolutional VAE, whose latent space is a map of height × width × channels.
 
@@ -133,7 +140,8 @@ def spatial_vae(
     Args:
         architecture: `"c64-c128-8x8x1024"`: filters of the convolutions, shape of the latent map.
         image_shape: `(height, width)` or `(height, width, channels)`.
-        posterior, likelihood, beta, seed, activation, name, normalization, objective: see `dense_vae` and `conv_vae`.
+        posterior, likelihood, beta, seed, activation, name, normalization, objective, prior: see `dense_vae` and
+            `conv_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -148,7 +156,9 @@ def spatial_vae(
     (4, 4, 2)
     """
     parsed = parse_kind(architecture, "spatial")
-    return build(parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective)
+    return build(
+        parsed, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective, prior
+    )
 
 
 def build(
@@ -162,12 +172,13 @@ def build(
     name: str | None = None,
     normalization: str | None = None,
     objective: str | objectives.Objective | None = None,
+    prior: str | priors.Prior | None = None,
 ) -> VAE:
     """Builds a VAE of any kind of architecture.
 
     Args:
-        architecture, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective: see
-            `dense_vae`, `conv_vae` and `spatial_vae`.
+        architecture, image_shape, posterior, likelihood, beta, seed, activation, name, normalization, objective, prior:
+            see `dense_vae`, `conv_vae` and `spatial_vae`.
 
     Returns:
         A `VAE`, not yet compiled.
@@ -193,7 +204,9 @@ def build(
     decoder = keras.Model(z, _logits(architecture, z, image_shape, layers), name="decoder")
     noise_seed = None if seed is None else layers.next_seed()
     name = name or f"{architecture.kind}_vae"
-    return VAE(encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name, objective=objective)
+    return VAE(
+        encoder, decoder, posterior, likelihood, beta, seed=noise_seed, name=name, objective=objective, prior=prior
+    )
 
 
 def _image_shape(value: Any) -> tuple[int, ...]:

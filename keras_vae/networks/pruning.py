@@ -60,7 +60,8 @@ def prune(vae: VAE, x: Any, threshold: float = ACTIVE_VAR_MEAN, by: str = "varia
         The pruned model with the indices of the units that it has.
 
     Raises:
-        InputError: if all units are active, or none; if the posterior has no KL and `by="kl"`; if a layer at the
+        InputError: if all units are active, or none; if `by="kl"` and the posterior has no KL or the prior is not
+            N(0, I); if a layer at the
             latent space is neither dense nor a convolution, or one of the decoder has a window larger than 1.
 
     Example:
@@ -91,7 +92,9 @@ def prune(vae: VAE, x: Any, threshold: float = ACTIVE_VAR_MEAN, by: str = "varia
     # The likelihood and the posterior are made anew from their configurations, as when the model is loaded.
     smaller = type(vae).from_config(vae.get_config() | {"encoder": encoder, "decoder": decoder})
     for new, old in zip(_own_weights(smaller), _own_weights(vae), strict=True):
-        new.assign(old)
+        value = keras.ops.convert_to_numpy(old)
+        # Those of a learned prior that have a value for each unit: the marginal of a mixture is that of its components.
+        new.assign(value if new.shape == old.shape else value[..., kept])
     return Pruned(smaller, kept, removed, values, means[removed])
 
 
@@ -100,6 +103,11 @@ def _measured(vae: VAE, x: Any, by: str) -> tuple[np.ndarray, np.ndarray]:
     x = x if isinstance(x, Items) else checks.as_array("x", x)
     if not x.ndim or len(x) < 2:
         raise InputError(f"x: expected at least two images; received shape {tuple(x.shape)}.")
+    if by == "kl" and not vae.prior.is_standard:
+        raise InputError(
+            f"by: expected 'variance' for the prior {vae.prior.name!r}, since the KL of a unit refers to N(0, 1); "
+            "received 'kl'."
+        )
     batch = memory.images_that_fit(math.prod(vae.latent_shape), ENCODED_BATCH)
     total = np.zeros(vae.latent_shape)
 

@@ -48,10 +48,20 @@ class FreeBits(Objective):
         if self.group not in get_args(Group):
             raise InputError(f"group: expected 'unit', 'channel' or 'all'; received {self.group!r}.")
 
+    def check_prior(self, prior) -> None:
+        """Checks that the KL has a part for each group: that from a learned prior is one number per image."""
+        if not prior.is_standard and self.group != "all":
+            raise InputError(
+                f"group: expected 'all' for the prior {prior.name!r}, whose units are not independent; received "
+                f"{self.group!r}; set group='all', or choose the prior 'standard-normal'."
+            )
+
     def penalty(self, batch: Batch) -> Loss:
         """Σ max(nats, mean KL) over the groups."""
         from keras_vae.layers import kl_per_unit
 
+        if batch.log_prior_ratio is not None:
+            return Loss(ops.maximum(batch.average(batch.divergence), self.nats), {})
         kl = kl_per_unit(batch.mean, batch.log_var)
         if self.group == "all":
             kl = ops.sum(kl, axis=tuple(range(1, len(kl.shape))), keepdims=True)
@@ -89,6 +99,7 @@ class Capacity(Objective):
     name = "capacity"
     description = "reconstruction + γ |KL − C|, C rising"
     parts = ("penalty", "capacity")
+    accepts_learned_priors = True
 
     def __post_init__(self):
         from keras_vae._utils import checks  # imports NumPy, which the help of a command does not need

@@ -37,6 +37,7 @@ class ImportanceWeighted(Objective):
     name = "importance-weighted"
     description = "the importance-weighted bound of k samples"
     parts = ("iw_bound",)
+    accepts_learned_priors = True
 
     def __post_init__(self):
         from keras_vae._utils import checks  # imports NumPy, which the help of a command does not need
@@ -56,7 +57,7 @@ class ImportanceWeighted(Objective):
             more = batch.sample(self.k - 1)
             z = ops.concatenate([z, more])
             nll = ops.concatenate([nll, batch.nll_of(more)])
-        log_weights = self._log_weights(z, nll, batch.mean, batch.log_var)
+        log_weights = self._log_weights(z, nll, batch.mean, batch.log_var, batch)
         bound = batch.average(ops.logsumexp(log_weights, axis=0) - math.log(self.k))
         value = -bound
         if self.doubly_reparameterized:
@@ -74,10 +75,12 @@ class ImportanceWeighted(Objective):
         # Of the same value; its gradient is that of z, times v.
         z = factor * z + (1 - factor) * ops.stop_gradient(z)
         fixed = ops.stop_gradient(batch.mean), ops.stop_gradient(batch.log_var)
-        return -batch.average(ops.sum(share * self._log_weights(z, batch.nll_of(z), *fixed), axis=0))
+        return -batch.average(ops.sum(share * self._log_weights(z, batch.nll_of(z), *fixed, batch), axis=0))
 
-    def _log_weights(self, z, nll, mean, log_var):
+    def _log_weights(self, z, nll, mean, log_var, batch: Batch):
         """log p(x | z) + log p(z) − log q(z | x), `(k, batch)`."""
+        if batch.log_prior_ratio is not None:
+            nll = nll - batch.log_prior_ratio(z)
         shape = (self.k, *ops.shape(mean))
         z = ops.reshape(z, shape)
         log_ratio = 0.5 * (ops.square(z - mean) * ops.exp(-log_var) + log_var - ops.square(z))

@@ -25,6 +25,7 @@ class Batch(NamedTuple):
         average: returns the (weighted) mean over the images of values `(batch, …)`.
         sample: draws z ~ q(z | x): `sample(k)` is `(k · batch, units…)`, k codes of the batch after each other.
         nll_of: −log p(x | z) of such codes, `(k · batch,)`.
+        log_prior_ratio: log p(z) − log N(z; 0, I) of such codes, `(k · batch,)`; None if the prior is N(0, I).
     """
 
     mean: Any
@@ -36,6 +37,7 @@ class Batch(NamedTuple):
     average: Callable[[Any], Any]
     sample: Callable[[int], Any]
     nll_of: Callable[[Any], Any]
+    log_prior_ratio: Callable[[Any], Any] | None = None
 
 
 class Loss(NamedTuple):
@@ -68,6 +70,7 @@ class Objective:
         parts: names of the scalars that are logged beside loss, reconstruction, kl, beta and elbo.
         needs_density: whether it needs a posterior with a mean and a variance, whose penalty is its KL from N(0, I).
         accepts_weights: whether images may have weights.
+        accepts_learned_priors: whether the prior may be another than N(0, I).
 
     Example:
 
@@ -83,6 +86,7 @@ class Objective:
     parts: ClassVar[tuple[str, ...]] = ("penalty",)
     needs_density: ClassVar[bool] = True
     accepts_weights: ClassVar[bool] = True
+    accepts_learned_priors: ClassVar[bool] = False
 
     def penalty(self, batch: Batch) -> Loss:
         """What is added to the reconstruction, before it is multiplied by beta; and its parts."""
@@ -108,6 +112,18 @@ class Objective:
             raise InputError(
                 f"objective: expected 'elbo' for posterior={posterior.name!r}, which has no KL from the prior; "
                 f"received {self.name!r}; choose posterior='diagonal'."
+            )
+
+    def check_prior(self, prior) -> None:
+        """Checks that a model with this prior can be trained.
+
+        Raises:
+            InputError: if it cannot.
+        """
+        if not prior.is_standard and not self.accepts_learned_priors:
+            raise InputError(
+                f"prior: expected 'standard-normal' for the objective {self.name!r}, whose terms are defined for "
+                f"N(0, I); received {prior.name!r}; choose objective='elbo'."
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -196,6 +212,7 @@ class ELBO(Objective):
     description = "reconstruction + β KL"
     parts = ()
     needs_density = False
+    accepts_learned_priors = True
 
     def loss(self, batch: Batch, beta) -> Loss:
         """reconstruction + beta · KL."""

@@ -1,13 +1,9 @@
 """Objectives as text: a name and settings, as in configurations and on the command line."""
 
-import dataclasses
 from typing import Any
 
-from keras_vae._utils import spelling
-from keras_vae.errors import InputError
+from keras_vae._utils import settings_text
 from keras_vae.objectives.objective import Objective, get
-
-SWITCHES = {"on": True, "off": False}
 
 
 def parse(text: str, **defaults: Any) -> Objective:
@@ -28,18 +24,7 @@ def parse(text: str, **defaults: Any) -> Objective:
     >>> objectives.parse("free-bits nats=0.1 group=all")
     FreeBits(nats=0.1, group='all')
     """
-    name, *settings = text.split() or [""]
-    default = get(name)
-    fields = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
-    given = {key: value for key, value in defaults.items() if key in fields}
-    for setting in settings:
-        key, separator, value = setting.partition("=")
-        if not separator or key not in fields:
-            allowed = f"of {', '.join(fields)}" if fields else "none"
-            advice = spelling.advice(key, fields, "correct it.")
-            raise InputError(f"objective: expected settings {allowed}, as name=value; received {setting!r}; {advice}")
-        given[key] = _value(key, value, fields[key])
-    return type(default)(**given)
+    return settings_text.parse("objective", get, text, defaults)
 
 
 def as_text(objective: Objective) -> str:
@@ -51,28 +36,4 @@ def as_text(objective: Objective) -> str:
     >>> objectives.as_text(objectives.DecomposedKL(tc=6.0))
     'decomposed tc=6'
     """
-    default = type(objective)()
-    settings = {field.name: getattr(objective, field.name) for field in dataclasses.fields(objective)}
-    changed = {key: value for key, value in settings.items() if value != getattr(default, key)}
-    return " ".join([objective.name, *(f"{key}={_text(value)}" for key, value in changed.items())])
-
-
-def _value(key: str, text: str, default: Any) -> Any:
-    """The value of a setting, of the type of its default."""
-    if isinstance(default, str):
-        return text
-    if isinstance(default, bool):
-        if text in SWITCHES:
-            return SWITCHES[text]
-        raise InputError(f"objective: expected {key}=on or {key}=off; received {text!r}.")
-    try:
-        return type(default)(text)
-    except ValueError:
-        kind = "a whole number" if isinstance(default, int) else "a number"
-        raise InputError(f"objective: expected {kind} as {key}; received {text!r}.") from None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return settings_text.as_text(objective)

@@ -18,6 +18,7 @@ from keras_vae._utils import checks, palette
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import amount, number
 from keras_vae.diagnostics import radius_density, typicality
+from keras_vae.evaluation.tables import of_prior
 from keras_vae.measures import SAMPLER_ARTICLES, SAMPLERS
 from keras_vae.plots import labels, layout, visuals
 from keras_vae.plots.study_figures import Runs, of_runs
@@ -32,25 +33,28 @@ TRAINING_IMAGES = {"data": "training images"}  # beside the samplers, for compar
 @visuals.style()
 def posterior(run: Run, title: str, note: str = "") -> Figure:
     """The aggregate posterior compared with the prior: marginals, radii, parts of the KL, estimate of log p(x)."""
-    audit, arrays = run.evaluation["audit"], run.arrays("audit")
+    audit, arrays, standard = run.evaluation["audit"], run.arrays("audit"), not run.has_learned_prior
     figure = Figure(figsize=(10.4, 7.4), layout="constrained")
     (upper_left, upper_right), (lower_left, lower_right) = figure.subplots(2, 2)
-    marginals(upper_left, arrays["marginal_grid"], arrays["marginals"], arrays["marginal_units"])
-    radii(upper_right, arrays["radii"], audit["encodings"]["latent_units"])
+    marginals(upper_left, arrays["marginal_grid"], arrays["marginals"], arrays["marginal_units"], standard)
+    radii(upper_right, arrays["radii"], audit["encodings"]["latent_units"], standard)
     kl_parts(lower_left, audit["encodings"]["divergence"])
     likelihood_curve(lower_right, audit["likelihood"])
     layout.heading(figure, title, note)
     return figure
 
 
-def marginals(ax: Axes, grid: np.ndarray, densities: np.ndarray, units: np.ndarray) -> list[Line2D]:
-    """Marginal densities q(z_u) of some units over the prior N(0, 1).
+def marginals(
+    ax: Axes, grid: np.ndarray, densities: np.ndarray, units: np.ndarray, standard_normal: bool = True
+) -> list[Line2D]:
+    """Marginal densities q(z_u) of some units over N(0, 1).
 
     Args:
         ax: to draw on.
         grid: `(points,)` values of z.
         densities: `(units, points)`.
         units: `(units,)` numbers of the units.
+        standard_normal: whether N(0, 1) is the prior.
 
     Example:
         >>> lines = marginals(Figure().subplots(), np.linspace(-3, 3, 7), np.ones((2, 7)), np.array([4, 0]))
@@ -68,20 +72,22 @@ def marginals(ax: Axes, grid: np.ndarray, densities: np.ndarray, units: np.ndarr
     ]
     ax.legend(fontsize=visuals.SMALL_POINTS)
     ax.set(xlim=(grid[0], grid[-1]), ylim=(0, None), xlabel="z of the unit", ylabel="density")
-    layout.subtitle(ax, "units whose marginal q(z) differs most from the prior")
+    reference = "the prior" if standard_normal else "N(0, 1)"
+    layout.subtitle(ax, f"units whose marginal q(z) differs most from {reference}")
     return lines
 
 
-def radii(ax: Axes, values: np.ndarray, n_units: int) -> list[Polygon]:
-    """The distribution of ‖z‖ under q(z), over that of the prior.
+def radii(ax: Axes, values: np.ndarray, n_units: int, standard_normal: bool = True) -> list[Polygon]:
+    """The distribution of ‖z‖ under q(z), over that of N(0, I).
 
     Args:
         ax: to draw on.
         values: `(n,)` distances from the origin of draws from q(z).
         n_units: number of latent units.
+        standard_normal: whether N(0, I) is the prior.
     """
     values = checks.array("values", values, ("n",), low=0)
-    _prior_area(ax, *radius_density(n_units), "prior N(0, I)")
+    _prior_area(ax, *radius_density(n_units), "prior N(0, I)" if standard_normal else "N(0, I), not the model's prior")
     _, _, outlines = ax.hist(
         values,
         radius_bins(len(values)),
@@ -177,7 +183,8 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
 def samplers(run: Run, title: str, note: str = "") -> Figure:
     """Samples by the distribution of z, with their Fréchet distances, and training images."""
     arrays, scores = run.arrays("audit"), run.evaluation["audit"]["samplers"]["scores"]
-    sources = {name: f"z from {SAMPLER_ARTICLES.get(name, '')}{text}" for name, text in SAMPLERS.items()}
+    named = of_prior(SAMPLERS, run.has_learned_prior)
+    sources = {name: f"z from {SAMPLER_ARTICLES.get(name, '')}{text}" for name, text in named.items()}
     titles = {name: layout.wrapped(text, 44) for name, text in sources.items()}
     titles |= {name: worded(text, run.image_shape) for name, text in TRAINING_IMAGES.items()}
     titles = {name: text for name, text in titles.items() if f"samples_{name}" in arrays}
@@ -199,7 +206,15 @@ def densities(runs: Runs) -> Figure:
     for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
         encodings, arrays = run.arrays("encodings"), run.arrays("audit")
         limit, q = float(arrays["density_limit"]), arrays["density"]
-        visuals.latent_scatter(row[0], encodings["mean"], encodings.get("labels"), limit, (0, 1), run.class_names)
+        visuals.latent_scatter(
+            row[0],
+            encodings["mean"],
+            encodings.get("labels"),
+            limit,
+            (0, 1),
+            run.class_names,
+            not run.has_learned_prior,
+        )
         row[0].set_title(name)
         side = np.linspace(-limit, limit, len(q))
         p = stats.norm.pdf(side)[:, None] * stats.norm.pdf(side)

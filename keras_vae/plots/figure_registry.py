@@ -34,6 +34,7 @@ class RunFigure(NamedTuple):
         draw: returns the figure of a run.
         applies: whether a finished run has what the figure needs.
         section: "training" for figures of the training and the latent space, "audit" for results of the audit.
+        learned_prior: the caption for a run whose prior is not N(0, I); by default `caption`.
     """
 
     name: str
@@ -41,6 +42,11 @@ class RunFigure(NamedTuple):
     draw: Draw
     applies: Callable[[Run], bool]
     section: Section
+    learned_prior: str | None = None
+
+    def caption_of(self, run: Run) -> str:
+        """The caption for a run."""
+        return self.learned_prior if self.learned_prior and run.has_learned_prior else self.caption
 
 
 FIGURES: dict[str, RunFigure] = {}  # by name, in the order in which they are drawn and shown
@@ -52,11 +58,12 @@ def register(
     applies: Callable[[Run], bool] = lambda run: True,
     section: Section = "training",
     finding: Callable[[Run], str] | None = None,
+    learned_prior: str | None = None,
 ) -> Callable[[Draw], Draw]:
     """Registers a function of a run as the figure `name`; a decorator. The function is called in the package's style.
 
     Args:
-        name, caption, applies, section: as in `RunFigure`.
+        name, caption, applies, section, learned_prior: as in `RunFigure`.
         finding: returns what the figure shows of a run: see `evaluation.findings.register`.
 
     Raises:
@@ -73,7 +80,7 @@ def register(
 
     def registered(function: Draw) -> Draw:
         styled = visuals.style()(function)
-        FIGURES[name] = RunFigure(name, caption, styled, applies, section)
+        FIGURES[name] = RunFigure(name, caption, styled, applies, section, learned_prior)
         if finding is not None:
             findings.register(name)(finding)
         return styled
@@ -101,7 +108,7 @@ def draw_registered(run: Run, figures: Iterable[RunFigure]) -> Drawn:
         with collected(drawn.damaged):
             if figure.applies(run):
                 drawn.paths.append(layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png"))
-                captions[figure.name] = figure.caption
+                captions[figure.name] = figure.caption_of(run)
     if captions:
         write_captions(run, captions)
     return drawn

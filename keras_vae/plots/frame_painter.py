@@ -86,6 +86,7 @@ class Painter:
         note: text added to the line below the picture.
         decoded: in the wide panel, reconstructions of the points during training.
         class_names: names of the labels 0, 1, …, which stand in the panel or, without one, in the plane.
+        standard_normal: whether the prior is N(0, I), whose density and rings are then drawn.
         limits: half the side of the view at each video frame, in place of the camera's.
         is_part: of a frame with several planes, which has caption, epoch and timeline itself; the title is larger.
 
@@ -119,9 +120,11 @@ class Painter:
         note: str = "",
         decoded: Reconstructions | None = None,
         class_names: Sequence[str] | None = None,
+        standard_normal: bool = True,
         limits: np.ndarray | None = None,
         is_part: bool = False,
     ):
+        self.standard_normal = standard_normal
         self.trajectory, self.ellipses, self.note = trajectory, ellipses, checks.text("note", note)
         n = _number_of_points(trajectory)
         self.size = checks.whole("size", size, low=16, high=MAX_SIDE_PIXELS)
@@ -170,7 +173,8 @@ class Painter:
         keys, labels = [], self.trajectory.labels
         if labels is not None and class_names is not None:
             keys = visuals.label_keys(labels, class_names, MAX_NAMED_CLASSES)
-        self.background = PlaneBackground(self.ax, scale * (PART_TEXT_SCALE if self.is_part else 1), keys)
+        scale_of_text = scale * (PART_TEXT_SCALE if self.is_part else 1)
+        self.background = PlaneBackground(self.ax, scale_of_text, keys, self.standard_normal)
         self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
         left, right = plane.left * pixel, (plane.left + plane.side) * pixel
         text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}
@@ -267,8 +271,9 @@ class Painter:
         units = self.trajectory.units
         shown = "" if units is None or tuple(units) == (0, 1) else f"latent units {', '.join(map(str, units))}"
         arrows = "arrows: points outside the view" if self.is_fixed else ""
+        dashed = "dashed: the prior's σ" if self.standard_normal else ""
         images = "images: medians of labels" if self.followed is not None else ""
-        return "   ".join(filter(None, (mark, images, "dashed: the prior's σ", arrows, self.note, shown)))
+        return "   ".join(filter(None, (mark, images, dashed, arrows, self.note, shown)))
 
     def __len__(self) -> int:
         """The number of video frames."""

@@ -27,10 +27,11 @@ class PlaneBackground:
         ax: a square axes without frame, in a canvas of pixels.
         scale: size of text and lines, 1 for a video of 720 pixels.
         keys: of the classes; their names stand at the upper left, in their colours.
+        standard_normal: whether the prior is N(0, I); another is not drawn.
     """
 
-    def __init__(self, ax: Axes, scale: float, keys: Sequence[Line2D] = ()):
-        self.ax, self.scale = ax, scale
+    def __init__(self, ax: Axes, scale: float, keys: Sequence[Line2D] = (), standard_normal: bool = True):
+        self.ax, self.scale, self.standard_normal = ax, scale, standard_normal
         line = {"edgecolor": palette.PRIOR, "linewidth": 1.1 * scale, "linestyle": (0, (4, 4)), "alpha": 0.85}
         self.rings = [ax.add_patch(Circle((0, 0), sigma, fill=False, animated=True, **line)) for sigma in (1, 2, 3)]
         self.names, self.bar_names = Stamps(8.5 * scale, palette.PRIOR), Stamps(9 * scale, palette.INK)
@@ -49,8 +50,17 @@ class PlaneBackground:
         left, right = round(corners[0]), round(corners[2])
         top, bottom = round(len(pixels) - corners[3]), round(len(pixels) - corners[1])
         box = Box(left, right, top, bottom)
-        self._paint_density(pixels[top:bottom, left:right], limit)
         unit = 0.5 * self.ax.bbox.width / limit
+        if self.standard_normal:
+            self._paint_prior(pixels, limit, box, unit)
+        self._paint_bar(pixels, limit, box, unit)
+        for line, (name, stamps) in enumerate(self.keys, 1):
+            stamps.stamp(pixels, name, box.left, box.top + line * KEY_LINE_PIXELS * self.scale, box)
+
+    def _paint_prior(self, pixels: np.ndarray, limit: float, box: Box, unit: float) -> None:
+        """Draws the density and the rings of N(0, I); `unit` is the length of 1 in pixels."""
+        corners = self.ax.bbox.extents
+        self._paint_density(pixels[box.top : box.bottom, box.left : box.right], limit)
         center = 0.5 * (corners[0] + corners[2]), len(pixels) - 0.5 * (corners[1] + corners[3])
         for sigma, ring in zip((1, 2, 3), self.rings, strict=True):
             if sigma <= 1.42 * limit:
@@ -58,9 +68,6 @@ class PlaneBackground:
             if sigma == 3 or unit >= MIN_RING_GAP_PIXELS * self.scale:
                 corner, gap = sigma * unit / np.sqrt(2), 4 * self.scale
                 self.names.stamp(pixels, f"{sigma}σ", center[0] + corner + gap, center[1] - corner + gap, box)
-        self._paint_bar(pixels, limit, box, unit)
-        for line, (name, stamps) in enumerate(self.keys, 1):
-            stamps.stamp(pixels, name, box.left, box.top + line * KEY_LINE_PIXELS * self.scale, box)
 
     def _paint_density(self, plane: np.ndarray, limit: float) -> None:
         """Draws the density of the prior by nearest pixels, which is exact enough for so smooth a picture."""

@@ -11,6 +11,7 @@ from matplotlib.image import AxesImage
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
+from keras_vae.diagnostics import GaussianMixture
 from keras_vae.plots import visuals
 from keras_vae.plots.labels import marker_paths
 
@@ -55,6 +56,7 @@ def posterior_plane(
     class_names: Sequence[str] | None = None,
     view: View | None = None,
     circles: bool = False,
+    prior: GaussianMixture | None = None,
 ) -> Collection:
     """Every posterior as its 1σ ellipse in the plane of two units, in the colour of its label, over the prior.
 
@@ -69,6 +71,7 @@ def posterior_plane(
         class_names: names of the labels 0, 1, …; default the labels themselves.
         view: what is shown; by default `view_of` these posteriors.
         circles: the circle r² = σₓ σᵧ in place of the ellipse.
+        prior: a learned prior of the two units, drawn as its density; None for N(0, I), drawn with its rings.
 
     Returns:
         The ellipses or dots.
@@ -83,8 +86,9 @@ def posterior_plane(
     mean = checks.array("mean", mean, ("n", 2), dtype=None)
     std = None if std is None else checks.array("std", std, mean.shape, dtype=None, low=0)
     view = view_of((mean, std)) if view is None else view
-    visuals.prior_density(ax, view.farthest)
-    visuals.prior_rings(ax, view.centred)
+    visuals.prior_density(ax, view.farthest, prior=prior)
+    if prior is None:
+        visuals.prior_rings(ax, view.centred)
     if std is None:
         drawn = dots(ax, mean, labels, 0.7 * visuals.marker_size(len(mean)))
     else:

@@ -8,6 +8,7 @@ To add a figure, write a function of a `Run` that returns a matplotlib figure, a
 `draw` then writes `figures/stds.png` and adds the caption to `figures/captions.json`.
 """
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +24,10 @@ from keras_vae._utils import palette
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import complete
 from keras_vae._utils.formatting import amount
-from keras_vae.diagnostics import UnitHistory
+from keras_vae.diagnostics import GaussianMixture, UnitHistory
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation.findings import finding
+from keras_vae.measures import LEARNED_PRIOR
 from keras_vae.plots import (
     audit_figures,
     layout,
@@ -175,6 +177,19 @@ def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
     ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=palette.MUTED)
 
 
+def _prior(run: Run, units: tuple[int, ...]) -> GaussianMixture | None:
+    """The marginal of a learned prior in the plane of two units; None for N(0, I)."""
+    if not run.has_learned_prior:
+        return None
+    arrays, columns = run.arrays("prior"), list(units)
+    return GaussianMixture(arrays["weight"], arrays["mean"][:, columns], arrays["log_var"][:, columns])
+
+
+def _grey(run: Run) -> str:
+    """What the grey marginals are."""
+    return "grey: N(0, 1), not the learned prior" if run.has_learned_prior else "grey: the prior"
+
+
 def _has_density(run: Run) -> bool:
     return "log_var" in run.arrays("encodings")
 
@@ -184,6 +199,8 @@ def _has_density(run: Run) -> bool:
     "The posterior of every test image as its 1σ ellipse, in the plane of the two units that vary most; shade and "
     "dashed circles: the prior N(0, I). Classes that lie apart are named at their medians.",
     lambda run: run.metrics["n_units"] > 1 and _has_density(run),
+    learned_prior="The posterior of every test image as its 1σ ellipse, in the plane of the two units that vary most; "
+    "shade: the density of the learned prior. Classes that lie apart are named at their medians.",
 )
 def posteriors(run: Run) -> Figure:
     """The posteriors of test images in the plane of the two units that vary most."""
@@ -211,6 +228,7 @@ def _latent(run: Run, what: str) -> Figure:
         encodings.get("labels"),
         plane,
         run.class_names,
+        prior=_prior(run, plane),
     )
     note = f"{amount(len(mean))} test images; grey: the prior"
     layout.title(ax, *_title_and_note(run, "posteriors", f"{what} of {note}"))
@@ -222,6 +240,8 @@ def _latent(run: Run, what: str) -> Figure:
     "Magnification √det JᵀJ of the decoder, dark where a small step changes the image much, behind the codes of test "
     "images. The finding compares the 10 % and 90 % quantiles within the prior's 2σ circle.",
     lambda run: run.has_arrays("magnification"),
+    learned_prior="Magnification √det JᵀJ of the decoder, dark where a small step changes the image much, behind the "
+    "codes of test images. The finding compares the 10 % and 90 % quantiles within a circle of radius 2.",
 )
 def magnification(run: Run) -> Figure:
     """The decoder's magnification over the plane, behind the codes of test images."""
@@ -229,7 +249,8 @@ def magnification(run: Run) -> Figure:
     mean, labels, limit = geometry.flat(encodings["mean"]), encodings.get("labels"), float(arrays["limit"])
     figure, (ax,) = layout.panels(1, 1, (8.2, 8.2))
     picture = posterior_plane.magnification(ax, arrays["factor"], limit)
-    visuals.prior_rings(ax, limit)
+    if not run.has_learned_prior:
+        visuals.prior_rings(ax, limit)
     posterior_plane.dots(ax, mean, labels, 0.4 * visuals.marker_size(len(mean)))
     visuals.square_view(ax, limit, (0, 1))
     if labels is not None:
@@ -246,19 +267,27 @@ def magnification(run: Run) -> Figure:
     "principal",
     "Posterior means of test images on their two principal components, with the prior's σ circles.",
     lambda run: run.metrics["n_units"] > 2 and len(run.arrays("encodings")["mean"]) > 1,
+    learned_prior="Posterior means of test images on their two principal components.",
 )
 def principal(run: Run) -> Figure:
     """Posterior means of test images on their two principal components."""
     encodings = run.arrays("encodings")
     figure, (ax,) = layout.panels(1, 1, (7.6, 6.6))
-    visuals.principal_scatter(ax, encodings["mean"], encodings.get("labels"), run.class_names)
+    is_standard = not run.has_learned_prior
+    visuals.principal_scatter(ax, encodings["mean"], encodings.get("labels"), run.class_names, is_standard)
     n = amount(len(encodings["mean"]))
-    note = f"posterior means of {n} test images; shade and dashed circles: the prior N(0, I)"
+    prior = "; shade and dashed circles: the prior N(0, I)" if is_standard else ""
+    note = f"posterior means of {n} test images{prior}"
     layout.title(ax, *_title_and_note(run, "principal", note))
     return figure
 
 
-@register("manifold", "Images decoded on a grid at the prior's quantiles in one or two latent units.")
+@register(
+    "manifold",
+    "Images decoded on a grid at the prior's quantiles in one or two latent units.",
+    learned_prior="Images decoded on a grid at the quantiles of N(0, 1), which is not the model's prior, in one or two "
+    "latent units.",
+)
 def manifold(run: Run) -> Figure:
     """Images decoded on a grid at the prior's quantiles in two units, or in the only one."""
     arrays = run.arrays("manifold")
@@ -278,17 +307,23 @@ def manifold(run: Run) -> Figure:
         ax.set_yticks([])
     ax.spines[:].set_visible(False)
     others = "" if run.metrics["n_units"] == len(plane) else ", all other units at 0"
-    layout.title(ax, *_title_and_note(run, "manifold", f"images decoded at the prior's quantiles{others}"))
+    whose = "the quantiles of N(0, 1)" if run.has_learned_prior else "the prior's quantiles"
+    layout.title(ax, *_title_and_note(run, "manifold", f"images decoded at {whose}{others}"))
     return figure
 
 
-@register("samples", "Images decoded from draws of the prior N(0, I).")
+@register(
+    "samples",
+    "Images decoded from draws of the prior N(0, I).",
+    learned_prior="Images decoded from draws of the learned prior.",
+)
 def samples(run: Run) -> Figure:
     """Images decoded from draws of the prior."""
     images = pictures(run, run.arrays("samples")["images"])
     figure, (ax,) = layout.panels(1, 1, (6, 6.5))
     visuals.image_grid(ax, images, 10, gap=2)
-    layout.title(ax, *_title_and_note(run, "samples", f"{len(images)} samples, z from N(0, I)"))
+    source = LEARNED_PRIOR if run.has_learned_prior else "N(0, I)"
+    layout.title(ax, *_title_and_note(run, "samples", f"{len(images)} samples, z from {source}"))
     return figure
 
 
@@ -296,6 +331,8 @@ def samples(run: Run) -> Figure:
     "units",
     "KL of every latent unit over epochs (Var[μ] for posteriors without a density); crosses mark epochs of collapse.",
     lambda run: 2 < run.metrics["n_units"] <= MAX_TIMELINE_UNITS and run.has_arrays("unit_history"),
+    learned_prior="KL of every latent unit from N(0, 1), which is not the model's prior, over epochs; crosses mark "
+    "epochs of collapse.",
 )
 def units(run: Run) -> Figure:
     """The KL of every latent unit through training, and the epoch in which a unit collapsed."""
@@ -322,6 +359,8 @@ def _unit_names(run: Run, units: np.ndarray) -> list[str]:
     "Images decoded along each latent unit from −3 to +3, all others at 0, by decreasing KL (Var[μ] without a "
     "density), beside the unit's marginal under the aggregate posterior and the prior N(0, 1), in grey.",
     lambda run: run.has_arrays("traversals"),
+    learned_prior="Images decoded along each latent unit from −3 to +3, all others at 0, by decreasing KL from N(0, 1),"
+    " beside the unit's marginal under the aggregate posterior and N(0, 1), in grey, which is not the model's prior.",
 )
 def traversals(run: Run) -> Figure:
     """Images decoded along each latent unit, beside the unit's marginal."""
@@ -329,7 +368,7 @@ def traversals(run: Run) -> Figure:
     arrays |= {"images": pictures(run, arrays["images"])}
     shown, n_units = len(arrays["units"]), run.metrics["n_units"]
     which = "" if shown == n_units else f"the first {shown} of {amount(n_units)} units; "
-    note = f"{which}all other units at 0; blue: the aggregate posterior, grey: the prior"
+    note = f"{which}all other units at 0; blue: the aggregate posterior, {_grey(run)}"
     return unit_figures.traversals(
         arrays, *encodings, _unit_names(run, arrays["units"]), *_title_and_note(run, "traversals", note)
     )
@@ -340,6 +379,8 @@ def traversals(run: Run) -> Figure:
     "The marginal of each latent unit under the aggregate posterior, by decreasing KL (Var[μ] without a density), over "
     "the prior N(0, 1), in grey.",
     lambda run: run.has_arrays("traversals") and len(run.arrays("traversals")["units"]) < run.metrics["n_units"],
+    learned_prior="The marginal of each latent unit under the aggregate posterior, by decreasing KL from N(0, 1), over "
+    "N(0, 1), in grey, which is not the model's prior.",
 )
 def marginals(run: Run) -> Figure:
     """The marginal of each unit, where they are too many for the strips of `traversals`."""
@@ -347,7 +388,7 @@ def marginals(run: Run) -> Figure:
     order = np.argsort(-arrays["kl" if "kl" in arrays else "var_mean"].ravel(), kind="stable")
     shown = order[: unit_figures.MAX_MARGINALS]
     which = "" if len(shown) == len(order) else f"the first {len(shown)} of {amount(len(order))} units; "
-    note = f"{which}blue: the aggregate posterior, grey: the prior"
+    note = f"{which}blue: the aggregate posterior, {_grey(run)}"
     return unit_figures.marginals(shown, *encodings, *_title_and_note(run, "marginals", note))
 
 
@@ -424,6 +465,8 @@ def _has_audit(run: Run) -> bool:
     "estimates of log p(x).",
     lambda run: _has_audit(run) and bool(run.evaluation["audit"]["encodings"]),  # None without a density
     section="audit",
+    learned_prior="The aggregate posterior q(z): marginals and distances from the origin beside those of N(0, I), "
+    "which is not the model's prior; parts of the KL from the learned prior p, estimates of log p(x).",
 )
 def aggregate(run: Run) -> Figure:
     """The aggregate posterior compared with the prior."""
@@ -436,6 +479,22 @@ def samplers(run: Run) -> Figure:
     """Samples by the distribution of z."""
     note = "samples by the distribution of z, and training images for comparison"
     return audit_figures.samplers(run, *_title_and_note(run, "samplers", note))
+
+
+@register(
+    "pseudo-inputs",
+    "Pseudo-inputs of the VampPrior, whose posteriors the prior mixes, as the training left them.",
+    lambda run: run.has_arrays("prior") and "pseudo_inputs" in run.arrays("prior"),
+)
+def pseudo_inputs(run: Run) -> Figure:
+    """The learned pseudo-inputs of a VampPrior."""
+    arrays = run.arrays("prior")
+    images = pictures(run, arrays["pseudo_inputs"])
+    figure, (ax,) = layout.panels(1, 1, (6, 6.5))
+    visuals.image_grid(ax, images, math.ceil(math.sqrt(len(images))), gap=2)
+    note = f"{len(images)} of {amount(len(arrays['weight']))} pseudo-inputs"
+    layout.title(ax, *_title_and_note(run, "pseudo-inputs", note))
+    return figure
 
 
 def _plane(run: Run) -> tuple[int, ...]:

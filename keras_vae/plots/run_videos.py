@@ -55,6 +55,7 @@ def trajectory_video(
     return video.write(
         recorded.points(which), path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses,
         limit=limit, aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
+        standard_normal=not run.has_learned_prior,
     )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ def side_by_side_video(
     return video.write_together(
         {title: _plane_trajectory(run) for title, run in zip(titles, runs, strict=True)}, path, epochs=epochs,
         ellipses=ellipses, limit=limit, note="two most varying units of each", quiet=quiet,
+        standard_normal=not any(run.has_learned_prior for run in runs),
     )  # fmt: skip
 
 
@@ -147,7 +149,7 @@ def trajectory_stills(
     recorded = pictured_trajectory(run)
     trajectory = recorded.points(_shown(recorded, one_per_label))
     part, note = video.prepared(trajectory, epochs, _recorded_plane(run))
-    painter = video.Painter(part, title=title(run), note=note, limit=limit)
+    painter = video.Painter(part, title=title(run), note=note, limit=limit, standard_normal=not run.has_learned_prior)
     nearest = [int(np.argmin(np.abs(part.epochs - epoch))) for epoch in checks.array("at", at, ("frames",))]
     row = np.concatenate([painter.paint(i)[..., :3].copy() for i in nearest], axis=1)
     path = run.path / "figures" / f"{name}.png"

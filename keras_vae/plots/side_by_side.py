@@ -83,6 +83,7 @@ class SideBySide:
         note: text added to the caption.
         ellipses: draw 1σ ellipses instead of circles.
         class_names: names of the labels 0, 1, …
+        standard_normal: whether the prior of all is N(0, I), whose density and rings are then drawn.
 
     Attributes:
         painters: one `Painter` for each plane.
@@ -108,6 +109,7 @@ class SideBySide:
         note: str = "",
         ellipses: bool = False,
         class_names: Sequence[str] | None = None,
+        standard_normal: bool = True,
     ):
         found = list(trajectories.values())
         whole = joined(found)
@@ -116,7 +118,7 @@ class SideBySide:
         self.painters = [
             Painter(
                 trajectory, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, frames=shown, note=note,
-                class_names=class_names, limits=limits, is_part=True,
+                class_names=class_names, limits=limits, is_part=True, standard_normal=standard_normal,
             )
             for title, trajectory in trajectories.items()
         ]  # fmt: skip

@@ -71,7 +71,7 @@ def comparison(runs: Runs) -> Figure:
     rows = figure.subplots(len(runs), 3, gridspec_kw={"width_ratios": (1.25, 1, 1)}, squeeze=False)
     sources = {"images": "N(0, I)", "moment_matched": "a Gaussian fitted to the codes"}
     for (name, run), (left, *others) in zip(runs.items(), rows, strict=True):
-        visuals.latent_plane(left, *_codes(run, 2), run.class_names)
+        visuals.latent_plane(left, *_codes(run, 2), run.class_names, not run.has_learned_prior)
         left.set_title(name)
         samples = run.arrays("samples")
         for ax, (key, source) in zip(others, sources.items(), strict=True):
@@ -107,9 +107,9 @@ def planes(runs: Runs) -> Figure:
         encodings = run.arrays("encodings")
         mean, labels = geometry.flat(encodings["mean"]), encodings.get("labels")
         if mean.shape[1] == 2:
-            visuals.latent_plane(ax, mean, labels, (0, 1), run.class_names)
+            visuals.latent_plane(ax, mean, labels, (0, 1), run.class_names, not run.has_learned_prior)
         else:
-            visuals.principal_scatter(ax, mean, labels, run.class_names)
+            visuals.principal_scatter(ax, mean, labels, run.class_names, not run.has_learned_prior)
         ax.set_title(name)
     return figure
 
@@ -398,7 +398,8 @@ def factors(runs: Runs, values: np.ndarray, names: Sequence[str]) -> Figure:
         limit = visuals.view_limit(mean)
         size = visuals.marker_size(len(mean))
         for ax, factor, value in zip(part.subplots(1, len(names)), names, values[: len(mean)].T, strict=True):
-            visuals.prior_rings(ax, limit)
+            if not run.has_learned_prior:
+                visuals.prior_rings(ax, limit)
             points = ax.scatter(*mean.T, s=size, c=value, cmap=palette.FACTOR_MAP, linewidths=0)
             visuals.square_view(ax, limit, plane)
             layout.subtitle(ax, f"coloured by {factor}")

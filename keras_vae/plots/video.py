@@ -45,6 +45,7 @@ def write(
     size: int = 720,
     fps: int = 30,
     quiet: bool = False,
+    standard_normal: bool = True,
 ) -> Path:
     """Writes a trajectory as an MP4 (H.264, yuv420p) whose frames are recorded ones, without interpolation.
 
@@ -74,6 +75,7 @@ def write(
         size: height in pixels, a multiple of 16.
         fps: frames per second, at least 1.
         quiet: show no progress bar.
+        standard_normal: whether the prior is N(0, I), whose density and rings are then drawn.
 
     Returns:
         The path; a notebook shows the video.
@@ -99,7 +101,7 @@ def write(
     painter = Painter(
         shown, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, aspect=aspect, note=note,
         frames=pacing.schedule(shown, pace, seconds, fps), decoded=_checked_reconstructions(decoded, shown),
-        class_names=class_names,
+        class_names=class_names, standard_normal=standard_normal,
     )  # fmt: skip
     return encode_mp4(painter.frames(), len(painter), path, fps, quiet)
 
@@ -119,6 +121,7 @@ def write_together(
     size: int = 640,
     fps: int = 30,
     quiet: bool = False,
+    standard_normal: bool = True,
 ) -> Path:
     """Writes trajectories of several trainings beside one another: one clock, one scale, one pace.
 
@@ -129,7 +132,7 @@ def write_together(
     Args:
         trajectories: two to nine by the title of their plane.
         path: ends in `.mp4`.
-        epochs, units, ellipses, pace, seconds, smooth, fps, quiet: as in `write`, for all planes.
+        epochs, units, ellipses, pace, seconds, smooth, fps, quiet, standard_normal: as in `write`, for all planes.
         limit: half the side of a fixed view in data units; default a camera that contains all circles of all planes.
         note: text added to the line below the planes.
         size: side of each plane in pixels, a multiple of 16; up to three planes stand in a row.
@@ -160,6 +163,7 @@ def write_together(
         together, size=size, fps=fps, frames=pacing.schedule(joined(list(together.values())), pace, seconds, fps),
         limit=limit, note="   ".join([*notes, *filter(None, [note])]), ellipses=ellipses,
         class_names=None if first.class_names is None else tuple(first.class_names),
+        standard_normal=standard_normal,
     )  # fmt: skip
     return encode_mp4(planes.frames(), len(planes), path, fps, quiet)
 
@@ -232,6 +236,7 @@ def write_turn(
         size: side in pixels, a multiple of 16.
         fps: frames per second, at least 1.
         quiet: show no progress bar.
+        standard_normal: whether the prior is N(0, I), whose density and rings are then drawn.
 
     Returns:
         The path; a notebook shows the video.

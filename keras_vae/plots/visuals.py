@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
-from keras_vae.diagnostics import UnitHistory
+from keras_vae.diagnostics import GaussianMixture, UnitHistory
 from keras_vae.errors import InputError
 from keras_vae.plots.image_grids import checked_images, image_grid, interpolations, tile
 from keras_vae.plots.labels import (
@@ -117,21 +117,29 @@ def _ring_name_place(sigma: int) -> tuple[float, float]:
     return sigma / np.sqrt(2), -sigma / np.sqrt(2)
 
 
-def prior_density(ax: Axes, limit: float, strength: float = 0.2) -> AxesImage:
-    """The density of the prior N(0, I) in a plane, as a light shade behind everything else.
+def prior_density(ax: Axes, limit: float, strength: float = 0.2, prior: GaussianMixture | None = None) -> AxesImage:
+    """The density of the prior in a plane, as a light shade behind everything else.
 
     Args:
         ax: to draw on.
         limit: half the side of the view, in data units.
-        strength: opacity at the origin, in [0, 1].
+        strength: opacity at the highest density, in [0, 1].
+        prior: a learned prior of the two units; None for N(0, I).
     """
     limit, strength = checks.number("limit", limit, 0, open_low=True), checks.number("strength", strength, 0, 1)
     x = np.linspace(-limit, limit, 256)
-    density = np.exp(-0.5 * (x**2 + x[:, None] ** 2))
+    density = np.exp(-0.5 * (x**2 + x[:, None] ** 2)) if prior is None else _relative_density(prior, x)
     shade = np.empty((*density.shape, 4))
     shade[..., :3] = to_rgb(palette.PRIOR)
     shade[..., 3] = strength * density
-    return ax.imshow(shade, extent=(-limit, limit) * 2, interpolation="bilinear", zorder=-1)
+    return ax.imshow(shade, extent=(-limit, limit) * 2, interpolation="bilinear", zorder=-1, origin="lower")
+
+
+def _relative_density(prior: GaussianMixture, x: np.ndarray) -> np.ndarray:
+    """The density on the grid of x × x relative to the highest there, `(n, n)`; rows upwards."""
+    z = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
+    log_density = prior.log_density(z)
+    return np.exp(log_density - log_density.max()).reshape(len(x), len(x))
 
 
 def posterior_circles(
@@ -204,6 +212,7 @@ def latent_scatter(
     limit: float,
     units: tuple[int, ...],
     class_names: Sequence[str] | None = None,
+    rings: bool = True,
 ) -> PathCollection:
     """Posterior means with colour and marker by label, the names of the labels, the prior's rings and a legend.
 
@@ -214,6 +223,7 @@ def latent_scatter(
         limit: half the side of the view, in data units.
         units: the numbers of the two latent units, which name the axes.
         class_names: as in `label_keys`.
+        rings: whether to draw those of N(0, I).
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -223,7 +233,8 @@ def latent_scatter(
         (5, 'latent unit 4')
     """
     mean = checks.array("mean", mean, ("n", 2), dtype=None)
-    prior_rings(ax, limit)
+    if rings:
+        prior_rings(ax, limit)
     colors = label_colors(labels, len(mean))
     order = np.random.default_rng(0).permutation(len(mean))  # no label lies on top of all others
     x, y = mean[order].T
@@ -271,15 +282,21 @@ def latent_plane(
     labels: np.ndarray | None,
     units: tuple[int, ...],
     class_names: Sequence[str] | None = None,
+    standard_normal: bool = True,
 ) -> PathCollection:
-    """`latent_scatter` over the prior's density, in a view that shows nearly all points."""
+    """`latent_scatter` over the density of N(0, I), if it is the prior, in a view that shows nearly all points."""
     limit = view_limit(mean)
-    prior_density(ax, limit)
-    return latent_scatter(ax, mean, labels, limit, units, class_names)
+    if standard_normal:
+        prior_density(ax, limit)
+    return latent_scatter(ax, mean, labels, limit, units, class_names, standard_normal)
 
 
 def principal_scatter(
-    ax: Axes, codes: np.ndarray, labels: np.ndarray | None, class_names: Sequence[str] | None = None
+    ax: Axes,
+    codes: np.ndarray,
+    labels: np.ndarray | None,
+    class_names: Sequence[str] | None = None,
+    standard_normal: bool = True,
 ) -> PathCollection:
     """Codes on their two principal components; the axis labels state the share of the variance.
 
@@ -288,9 +305,10 @@ def principal_scatter(
         codes: `(n, units…)`.
         labels: `(n,)` integers or None.
         class_names: as in `label_keys`.
+        standard_normal: whether the prior is N(0, I), which is then drawn.
     """
     points, explained = geometry.principal_plane(codes)
-    drawn = latent_plane(ax, points, labels, (0, 1), class_names)
+    drawn = latent_plane(ax, points, labels, (0, 1), class_names, standard_normal)
     names = [f"principal component {i} ({100 * share:.0f} % of the variance)" for i, share in enumerate(explained, 1)]
     ax.set(xlabel=names[0], ylabel=names[1])
     return drawn

@@ -4,9 +4,10 @@ from keras_vae._utils.formatting import amount, count, number
 from keras_vae.evaluation.tables import MAX_INFINITE_VARIANCE
 
 BOUNDED = {  # key of `audit["encodings"]` → what its two ends bound
-    "divergence": "KL(q(z) ‖ N(0, I))",
+    "divergence": "KL(q(z) ‖ {prior})",
     "total_correlation": "the total correlation",
 }
+LEARNED = "p(z)"  # the name of a learned prior in formulas
 STANDARD_ERRORS = 1.96  # half-width of a 95 % confidence interval
 MIN_DIVERGENCE = 0.05  # nats; lower bounds of KL(q(z) ‖ p) below it are not called a difference
 SLIGHT_AUC = 0.6  # up to which a difference is called slight
@@ -45,7 +46,8 @@ def conclusion(evaluation: dict) -> str:
     audit = evaluation.get("audit") or {}
     said = [_units(evaluation), _prior(audit), _samples(evaluation), _likelihood(audit.get("likelihood"))]
     if not audit:
-        said.append("The match of q(z) with the prior N(0, I) and the likelihood were not measured.")
+        prior = "learned prior" if evaluation.get("prior") else "prior N(0, I)"
+        said.append(f"The match of q(z) with the {prior} and the likelihood were not measured.")
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -71,17 +73,23 @@ def _prior(audit: dict) -> str:
         return "The posterior has no density: its KL from the prior and log p(x) are not defined." if audit else ""
     test, divergence = encodings.get("separation"), encodings["divergence"]
     low, high = max(divergence["interval"][0], 0.0), divergence["interval"][1]
+    prior = _name_of_prior(encodings)
+    name = f"the learned prior {prior}" if prior == LEARNED else f"the prior {prior}"
     separated = bool(test) and test["auc"] - STANDARD_ERRORS * test["error"] > 0.5
-    said = "No difference between the aggregate posterior q(z) and the prior N(0, I) was found: "
+    said = f"No difference between the aggregate posterior q(z) and {name} was found: "
     if separated or low > MIN_DIVERGENCE:
         slightly = "slightly " if test and test["auc"] < SLIGHT_AUC else ""
-        said = f"The aggregate posterior q(z) differs {slightly}from the prior N(0, I): "
+        said = f"The aggregate posterior q(z) differs {slightly}from {name}: "
     if test:
         said += f"a classifier of their samples has an AUC of {number(test['auc'])} (0.5 by chance), and "
-    said += "KL(q(z) ‖ N(0, I)) is "
+    said += f"KL(q(z) ‖ {prior}) is "
     if divergence["saturated"]:
         return f"{said}at least {number(low)} nats; how much more, {amount(divergence['images'])} images can't decide."
     return f"{said}between {number(low)} and {number(max(low, high))} nats."
+
+
+def _name_of_prior(encodings: dict) -> str:
+    return LEARNED if encodings.get("standard_normal") else "N(0, I)"
 
 
 def _samples(evaluation: dict) -> str:
@@ -91,13 +99,14 @@ def _samples(evaluation: dict) -> str:
         return "Samples were not scored, which needs labelled images."
     prior, floor = scores["prior"]["frechet"], scores["floor"]["frechet"]
     aggregate = scores["aggregate_posterior"]["frechet"] if "aggregate_posterior" in scores else None
-    found = f"{number(prior)} from N(0, I)" + ("" if aggregate is None else f" and {number(aggregate)} from q(z)")
+    source = "the learned prior" if evaluation.get("prior") else "N(0, I)"
+    found = f"{number(prior)} from {source}" + ("" if aggregate is None else f" and {number(aggregate)} from q(z)")
     said, cause = "Samples are worse than training images", ""
     if prior < MIN_RELATIVE_DISTANCE * floor:
         said = "Samples are as close to test images as training images are"
     elif aggregate is not None:
         from_prior = prior - aggregate > aggregate - floor
-        cause = f", mostly because {'z is drawn from N(0, I) and not from q(z)' if from_prior else 'of the decoder'}"
+        cause = f", mostly because {f'z is drawn from {source} and not from q(z)' if from_prior else 'of the decoder'}"
     remark = _judge_remark(evaluation.get("judge"))
     return f"{said}{cause}: their Fréchet distance is {found}, that of training images {number(floor)}{remark}."
 
@@ -129,9 +138,10 @@ def _crossed_bounds(encodings: dict) -> list[str]:
     """A sentence for each interval whose lower end exceeds its upper end."""
     ends = {key: encodings.get(key) for key in BOUNDED}
     ends["divergence"] = encodings["divergence"]["interval"]
+    prior = _name_of_prior(encodings)
     return [
-        f"The lower end of {BOUNDED[key]}, {number(pair[0])} nats, exceeds its upper end, {number(pair[1])} nats: both "
-        "are Monte-Carlo estimates, and the difference between them is Monte-Carlo error."
+        f"The lower end of {BOUNDED[key].format(prior=prior)}, {number(pair[0])} nats, exceeds its upper end, "
+        f"{number(pair[1])} nats: both are Monte-Carlo estimates, and the difference between them is Monte-Carlo error."
         for key, pair in ends.items()
         if pair and None not in pair and pair[0] > pair[1]
     ]

@@ -16,6 +16,7 @@ from keras_vae.runs.pictures import HALF_HEIGHT, LINE, MARGIN, BarChart, bar_cha
 
 MAX_WEIGHTS_PER_LAYER = 2  # kernel and bias
 MAX_BYTES = 4.3e6  # of the explorer's data; a page has 4.8 MB, of which its figures get the rest
+MAX_PRIOR_NUMBERS = 10_000  # means of components of a learned prior
 GRID_QUALITY = 75  # of WebP, for the grids of earlier epochs
 MIN_CHECKPOINTS = 2  # of the decoder, besides the trained one
 MNIST_SIDE = 28  # pixels of an image of MNIST, whose digits are 20 pixels high or wide
@@ -29,6 +30,7 @@ def page_data(
     encoder: dict[str, np.ndarray] | None = None,
     decoders: dict[str, np.ndarray] | None = None,
     reconstructions: dict[str, np.ndarray] | None = None,
+    prior: dict[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """The content of `arrays/explorer.npz` as JSON: numbers in base 64, images as data URIs.
 
@@ -37,6 +39,8 @@ def page_data(
         class_names: names of the labels 0, 1, …; default the labels themselves.
         encoder: see `runs.encoder_arrays`; None where the run has none.
         decoders, reconstructions: see `runs.decoder_history`; None where the run has none.
+        prior: `weight`, `mean` and `log_var` of a learned prior over all units, empty if they are not known; None for
+            N(0, I).
 
     Returns:
         What the scripts of `templates/explorer/` read. One of `decoder` (the exported layers) and `grid` (images
@@ -44,7 +48,7 @@ def page_data(
         `obstacle` to drawing images; `history` the decoder at earlier epochs, or None;
         `reconstructions` those of recorded images, where the page can't compute them from `history`, or None.
     """
-    data = _explorer(arrays, class_names)
+    data = _explorer(arrays, class_names) | {"prior": learned_prior(prior, arrays)}
     return data | networks(data, arrays["images"], encoder, decoders, reconstructions)
 
 
@@ -117,6 +121,26 @@ def _explorer(arrays: dict[str, np.ndarray], class_names: Sequence[str] | None) 
         "decoder": _decoder(arrays, description) if exported else None,
         "check": _check(arrays) if exported else None,
         "grid": None if exported else _grid(arrays, description["units"][:2], chart),
+    }
+
+
+def learned_prior(prior: dict[str, np.ndarray] | None, arrays: dict[str, np.ndarray]) -> dict[str, Any] | None:
+    """The heaviest components of a learned prior over the offered units; None for N(0, I).
+
+    Args:
+        prior: see `page_data`.
+        arrays: those of the explorer.
+    """
+    if prior is None:
+        return None
+    units = json.loads(str(arrays["description"]))["units"]
+    if not prior:
+        return {"weight": [], "mean": [], "std": []}
+    shown = np.argsort(-prior["weight"], kind="stable")[: MAX_PRIOR_NUMBERS // len(units)]
+    return {
+        "weight": prior["weight"][shown].round(6).tolist(),
+        "mean": prior["mean"][shown][:, units].round(4).tolist(),
+        "std": np.exp(0.5 * prior["log_var"][shown][:, units]).round(4).tolist(),
     }
 
 

@@ -30,7 +30,9 @@ def details(run: Run, data: dict[str, Any], encoder: dict[str, np.ndarray] | Non
     units = run.arrays("units")
     return {
         "codes": _codes(run, data),
-        "unitKl": np.round(units["kl"].ravel()[data["units"]], 4).tolist() if "kl" in units else None,
+        "unitKl": np.round(units["kl"].ravel()[data["units"]], 4).tolist()
+        if "kl" in units and not run.has_learned_prior
+        else None,
         "likelihood": loss.get("likelihood"),
         "beta": loss.get("beta") if loss.get("divergence") == "kl" else None,
     }

@@ -56,9 +56,10 @@ def write(run: Run | str | Path, damaged: list[DamagedFileError] | None = None) 
     run = run if isinstance(run, Run) else Run.open(run)
     run.require_finished()
     explorer_arrays.ensure(run)
-    explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names)
-    encoder_arrays.ensure(run)
     damaged = [] if damaged is None else damaged
+    prior = (_readable(run, "prior", damaged) or {}) if run.has_learned_prior else None
+    explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names, prior=prior)
+    encoder_arrays.ensure(run)
     encoder, decoders, reconstructions = (
         _readable(run, name, damaged) for name in ("encoder", "decoders", "reconstructions_over_time")
     )
@@ -123,6 +124,8 @@ def _lead(run: Run) -> str:
         settings.append(f"β\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{config['beta']:g}")
     if config.get("objective", "elbo") != "elbo":
         settings.append(f"objective {config['objective']}")
+    if run.has_learned_prior:
+        settings.append(f"prior {config['prior']}")
     settings.append(f"Adam with learning rate {config['learning_rate']:g}")
     settings += [f"batch size {formatting.amount(config['batch_size'])}", f"seed {config['seed']}"]
     return f"{model}, trained for {formatting.count(metrics['epochs'], 'epoch')} on {images}: {', '.join(settings)}."

@@ -23,11 +23,13 @@ def unit_table(run: Run, evaluated: list[dict] | None) -> dict[str, Any]:
     """
     rows = evaluated or _rows(run.arrays("units"))
     collapsed = posterior_text.collapsed_units(run.config["config"]["posterior"])
-    table = of_rows(rows, run.metrics["n_active"], collapsed)
+    table = of_rows(rows, run.metrics["n_active"], collapsed, learned_prior=run.has_learned_prior)
     return table | {"sentence": worded(table["sentence"], run.image_shape)}
 
 
-def of_rows(rows: list[dict], n_active: int, collapsed: str, images: str = "test images") -> dict[str, Any]:
+def of_rows(
+    rows: list[dict], n_active: int, collapsed: str, images: str = "test images", learned_prior: bool = False
+) -> dict[str, Any]:
     """The table of some units, as `unit_table`.
 
     Args:
@@ -35,6 +37,7 @@ def of_rows(rows: list[dict], n_active: int, collapsed: str, images: str = "test
         n_active: number of active units.
         collapsed: a sentence on the others.
         images: over which the statistics were computed.
+        learned_prior: whether the model's prior is another than N(0, I), to which the KL of a unit refers.
     """
     key = "kl" if rows[0].get("kl") is not None else "var_mean"
     columns = {k: name for k, name in tables.UNIT_COLUMNS.items() if k in rows[0] and k != key}
@@ -43,7 +46,7 @@ def of_rows(rows: list[dict], n_active: int, collapsed: str, images: str = "test
     n_omitted = max(len(rows) - MAX_ROWS, 0)
     return {
         "sentence": _sentence(len(rows), n_active, collapsed, images),
-        "head": ["unit", tables.UNIT_COLUMNS[key], *columns.values()],
+        "head": ["unit", tables.unit_column(key, learned_prior), *columns.values()],
         "rows": [
             {
                 "unit": i,

@@ -84,6 +84,12 @@ FORMS: dict[str, dict[str, Array]] = {
         "labels": LABELS,
         "n_test": Array("", "iu", low=1),
     },
+    "prior": {  # a learned one
+        "weight": Array("components", required=True, low=0),
+        "mean": Array("components latent", required=True),
+        "log_var": Array("components latent", required=True),
+        "pseudo_inputs": Array("shown *image"),
+    },
     "manifold": GRID,
     "grid_3d": GRID,
     "grid_4d": GRID,

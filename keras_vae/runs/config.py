@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from keras_vae import likelihoods, objectives, posteriors
+from keras_vae import likelihoods, objectives, posteriors, priors
 from keras_vae._utils import field_errors
 from keras_vae.data import DataOptions
 from keras_vae.errors import InputError
@@ -70,6 +70,8 @@ class Config(BaseModel):
         objective: what is minimised, as text (see `objectives.parse`): `elbo`, `decomposed tc=6`, `free-bits nats=0.1`.
             The number of training images that `decomposed` needs is that of the data set, unless it is stated.
         warmup_shape: how beta rises: `linear`, `cosine` or `cyclical` (four cycles), as in `BetaWarmup`.
+        prior: the prior p(z), as text (see `priors.parse`): `standard-normal`, `mixture components=20`, `vamp`. The
+            pseudo-inputs of `vamp` begin as random training images.
 
     Raises:
         InputError: if an argument is out of range or unknown; the message names the first.
@@ -101,6 +103,7 @@ class Config(BaseModel):
     normalization: Literal["batch", "layer"] | None = None
     objective: str = "elbo"
     warmup_shape: Literal["linear", "cosine", "cyclical"] = "linear"
+    prior: str = "standard-normal"
 
     def __init__(self, architecture: str, **others):
         try:
@@ -127,9 +130,13 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _refuse_unusable_objectives(self):
+    def _refuse_unusable_objectives_and_priors(self):
         try:
-            objectives.parse(self.objective).check(posteriors.get(self.posterior), self.beta)
+            objective, posterior = objectives.parse(self.objective), posteriors.get(self.posterior)
+            objective.check(posterior, self.beta)
+            prior = priors.parse(self.prior)
+            prior.check(posterior)
+            objective.check_prior(prior)
         except InputError as error:
             raise ValueError(str(error).rstrip(".")) from None
         return self

@@ -5,7 +5,7 @@
 ```
 description     JSON: `layers`, `mean` and `log_var` of the encoder (see `encoder_export`), or in their place
                 `obstacle`, the reason why it can't be exported; in either case `divergence`, how the penalty follows
-                from the posterior (kl, penalty or null); `beta`, its weight, or null where the
+                from the posterior (kl, penalty or null, as for a learned prior); `beta`, its weight, or null where the
                 objective is no weighted penalty; `likelihood`, the name of one that pages compute and its parameters,
                 or null
 weight_0_0 …    float16, the first weight of layer 0, and so on
@@ -104,7 +104,8 @@ def _check_images(images: np.ndarray, value_range: tuple[float, float]) -> None:
 def _loss(vae: "VAE", value_range: tuple[float, float]) -> dict[str, Any]:
     """How the loss follows from image, posterior and logits; null for parts that only Python can compute."""
     divergences = {posteriors.Posterior.divergence: "kl", posteriors.NoSampling.divergence: "penalty"}
-    divergence = divergences.get(type(vae.posterior).divergence) if vae.posterior.has_divergence else None
+    has_closed_form = vae.posterior.has_divergence and vae.prior.is_standard
+    divergence = divergences.get(type(vae.posterior).divergence) if has_closed_form else None
     return {
         "divergence": divergence,
         "has_penalty": vae.posterior.has_divergence,

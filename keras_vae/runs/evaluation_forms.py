@@ -67,6 +67,7 @@ class ElboTerms(Form):
     reconstruction: Number
     posterior: Number
     bits_per_pixel: Number | None
+    kl_error: Number = OPTIONAL  # of a learned prior
 
 
 class Likelihood(Form):
@@ -145,6 +146,7 @@ class EvaluationFile(Form):
     samples: SampleScores = OPTIONAL
     reconstructions: Reconstructions = OPTIONAL
     judge: JudgeFacts = OPTIONAL
+    prior: str = OPTIONAL  # a learned one
     audit: Audit = OPTIONAL
 
     @model_validator(mode="after")

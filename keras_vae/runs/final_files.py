@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_vae import diagnostics, geometry, likelihoods, samplers
+from keras_vae import diagnostics, geometry, likelihoods, priors, samplers
 from keras_vae._utils import memory
 from keras_vae._utils.files import atomic
 from keras_vae._utils.items import Items
@@ -112,6 +112,7 @@ def write_arrays(run: Run, vae: "VAE", data: Dataset, seed: int, per_label: int)
     _write_reconstructions(run, vae, data, choose_probes(data, seed, per_label)[:n])
     decoded_arrays.write(run, vae, encoding.mean, statistics)
     explorer_arrays.write(run, vae, data)
+    _write_prior(run, vae)
     return statistics
 
 
@@ -153,6 +154,21 @@ def _write_reconstructions(run: Run, vae: "VAE", data: Dataset, chosen: np.ndarr
         chosen = chosen[np.argsort(data.y_test[chosen], kind="stable")]
     originals = data.test[chosen]
     run.write_arrays("reconstructions", originals=originals, images=vae.reconstruct(originals))
+
+
+def _write_prior(run: Run, vae: "VAE") -> None:
+    """Writes the mixture of a learned prior and, of a VampPrior, some of its pseudo-inputs."""
+    density = vae.prior.density()
+    if density is None:
+        return
+    n = memory.images_that_fit(density.units, len(density.weight), MAX_KEPT_MEANS_BYTES)
+    kept = np.sort(np.argsort(-density.weight, kind="stable")[:n])  # the heaviest, if not all fit
+    columns = {"weight": density.weight, "mean": density.mean, "log_var": density.log_var}
+    arrays = {name: column[kept].astype("float32") for name, column in columns.items()}
+    if isinstance(vae.prior, priors.VampPrior):
+        n = memory.kept_images(math.prod(vae.image_shape), N_SAMPLES)
+        arrays["pseudo_inputs"] = vae.prior.pseudo_inputs[:n]
+    run.write_arrays("prior", **arrays)
 
 
 def _unit_rows(statistics: diagnostics.UnitStatistics) -> list[dict]:

@@ -24,6 +24,7 @@ from keras_vae._utils.files import (
 )
 from keras_vae.data import Dataset, Preparation, registry
 from keras_vae.errors import DamagedFileError, InputError, WriteError
+from keras_vae.priors import StandardNormal
 from keras_vae.runs import array_forms
 from keras_vae.runs.evaluation_forms import BubblesFile, EvaluationFile
 from keras_vae.runs.forms import ConfigFile, MetricsFile
@@ -320,6 +321,11 @@ class Run:
         return self.path / "arrays" / f"{name}.npz"
 
     # -- writing -------------------------------------------------------------------------------------------
+
+    @property
+    def has_learned_prior(self) -> bool:
+        """Whether the model's prior is another than N(0, I)."""
+        return self.config["config"].get("prior", StandardNormal.name) != StandardNormal.name
 
     def check_usable(self, overwrite: bool = False, resume: bool = False) -> None:
         """Checks that a training run may write into the folder; leaves no files behind.

@@ -25,6 +25,7 @@ class Settings(Form):
     data_options: dict[str, Any] = OPTIONAL
     binarize: Literal["static", "dynamic"] | None = None
     objective: str = "elbo"
+    prior: str = "standard-normal"
 
 
 OF_TRAINING = ("likelihood", "epochs", "batch_size", "learning_rate", "beta")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_vae import objectives
+from keras_vae import objectives, priors
 from keras_vae._utils import keras_import, memory
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
@@ -173,7 +173,9 @@ def _build(inputs: TrainingInputs) -> "VAE":
         config.seed,
         normalization=config.normalization,
         objective=objectives.parse(config.objective, images=len(inputs.data.train)),
+        prior=priors.parse(config.prior),
     )
+    vae.prior.start_from(inputs.data.train, config.seed)
     vae.compile(keras.optimizers.Adam(config.learning_rate), jit_compile=config.jit_compile)
     vae.optimizer.build(vae.trainable_variables)
     return vae

@@ -35,9 +35,16 @@ class Backgrounds {
   }
 
   drawPrior(context) {
-    const { view, axes, theme } = this.explorer;
+    const { view, axes, theme, data } = this.explorer;
     const side = PRIOR_CELLS;
     const offset = (k) => ((k + 0.5) / side - 0.5) * 2 * view.extent;
+    if (data.prior) {
+      const values = this.learnedPriorValues(side, offset);
+      const max = values.reduce((a, b) => Math.max(a, b), 0) || 1;
+      context.imageSmoothingEnabled = true;
+      context.drawImage(shaded(side, theme.prior, (i) => 0.6 * Math.sqrt(values[i] / max)), 0, 0, view.size, view.size);
+      return;
+    }
     const canvas = shaded(side, theme.prior, (i) => {
       const x = view.center[0] + offset(i % side);
       const y = axes[1] === null ? 0 : view.center[1] - offset(Math.floor(i / side));
@@ -45,6 +52,25 @@ class Backgrounds {
     });
     context.imageSmoothingEnabled = true;
     context.drawImage(canvas, 0, 0, view.size, view.size);
+  }
+
+  /** The density of a learned prior, a mixture of Gaussians, in the cells of the plane, row by row from the upper left. */
+  learnedPriorValues(side, offset) {
+    const { view, axes, data } = this.explorer;
+    const values = new Float32Array(side * side);
+    const columns = axes.map((unit) => data.units.indexOf(unit));
+    const density = (k, column, center, sign) => {
+      const mean = data.prior.mean[k][column], std = Math.max(data.prior.std[k][column], (1.2 * view.extent) / side);
+      return Array.from({ length: side }, (_, i) => Math.exp(-0.5 * ((center + sign * offset(i) - mean) / std) ** 2) / std);
+    };
+    data.prior.weight.forEach((weight, k) => {
+      const across = density(k, columns[0], view.center[0], 1);
+      const down = axes[1] === null ? new Array(side).fill(1) : density(k, columns[1], view.center[1], -1);
+      down.forEach((v, row) => {
+        if (v > 1e-9) across.forEach((u, column) => { values[row * side + column] += weight * u * v; });
+      });
+    });
+    return values;
   }
 
   /** The aggregate posterior: the mixture of the posteriors of test images, as a density on a fixed grid. */

@@ -195,7 +195,7 @@ class Explorer {
   /** Losses of a test image in nats at its posterior mean; null where the page cannot compute one. */
   lossesOf(i) {
     const { likelihood, beta } = this.data;
-    const kl = this.points.kl(i);
+    const kl = this.data.prior ? null : this.points.kl(i); // that from a learned prior has no closed form
     const [image] = this.images.pixels(1, this.data.image.channels, i);
     const reconstruction = reconstructionLoss(likelihood, image, this.decoder.logits?.(this.meanOf(i)), 255);
     const isComplete = kl !== null && reconstruction !== null && beta !== null && this.hasAllUnits;

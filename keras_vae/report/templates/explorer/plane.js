@@ -40,8 +40,10 @@ class PlanePainter {
     context.restore();
   }
 
+  /** The standard deviations of N(0, I), if it is the prior. */
   drawRings(context) {
-    const { view, axes, theme, background } = this.explorer;
+    const { view, axes, theme, background, data } = this.explorer;
+    if (data.prior) return;
     const [x, y] = view.toScreen([0, 0]);
     context.save();
     context.strokeStyle = context.fillStyle = theme.prior;
