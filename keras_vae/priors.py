@@ -16,6 +16,7 @@ from keras_vae.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from keras_vae._utils.items import Items
     from keras_vae.diagnostics import GaussianMixture as MixtureOfArrays
 
 MAX_COMPONENTS = 100_000
@@ -81,7 +82,7 @@ class Prior:
             model: the VAE; variables made by its `add_weight` are trained, saved and loaded with it.
         """
 
-    def start_from(self, images: "np.ndarray", seed: int = 0) -> None:
+    def start_from(self, images: "np.ndarray | Items", seed: int = 0) -> None:
         """Sets what the prior can take from training images before the training; by default nothing.
 
         Args:
@@ -362,7 +363,7 @@ class VampPrior(_LearnedPrior):
         self._require_model()
         return ops.convert_to_numpy(self._pseudo_inputs)
 
-    def start_from(self, images: "np.ndarray", seed: int = 0) -> None:
+    def start_from(self, images: "np.ndarray | Items", seed: int = 0) -> None:
         """Sets the pseudo-inputs to random training images, to all of them in turn if there are fewer.
 
         Args:
