@@ -101,6 +101,12 @@ class Samplers(Form):
     scores: dict[str, Scores]
     nearest_is_source: NearestIsSource
 
+    @model_validator(mode="after")
+    def _refuse_scores_without_those_of_the_prior(self):
+        if self.scores and "prior" not in self.scores:
+            raise ValueError("expected scores.prior, to which the others are compared; it is missing")
+        return self
+
 
 class Audit(Form):
     """`audit` of evaluation.json."""
