@@ -1,6 +1,7 @@
 """Videos of several trainings beside one another."""
 
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import imageio.v3 as iio
@@ -46,6 +47,22 @@ def test_four_planes_stand_in_two_rows_and_five_in_two_of_three():
         assert SideBySide({str(k): still for k in range(n)}, size=160).paint(1).shape == shape
 
 
+def test_rings_are_drawn_where_the_prior_is_n_0_i():
+    still = moving(1.0, frames=2)
+    planes = SideBySide({"vamp": still, "normal": still}, size=160, learned_priors=["vamp"])
+    assert [painter.standard_normal for painter in planes.painters] == [False, True]
+    frame = planes.paint(1)
+    both = SideBySide({"vamp": still, "normal": still}, size=160).paint(1)
+    assert (frame[20:150, :160] != both[20:150, :160]).any()
+    np.testing.assert_array_equal(frame[:, 160:], both[:, 160:])
+
+
+def test_each_plane_has_the_names_of_its_own_classes():
+    named = replace(moving(1.0, frames=2), class_names=("cat", "dog", "fox"))
+    planes = SideBySide({"a": named, "b": moving(1.0, frames=2)}, size=160)
+    assert [len(painter.background.keys) for painter in planes.painters] == [3, 0]
+
+
 def test_the_line_below_states_the_epoch_and_the_caption():
     planes = SideBySide({"a": moving(1.0), "b": moving(1.0)}, size=320)
     early, late = planes.paint(0)[-32:].copy(), planes.paint(39)[-32:].copy()
@@ -77,6 +94,8 @@ def test_a_video_is_written_and_refusals_name_the_argument(tmp_path):
     frames = iio.imread(path, plugin="FFMPEG")
     assert frames.shape[1:] == (176, 320, 3)
     assert len(frames) == 90
+    with pytest.raises(InputError, match="trajectories: expected a mapping"):
+        video.write_together([moving(1.0), moving(2.0)], tmp_path / "list.mp4", size=160)
     with pytest.raises(InputError, match="expected 2 to 9; received 1"):
         video.write_together({"a": moving(1.0)}, tmp_path / "one.mp4", size=160)
     with pytest.raises(InputError, match="size: expected a multiple of 16"):

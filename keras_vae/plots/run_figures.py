@@ -181,8 +181,8 @@ def _prior(run: Run, units: tuple[int, ...]) -> GaussianMixture | None:
     """The marginal of a learned prior in the plane of two units; None for N(0, I)."""
     if not run.has_learned_prior:
         return None
-    arrays, columns = run.arrays("prior"), list(units)
-    return GaussianMixture(arrays["weight"], arrays["mean"][:, columns], arrays["log_var"][:, columns])
+    arrays = run.arrays("prior")
+    return GaussianMixture(arrays["weight"], arrays["mean"], arrays["log_var"]).marginal(units)
 
 
 def _grey(run: Run) -> str:

@@ -83,7 +83,7 @@ def side_by_side_video(
     return video.write_together(
         {title: _plane_trajectory(run) for title, run in zip(titles, runs, strict=True)}, path, epochs=epochs,
         ellipses=ellipses, limit=limit, note="two most varying units of each", quiet=quiet,
-        standard_normal=not any(run.has_learned_prior for run in runs),
+        learned_priors=[title for title, run in zip(titles, runs, strict=True) if run.has_learned_prior],
     )  # fmt: skip
 
 

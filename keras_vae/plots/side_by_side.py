@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,8 +82,7 @@ class SideBySide:
         limit: half the side of a fixed view; default a camera that contains all circles of all planes.
         note: text added to the caption.
         ellipses: draw 1σ ellipses instead of circles.
-        class_names: names of the labels 0, 1, …
-        standard_normal: whether the prior of all is N(0, I), whose density and rings are then drawn.
+        learned_priors: the titles of the models whose prior is another than N(0, I), which is not drawn for them.
 
     Attributes:
         painters: one `Painter` for each plane.
@@ -108,8 +107,7 @@ class SideBySide:
         limit: float | None = None,
         note: str = "",
         ellipses: bool = False,
-        class_names: Sequence[str] | None = None,
-        standard_normal: bool = True,
+        learned_priors: Collection[str] = (),
     ):
         found = list(trajectories.values())
         whole = joined(found)
@@ -118,7 +116,8 @@ class SideBySide:
         self.painters = [
             Painter(
                 trajectory, title=title, ellipses=ellipses, limit=limit, size=size, fps=fps, frames=shown, note=note,
-                class_names=class_names, limits=limits, is_part=True, standard_normal=standard_normal,
+                class_names=None if trajectory.class_names is None else tuple(trajectory.class_names), limits=limits,
+                is_part=True, standard_normal=title not in learned_priors,
             )
             for title, trajectory in trajectories.items()
         ]  # fmt: skip
@@ -128,7 +127,8 @@ class SideBySide:
         width = self.columns * size
         self.footer = max(1, round(FOOTER_SHARE * size / MACROBLOCK_PIXELS)) * MACROBLOCK_PIXELS
         self._pixels = np.full((self.rows * size + self.footer, width, 4), 255, "uint8")
-        self._line = _caption(self.painters[0].caption, width, self.footer)
+        with_rings = (painter for painter in self.painters if painter.standard_normal)
+        self._line = _caption(next(with_rings, self.painters[0]).caption, width, self.footer)
         self._stamps = Stamps(0.42 * self.footer, palette.TITLE, "bold")
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """Videos of latent spaces: recorded trajectories, and a rotating view of codes in three units."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +121,7 @@ def write_together(
     size: int = 640,
     fps: int = 30,
     quiet: bool = False,
-    standard_normal: bool = True,
+    learned_priors: Collection[str] = (),
 ) -> Path:
     """Writes trajectories of several trainings beside one another: one clock, one scale, one pace.
 
@@ -132,10 +132,11 @@ def write_together(
     Args:
         trajectories: two to nine by the title of their plane.
         path: ends in `.mp4`.
-        epochs, units, ellipses, pace, seconds, smooth, fps, quiet, standard_normal: as in `write`, for all planes.
+        epochs, units, ellipses, pace, seconds, smooth, fps, quiet: as in `write`, for all planes.
         limit: half the side of a fixed view in data units; default a camera that contains all circles of all planes.
         note: text added to the line below the planes.
         size: side of each plane in pixels, a multiple of 16; up to three planes stand in a row.
+        learned_priors: the titles of the models whose prior is another than N(0, I), which is not drawn for them.
 
     Returns:
         The path.
@@ -155,15 +156,14 @@ def write_together(
         'both.mp4'
     """
     path = _checked_path(path, size, fps)
+    checks.mapping("trajectories", trajectories)
     shown = {title: prepared(each, epochs, units, smooth) for title, each in trajectories.items()}
     together = prepared_together({title: part for title, (part, _) in shown.items()})
     notes = dict.fromkeys(found for _, found in shown.values() if found)
-    first = next(iter(together.values()))
     planes = SideBySide(
         together, size=size, fps=fps, frames=pacing.schedule(joined(list(together.values())), pace, seconds, fps),
         limit=limit, note="   ".join([*notes, *filter(None, [note])]), ellipses=ellipses,
-        class_names=None if first.class_names is None else tuple(first.class_names),
-        standard_normal=standard_normal,
+        learned_priors=learned_priors,
     )  # fmt: skip
     return encode_mp4(planes.frames(), len(planes), path, fps, quiet)
 
