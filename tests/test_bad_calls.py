@@ -157,6 +157,9 @@ CALLS = {
     "diagnostics.GaussianMixture.log_ratio": Call({"z": MEAN}, on=lambda: PRIOR["prior"], allowed=rows("z")),
     "diagnostics.GaussianMixture.log_density": Call({"z": MEAN}, on=lambda: PRIOR["prior"], allowed=rows("z")),
     "diagnostics.GaussianMixture.sample": Call({"n": 5, "seed": 0}, on=lambda: PRIOR["prior"], allowed=RANDOM),
+    "diagnostics.GaussianMixture.marginal": Call(
+        {"units": np.array([1, 0])}, on=lambda: PRIOR["prior"], read=lambda found: found.mean, allowed=rows("units")
+    ),
     "diagnostics.MixtureRatio": Call(
         {"z": MEAN}, read=lambda found: found._prepared, allowed=rows("z") | more_axes("z") | fewer_columns("z")
     ),

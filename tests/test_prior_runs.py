@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from keras import ops
-from pages import Page, load
+from pages import Page, copy, load
 
 import keras_vae as kv
 from keras_vae import Config, InputError, diagnostics, priors, train
@@ -13,7 +13,8 @@ from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation import bubbles, findings, run_evaluation
 from keras_vae.evaluation.likelihood import likelihood_and_elbo_terms
 from keras_vae.plots import run_figures
-from keras_vae.report import run_page, train_command
+from keras_vae.report import index_page, run_page, train_command
+from keras_vae.runs import comparison
 
 PRIORS = {"mixture components=3": "64-16-3", "vamp components=5": "64-16-2"}
 
@@ -163,3 +164,15 @@ def test_a_pruned_model_has_the_marginal_prior(data):
     head.set_weights([head.get_weights()[0] * [1.0, 0.0, 1.0], bias])
     smaller = kv.prune(vamp, data.x_test).vae
     np.testing.assert_allclose(smaller.prior.density().mean, vamp.prior.density().mean[:, [0, 2]], rtol=1e-5)
+
+
+def test_runs_that_differ_in_their_prior_are_distinguished(toy_run, tmp_path):
+    runs = [copy(toy_run, tmp_path / name) for name in ("normal", "vamp")]
+    config = runs[1].config
+    config["config"]["prior"] = "vamp components=3"
+    runs[1].write_json("config.json", config)
+    assert comparison.names(runs) == ["prior standard-normal", "prior vamp components=3"]
+    text = index_page.write(tmp_path, runs).read_text()
+    assert "prior vamp components=3" in text
+    assert ">vamp components=3</td>" in text
+    assert "prior vamp components=3" in runs[1]._repr_html_()

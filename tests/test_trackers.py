@@ -6,10 +6,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import keras_vae as kv
 from keras_vae import InputError
-from keras_vae.trackers import MLflowTracker, TensorBoardTracker, pictures, projector
+from keras_vae.trackers import MLflowTracker, TensorBoardTracker, model_view, pictures, projector
 from keras_vae.trackers.model_view import Decoded
 from keras_vae.trackers.tracker import Codes, codes_of_run
 
@@ -150,7 +151,7 @@ def test_the_projector_reads_points_labels_and_images(trained):
     points = np.loadtxt(folder / embedding.tensor_path, delimiter="\t")
     np.testing.assert_allclose(points, model.encode(IMAGES).mean, rtol=1e-4, atol=1e-5)
     head, *rows = [line.split("\t") for line in (folder / embedding.metadata_path).read_text().splitlines()]
-    assert head == ["index", "label", "KL"]
+    assert head == ["index", "label", "KL from N(0, I)"]
     assert [row[1] for row in rows] == NAMES.tolist()
     with Image.open(folder / embedding.sprite.image_path) as sprite:
         assert sprite.size == (7 * SIDE, 7 * SIDE)  # 40 images, 7 in a row
@@ -236,6 +237,30 @@ def test_any_keras_model_with_the_layers_is_tracked(sent, tmp_path):
     model.fit(x, x, verbose=0, callbacks=[tracker])
     assert {name for _, name in tracker.names} == PICTURES
     assert not hasattr(tracker, "text")
+
+
+def test_a_learned_prior_is_that_of_samples_plane_and_audit(sent, tmp_path, monkeypatch):
+    model = kv.dense_vae(f"{SIDE * SIDE}-3", image_shape=(SIDE, SIDE), prior="mixture components=2", seed=0)
+    model.compile("sgd", run_eagerly=True)
+    drawn = []
+    monkeypatch.setattr(pictures, "draw", lambda frame, images: drawn.append((frame, images)) or {})
+    tracker = sent(tmp_path, IMAGES)
+    model.fit(IMAGES, verbose=0, callbacks=[tracker])
+    ((frame, images),) = drawn
+    density = model.prior.density()
+    np.testing.assert_allclose(images.prior.mean, density.mean)
+    z = kv.samplers.prior(len(images.samples), (3,), model_view.SAMPLE_SEED, density)
+    np.testing.assert_allclose(images.samples, model.decode(z), rtol=1e-5)
+    assert (
+        str(kv.diagnostics.audit(tracker.codes.mean, tracker.codes.log_var, quiet=True, prior=density)) == tracker.text
+    )
+    monkeypatch.undo()
+    texts = {
+        name: [text.get_text() for text in figure.findobj(Text)]
+        for name, figure in pictures.draw(frame, images).items()
+    }
+    assert any("draws of the learned prior" in text for text in texts["samples"])
+    assert not any(text[1:] == "σ" for text in texts["latent_plane"])  # no rings of N(0, I)
 
 
 def test_epochs_of_scalars_and_pictures(sent, tmp_path):

@@ -1,6 +1,7 @@
 """A mixture of Gaussians with diagonal covariances, as the density of latent points: the arrays of a learned prior."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import scipy
@@ -45,6 +46,22 @@ class GaussianMixture:
     def units(self) -> int:
         """Number of latent units."""
         return self.mean.shape[1]
+
+    def marginal(self, units: Sequence[int]) -> "GaussianMixture":
+        """The mixture's marginal over some of its units, in the given order.
+
+        Raises:
+            InputError: if a unit is none of the mixture's.
+
+        Example:
+            >>> import numpy as np
+            >>> from keras_vae import diagnostics
+            >>> prior = diagnostics.GaussianMixture(np.ones(1), np.array([[-2.0, 0.0, 1.0]]), np.zeros(3))
+            >>> prior.marginal([2, 0]).mean.tolist()
+            [[1.0, -2.0]]
+        """
+        columns = checks.array("units", units, ("n",), dtype="int64", low=0, high=self.units - 1)
+        return GaussianMixture(self.weight, self.mean[:, columns], self.log_var[:, columns])
 
     def log_ratio(self, z: np.ndarray) -> np.ndarray:
         """log p(z) − log N(z; 0, I) of points `(n, units)`, nats, `(n,)`.

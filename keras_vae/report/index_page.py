@@ -19,7 +19,7 @@ from keras_vae.runs.folder import Run
 PAGE = "index.html"
 HEAD = (
     "run", "data", "posterior", "units", "active", "test loss, nats", "reconstruction, nats", "KL, nats", "epochs",
-    "objective", "β", "seed", "training time, s",
+    "objective", "prior", "β", "seed", "training time, s",
 )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def _row(folder: Path, run: Run) -> list[Cell]:
         *(rendering.number_cell(metrics["test"].get(key)) for key in ("loss", "reconstruction", "kl")),
         *(
             _setting_cell(value)
-            for value in (metrics.get("epochs"), config.get("objective"), config.get("beta"), config.get("seed"))
+            for value in (metrics.get("epochs"), *map(config.get, ("objective", "prior", "beta", "seed")))
         ),
         Cell(formatting.ABSENT, "") if seconds is None else Cell(f"{seconds:,.0f}", seconds),
     ]

@@ -161,6 +161,7 @@ def _mark(run: Run, name: str, address: str, drawn: tuple[str, bool]) -> Mark | 
         f"KL {number(rate)}, reconstruction {number(distortion)}, ELBO {number(-rate - distortion)} nats",
         config["architecture"],
         f"{config['posterior']} posterior, {config.get('objective', 'elbo')} objective"
+        + (f", prior {config['prior']}" if run.has_learned_prior else "")
         + ("" if beta is None else f", β = {beta:g}")
         + f", seed {config['seed']}",
         f"{amount(run.metrics['n_active'])} of {amount(run.metrics['n_units'])} units active",

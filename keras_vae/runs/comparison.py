@@ -8,7 +8,8 @@ from keras_vae.data import registry
 from keras_vae.runs.folder import Run
 
 NAMED_SETTINGS = {  # with what stands before the value
-    "architecture": "", "posterior": "", "objective": "", "beta": "β = ", "warmup": "warm-up ", "seed": "seed ",
+    "architecture": "", "posterior": "", "objective": "", "prior": "prior ", "beta": "β = ", "warmup": "warm-up ",
+    "seed": "seed ",
 }  # fmt: skip
 
 

@@ -114,7 +114,8 @@ class Run:
         """What describes the run, by name."""
         config, data = self.config["config"], self.config["dataset"]
         rows: dict[str, object] = {"folder": self.path}
-        names = ("posterior", "likelihood", "objective", "beta", "epochs", "batch_size", "learning_rate", "seed")
+        names = ["posterior", "likelihood", "objective", "prior", "beta"]
+        names += ["epochs", "batch_size", "learning_rate", "seed"]
         rows["settings"] = ", ".join(f"{name} {config[name]}" for name in names if config.get(name) is not None)
         rows["data"] = f"{data['train']:,} items for training, {data['test']:,} for tests, shape {self.image_shape}"
         if not self.finished:

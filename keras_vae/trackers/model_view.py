@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_vae import samplers
+from keras_vae.diagnostics import GaussianMixture
 from keras_vae.fast_fit.keras_internals import synchronize_weights
 from keras_vae.models import VAE
 
@@ -17,12 +19,14 @@ class Decoded(NamedTuple):
 
     Attributes:
         originals, reconstructions: `(N_RECONSTRUCTIONS, …)` or fewer.
-        samples: `(N_SAMPLES, …)`, decoded from draws of N(0, I).
+        samples: `(N_SAMPLES, …)`, decoded from draws of the prior.
+        prior: the prior of a `VAE` that has learned one; None for N(0, I).
     """
 
     originals: np.ndarray | None
     reconstructions: np.ndarray | None
     samples: np.ndarray | None
+    prior: GaussianMixture | None = None
 
 
 def decoded(
@@ -40,17 +44,22 @@ def decoded(
     synchronize_weights(model)
     if decoder is None and not isinstance(model, VAE):
         decoder = getattr(model, "decoder", None)
-    z = np.random.default_rng(SAMPLE_SEED).standard_normal((N_SAMPLES, mean.shape[1]), dtype="float32")
-    samples = _decode(model, decoder, z)
+    prior = prior_of(model)
+    samples = _decode(model, decoder, samplers.prior(N_SAMPLES, (mean.shape[1],), SAMPLE_SEED, prior))
     if images is None:
-        return Decoded(None, None, samples)
+        return Decoded(None, None, samples, prior)
     originals = images[:N_RECONSTRUCTIONS]
     reconstructions = _decode(model, decoder, mean[: len(originals)])
     if reconstructions is None:
         output = model.predict_on_batch(keras.tree.map_structure(lambda array: array[:N_RECONSTRUCTIONS], x))
         is_image = isinstance(output, np.ndarray) and output.shape == originals.shape
         reconstructions = output if is_image else None
-    return Decoded(originals, reconstructions, samples)
+    return Decoded(originals, reconstructions, samples, prior)
+
+
+def prior_of(model: keras.Model) -> GaussianMixture | None:
+    """The prior that a `VAE` has learned, as it is now; None for N(0, I), and for other models."""
+    return model.prior.density() if isinstance(model, VAE) else None
 
 
 def _decode(model: keras.Model, decoder: keras.Model | None, z: np.ndarray) -> np.ndarray | None:

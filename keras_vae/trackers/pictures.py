@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from keras_vae import geometry
 from keras_vae.data.value_range import value_range
+from keras_vae.diagnostics import GaussianMixture
 from keras_vae.diagnostics.encodings import random_images
+from keras_vae.measures import LEARNED_PRIOR
 from keras_vae.plots import image_grids, layout, posterior_plane, visuals
 from keras_vae.plots.thumbnails import with_height_and_width
 from keras_vae.runs.pictures import bar_chart, scaled
@@ -25,17 +27,18 @@ def draw(trajectory: Trajectory, images: Decoded) -> dict[str, Figure]:
 
     Args:
         trajectory: one frame, the encodings, which are finite.
-        images: reconstructions and samples.
+        images: reconstructions and samples, and the prior.
     """
     figures = {}
     if trajectory.mean.shape[2] > 1:
-        figures["latent_plane"] = _latent_plane(trajectory)
+        figures["latent_plane"] = _latent_plane(trajectory, images.prior)
     limits = None if images.originals is None else value_range(images.originals)
     if images.originals is not None and _is_drawable(images.reconstructions):
         rows = [as_pictures(row, limits) for row in (images.originals, images.reconstructions)]
         figures["reconstructions"] = _reconstructions(*rows)
     if _is_drawable(images.samples):
-        figures["samples"] = _samples(as_pictures(images.samples, limits))
+        source = "N(0, I)" if images.prior is None else LEARNED_PRIOR
+        figures["samples"] = _samples(as_pictures(images.samples, limits), source)
     return figures
 
 
@@ -72,20 +75,22 @@ def _is_drawable(images: np.ndarray | None) -> TypeGuard[np.ndarray]:
 
 
 @visuals.style()
-def _latent_plane(trajectory: Trajectory) -> Figure:
+def _latent_plane(trajectory: Trajectory, prior: GaussianMixture | None) -> Figure:
     """The posteriors in the plane of the two units whose means vary most."""
     part = random_images(trajectory.mean.shape[1], MAX_DRAWN_POSTERIORS, np.random.default_rng(0))
     mean, std = trajectory.mean[-1], trajectory.std
     plane = geometry.most_varying_units(mean.var(axis=0))
     units = np.arange(mean.shape[1]) if trajectory.units is None else trajectory.units
+    shown = tuple(units[list(plane)].tolist())
     figure, (ax,) = layout.panels(1, 1, (8.2, 7.4))
     posterior_plane.posterior_plane(
         ax,
         mean[part][:, plane],
         None if std is None else std[-1][part][:, plane],
         None if trajectory.labels is None else trajectory.labels[part],
-        tuple(units[list(plane)].tolist()),
+        shown,
         None if trajectory.class_names is None else tuple(trajectory.class_names),
+        prior=None if prior is None else prior.marginal(shown),
     )
     what = "codes" if std is None else "1σ ellipses of the posteriors"
     title = f"Latent space after epoch {trajectory.epochs[-1]:g}"
@@ -106,9 +111,9 @@ def _reconstructions(originals: np.ndarray, images: np.ndarray) -> Figure:
 
 
 @visuals.style()
-def _samples(images: np.ndarray) -> Figure:
-    """Images decoded from draws of the prior."""
+def _samples(images: np.ndarray, source: str) -> Figure:
+    """Images decoded from draws of the prior, whose name is `source`."""
     figure, (ax,) = layout.panels(1, 1, (5, 5.4))
     image_grids.image_grid(ax, images, SAMPLE_COLUMNS, gap=2)
-    layout.title(ax, "Samples", f"{len(images)} images decoded from draws of N(0, I)")
+    layout.title(ax, "Samples", f"{len(images)} images decoded from draws of {source}")
     return figure

@@ -2,7 +2,7 @@
 
 ```
 tensors.tsv            a row per point, a column per unit
-metadata.tsv           index, label and KL of each point
+metadata.tsv           index, label and KL from N(0, I) of each point
 sprite.png             the images of the points, row by row
 projector_config.pbtxt which files belong together
 ```

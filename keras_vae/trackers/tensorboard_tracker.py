@@ -126,7 +126,7 @@ class TensorBoardTracker(Tracker):
         if codes.label_names is not None:
             columns["label"] = codes.label_names
         if codes.kl is not None:
-            columns["KL"] = codes.kl.tolist()
+            columns["KL from N(0, I)"] = codes.kl.tolist()
         projector.write(self.log_dir / TRAINING, f"means after epoch {epoch}", codes.mean, columns, codes.images)
 
     def _close(self) -> None:

@@ -52,7 +52,7 @@ class Codes(NamedTuple):
 
     @property
     def kl(self) -> np.ndarray | None:
-        """KL(q(z | x) ‖ p) of each in nats, `(n,)`; None without a density."""
+        """KL(q(z | x) ‖ N(0, I)) of each in nats, `(n,)`; None without a density."""
         if self.log_var is None:
             return None
         return 0.5 * (self.mean**2 + np.exp(self.log_var) - 1 - self.log_var).sum(axis=1)
@@ -198,7 +198,7 @@ class Tracker(keras.callbacks.Callback):
         with self._sending():
             self._send_codes(codes, self._epochs)
         if self.audit and codes.log_var is not None and len(codes.mean) >= MIN_AUDITED:
-            found = diagnostics.audit(codes.mean, codes.log_var, quiet=True)
+            found = diagnostics.audit(codes.mean, codes.log_var, quiet=True, prior=model_view.prior_of(self.model))
             with self._sending():
                 self._send_audit(str(found), found.as_dict(), self._epochs)
 
@@ -263,7 +263,7 @@ def settings(model: keras.Model, params: Mapping[str, Any]) -> dict[str, Any]:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
         found |= {"optimizer": optimizer.name, "learning_rate": float(optimizer.learning_rate)}
-    for name in ("posterior", "likelihood"):
+    for name in ("posterior", "likelihood", "objective", "prior"):
         part = getattr(model, name, None)
         if part is not None:
             found[name] = getattr(part, "name", type(part).__name__)
