@@ -1,7 +1,7 @@
 """Speed of compiled epochs on JAX: `VAE.fit`, Keras' own `fit` and a scan written in JAX alone, as a table.
 
-    python benchmarks/gpu.py                # on a GPU: under five minutes
-    python benchmarks/gpu.py --quick        # on a CPU: under two minutes
+    python benchmarks/gpu.py                # full MNIST, meant for a GPU; not yet run on one
+    python benchmarks/gpu.py --quick        # fewer images and rounds, for a CPU
 
 Needs JAX, Keras and this package; TensorFlow is not imported. The sides are measured in turn, one warm epoch each; the
 ratios are medians over rounds with their quartiles. All sides start from equal weights, take the images of the first

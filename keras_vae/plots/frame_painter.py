@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.path import Path
 from matplotlib.transforms import IdentityTransform
@@ -205,7 +205,9 @@ class Painter:
             self.fade = EdgeFade(left, top, right, bottom, round(FADE_PIXELS * scale))
             animated += [self.circles, self.trails.collection]
         pixels: dict[str, Any] = {"transform": IdentityTransform(), "clip_on": False}
-        self.leaders = LineCollection([], linewidths=1.0 * scale, **pixels)
+        n_leaders = 0 if self.pictured is None else len(self.pictured)
+        self.leader_paths = [Path(np.zeros((2, 2))) for _ in range(n_leaders)]
+        self.leaders = PathCollection(self.leader_paths, facecolors="none", linewidths=1.0 * scale, **pixels)
         self.arrows = PolyCollection([], facecolors=self.colors, linewidths=0, **pixels)
         for collection in (self.leaders, self.arrows):
             self.ax.add_collection(collection, autolim=False)
@@ -221,7 +223,7 @@ class Painter:
         side = max(6, round(self.size * IMAGE_SIDE / np.clip(len(chosen) / 10, 1, 10) ** 0.28))
         self.thumbnails = Thumbnails(images[chosen], 0.7 * self.colors[chosen], side)
         self.image_side = side
-        self.leaders.set_color(self.colors[chosen])
+        self.leaders.set_edgecolor(self.colors[chosen])
         anchors = [self._anchors(i) for i in range(len(self.shown))]
         self.centers, self.radii = (np.array(part) for part in zip(*anchors, strict=True))
         self.positions = digit_layout.place(self.centers, self.radii, side, *self.plane_box())
@@ -354,7 +356,8 @@ class Painter:
         lines = np.stack([centers + direction * start[:, None], centers + direction * end[:, None]], axis=1)
         lines[~has_leader] = -10.0  # outside the frame
         lines[..., 1] = self.size - lines[..., 1]
-        self.leaders.set_segments(list(lines))
+        for line, path in zip(lines, self.leader_paths, strict=True):
+            path.vertices[:] = line  # type: ignore[index]  # an array, annotated as ArrayLike
         self.ax.draw_artist(self.leaders)
         order = np.argsort(projected[:, 2], kind="stable") if self.is_3d and self.followed is None else None
         order = np.arange(len(positions)) if order is None else order
