@@ -112,6 +112,7 @@ def test_the_stored_table_has_ratios_of_all_parts(monkeypatch):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed: pip install '.[jax]'")
+@pytest.mark.slow
 def test_the_benchmark_of_gpus_needs_no_tensorflow_and_compares_equal_trainings(tmp_path):
     options = ["--only", "784-256-2", "--images", "150", "--rounds", "1", "--out", str(tmp_path / "gpu.md")]
     program = (

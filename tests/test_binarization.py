@@ -78,7 +78,7 @@ def test_arguments_that_need_fixed_images_are_refused(grey):
             vae.fit(DynamicBinarization(grey), verbose=0, **arguments)
 
 
-@pytest.fixture(scope="module", params=["static", "dynamic"])
+@pytest.fixture(scope="module", params=[pytest.param("static", marks=pytest.mark.slow), "dynamic"])
 def run(request, toy_config, tmp_path_factory):
     config = kv.Config(**(toy_config.model_dump() | {"binarize": request.param, "epochs": 2}))
     return kv.train(config, tmp_path_factory.mktemp("binarized") / "run", quiet=True)
@@ -95,6 +95,7 @@ def test_a_run_of_binary_images_is_evaluated_on_the_same_ones(run, data):
     assert list(comparable([run])) == ["blobs, binarised, bernoulli likelihood"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_that_of_one_call(run, toy_config, tmp_path, monkeypatch):
     from keras_vae.runs.checkpoint_callback import CheckpointCallback
 

@@ -121,6 +121,7 @@ def test_python_blocks_run_at_toy_size(page, tmp_path, monkeypatch):
         assert video.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_registrations_of_the_architecture_page_work():
     checks = """
 import keras_vae as kv

@@ -222,7 +222,8 @@ def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(
     assert not (resumed.path / "checkpoint").exists()
 
 
-@pytest.mark.parametrize("every", [pytest.param(4, marks=pytest.mark.slow), 1000])
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [4, 1000])
 def test_epochs_without_a_frame(toy_config, tmp_path, monkeypatch, every):
     """Three steps an epoch: frames fall due in some epochs, or in none but the last."""
     config = variant(toy_config, record_every=every, epochs=4)
@@ -256,6 +257,7 @@ def test_a_training_killed_during_evaluation_can_be_resumed(toy_run, toy_config,
     assert same_weights(toy_run, train(toy_config, tmp_path / "run", resume=True, quiet=True))
 
 
+@pytest.mark.slow
 def test_warmup_continues_after_a_kill(toy_config, tmp_path, monkeypatch):
     config = variant(toy_config, warmup=2.5)
     whole = train(config, tmp_path / "whole", quiet=True)
@@ -267,6 +269,7 @@ def test_warmup_continues_after_a_kill(toy_config, tmp_path, monkeypatch):
     assert same_weights(whole, resumed)
 
 
+@pytest.mark.slow
 def test_epochs_may_grow_when_resuming(toy_run, toy_config, tmp_path, monkeypatch):
     with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(variant(toy_config, epochs=2), tmp_path / "run", quiet=True)
@@ -323,6 +326,7 @@ def test_a_signal_leaves_a_run_that_resumes(toy_config, tmp_path, number):
     assert (tmp_path / "run" / "checkpoint" / "state.json").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_whose_interrupt_is_lost_ends_the_training(toy_config, tmp_path):
     """As where it arrives while Python runs a destructor."""
     program = """

@@ -86,6 +86,7 @@ def test_the_same_weights_as_keras_own_step(images, own_step, steps):
 
 
 @compiles_epochs
+@pytest.mark.slow
 def test_weights_of_images_and_an_interrupted_training(images):
     weight = np.linspace(0, 1, len(images)).astype("float32")
 
@@ -390,10 +391,8 @@ def test_a_recorder_with_another_encoder_is_called(images):
 
 
 @compiles_epochs
-@pytest.mark.parametrize(
-    "missing",
-    [pytest.param(name, marks=slow) for name in keras_internals.MODEL_INTERNALS] + [keras_internals.SUPPORTS_JIT],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", [*keras_internals.MODEL_INTERNALS, keras_internals.SUPPORTS_JIT])
 def test_without_an_internal_keras_own_step_is_used(images, own_step, monkeypatch, missing):
     """Keras itself needs them; what is removed is the package's access to each."""
     model_internal, function_internal = keras_internals.model_internal, keras_internals.function_internal

@@ -128,6 +128,7 @@ def test_the_page_shows_the_names_in_the_browser(run, tmp_path, browser):
     check_silence(browser, path)
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_draws_evaluates_and_reports(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -184,6 +184,7 @@ def test_one_callback_or_a_list_of_keras_own(images):
     assert int(vae.epochs_seen) == 2
 
 
+@pytest.mark.slow
 def test_validation_data_in_every_form(images):
     y, weight = np.zeros(len(images)), np.ones(len(images), "float32")
     forms = [images, (images,), (images, y), (images, y, weight)]

@@ -43,7 +43,9 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=["colours", "rows", pytest.param("spectra", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module", params=["colours", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("rows", "spectra"))]
+)
 def made(request, tmp_path_factory) -> tuple[str, kv.Run, Dataset]:
     """The kind of data, and an evaluated run."""
     make, architecture, options, _ = KINDS[request.param]

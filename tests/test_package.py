@@ -73,7 +73,8 @@ for name in sys.argv[1:]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-@pytest.mark.parametrize("names", [FIRST, pytest.param(OTHERS_FIRST, marks=pytest.mark.slow)], ids=["Keras", "others"])
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [FIRST, OTHERS_FIRST], ids=["Keras", "others"])
 def test_any_module_can_be_imported_first(names):
     assert python(IMPORTING, *names).split() == list(names)
 

@@ -110,6 +110,7 @@ def test_a_page_of_the_standard_normal_has_no_learned_prior(toy_run, tmp_path):
     assert "prior" not in toy_run.metrics
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_continues_to_the_same_prior(npz, tmp_path):
     options = {"dataset": str(npz), "batch_size": 40, "prior": "vamp components=4"}
     whole = train(Config("64-8-2", epochs=2, **options), tmp_path / "whole", quiet=True)

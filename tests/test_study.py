@@ -150,6 +150,7 @@ def test_finished_runs_are_not_trained_again(trained, toy, npz, tmp_path, capsys
     assert "1/4" not in printed  # a run that was finished before is not reported
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_resumes(toy, npz, tmp_path, monkeypatch, capsys):
     calls = []
 

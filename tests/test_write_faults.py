@@ -261,6 +261,7 @@ def test_bubbles_on_a_full_disk_are_one_sentence(toy_run, data, small_disk):
     assert_complete(run.path)
 
 
+@pytest.mark.slow
 def test_a_study_on_a_full_disk_continues(npz, small_disk, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     study = Study("toy", "Toy", {"narrow": {"architecture": "64-4-2", "batch_size": 40}}, ["loss"], epochs=1)
