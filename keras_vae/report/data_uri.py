@@ -15,13 +15,14 @@ from PIL import Image
 from keras_vae._utils import readers
 from keras_vae._utils.files import complete
 from keras_vae.errors import DamagedFileError, InputError
-from keras_vae.report import captions
+from keras_vae.report import captions, poster
 from keras_vae.report.captions import Figure
 
 MAX_EMBEDDED_VIDEO_BYTES = 3e6  # of all videos of a page together; the others stay files beside it
 IMAGE_QUALITIES = ((1600, 88), (1300, 80), (1000, 68), (700, 50))  # (width in pixels, WebP quality), finest first
 MIN_WIDE_ASPECT_RATIO = 1.15  # width over height above which a large figure gets a row of its own
 MIN_WIDE_PIXELS = 1550  # width above which a figure is large
+POSTER_QUALITY = 75  # of WebP
 SPRITE_COLUMNS = 40
 MAX_FIGURE_PIXELS = 2**28  # as RGB, 800 MB
 FIGURE_ADVICE = "draw the figures again"
@@ -60,12 +61,14 @@ class Video(NamedTuple):
         alt: what the video shows.
         caption: the text below it.
         is_file: whether `src` is the address of a file beside the page.
+        poster: the data URI of the picture that is shown until the video is played, or None.
     """
 
     src: str
     alt: str
     caption: str
     is_file: bool
+    poster: str | None
 
 
 def array_base64(array: np.ndarray | None) -> str | None:
@@ -204,5 +207,7 @@ def videos(folder: Path, alt: str, descriptions: Mapping[str, str]) -> Media[Vid
             remaining -= len(content)
             src = data_uri("video/mp4", content)
         caption = captions.describe(path.stem, descriptions)
-        shown.append(Video(src, f"{alt}: {captions.from_stem(path.stem)}", caption, is_file))
+        frame = poster.last_frame(path)
+        shown_first = None if frame is None else _data_uri(frame, quality=POSTER_QUALITY)
+        shown.append(Video(src, f"{alt}: {captions.from_stem(path.stem)}", caption, is_file, shown_first))
     return Media(shown, notes)
