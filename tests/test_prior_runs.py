@@ -15,6 +15,7 @@ from keras_vae.evaluation.likelihood import likelihood_and_elbo_terms
 from keras_vae.plots import run_figures
 from keras_vae.report import index_page, run_page, train_command
 from keras_vae.runs import comparison
+from keras_vae.studies import Study
 
 PRIORS = {"mixture components=3": "64-16-3", "vamp components=5": "64-16-2"}
 
@@ -177,3 +178,12 @@ def test_runs_that_differ_in_their_prior_are_distinguished(toy_run, tmp_path):
     assert "prior vamp components=3" in text
     assert ">vamp components=3</td>" in text
     assert "prior vamp components=3" in runs[1]._repr_html_()
+
+
+def test_a_study_of_priors_does_not_call_a_learned_one_standard_normal():
+    def label(configs: dict[str, dict]) -> str:
+        return Study("a", "A", configs, measures=[], claims=[]).find("frechet.prior").label
+
+    plain, learned = {"architecture": "64-16-2"}, {"architecture": "64-16-2", "prior": "vamp"}
+    assert label({"a": plain}) == "Fréchet distance, N(0, I)"
+    assert label({"a": plain, "b": learned}) == "Fréchet distance, the model's prior"

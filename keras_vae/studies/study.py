@@ -9,7 +9,7 @@ from keras_vae import data as datasets
 from keras_vae._utils.formatting import Table
 from keras_vae.errors import InputError
 from keras_vae.evaluation.judge import Judge
-from keras_vae.measures import UNIT_COUNTS, Measure, find
+from keras_vae.measures import SAMPLERS, UNIT_COUNTS, Measure, find
 from keras_vae.networks.architecture import parse
 from keras_vae.runs.folder import Run
 from keras_vae.studies.claims import Claim
@@ -94,10 +94,15 @@ class Study:
     def find(self, key: str) -> Measure:
         """The measure of a key, from the package's vocabulary or the study's own.
 
+        Where models have a learned prior, samples of the package's measures are those of the model's prior.
+
         Raises:
             InputError: for an unknown key.
         """
-        return find(key, self.own_measures)
+        found = find(key, self.own_measures)
+        if found in self.own_measures or all("prior" not in config for config in self.configs.values()):
+            return found
+        return replace(found, label=found.label.replace(SAMPLERS["prior"], "the model's prior"))
 
     def bounds(self, config: str, key: str) -> tuple[float, float]:
         """The smallest and the largest value that a measure of a configuration can have."""
