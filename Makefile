@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	done)
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow lint docs bench
+.PHONY: setup demo test test-slow lint docs examples bench
 
 setup: .venv/.installed
 
@@ -36,6 +36,16 @@ docs: .venv/.docs-installed
 .venv/.docs-installed: .venv/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $@
+
+# Pages that the gallery of the site links to: a run and a study, from embedded digits; then `make docs`.
+EXAMPLES := docs/_build/examples
+examples: setup
+	@$(BIN)/keras-vae train --architecture 784-256-2 --dataset mnist-5k --epochs 50 --out $(EXAMPLES)/digits --overwrite
+	@$(BIN)/keras-vae draw $(EXAMPLES)/digits
+	@$(BIN)/keras-vae evaluate $(EXAMPLES)/digits
+	@$(BIN)/keras-vae report $(EXAMPLES)/digits
+	@$(BIN)/python recipes/sampling.py --quick --out $(EXAMPLES)/study
+	@$(BIN)/keras-vae report $(EXAMPLES)/study
 
 # One table; about ten minutes on two quiet cores. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
 bench: setup

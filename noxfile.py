@@ -27,6 +27,7 @@ PYTHONS = [
 # Each backend with the extras that it needs, and its tests: all of them, or those of a user's own Keras program.
 EXTRAS = {"tensorflow": "dev", "jax": "dev,jax", "torch": "dev,torch"}
 TESTS = {"tensorflow": [], "jax": ["@tests/backends.txt", "tests/test_fast_fit.py"], "torch": ["@tests/backends.txt"]}
+MISSING_LINES = "term-missing:skip-covered"
 LOWEST = ("--resolution", "lowest-direct")
 
 
@@ -53,6 +54,14 @@ def oldest(session: nox.Session, backend: str) -> None:
     """The oldest direct dependencies."""
     session.install(*LOWEST, "--editable", f".[{EXTRAS[backend]}]")
     run_tests(session, backend)
+
+
+@nox.session(python=PYTHONS[0])
+def coverage(session: nox.Session) -> None:
+    """The lines of the package that no test executes; those executed in other processes are not seen."""
+    session.install("--editable", ".[dev]", "pytest-cov")
+    command = ("--numprocesses", "2", "--dist", "loadfile", "--cov", "keras_vae", "--cov-report", MISSING_LINES)
+    session.run("python", "-m", "pytest", *command, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -25,6 +25,7 @@ extensions = [
     "notebooks",
     "landing",
     "alternatives",
+    "examples",
 ]
 
 root_doc = "docs/index"
