@@ -25,7 +25,7 @@ extensions = [
     "notebooks",
     "landing",
     "alternatives",
-    "examples",
+    "example_pages",
 ]
 
 root_doc = "docs/index"

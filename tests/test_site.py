@@ -103,20 +103,20 @@ def test_fences_and_examples_of_docstrings():
 
 
 def test_the_gallery_links_to_example_pages_that_were_written(tmp_path):
-    import examples
+    import example_pages
 
     source = (DOCS / "gallery.md").read_text(encoding="utf-8")
-    assert examples.COMMENT.findall(source) == [
+    assert example_pages.COMMENT.findall(source) == [
         "digits/report.html", "study/sampling_quick/report.html", "study/index.html",
     ]  # fmt: skip
-    assert "examples/" not in examples.links(source, tmp_path)
+    assert "examples/" not in example_pages.links(source, tmp_path)
     folder, site = tmp_path / "made", tmp_path / "site"
     (folder / "digits" / "videos").mkdir(parents=True)
     for name in ("digits/report.html", "digits/videos/trajectory.mp4", "digits/model.keras"):
         (folder / name).write_text("1" * 200_000)
-    linked = examples.links(source, folder)
+    linked = example_pages.links(source, folder)
     assert 'href="../examples/digits/report.html">Open the page</a> (0.2 MB)' in linked
     assert linked.count("href=") == 1
-    examples.copy_pages(folder, site)
+    example_pages.copy_pages(folder, site)
     files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     assert files == {"digits/report.html", "digits/videos/trajectory.mp4"}
