@@ -13,6 +13,7 @@ from keras_vae import InputError, Run, Trajectory, video
 from keras_vae.plots import camera, folder_drawings, pacing, run_videos
 from keras_vae.plots.side_by_side import SideBySide, aligned, joined, prepared_together
 from keras_vae.report import pages
+from keras_vae.runs import comparison
 
 
 def moving(reach: float, frames: int = 40, std: float = 0.2, epochs: float = 4.0) -> Trajectory:
@@ -120,6 +121,63 @@ def test_runs_of_a_folder_are_drawn_side_by_side(toy_run, tmp_path, monkeypatch,
     assert [str(tmp_path / "rate-distortion.png"), str(tmp_path / "videos" / "side-by-side.mp4")] == printed[-2:]
     pages.write([tmp_path], draw=False)
     assert "Training side by side" in (tmp_path / "index.html").read_text()
+
+
+def copies(of, folder, **seeds: int) -> list[Run]:
+    """Copies of a run in a folder, with seeds in their configurations."""
+    found = []
+    for name, seed in seeds.items():
+        shutil.copytree(of.path, folder / name)
+        found.append(Run(folder / name))
+        config = found[-1].config
+        config["config"]["seed"] = seed
+        found[-1].write_json("config.json", config)
+    return found
+
+
+def test_damaged_and_unfinished_runs_do_not_stop_the_drawings_of_others(toy_run, tmp_path, monkeypatch, capsys):
+    runs = copies(toy_run, tmp_path, a=0, b=1, c=2, d=3, e=4, f=5)
+    (tmp_path / "c" / "metrics.json").write_text("{")
+    (tmp_path / "d" / "arrays" / "trajectory.npz").write_bytes(b"PK")
+    (tmp_path / "e" / "metrics.json").unlink()
+    for name in ("trajectory", "first_steps"):
+        (tmp_path / "f" / "arrays" / f"{name}.npz").unlink(missing_ok=True)
+    shown: list[str] = []
+    monkeypatch.setattr(run_videos, "side_by_side_video", lambda runs, path, **options: shown.extend(runs) or path)
+    assert run(monkeypatch, "draw", tmp_path) == 1
+    printed = capsys.readouterr()
+    assert [str(tmp_path / name) for name in ("rate-distortion.png", folder_drawings.VIDEO)] == printed.out.split()[-2:]
+    assert [each.path for each in shown] == [each.path for each in runs[:2]]
+    assert "c/metrics.json: expected JSON" in printed.err
+    assert "d/arrays/trajectory.npz: expected a readable .npz" in printed.err
+    assert printed.err.count("\n") == 2
+    assert f"their training has not finished: {tmp_path / 'e'}\n" in printed.out
+    assert f"was recorded: {tmp_path / 'f'}\n" in printed.out
+
+
+def test_damaged_runs_alone_are_refused(toy_run, tmp_path, monkeypatch, capsys):
+    copies(toy_run, tmp_path, a=0, b=1)
+    for name in "ab":
+        (tmp_path / name / "metrics.json").write_text("{")
+    assert run(monkeypatch, "draw", tmp_path) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "rate-distortion.png").exists()
+
+
+def test_epochs_that_were_not_recorded_are_refused_before_anything_is_drawn(toy_run, tmp_path, monkeypatch, capsys):
+    copies(toy_run, tmp_path, a=0, b=1)
+    assert run(monkeypatch, "draw", tmp_path, "--epochs", "70:90") == 2
+    assert "epochs: expected a range that overlaps the recorded epochs" in capsys.readouterr().err
+    assert not (tmp_path / "rate-distortion.png").exists()
+
+
+def test_planes_of_different_data_are_named_by_their_data(toy_run, tmp_path):
+    runs = copies(toy_run, tmp_path, a=0, b=0)
+    config = runs[1].config
+    config["config"]["dataset"] = "some/people.csv"
+    runs[1].write_json("config.json", config)
+    assert comparison.names(runs)[1] == "people"
+    assert comparison.names(runs)[0] != "people"
 
 
 def test_of_many_runs_those_of_the_smallest_seed_are_shown(monkeypatch):

@@ -29,10 +29,9 @@ def draw(
         raise InputError("draw: expected --gif or --no-video; received both; remove one.")
     span = _span(epochs)
     if several := folder_drawings.find(runs):
-        for path in folder_drawings.draw(several, span, ellipses, gif, video, print_first):
-            print(path, flush=True)
-        return
-    drawn = run_figures.draw_readable(runs[0], epochs=span, ellipses=ellipses, gif=gif, video=video)
+        drawn = folder_drawings.draw(several, span, ellipses, gif, video, print_first)
+    else:
+        drawn = run_figures.draw_readable(runs[0], epochs=span, ellipses=ellipses, gif=gif, video=video)
     for path in drawn.paths:
         print(path, flush=True)
     print_damaged(drawn.damaged)

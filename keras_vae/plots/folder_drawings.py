@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_vae._utils.files import PARTIAL_PREFIX
-from keras_vae.errors import InputError
+from keras_vae._utils.foreign_text import shortened
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.plots import rate_distortion, run_videos, video
+from keras_vae.plots.figure_registry import Drawn, collected
 from keras_vae.plots.side_by_side import MAX_PLANES
 from keras_vae.runs.folder import Run
 
+MAX_LISTED, MAX_PATH_CHARACTERS = 5, 120  # runs that are named in a message
 VIDEO = Path("videos") / "side-by-side.mp4"
 
 
@@ -58,34 +61,56 @@ def draw(
     gif: bool = False,
     with_video: bool = True,
     log: Callable[[str], None] = lambda text: None,
-) -> list[Path]:
-    """Writes `rate-distortion.png` and `videos/side-by-side.mp4` of the finished runs; returns their paths.
+) -> Drawn:
+    """Writes `rate-distortion.png` and `videos/side-by-side.mp4` of the finished runs that are not damaged.
 
     Args:
         several: the runs, and the folder of the drawings.
         epochs, ellipses, gif: of the video, as in `run_figures.draw`.
         with_video: whether to make the video.
-        log: is called with a sentence on runs that the video leaves out.
+        log: is called with a sentence on runs that are left out.
 
     Raises:
-        InputError: if there is nothing to draw.
+        InputError: if there is nothing to draw, or `epochs` were not recorded; nothing is drawn then.
+        DamagedFileError: if there is nothing to draw besides damaged runs.
     """
+    damaged: list[DamagedFileError] = []
     finished = [run for run in several.runs if run.finished]
-    shown = _shown(finished, log) if with_video else []
+    if unfinished := [run for run in several.runs if not run.finished]:
+        log(f"Left out, since their training has not finished: {_listed(unfinished)}")
+    measured = _readable(finished, lambda run: rate_distortion.grouped([run]), damaged)
+    shown = _shown(_readable(measured, run_videos.check_plane, damaged), log) if with_video else []
+    if epochs is not None:
+        for run in shown:
+            run.full_trajectory.between(*video.checked_epochs(epochs))  # raises before anything is drawn
+    if damaged and not measured:
+        raise damaged[0]
     drawn = []
-    if len(shown) < 2 or rate_distortion.grouped(finished):  # runs without a KL can still be watched
-        drawn.append(rate_distortion.draw(several.folder, finished))
+    if len(shown) < 2 or rate_distortion.grouped(measured):  # runs without a KL can still be watched
+        drawn.append(rate_distortion.draw(several.folder, measured))
     if len(shown) > 1:
         path = several.folder / VIDEO
         drawn.append(run_videos.side_by_side_video(shown, path, epochs=epochs, ellipses=ellipses))
         if gif:
             drawn.append(video.write_gif(path, path.with_suffix(".gif")))
-    return drawn
+    return Drawn(drawn, damaged)
+
+
+def _readable(runs: Sequence[Run], read: Callable[[Run], object], damaged: list[DamagedFileError]) -> list[Run]:
+    """The runs of which `read` finds no damaged file; the errors of the others are added to `damaged`."""
+    found = []
+    for run in runs:
+        with collected(damaged):
+            read(run)
+            found.append(run)
+    return found
 
 
 def _shown(runs: Sequence[Run], log: Callable[[str], None]) -> list[Run]:
     """The runs of the video: all with a trajectory; of more than nine, those of the smallest seed."""
     recorded = [run for run in runs if run_videos.has_trajectory_plane(run)]
+    if others := [run for run in runs if run not in recorded]:
+        log(f"Not in the video, since no trajectory of two units or more was recorded: {_listed(others)}")
     if len(recorded) <= MAX_PLANES:
         return recorded
     seeds = [run.config["config"]["seed"] for run in recorded]
@@ -97,3 +122,9 @@ def _shown(runs: Sequence[Run], log: Callable[[str], None]) -> list[Run]:
         else f"No video: it shows up to {MAX_PLANES} runs, and there are {len(recorded)}; name those to show"
     )
     return shown if fits else []
+
+
+def _listed(runs: Sequence[Run]) -> str:
+    names = [shortened(str(run.path), MAX_PATH_CHARACTERS) for run in runs[:MAX_LISTED]]
+    more = [f"{len(runs) - MAX_LISTED} more"] if len(runs) > MAX_LISTED else []
+    return ", ".join(names + more)

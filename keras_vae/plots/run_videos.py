@@ -166,6 +166,16 @@ def has_trajectory_plane(run: Run) -> bool:
     return run.has_arrays("trajectory") and run.trajectory.mean.shape[2] > 1
 
 
+def check_plane(run: Run) -> None:
+    """Reads what the plane of a run beside others needs.
+
+    Raises:
+        DamagedFileError: if one of these files is damaged.
+    """
+    if has_trajectory_plane(run):
+        _plane_trajectory(run)
+
+
 def _shown(trajectory: Trajectory, one_per_label: bool) -> np.ndarray:
     """Indices of the points of a video: all, or one of each label; the first ten points where there are no labels."""
     n = trajectory.mean.shape[1]

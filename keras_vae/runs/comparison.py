@@ -8,8 +8,8 @@ from keras_vae.data import registry
 from keras_vae.runs.folder import Run
 
 NAMED_SETTINGS = {  # with what stands before the value
-    "architecture": "", "posterior": "", "objective": "", "prior": "prior ", "beta": "β = ", "warmup": "warm-up ",
-    "seed": "seed ",
+    "dataset": "", "architecture": "", "posterior": "", "objective": "", "prior": "prior ", "beta": "β = ",
+    "warmup": "warm-up ", "seed": "seed ",
 }  # fmt: skip
 
 
@@ -45,8 +45,12 @@ def names(runs: Sequence[Run]) -> list[str]:
     """The settings of each run in which it differs from another one; its architecture if there are none."""
     keys = [key for key in differing(runs) if key in NAMED_SETTINGS] or ["architecture"]
     settings = [run.config["config"] for run in runs]
-    return [", ".join(f"{NAMED_SETTINGS[key]}{_value(row[key])}" for key in keys if key in row) for row in settings]
+    return [
+        ", ".join(f"{NAMED_SETTINGS[key]}{_value(key, row[key])}" for key in keys if key in row) for row in settings
+    ]
 
 
-def _value(value: Any) -> str:
+def _value(key: str, value: Any) -> str:
+    if key == "dataset":
+        return registry.title(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
