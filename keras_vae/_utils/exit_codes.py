@@ -96,4 +96,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _print(message: str) -> None:
-    print(f"{Path(sys.argv[0]).stem}: {message}", file=sys.stderr)
+    program = Path(sys.argv[0]).stem
+    print(f"{'keras-vae' if program == '__main__' else program}: {message}", file=sys.stderr)

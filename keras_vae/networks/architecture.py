@@ -89,13 +89,16 @@ class Architecture:
                 size = (
                     "the number of columns" if len(image_shape) == 1 else f"the size of an image of shape {image_shape}"
                 )
+                n = math.prod(image_shape)
+                fitting = "-".join(str(self).split("-")[1:])
                 raise InputError(
-                    f"architecture: expected {math.prod(image_shape)} as its first number, {size}; received {self}."
+                    f"architecture: expected {n} as its first number, {size}; received {self}; {n}-{fitting} fits."
                 )
         elif len(image_shape) not in (2, 3):
             raise InputError(
                 f"architecture: expected images of shape (height, width) or (height, width, channels) for the "
-                f"convolutions of {self}; received {image_shape}."
+                f"convolutions of {self}; received {image_shape}; choose a dense one, such as "
+                f"{math.prod(image_shape)}-64-2."
             )
         elif any(padded < side for padded, side in zip(self.padded(image_shape), image_shape, strict=False)):
             height, width = self.padded(image_shape)

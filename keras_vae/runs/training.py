@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_vae import objectives, priors
 from keras_vae._utils import keras_import, memory
+from keras_vae._utils.formatting import count
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError, WriteError
@@ -91,7 +92,8 @@ def train(
             return _finished_before(run, progress, used)
         if resume and used.writes and not run.is_run():
             progress.message(f"There is no run in {run.path} to resume: a new training begins.")
-        progress.message(f"Training {config.architecture} on {config.dataset}, {config.epochs} epochs, into {run.path}")
+        epochs = count(config.epochs, "epoch")
+        progress.message(f"Training {config.architecture} on {config.dataset}, {epochs}, into {run.path}")
         with used.same_outcome():
             _check_backend(run, resume, used)
         with _locked(run, used):
