@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_vae._utils import checks
+from keras_vae._utils.formatting import count
 from keras_vae.diagnostics import UnitHistory, UnitStatistics
 from keras_vae.diagnostics.unit_statistics import unchecked_units
 from keras_vae.encoding_frames import EncodingFrames, point_labels
@@ -54,6 +55,10 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._length: int | None = None  # steps of an epoch, if known
         self._iterations = 0  # of the optimizer, when the last epoch began
         self._step_of_epoch: dict[float, int] = {}  # at which it began
+
+    def __repr__(self) -> str:
+        items, frames = len(keras.tree.flatten(self.x)[0]), len(self._steps)
+        return f"{type(self).__name__}({count(items, 'item')}, {count(frames, 'frame')})"
 
     def _keep(self, mean: np.ndarray, log_var: np.ndarray | None) -> None:
         """Stores a frame: means `(n, units)` and log variances `(n, units)`, `(n, 1)` or None."""

@@ -46,6 +46,7 @@ def test_records_what_encode_gives_at_the_steps_it_says(images):
         np.testing.assert_allclose(t.log_var[frame], slow.encodings[step].log_var, atol=1e-6)
     assert t.mean.dtype == np.float32
     assert np.abs(np.diff(t.mean, axis=0)).max() > 1e-3
+    assert repr(recorder) == "LatentRecorder(6 items, 6 frames)"
 
 
 def test_recording_does_not_change_training(images):
