@@ -128,10 +128,18 @@ def test_damaged_samples_of_a_run_are_named_in_the_index(toy_run, tmp_path):
     assert text.count('class="run"') == 2
 
 
-@pytest.mark.parametrize(("rates", "low", "high"), [((9.0, 10.0, 11.0), 8.72, 11.28), ((1.0, 10.0), 0.0, 11.2)])
+@pytest.mark.parametrize(("rates", "low", "high"), [((9.0, 11.0, 13.0), 8.44, 13.56), ((1.0, 10.0), 0.0, 11.2)])
 def test_the_rate_begins_at_0_only_where_it_is_small(rates, low, high):
     x, _ = rate_distortion._axes([rate_distortion.Mark("", rate, 150.0, "", "", "", True) for rate in rates])
     assert (x.low, x.high) == pytest.approx((low, high))
+
+
+def test_runs_that_hardly_differ_are_close_together():
+    marks = [rate_distortion.Mark("", *place, "", "", "", True) for place in ((4.85, 167.85), (4.91, 167.86))]
+    for axis in rate_distortion._axes(marks):
+        assert axis.high - axis.low > 3  # nats
+    one, other = (rate_distortion._clipped(mark, *rate_distortion._axes(marks)) for mark in marks)
+    assert np.hypot(*np.subtract(one, other)) < 30  # pixels
 
 
 def test_a_mark_with_a_much_smaller_rate_lies_outside_to_the_left():

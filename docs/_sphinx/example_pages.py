@@ -21,7 +21,7 @@ def links(text: str, folder: Path) -> str:
         path = folder / match[1]
         if not path.is_file():
             return ""
-        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        size = f"{max(0.1, path.stat().st_size / 1e6):.1f} MB"
         return f'<p><a class="external" href="../examples/{match[1]}">Open the page</a> ({size})</p>'
 
     return COMMENT.sub(link, text)

@@ -27,6 +27,7 @@ NAME_HEIGHT = 15
 MARK_RADIUS = 6
 GAP = 12  # between a mark and its thumbnail
 MAX_NAME_CHARACTERS = 18  # below a thumbnail
+MIN_SPAN = 0.02  # of the axes, relative to the largest distortion
 CHARACTER_WIDTH = 7.2
 DIAGONAL_LABEL_WIDTH = 84
 MAX_DIAGONALS = 7
@@ -223,18 +224,21 @@ def plane(marks: Sequence[Mark], title: str) -> Markup:
 def _axes(marks: Sequence[Mark]) -> tuple[Axis, Axis]:
     """The axes of rate and distortion; values far from the others are left out of their ranges."""
     rates, distortions = (np.array([getattr(mark, name) for mark in marks]) for name in ("rate", "distortion"))
+    # Runs whose losses hardly differ are not drawn as if they did: both axes are in the same unit.
+    least = MIN_SPAN * float(np.abs(distortions).max())
     lowest_rate, highest_rate = _bulk(rates)
     if lowest_rate < ORIGIN_SHARE * highest_rate or highest_rate <= 0:
         rate = Axis(min(0.0, float(rates.min())), 1.12 * highest_rate or 1.0, LEFT, WIDTH - RIGHT)
     else:
-        rate = Axis(*_widened(lowest_rate, highest_rate), LEFT, WIDTH - RIGHT)
-    return rate, Axis(*_widened(*_bulk(distortions)), HEIGHT - BOTTOM, TOP)
+        rate = Axis(*_widened(lowest_rate, highest_rate, least), LEFT, WIDTH - RIGHT)
+    return rate, Axis(*_widened(*_bulk(distortions), least), HEIGHT - BOTTOM, TOP)
 
 
-def _widened(low: float, high: float) -> tuple[float, float]:
-    """The ends of an axis around a range of values."""
-    margin = 0.14 * (high - low or 0.1 * abs(low) or 1.0)
-    return low - margin, high + margin
+def _widened(low: float, high: float, least: float) -> tuple[float, float]:
+    """The ends of an axis around a range of values, which is widened to `least`."""
+    missing = max(0.0, least - (high - low)) / 2
+    margin = 0.14 * (high - low + 2 * missing or 1.0)
+    return low - missing - margin, high + missing + margin
 
 
 def _bulk(values: np.ndarray) -> tuple[float, float]:
