@@ -320,7 +320,7 @@ def test_a_signal_leaves_a_run_that_resumes(toy_config, tmp_path, number):
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert errors == "__main__: interrupted; complete files are kept.\n"
+    assert errors == "keras-vae: interrupted; complete files are kept.\n"
     assert "checkpoint is kept" in output
     assert "Continue with the same command and --resume." in output
     assert (tmp_path / "run" / "checkpoint" / "state.json").exists()
