@@ -6,8 +6,10 @@ A comment `<!-- example: digits/report.html -->` becomes a link where that page 
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 COMMENT = re.compile(r"<!-- example: (\S+) -->")
 FOLDER = "docs/_build/examples"  # of the repository: runs and studies
@@ -36,13 +38,13 @@ def copy_pages(folder: Path, target: Path) -> None:
             shutil.copyfile(path, copy)
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, bool]:
     folder = Path(app.srcdir) / FOLDER
 
-    def add_links(app: Sphinx, page: str, source: list[str]) -> None:
+    def add_links(app: "Sphinx", page: str, source: list[str]) -> None:
         source[0] = links(source[0], folder)
 
-    def add_pages(app: Sphinx, error: Exception | None) -> None:
+    def add_pages(app: "Sphinx", error: Exception | None) -> None:
         if error is None and folder.is_dir():
             copy_pages(folder, Path(app.outdir) / "examples")
 
