@@ -12,7 +12,8 @@ from keras_vae import Config, InputError, diagnostics, priors, train
 from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.evaluation import bubbles, findings, run_evaluation
 from keras_vae.evaluation.likelihood import likelihood_and_elbo_terms
-from keras_vae.plots import run_figures
+from keras_vae.measures import LEARNED_PRIOR
+from keras_vae.plots import audit_figures, run_figures
 from keras_vae.report import index_page, run_page, train_command
 from keras_vae.runs import comparison
 from keras_vae.studies import Study
@@ -103,6 +104,23 @@ def test_figures_and_page_name_the_prior(learned, few_pixels):
     assert page.data["beta"] is None
     assert page.data["unitKl"] is None
     assert findings.finding(learned, "aggregate").startswith("KL(q(z) ‖ p) is within")
+
+
+def test_the_densities_of_two_units_are_those_of_q_and_of_the_learned_prior(learned):
+    if learned.metrics["n_units"] != 2:
+        pytest.skip("drawn for two units")
+    figure = audit_figures.densities({"learned": learned})
+    shown = {ax.get_title("left"): ax.images[0] for ax in figure.axes if ax.images}
+    assert [*shown] == ["aggregate posterior q(z)", LEARNED_PRIOR]
+    p, left = shown[LEARNED_PRIOR].get_array(), shown[LEARNED_PRIOR].get_extent()[0]
+    side = np.linspace(left, -left, len(p))
+    density = load(learned).prior.density()
+    np.testing.assert_allclose(p[7, 30], np.exp(density.log_density(np.array([[side[30], side[7]]])))[0], rtol=1e-4)
+    assert len({image.get_clim() for image in shown.values()}) == 1
+    q = shown["aggregate posterior q(z)"].get_array()
+    darkest = shown[LEARNED_PRIOR].get_clim()[1]
+    for heights in (p, q):  # at most a tenth of each distribution has the darkest colour
+        assert heights[heights > darkest].sum() <= 0.1 * heights.sum()
 
 
 def test_a_page_of_the_standard_normal_has_no_learned_prior(toy_run, tmp_path):

@@ -17,9 +17,9 @@ from scipy import stats
 from keras_vae._utils import checks, palette
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import amount, number
-from keras_vae.diagnostics import radius_density, typicality
+from keras_vae.diagnostics import GaussianMixture, radius_density, typicality
 from keras_vae.evaluation.tables import of_prior
-from keras_vae.measures import SAMPLER_ARTICLES, SAMPLERS
+from keras_vae.measures import LEARNED_PRIOR, SAMPLER_ARTICLES, SAMPLERS
 from keras_vae.plots import labels, layout, visuals
 from keras_vae.plots.study_figures import Runs, of_runs
 from keras_vae.runs.folder import Run
@@ -27,6 +27,7 @@ from keras_vae.runs.pictures import pictures
 
 MIN_DRAWN_NATS = 1e-3  # length of the axis of the KL where all units are collapsed
 MAX_RADIUS_BINS = 80
+DARKEST_SHARE = 0.9  # of a distribution, where its density has a lighter colour than the darkest
 TRAINING_IMAGES = {"data": "training images"}  # beside the samplers, for comparison
 
 
@@ -201,7 +202,7 @@ def samplers(run: Run, title: str, note: str = "") -> Figure:
 
 @of_runs
 def densities(runs: Runs) -> Figure:
-    """For each run with two units: codes in the plane, and the densities q(z) and N(0, I) on one scale."""
+    """For each run with two units: codes in the plane, and the densities of q(z) and of the prior on one scale."""
     figure = Figure(figsize=(layout.WIDTH, 3.4 * len(runs)), layout="constrained")
     for (name, run), row in zip(runs.items(), figure.subplots(len(runs), 3, squeeze=False), strict=True):
         encodings, arrays = run.arrays("encodings"), run.arrays("audit")
@@ -216,14 +217,43 @@ def densities(runs: Runs) -> Figure:
             not run.has_learned_prior,
         )
         row[0].set_title(name)
-        side = np.linspace(-limit, limit, len(q))
-        p = stats.norm.pdf(side)[:, None] * stats.norm.pdf(side)
-        for ax, density, title in ((row[1], q, "aggregate posterior q(z)"), (row[2], p, "prior N(0, I)")):
-            picture = plane_density(ax, density, limit, 2 * p.max())
+        p, prior = _prior_on_grid(run, np.linspace(-limit, limit, len(q)))
+        highest = _darkest(q, p) if run.has_learned_prior else 2 * p.max()
+        for ax, density, title in ((row[1], q, "aggregate posterior q(z)"), (row[2], p, prior)):
+            picture = plane_density(ax, density, limit, highest)
             ax.set(xticks=row[0].get_xticks(), xlim=(-limit, limit))
             layout.subtitle(ax, title)
         figure.colorbar(picture, ax=row[1:], label="density", extend="max", shrink=0.9)
     return figure
+
+
+def _prior_on_grid(run: Run, side: np.ndarray) -> tuple[np.ndarray, str]:
+    """The density of the model's prior on a square grid of two units, and its name."""
+    learned = learned_prior(run, (0, 1))
+    if learned is None:
+        return stats.norm.pdf(side)[:, None] * stats.norm.pdf(side), "prior N(0, I)"
+    points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    return np.exp(learned.log_density(points)).reshape(len(side), -1), LEARNED_PRIOR
+
+
+def _darkest(q: np.ndarray, p: np.ndarray) -> float:
+    """The density that has the darkest colour: a fraction `DARKEST_SHARE` of each distribution lies where it is lower.
+
+    Narrow components have peaks, beside which the rest would not be seen.
+    """
+    heights = []
+    for density in (q, p):
+        values = np.sort(density.ravel().astype("float64"))
+        heights.append(values[min(len(values) - 1, np.searchsorted(values.cumsum(), DARKEST_SHARE * values.sum()))])
+    return max(*heights, np.finfo("float32").tiny)
+
+
+def learned_prior(run: Run, units: tuple[int, ...]) -> GaussianMixture | None:
+    """The marginal of a learned prior in the plane of two units; None for N(0, I)."""
+    if not run.has_learned_prior:
+        return None
+    arrays = run.arrays("prior")
+    return GaussianMixture(arrays["weight"], arrays["mean"], arrays["log_var"]).marginal(units)
 
 
 def plane_density(ax: Axes, density: np.ndarray, limit: float, highest: float) -> AxesImage:

@@ -24,7 +24,7 @@ from keras_vae._utils import palette
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import complete
 from keras_vae._utils.formatting import amount
-from keras_vae.diagnostics import GaussianMixture, UnitHistory
+from keras_vae.diagnostics import UnitHistory
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation.findings import finding
 from keras_vae.measures import LEARNED_PRIOR
@@ -177,14 +177,6 @@ def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
     ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=palette.MUTED)
 
 
-def _prior(run: Run, units: tuple[int, ...]) -> GaussianMixture | None:
-    """The marginal of a learned prior in the plane of two units; None for N(0, I)."""
-    if not run.has_learned_prior:
-        return None
-    arrays = run.arrays("prior")
-    return GaussianMixture(arrays["weight"], arrays["mean"], arrays["log_var"]).marginal(units)
-
-
 def _grey(run: Run) -> str:
     """What the grey marginals are."""
     return "grey: N(0, 1), not the learned prior" if run.has_learned_prior else "grey: the prior"
@@ -228,7 +220,7 @@ def _latent(run: Run, what: str) -> Figure:
         encodings.get("labels"),
         plane,
         run.class_names,
-        prior=_prior(run, plane),
+        prior=audit_figures.learned_prior(run, plane),
     )
     note = f"{amount(len(mean))} test images; grey: the prior"
     layout.title(ax, *_title_and_note(run, "posteriors", f"{what} of {note}"))
