@@ -94,6 +94,7 @@ def test_attempts_on_other_data_are_not_continued(folder, toy_config, data):
     assert not attempts.begin(folder, "0" * 64).exists()
 
 
+@pytest.mark.slow
 def test_settling_keeps_the_most_advanced_attempt_as_an_unfinished_run(folder, toy_config, data):
     interrupted(toy_config, folder, data, 1)
     interrupted(toy_config, attempts.begin(folder, data.digest), data, 2)

@@ -119,6 +119,7 @@ def test_the_audit_of_other_posteriors(npz, tmp_path, judge, data, posterior):
     assert "aggregate_posterior" in found["samplers"]["scores"]
 
 
+@pytest.mark.slow
 def test_the_audit_of_a_latent_map_with_a_gaussian_likelihood(npz, tmp_path, data):
     config = Config("c4-4x4x2", dataset=str(npz), epochs=1, batch_size=40, likelihood="gaussian", record_per_label=2)
     run = train(config, tmp_path / "run", quiet=True)

@@ -48,7 +48,7 @@ def trained(grey, jit_compile, parts=(3,), posterior="diagonal"):
     return vae.get_weights(), history.history["loss"]
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("jit_compile", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_continued_training_is_that_of_one_call(grey, jit_compile):
     whole, continued = trained(grey, jit_compile), trained(grey, jit_compile, (1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(whole[0], continued[0], strict=True))

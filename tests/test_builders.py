@@ -217,6 +217,7 @@ def test_an_unknown_normalization_is_refused():
         build("c4-2", (8, 8), normalization="group")
 
 
+@pytest.mark.slow
 def test_a_normalized_residual_model_trains_and_loads(tmp_path):
     x = np.random.default_rng(0).random((24, 8, 8, 3)).astype("float32")
     vae = build("c4-r6-8-2", x.shape[1:], likelihood="gaussian-optimal", normalization="batch")

@@ -285,7 +285,8 @@ UNDETECTABLE = {
 }
 
 
-@pytest.mark.parametrize("name", ["encoder", pytest.param("explorer", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["encoder", "explorer"])
 def test_a_layer_has_as_many_biases_as_outputs(run, tmp_path, name):
     copied = Run(shutil.copytree(run.path, tmp_path / "run"))
     arrays = dict(copied.arrays(name))

@@ -493,6 +493,7 @@ def test_divergence_in_the_last_step_is_reported(toy_config, tmp_path):
     assert not (tmp_path / "run" / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_a_refused_resume_changes_nothing(toy_config, tmp_path, monkeypatch):
     with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(toy_config, tmp_path / "run", quiet=True)
@@ -518,6 +519,7 @@ def test_resume_and_overwrite_exclude_each_other(toy_config, tmp_path):
         train(toy_config, tmp_path / "run", resume=True, overwrite=True, quiet=True)
 
 
+@pytest.mark.slow
 def test_a_run_resumes_with_the_same_data_under_another_name(toy_run, toy_config, tmp_path, monkeypatch):
     with killed_after(monkeypatch, 1, "after the checkpoint"):
         train(toy_config, tmp_path / "run", quiet=True)

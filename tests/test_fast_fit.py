@@ -139,6 +139,7 @@ def test_one_trace(images):
 
 
 @compiles_epochs
+@pytest.mark.slow
 def test_a_batch_larger_than_the_data(images, monkeypatch):
     def fitted():
         vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
@@ -356,6 +357,7 @@ def test_frames_are_recorded_within_a_call(images, own_step, every, steps):
 
 
 @compiles_epochs
+@pytest.mark.slow
 def test_of_two_observers_one_is_evaluated_within_the_call(images):
     recorder, monitor = kv.LatentRecorder(images[:4], every=2), kv.UnitMonitor(images[:20], every=3)
     trained(images, callbacks=[recorder, monitor], epochs=2)

@@ -22,7 +22,7 @@ def recorded(jit_compile, **options):
     return recorder.trajectory, vae.get_weights()
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("jit_compile", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_each_of_the_first_steps_is_recorded_without_changing_the_others(jit_compile):
     rare, weights = recorded(jit_compile)
     dense, same_weights = recorded(jit_compile, first_steps=8)

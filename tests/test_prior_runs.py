@@ -21,7 +21,9 @@ from keras_vae.studies import Study
 PRIORS = {"mixture components=3": "64-16-3", "vamp components=5": "64-16-2"}
 
 
-@pytest.fixture(scope="module", params=PRIORS)
+@pytest.fixture(
+    scope="module", params=[pytest.param("mixture components=3", marks=pytest.mark.slow), "vamp components=5"]
+)
 def learned(request, npz, data, judge, tmp_path_factory):
     """A finished, evaluated and audited run with a learned prior, read-only."""
     config = Config(PRIORS[request.param], dataset=str(npz), epochs=2, batch_size=40, prior=request.param)

@@ -169,6 +169,7 @@ def test_an_interrupted_study_resumes(toy, npz, tmp_path, monkeypatch, capsys):
     assert len(run(toy, npz, tmp_path / "out", seeds=1).rows) == 2
 
 
+@pytest.mark.slow
 def test_unlabelled_data_is_studied_without_a_judge(toy, tmp_path):
     images = np.random.default_rng(0).uniform(size=(90, 8, 8)).astype("float32")
     np.savez(tmp_path / "plain.npz", x_train=images, x_test=images[:40])

@@ -298,6 +298,7 @@ def after_epoch(monkeypatch, epoch: int, action) -> None:
     monkeypatch.setattr(CheckpointCallback, "end_epoch", end_epoch)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_used_again_is_left_to_the_second_training(toy_config, tmp_path, monkeypatch):
     out, second = tmp_path / "run", variant(toy_config, seed=3, epochs=1)
 
