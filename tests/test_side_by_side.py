@@ -194,3 +194,10 @@ def test_of_many_runs_those_of_the_smallest_seed_are_shown(monkeypatch):
     assert "name those to show" in logged[1]
     assert len(folder_drawings._shown(of_seeds(*range(9)), logged.append)) == 9
     assert len(logged) == 2
+
+
+@pytest.mark.parametrize("titles", [["b", "c"], "bc"])
+def test_titles_of_learned_priors_are_those_of_planes(tmp_path, titles):
+    planes = {"a": moving(1.0), "b": moving(1.0)}
+    with pytest.raises(InputError, match="learned_priors: expected titles of trajectories; 'c' is none of them"):
+        video.write_together(planes, tmp_path / "both.mp4", size=64, learned_priors=titles, quiet=True)

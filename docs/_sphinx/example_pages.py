@@ -39,9 +39,15 @@ def copy_pages(folder: Path, target: Path) -> None:
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:
+    from sphinx.util import logging
+
+    logger = logging.getLogger(__name__)
     folder = Path(app.srcdir) / FOLDER
 
     def add_links(app: "Sphinx", page: str, source: list[str]) -> None:
+        for path in COMMENT.findall(source[0]):
+            if folder.is_dir() and not (folder / path).is_file():
+                logger.warning("examples: expected %s in %s; make examples wrote none", path, folder, location=page)
         source[0] = links(source[0], folder)
 
     def add_pages(app: "Sphinx", error: Exception | None) -> None:

@@ -157,6 +157,8 @@ def write_together(
     """
     path = _checked_path(path, size, fps)
     checks.mapping("trajectories", trajectories)
+    if unknown := [title for title in learned_priors if title not in trajectories]:
+        raise InputError(f"learned_priors: expected titles of trajectories; {unknown[0]!r} is none of them.")
     shown = {title: prepared(each, epochs, units, smooth) for title, each in trajectories.items()}
     together = prepared_together({title: part for title, (part, _) in shown.items()})
     notes = dict.fromkeys(found for _, found in shown.values() if found)

@@ -16,7 +16,7 @@ def last_frame(path: Path) -> Image.Image | None:
 
     Without one, browsers show a white area or the first frame, before training.
     """
-    # The file may be anybody's: ffmpeg takes it for an MP4, whatever it holds, and reads nothing else.
+    # The file may come from elsewhere: ffmpeg decodes it as an MP4 whatever it holds, and opens no other file.
     reading = ["-protocol_whitelist", "file", "-f", "mov", "-sseof", f"-{SECONDS_READ:g}", "-i", str(path.absolute())]
     writing = ["-vf", "reverse", "-frames:v", "1", "-c:v", "png", "-f", "image2pipe", "-"]
     try:
