@@ -76,7 +76,7 @@ class Result:
         return sum(n for (_, found), n in self.counts.items() if found == outcome)
 
     def skip(self, case: Case, reason: str) -> None:
-        """Counts a case that this machine can't run."""
+        """Counts a case that can't be run."""
         self.counts[case.group, SKIPPED] += 1
         self.reasons.add(reason)
 

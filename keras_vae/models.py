@@ -636,11 +636,13 @@ class _Slices(Sequence):
 
 
 def _finite(name: str, array: np.ndarray) -> np.ndarray:
-    """The images or latent points, which may be none, after a check for NaN and infinity."""
-    if array.size and not (math.isfinite(array.min()) and math.isfinite(array.max())):
-        n_bad = np.count_nonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+    """The images or latent points, which may be none, after a check that they are finite as float32."""
+    limit = np.finfo("float32").max
+    if array.size and not (-limit <= array.min() and array.max() <= limit):
+        n_bad = np.count_nonzero(~(np.abs(array) <= limit).reshape(len(array), -1).all(axis=1))
         raise InputError(
-            f"{name}: expected finite numbers; received NaN or infinity in {n_bad} of {len(array)}; remove them."
+            f"{name}: expected finite numbers in float32; received NaN or infinity in {n_bad} of {len(array)}; remove "
+            "them."
         )
     return array
 

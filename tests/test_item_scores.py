@@ -183,3 +183,16 @@ def test_other_data_and_paths_are_refused_in_a_sentence(toy_run, table_run, byte
     with pytest.raises(InputError, match=r"by: expected one of reconstruction_at_mean, kl, .*; received 'elbo'"):
         item_files.write_scores(toy_run, items, tmp_path / "s.npz", by="elbo")
     assert not (tmp_path / "s.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("vae", "x", "message"),
+    [
+        ("no model", np.zeros((3, 4)), "vae: expected a keras_vae.VAE; received str"),
+        (None, 1.0, r"x: expected shape \(n ≥ 0, …\); received shape \(\)"),
+        (None, np.full((2, 4), 1e200), "x: expected finite numbers in float32; received NaN or infinity in 2 of 2"),
+    ],
+)
+def test_what_is_no_model_or_no_items_is_refused(vae, x, message):
+    with pytest.raises(InputError, match=message):
+        kv.score(kv.dense_vae("4-2", seed=0) if vae is None else vae, x)

@@ -267,6 +267,8 @@ def test_all_items_in_their_order_are_prepared_as_those_of_the_training(tmp_path
     write(tmp_path / "d.csv", x, "height,width,kind")
     with pytest.raises(InputError, match=r"the columns height, weight of the training in .*d.csv; weight is missing"):
         load_all(tmp_path / "d.csv", data.preparation)
+    with pytest.raises(InputError, match=r"preparation: expected a keras_vae.data.Preparation.*; received list"):
+        load_all(tmp_path / "b.csv", [])
     np.save(tmp_path / "unnamed.npy", x)
     with pytest.raises(InputError, match=r"a table with the columns height, weight of the training; .*save it as .csv"):
         load_all(tmp_path / "unnamed.npy", data.preparation)

@@ -27,14 +27,17 @@ from campaign.children import call
 from campaign.subjects import Subjects
 
 MODULES = ("", "data", "diagnostics", "plots", "report", "samplers", "studies", "video")
-MEANT = {  # bad values that may be meant, by function (or all) and argument
+MEANT = {  # bad values that may be meant, by function (or all), argument and value (or all)
     "*.log_var: a number": "one variance for all images and units",
     "*.log_weights: constant": "weights without a tail have no Pareto k",
     "*.log_weights: -2000": "weights without a tail have no Pareto k",
     "*.fps: 1.5": "frames per second need not be a whole number",
     "*.labels: words": "labels may be text",
+    "Recorder.x": "passed as it is to the function of the caller, which checks it",
+    "Recorder.labels: None": "no labels",
     "binarize.images: a number": "values of any shape",
     "magnification.z: one axis more": "the function that the caller passes decodes vectors",
+    "score.x: -2000": "scores of items far from the training's may be infinite",
     "replacement_loss.z: a row shorter": "the function that the caller passes compares z with images of its own",
 }
 HANDED_ON = {"name", "activation"}  # arguments that Keras checks itself, with a ValueError
@@ -136,7 +139,7 @@ class Calls:
 
     def _judge(self, one: Call, found: Answer) -> Problem | None:
         case = f"{one.argument}: {one.bad.name}"
-        if MEANT.keys() & {f"*.{case}", f"{one.function}.{case}"}:
+        if MEANT.keys() & {f"*.{case}", f"{one.function}.{case}", f"{one.function}.{one.argument}"}:
             self.figures["meant"] += 1
             return None
         if found.error == "InputError":

@@ -25,7 +25,7 @@ class Problem(NamedTuple):
 
 
 class Skipped(Exception):
-    """A case that this machine can't run; the message is the reason."""
+    """A case that can't be run, on this machine or at all; the message is the reason."""
 
 
 class Case(NamedTuple):

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
+from campaign.cases import Skipped
+
 BLOCK_BYTES = 64
 NESTING = 100_000
 
@@ -96,8 +98,7 @@ def _other_json(path: Path, rng: np.random.Generator) -> str:
 
 def _without_key(path: Path, rng: np.random.Generator) -> str:
     content = json.loads(path.read_text(encoding="utf-8"))
-    where = _containers(content)
-    container, key = where[int(rng.integers(len(where)))]
+    container, key = _place(content, rng)
     del container[key]
     path.write_text(json.dumps(content), encoding="utf-8")
     return f"without {key!r}"
@@ -105,12 +106,19 @@ def _without_key(path: Path, rng: np.random.Generator) -> str:
 
 def _other_value(path: Path, rng: np.random.Generator) -> str:
     content = json.loads(path.read_text(encoding="utf-8"))
-    where = _containers(content)
-    container, key = where[int(rng.integers(len(where)))]
+    container, key = _place(content, rng)
     values: tuple[Any, ...] = (None, [], {}, "text", -1, 1e308, float("nan"), float("-inf"), True, [[1]], "../../..")
     container[key] = values[int(rng.integers(len(values)))]
     path.write_text(json.dumps(content), encoding="utf-8")
     return f"{key!r}: {container[key]!r}"
+
+
+def _place(content: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+    """A random place of a value in nested lists and dictionaries, as its container and key."""
+    places = _containers(content)
+    if not places:  # the captions of a study without figures
+        raise Skipped("a JSON file without a value has none to damage")
+    return places[int(rng.integers(len(places)))]
 
 
 def _containers(content: Any) -> list[tuple[Any, Any]]:

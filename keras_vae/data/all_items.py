@@ -38,13 +38,18 @@ def load_all(name: str | Path, preparation: Preparation, **options: Any) -> AllI
         **options: see `load`.
 
     Raises:
-        InputError: if the data cannot be read, or lacks a column of the preparation.
+        InputError: if the data cannot be read, or lacks a column of the preparation; if `preparation` is none.
 
     Example:
         >>> from keras_vae.data import Preparation
         >>> load_all("digits", Preparation()).x.shape
         (1797, 8, 8)
     """
+    if not isinstance(preparation, Preparation):
+        raise InputError(
+            "preparation: expected a keras_vae.data.Preparation, such as run.preparation; received "
+            f"{type(preparation).__name__}."
+        )
     raw = read(name, columns=preparation.columns, in_parts=True, **options)
     if preparation.columns is not None and raw.columns != preparation.columns:
         raise InputError(

@@ -75,7 +75,8 @@ def score(vae: "VAE", x: Any, samples: int = N_SAMPLES, seed: int = 0) -> ItemSc
         An `ItemScores`; its names of scores state how each was computed.
 
     Raises:
-        InputError: if there is no item, or the items have another shape or are not finite; if `samples` is negative.
+        InputError: if there is no item, or the items have another shape or are not finite; if `samples` is negative;
+            if `vae` is no VAE.
 
     Example:
         >>> import numpy as np
@@ -86,7 +87,13 @@ def score(vae: "VAE", x: Any, samples: int = N_SAMPLES, seed: int = 0) -> ItemSc
         ['reconstruction_at_mean', 'kl', 'neg_elbo_at_mean']
         >>> highest = np.argsort(-found.scores["neg_elbo_8_samples"])[:3]
     """
+    keras_import.import_keras()
+    from keras_vae.models import VAE
+
+    if not isinstance(vae, VAE):
+        raise InputError(f"vae: expected a keras_vae.VAE; received {type(vae).__name__}.")
     x = checks.as_array("x", x)
+    checks.require_shape("x", x, ("n ≥ 0", "…"))
     size, scorer = batch_size(vae, samples), Scorer(vae, samples, seed)
     batches = [scorer(x[i : i + size]) for i in range(0, max(1, len(x)), size)]
     log_vars = [batch.log_var for batch in batches if batch.log_var is not None]
