@@ -41,7 +41,7 @@ OTHER_METHODS = {
     *(
         f"claims.{name}.{method}"
         for name in ("Claim", "Mean", "Ratio", "ExactRatio", "Bracket", "Gap", "Spread", "Proportion")
-        for method in ("seeds", "interval", "formula", "note", "possible", "evaluate")
+        for method in ("seeds", "interval", "formula", "note", "possible", "evaluate", "seeds_to_decide", "obstacle")
     ),
     *("trajectory.Trajectory.save", "trajectory.Trajectory.load"),
     "diagnostics.Gaussians.log_ratio_of",

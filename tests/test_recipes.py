@@ -4,6 +4,7 @@ import html
 import itertools
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 
 from keras_vae._utils.formatting import ABSENT
-from keras_vae._utils.verdicts import NOT_JUDGED
+from keras_vae._utils.verdicts import NOT_JUDGED, Interval
 from keras_vae.data import registry
-from keras_vae.studies import Claim, ExactRatio, Execution, Spread
+from keras_vae.studies import Claim, ExactRatio, Execution, Mean, Ratio, Spread, claims
+from keras_vae.studies.seed_planning import seeds_to_decide
+from keras_vae.studies.study_text import UNDECIDED_HEAD
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -256,6 +259,70 @@ def test_the_page_of_results_has_the_words_of_its_recipe(name):
         line = next((line for line in claims if line.startswith(start)), None)
         assert line, start
         assert_possible(line, claim.possible(study.bounds))
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of a row of a Markdown table."""
+    return [cell.replace("\\|", "|") for cell in line.strip().removeprefix("| ").removesuffix(" |").split(" | ")]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_of_results_says_what_would_decide_the_rest(name):
+    """Each undecided claim in its order, with the number of seeds that follows from the printed interval."""
+    study = study_of(name)
+    text = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8")
+    seeds = int(re.search(r"--seeds (\d+)", text)[1])
+    rows = [cells_of(line) for line in text.splitlines() if line.startswith("| ")]
+    judged = [row for row in rows if row[-1] in ("holds", "does not hold", "undecided")]
+    pairs = zip(study.claims, judged, strict=True)
+    undecided = [(claim, row) for claim, row in pairs if row[-1] == "undecided"]
+    planned = rows[rows.index(UNDECIDED_HEAD) + 2 :] if undecided else []
+    for (claim, row), (words, measured, decided_by, hours) in zip(undecided, planned, strict=False):
+        assert (words, measured) == (claim.words, claim.formula(study.find(claim.measure).label))
+        number = re.fullmatch(r"about ([\d,]+) seeds", decided_by)
+        assert bool(number) == (hours != ABSENT), words
+        if number and isinstance(claim, Mean | Ratio):
+            assert_planned(claim, row, seeds, int(number[1].replace(",", "")), claim.possible(study.bounds))
+    assert len(planned) >= len(undecided)
+
+
+def test_the_index_of_results_counts_what_would_decide_the_rest():
+    decided_by = []
+    for name in STUDIES:
+        lines = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8").splitlines()
+        rows = [cells_of(line) for line in lines if line.startswith("| ")]
+        if UNDECIDED_HEAD in rows:
+            decided_by += [row[2] for row in rows[rows.index(UNDECIDED_HEAD) + 2 :] if len(row) == len(UNDECIDED_HEAD)]
+    seeds = [int(re.sub(r"\D", "", text)) for text in decided_by if text.startswith("about")]
+    few, some = sum(n <= 10 for n in seeds), sum(10 < n <= 100 for n in seeds)
+    bounds = sum("bounds" in text or text == claims.MORE_ITEMS for text in decided_by)
+    unmeasured, constant = decided_by.count(claims.MEASUREMENT), decided_by.count(claims.VARIATION)
+    counted = (
+        f"{few} take at most 10 seeds and {some} take 11 to 100, if estimate and spread stay as measured; "
+        f"{len(seeds) - few - some} lie so close to a border that 100 do not suffice. {bounds} need narrower bounds or "
+        f"more items to encode, {unmeasured} concern samples of a Gaussian matched to training codes, which are not "
+        f"measured yet, and of {constant} all seeds are equal."
+    )
+    index = " ".join((RESULTS / "index.md").read_text(encoding="utf-8").split())
+    assert counted in index
+    assert f"{len(decided_by)} are undecided" in index
+
+
+def assert_planned(claim: Claim, row: list[str], seeds: int, stated: int, possible: tuple[float, float]) -> None:
+    """Checks a number of seeds against the printed estimate and interval, which are rounded."""
+    texts = [re.findall(r" = ([−\d.,]*\d)(?=, published| \(|$)", row[1])[-1], *row[2].split(" … ")]
+    printed = [float(text.replace("−", "-").replace(",", "")) for text in texts]
+    errors = [0.5 * 10.0 ** -len(text.partition(".")[2]) for text in texts]
+    scale, region = (
+        (np.log, np.log(np.maximum(claim.region, 1e-300))) if isinstance(claim, Ratio) else (float, claim.region)
+    )
+    limits = (-np.inf, np.inf) if isinstance(claim, Ratio) else possible
+    found = []
+    for signs in itertools.product((-1, 0, 1), repeat=3):
+        ends = [float(scale(value + sign * error)) for value, sign, error in zip(printed, signs, errors, strict=True)]
+        planned = seeds_to_decide(Interval(*ends), seeds, tuple(region), limits)
+        found.append(np.inf if planned is None else planned)
+    assert seeds < min(found) <= stated <= max(found), (claim.words, stated, found)
 
 
 def assert_possible(line: str, possible: tuple[float, float]) -> None:

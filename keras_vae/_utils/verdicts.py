@@ -8,6 +8,7 @@ HOLDS = "holds"
 FAILS = "does not hold"
 UNDECIDED = "undecided"
 NOT_JUDGED = "toy size: not judged"  # of a study run with `--quick`
+CONFIDENCE = 0.95  # of the intervals
 
 
 class Interval(NamedTuple):

@@ -70,6 +70,8 @@ class StudyClaim(Form):
     possible: Bounds = OPTIONAL
     published: Number | None = None
     seeds: list[Number | None] = OPTIONAL
+    seeds_to_decide: Positive | None = None
+    decided_by: str = OPTIONAL
 
 
 class StudyFile(Form):

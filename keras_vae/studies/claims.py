@@ -15,11 +15,10 @@ import numpy as np
 import scipy  # which loads scipy.stats when it is first used
 
 from keras_vae._utils import checks
-from keras_vae._utils.verdicts import FAILS, HOLDS, UNDECIDED, Interval, finite
+from keras_vae._utils.verdicts import CONFIDENCE, FAILS, HOLDS, UNDECIDED, Interval, finite
 from keras_vae.errors import InputError
 from keras_vae.measures import Measure
-
-CONFIDENCE = 0.95
+from keras_vae.studies.seed_planning import MAX_SEEDS, first_decided, proportion_ends, seeds_to_decide, student_ends
 
 # From the name of a configuration and the key of a measure to its values, `(seeds,)`; NaN where it is missing.
 Values = Callable[[str, str], np.ndarray]
@@ -30,6 +29,13 @@ Bounds = Callable[[str, str], tuple[float, float]]
 
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
+
+# What would decide a claim that is undecided.
+MEASUREMENT = "a measurement of it"
+VARIATION = "more seeds, or a measure that varies: there is no interval"
+MORE_THAN_AFFORDABLE = f"more than {MAX_SEEDS:,} seeds: the estimate is close to the border"
+NARROWER_BOUNDS = "narrower bounds, whatever the number of seeds: the present ones include the border"
+MORE_ITEMS = "more items to encode: with the present number the quantity has no upper bound"
 
 
 def verdict(interval: Interval, region: tuple[float, float]) -> str:
@@ -149,6 +155,17 @@ class Claim:
         """The smallest and the largest value that the estimated quantity can have, given those of its measure."""
         return -math.inf, math.inf
 
+    def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
+        """The number of seeds that would decide the claim if estimate and spread stay; None where none up to 1,000."""
+        return None
+
+    def obstacle(self, values: Values) -> str:
+        """What would decide the claim where no number of seeds does."""
+        interval = self.interval(values)
+        if math.isnan(interval.estimate):
+            return MEASUREMENT
+        return VARIATION if math.isnan(interval.low) else MORE_THAN_AFFORDABLE
+
     def evaluate(self, values: Values, find: Find, bounds: Bounds | None = None, n_claims: int = 1) -> dict[str, Any]:
         """The claim with its interval and verdict, as plain data for `study.json`.
 
@@ -161,11 +178,15 @@ class Claim:
         Returns:
             The interval as it is computed, and the values that are possible; the verdict follows from both. The verdict
             `simultaneous` follows from an interval of confidence 1 − 0.05 / n_claims: with 95 % confidence the
-            intervals of all claims cover what they estimate (Bonferroni).
+            intervals of all claims cover what they estimate (Bonferroni). `seeds_to_decide` and `decided_by`, text,
+            are of an undecided claim: what would decide it if the estimate and the spread stay as they are.
         """
         interval = self.interval(values)
         possible = self.possible(bounds or (lambda config, key: find(key).bounds))
         wider = self.interval(values, 1 - (1 - CONFIDENCE) / n_claims)
+        judged = verdict(interval.within(possible), self.region)
+        needed = self.seeds_to_decide(values, possible) if judged == UNDECIDED else None
+        obstacle = self.obstacle(values) if judged == UNDECIDED and needed is None else ""
         return {
             "claim": self.words,
             "measure": self.measure,
@@ -175,9 +196,11 @@ class Claim:
             "possible": [finite(bound) for bound in possible],
             "seeds": [finite(float(value)) for value in self.seeds(values)],
             "expected": [finite(bound) for bound in self.region],
-            "verdict": verdict(interval.within(possible), self.region),
+            "verdict": judged,
             "simultaneous": verdict(wider.within(possible), self.region),
             "note": self.note(values),
+            "seeds_to_decide": needed,
+            "decided_by": f"about {needed:,} seeds" if needed else obstacle,
         }
 
 
@@ -220,6 +243,9 @@ class Mean(Claim):
     def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         return mean_interval(self.seeds(values), self.resolution, confidence)
 
+    def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
+        return seeds_to_decide(self.interval(values), _number_of(self.seeds(values)), self.region, possible)
+
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         ends = [_scaled(weight, bounds(name, self.measure)) for name, weight in self.of.items()]
         return math.fsum(low for low, _ in ends), math.fsum(high for _, high in ends)
@@ -251,6 +277,12 @@ class Ratio(Claim):
 
     def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         return Interval(*np.exp(mean_interval(self._log_ratios(values), confidence=confidence)).tolist())
+
+    def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
+        logs = self._log_ratios(values)
+        with np.errstate(divide="ignore"):  # of a border at 0
+            low, high = np.log(self.region).tolist()
+        return seeds_to_decide(mean_interval(logs), _number_of(logs), (low, high))
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         return 0.0, math.inf
@@ -322,6 +354,9 @@ class Bracket(Claim):
             return Interval(float(estimate[0]), math.nan, math.nan)
         return Interval(float(estimate.mean()), float(low.min()), float(high.max()))
 
+    def obstacle(self, values: Values) -> str:
+        return _obstacle_of_bounds(*(values(self.of, key) for key in (self.low, self.high)))
+
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         return bounds(self.of, self.measure)
 
@@ -357,16 +392,33 @@ class Gap(Claim):
         return self.measure, self.low, self.high
 
     def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
-        (estimate_a, low_a, high_a), (estimate_b, low_b, high_b) = (
-            [values(name, key) for key in self.measure_keys()] for name in self.of
-        )
-        estimate = float((estimate_a - estimate_b).mean())
-        if len(low_a) < 2:  # the variation between seeds is unknown
+        first, second = (values(name, self.measure) for name in self.of)
+        estimate = float((first - second).mean())
+        lowest, highest = self._differences(values)
+        if len(lowest) < 2:  # the variation between seeds is unknown
             return Interval(estimate, math.nan, math.nan)
-        lowest, highest = low_a - high_b, high_a - low_b
         low = -math.inf if np.isnan(lowest).any() else mean_interval(lowest, confidence=confidence).low
         high = math.inf if np.isnan(highest).any() else mean_interval(highest, confidence=confidence).high
         return Interval(estimate, low, high)
+
+    def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
+        lowest, highest = self._differences(values)
+        n = len(lowest)
+        intervals = mean_interval(lowest), mean_interval(highest)
+        if n < 2 or np.isnan([lowest, highest]).any() or np.isnan(intervals).any():
+            return None
+        more = np.arange(n + 1, MAX_SEEDS + 1)
+        (low, _), (_, high) = (student_ends(interval, n, more) for interval in intervals)
+        return first_decided(more, (low, high), self.region, possible)
+
+    def obstacle(self, values: Values) -> str:
+        low, high = (np.stack([values(name, key) for name in self.of]) for key in (self.low, self.high))
+        return _obstacle_of_bounds(low, high)
+
+    def _differences(self, values: Values) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest difference that is possible for each seed, `(seeds,)`; NaN where it is unknown."""
+        (low_a, high_a), (low_b, high_b) = ([values(name, key) for key in (self.low, self.high)] for name in self.of)
+        return low_a - high_b, high_a - low_b
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         (least_a, most_a), (least_b, most_b) = (bounds(name, self.measure) for name in self.of)
@@ -408,6 +460,10 @@ class Spread(Claim):
         first, second = (np.abs(group - np.median(group)) for group in groups)
         low, high = scipy.stats.ttest_ind(first, second).confidence_interval(confidence)
         return Interval(float(first.mean() - second.mean()), float(low), float(high))
+
+    def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
+        n = min(map(len, self._groups(values)))
+        return seeds_to_decide(self.interval(values), n, self.region, possible, groups=2)
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         # The mean absolute deviation from a median is at most half the range.
@@ -457,6 +513,13 @@ class Proportion(Claim):
         exact = scipy.stats.binomtest(int(found.sum()), len(found)).proportion_ci(confidence, "exact")
         return Interval(float(found.mean()), float(exact.low), float(exact.high))
 
+    def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
+        n, interval = _number_of(values(self.of, self.measure)), self.interval(values)
+        if not n:
+            return None
+        more = np.arange(n + 1, MAX_SEEDS + 1)
+        return first_decided(more, proportion_ends(interval.estimate, more), self.region, possible)
+
     def possible(self, bounds: Bounds) -> tuple[float, float]:
         return 0.0, 1.0
 
@@ -470,6 +533,20 @@ def _require_names(names: tuple[str, ...], n: int) -> None:
     if not is_sequence or not all(isinstance(name, str) and name for name in names):
         wanted = "the name of a configuration" if n == 1 else f"the names of {n} configurations"
         raise InputError(f"of: expected {wanted}; received {names!r}.")
+
+
+def _number_of(values: np.ndarray) -> int:
+    """The number of seeds that have a value."""
+    return int((~np.isnan(values)).sum())
+
+
+def _obstacle_of_bounds(low: np.ndarray, high: np.ndarray) -> str:
+    """What would decide a claim about a quantity between two bounds, `(…, seeds)` each; NaN where one is missing."""
+    if np.isnan(low).any():
+        return MEASUREMENT
+    if np.isnan(high).any():
+        return MORE_ITEMS
+    return VARIATION if low.shape[-1] < 2 else NARROWER_BOUNDS
 
 
 def _scaled(weight: float, bounds: tuple[float, float]) -> tuple[float, float]:

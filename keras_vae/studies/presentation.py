@@ -31,6 +31,8 @@ def report(results: Results) -> None:
     if text := jointly(results.verdicts):
         progress.message("")
         print_paragraph(progress.console, text)
+    for table in study_text.undecided(results):
+        print_table(progress.console, table)
     progress.message("")
     for path in [*captions, results.folder / "study.json", results.folder / "study.md", page]:
         progress.message(str(path))

@@ -1,14 +1,14 @@
 """The results of a study: its measures by configuration and seed, and the verdicts on its claims."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from keras_vae._utils.formatting import Table
-from keras_vae._utils.verdicts import NOT_JUDGED
+from keras_vae._utils.verdicts import NOT_JUDGED, UNDECIDED
 from keras_vae.data import Dataset
 from keras_vae.runs.folder import Run
 from keras_vae.studies.study import Study
@@ -60,6 +60,11 @@ class Results:
         """Duration of all trainings, on the machines that they ran on."""
         return sum(run.metrics["seconds"]["total"] for run in self.runs.values()) / 60
 
+    def hours(self, configs: Sequence[str], seeds: int) -> float:
+        """Hours of training that these configurations take with `seeds` further seeds, as long as those so far."""
+        seconds = [self.runs[name, seed].metrics["seconds"]["total"] for name in configs for seed in range(self.seeds)]
+        return sum(seconds) / self.seeds * seeds / 3600
+
     @property
     def other_epochs(self) -> list[int]:
         """The numbers of epochs that differ from `epochs`, of configurations that define their own."""
@@ -76,3 +81,12 @@ class Results:
     def tables(self) -> list[Table]:
         """The tables of the study in addition to the summary."""
         return self.study.tables(self) if self.study.tables else []
+
+    @property
+    def undecided(self) -> list[tuple[dict, float | None]]:
+        """The undecided claims as plain data, with the hours of training that would decide them if seeds do."""
+        return [
+            (found, self.hours(claim.configs(), needed - self.seeds) if (needed := found["seeds_to_decide"]) else None)
+            for claim, found in zip(self.study.claims, self.verdicts, strict=True)
+            if found["verdict"] == UNDECIDED
+        ]

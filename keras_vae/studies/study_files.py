@@ -28,7 +28,7 @@ def write_results(results: Results) -> None:
             for (name, seed), row in results.rows.items()
         ],
         "summary": {"head": summary.head, "rows": summary.rows},
-        "tables": [table._asdict() for table in results.tables],
+        "tables": [table._asdict() for table in (*results.tables, *study_text.undecided(results))],
         "claims": results.verdicts,
     }
     write_json(results.folder / "study.json", content)

@@ -9,6 +9,7 @@ from keras_vae._utils.formatting import ABSENT, Table, amount, count, epochs, ma
 from keras_vae._utils.verdicts import jointly, shown_ends
 from keras_vae.studies.results import Results
 
+UNDECIDED_HEAD = ["undecided claim", "measured", "would be decided by", "further training, hours"]
 CLAIM_HEAD = ["claim of the source", "measured", "95 % interval", "holds if", "verdict"]
 
 
@@ -80,6 +81,14 @@ def claim_text(claim: dict) -> ClaimText:
     return ClaimText(claim["claim"], measured, interval, region(*claim["expected"]), claim["verdict"])
 
 
+def undecided(results: Results) -> list[Table]:
+    """What would decide the undecided claims if estimate and spread stay as they are; empty if there are none."""
+    rows = [
+        [found["claim"], found["measured"], found["decided_by"], number(hours)] for found, hours in results.undecided
+    ]
+    return [Table("What would decide the rest", UNDECIDED_HEAD, rows)] if rows else []
+
+
 def markdown(results: Results) -> str:
     """The content of `study.md`."""
     lines = [f"# {results.study.title}", f"\n{description(results)}", f"\n    {results.command}\n"]
@@ -90,6 +99,8 @@ def markdown(results: Results) -> str:
         claims = Table("Claims of the source", CLAIM_HEAD, [claim_text(claim) for claim in results.verdicts])
         lines += [f"\n## {claims.title}\n", *markdown_table(claims)]
         lines += [f"\n{text}"] if (text := jointly(results.verdicts)) else []
+    for table in undecided(results):
+        lines += [f"\n## {table.title}\n", *markdown_table(table)]
     return "\n".join(lines) + "\n"
 
 
