@@ -196,8 +196,22 @@ def test_of_many_runs_those_of_the_smallest_seed_are_shown(monkeypatch):
     assert len(logged) == 2
 
 
-@pytest.mark.parametrize("titles", [["b", "c"], "bc"])
-def test_titles_of_learned_priors_are_those_of_planes(tmp_path, titles):
+def test_titles_of_learned_priors_are_those_of_planes(tmp_path):
     planes = {"a": moving(1.0), "b": moving(1.0)}
     with pytest.raises(InputError, match="learned_priors: expected titles of trajectories; 'c' is none of them"):
-        video.write_together(planes, tmp_path / "both.mp4", size=64, learned_priors=titles, quiet=True)
+        video.write_together(planes, tmp_path / "both.mp4", size=64, learned_priors=["b", "c"], quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learned_priors": "a"}, "learned_priors: expected a list of texts; received 'a'"),
+        ({"learned_priors": None}, "learned_priors: expected a list of texts; received None"),
+        ({"learned_priors": [1.0]}, "learned_priors: expected a list of texts"),
+        ({"note": 7}, "note: expected text; received 7"),
+    ],
+)
+def test_titles_and_notes_that_are_no_texts_are_refused(tmp_path, options, message):
+    still = Trajectory(np.arange(3), np.arange(3) / 2, np.zeros((3, 4, 2), "float32"))
+    with pytest.raises(InputError, match=message):
+        video.write_together({"a": still, "b": still}, tmp_path / "both.mp4", size=64, quiet=True, **options)

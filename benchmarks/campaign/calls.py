@@ -38,6 +38,7 @@ MEANT = {  # bad values that may be meant, by function (or all), argument and va
     "binarize.images: a number": "values of any shape",
     "magnification.z: one axis more": "the function that the caller passes decodes vectors",
     "score.x: -2000": "scores of items far from the training's may be infinite",
+    "select.epochs: with infinity": "to the end",
     "replacement_loss.z: a row shorter": "the function that the caller passes compares z with images of its own",
 }
 HANDED_ON = {"name", "activation"}  # arguments that Keras checks itself, with a ValueError
@@ -309,7 +310,7 @@ def _kind(value: Any, annotation: str) -> str:
     if isinstance(value, (float, np.floating)):
         return "number"
     with suppress(Exception):  # objects that are no arrays
-        if np.asarray(value).dtype.kind in "uifb" and np.asarray(value).ndim:
+        if np.asarray(value).dtype.kind in "uifb" and np.asarray(value).size and np.asarray(value).ndim:
             return "array"
     return "nothing" if value is None else "other"
 

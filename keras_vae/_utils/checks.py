@@ -4,7 +4,7 @@ import math
 import operator
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,6 +170,13 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise InputError(f"{name}: expected text; received {_short(value)}.")
     return value
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """An argument as several texts, which may be none; a single text is not taken for its letters."""
+    if isinstance(value, str) or not isinstance(value, Collection) or not all(isinstance(one, str) for one in value):
+        raise InputError(f"{name}: expected a list of texts; received {_short(value)}.")
+    return list(value)
 
 
 def function(name: str, value: Any) -> Any:

@@ -157,6 +157,7 @@ def write_together(
     """
     path = _checked_path(path, size, fps)
     checks.mapping("trajectories", trajectories)
+    note, learned_priors = checks.text("note", note), checks.texts("learned_priors", learned_priors)
     if unknown := [title for title in learned_priors if title not in trajectories]:
         raise InputError(f"learned_priors: expected titles of trajectories; {unknown[0]!r} is none of them.")
     shown = {title: prepared(each, epochs, units, smooth) for title, each in trajectories.items()}
@@ -307,7 +308,7 @@ def select(
 
     Args:
         trajectory: at least two units.
-        epochs: first and last epoch, both included; default all.
+        epochs: first and last epoch, both included, the last may be infinite; default all.
         units: two or three of the recorded units; default the first two.
 
     Returns:
