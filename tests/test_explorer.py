@@ -46,6 +46,15 @@ def test_the_trajectory_of_many_units_is_cut():
     assert explorer_arrays._recorded(others, [0, 1], (8, 8)) == {}
 
 
+def test_the_trajectory_of_many_points_is_cut_and_keeps_its_frames():
+    n = 2 * explorer_arrays.MAX_TRAJECTORY_POINTS
+    means, labels = np.random.default_rng(0).normal(size=(30, n, 2)).astype("float32"), np.arange(n) % 10
+    trajectory = Trajectory(np.arange(30), np.arange(30.0), means, means, labels=labels)
+    arrays = explorer_arrays._recorded(trajectory, [0, 1], (8, 8))
+    assert arrays["trajectory_mean"].shape == arrays["trajectory_log_var"].shape == (30, n // 2, 2)
+    assert np.array_equal(arrays["trajectory_labels"], labels[: n // 2])
+
+
 def test_decoders_that_cannot_be_exported(data):
     import keras
 

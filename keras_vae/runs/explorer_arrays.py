@@ -44,6 +44,7 @@ MAX_MEANS = 300_000  # numbers, of all images together: four images of 65,536 un
 MAX_UNITS = 32  # units that the explorer offers
 MAX_FRAMES = 150
 MAX_TRAJECTORY_UNITS = 16
+MAX_TRAJECTORY_POINTS = 500  # more can't be followed by eye, and would leave few frames
 MAX_TRAJECTORY_MEANS = 100_000  # numbers, of all frames together
 GRID_SIDE = 31  # images along each unit of the grid that replaces a decoder
 MIN_GRID_LIMIT = 2.25
@@ -179,7 +180,7 @@ def _recorded(
     image_shape: tuple[int, ...],
     limits: tuple[float, float] = UNIT_RANGE,
 ) -> dict[str, np.ndarray]:
-    """The arrays of a trajectory, reduced to fewer frames and at most `MAX_TRAJECTORY_UNITS` units.
+    """The arrays of a trajectory, reduced to fewer frames, its first points and at most `MAX_TRAJECTORY_UNITS` units.
 
     Its images are left out if they exceed `MAX_GRID_PIXELS`, or were reduced when they were recorded.
     """
@@ -187,20 +188,21 @@ def _recorded(
     units = [unit for unit in offered if unit in recorded][:MAX_TRAJECTORY_UNITS]
     if not units:  # with very many units, none of the offered ones may have been recorded
         return {}
-    points = trajectory.mean.shape[1]
+    shown = slice(MAX_TRAJECTORY_POINTS)  # of nearly equal numbers of all labels: see `recording.choose_probes`
+    points = len(trajectory.mean[0, shown])
     max_frames = max(2, min(MAX_FRAMES, MAX_TRAJECTORY_MEANS // (points * len(units))))
     kept = thinned(len(trajectory), max_frames)
     columns = [list(recorded).index(unit) for unit in units]
     arrays = {
         "epochs": trajectory.epochs[kept],
-        "trajectory_mean": _half(trajectory.mean[kept][..., columns]),
+        "trajectory_mean": _half(trajectory.mean[kept, shown][..., columns]),
         "trajectory_units": np.array(units),
     }
     if trajectory.log_var is not None:
-        arrays["trajectory_log_var"] = _half(trajectory.log_var[kept][..., columns])
+        arrays["trajectory_log_var"] = _half(trajectory.log_var[kept, shown][..., columns])
     if trajectory.labels is not None:
-        arrays["trajectory_labels"] = trajectory.labels
-    images = trajectory.images
+        arrays["trajectory_labels"] = trajectory.labels[shown]
+    images = None if trajectory.images is None else trajectory.images[shown]
     if images is not None and images.size <= MAX_GRID_PIXELS and images.shape[1:] == image_shape:
         arrays["trajectory_images"] = as_bytes(images, limits)
     return arrays
