@@ -70,6 +70,21 @@ def _over_units(runs: Runs) -> Figure:
     return audit_figures.over_units(series, QUANTITIES)
 
 
+def _divergence_over_epochs(runs: Runs) -> Figure:
+    epochs = np.array([1, 2, 4, 10])
+
+    def found(d: int, offset: float) -> dict[str, np.ndarray]:
+        low = offset * (1 + 1 / epochs)
+        return {"epochs": epochs, "low": low, "high": np.full(4, np.nan) if d > 2 else 1.4 * low}
+
+    names = {"N(0, I)": 1.0, "mixture": 0.3, "VampPrior": 0.1}
+    panels = {
+        f"d = {d}": {name: [found(d, offset), found(d, 1.1 * offset)] for name, offset in names.items()}
+        for d in (2, 8, 32)
+    }
+    return audit_figures.divergence_over_epochs(panels)
+
+
 def _drawn_from(runs: Runs) -> Figure:
     rows = {name: strokes(20, np.random.default_rng(0)) for name in ("test image", "784-256-2", "784-256-32-24-16")}
     return study_figures.drawn_from(rows)
@@ -111,6 +126,7 @@ TABLE: dict[str, Drawn] = {
         {f"d = {key}": runs[key] for key in ("2", "3", "4", "16")}
     ),
     "over_units": _over_units,
+    "divergence_over_epochs": _divergence_over_epochs,
     "bubbles to_scale": lambda runs: bubble_figures.to_scale(_sizes(runs)),
     "bubbles overlaps": lambda runs: bubble_figures.overlaps(_sizes(runs)),
     "bubbles codes": lambda runs: bubble_figures.codes(_sizes(runs)),

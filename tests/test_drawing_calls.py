@@ -36,6 +36,7 @@ GRID = np.linspace(-3, 3, 7)
 DIVERGENCE = {"interval": [1.0, 2.0], "mean_kl": 3.0, "images": 100, "saturated": False}
 CURVE = {"curve": {"1": -9.0, "10": -8.0}, "infinite_variance": None, "images": 9}
 HISTORY = {"epoch": np.arange(1, 4), "val_loss": np.array([9.0, 5.0, 4.0])}
+BOUNDS = {"epochs": np.arange(1, 4), "low": np.array([0.5, 0.4, 0.3]), "high": np.array([0.7, np.nan, 0.4])}
 
 
 def on_axes(function: Callable) -> Callable:
@@ -122,6 +123,10 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
     "over_units": (
         audit_figures.over_units,
         {"series": {"2 layers": {2: {"AUC": np.array([0.6])}}}, "quantities": {"AUC": "AUC of a classifier"}},
+    ),
+    "divergence_over_epochs": (
+        audit_figures.divergence_over_epochs,
+        {"panels": {"d = 2": {"mixture": [BOUNDS]}}},
     ),
     "rings": (on_axes(bubble_figures.rings), {"d": 4, "norms": np.abs(GRID)}),
     "along_mean": (on_axes(bubble_figures.along_mean), {"d": 4, "norm": 1.0, "farthest": 2.0}),

@@ -1,8 +1,8 @@
 """Figures of an audit: q(z) compared with the prior, the estimate of log p(x), samples by the distribution of z."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ from keras_vae._utils import checks, palette
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import amount, number
 from keras_vae.diagnostics import GaussianMixture, radius_density, typicality
+from keras_vae.errors import InputError
 from keras_vae.evaluation.tables import of_prior
 from keras_vae.measures import LEARNED_PRIOR, SAMPLER_ARTICLES, SAMPLERS
 from keras_vae.plots import labels, layout, visuals
@@ -361,3 +362,75 @@ def _bounds(ax: Axes, d: int, low: float, high: float, color: np.ndarray) -> Non
         ax.plot(d, low, "^", color=color, markersize=6, fillstyle="none")
     else:
         ax.plot([d, d], [low, high], color=color, linewidth=4, alpha=0.25)
+
+
+@visuals.style()
+def divergence_over_epochs(panels: Mapping[str, Mapping[str, Sequence[Mapping[str, np.ndarray]]]]) -> Figure:
+    """Bounds on KL(q(z) ‖ p) over epochs: one panel for each of several groups of models, one line per series.
+
+    Args:
+        panels: by title of the panel and name of the series, the bounds of each seed: `epochs`, `low` and `high`, all
+            `(n,)` and in nats, of the same epochs for all seeds. An upper bound that is unknown is NaN.
+
+    Returns:
+        A figure whose lines are the means of the lower bounds over seeds, one dot per seed. The shade reaches to the
+        mean of the upper bounds; where that is unknown, a triangle marks the line.
+
+    Example:
+        >>> found = {"epochs": np.array([1, 2]), "low": np.array([0.5, 0.4]), "high": np.array([0.7, np.nan])}
+        >>> figure = divergence_over_epochs({"two units": {"N(0, I)": [found]}})
+        >>> [line.get_xdata().tolist() for line in figure.get_axes()[0].lines]  # line, dots, triangles
+        [[1.0, 2.0], [1.0, 2.0], [2.0]]
+    """
+    stacked = {
+        title: {
+            name: _stacked(f"panels[{title!r}][{name!r}]", runs)
+            for name, runs in checks.mapping(f"panels[{title!r}]", series).items()
+        }
+        for title, series in checks.mapping("panels", panels).items()
+    }
+    names = list(dict.fromkeys(name for series in stacked.values() for name in series))
+    colors, markers = (of(np.arange(len(names)), len(names)) for of in (labels.label_colors, labels.label_markers))
+    styles = dict(zip(names, zip(colors, markers, strict=True), strict=True))
+    columns = min(3, len(panels))
+    figure, axes = layout.panels(len(panels), columns, (layout.WIDTH / 3, 3.3))
+    for ax, (title, series) in zip(axes, stacked.items(), strict=True):
+        for name, (epochs, low, high) in series.items():
+            color, marker = styles[name]
+            line, top = low.mean(axis=0), high.mean(axis=0)
+            ax.plot(epochs, line, color=color, linewidth=1.5)
+            ax.plot(np.tile(epochs, len(low)), low.ravel(), marker, color=color, markersize=3)
+            ax.fill_between(epochs, line, top, color=color, alpha=0.25, linewidth=0)
+            unknown = np.isnan(top)
+            ax.plot(epochs[unknown], line[unknown], "^", color=color, markersize=7, fillstyle="none")
+        visuals.epoch_axis(ax, np.concatenate([epochs for epochs, _, _ in series.values()]))
+        ax.set_ylim(0, None)
+        layout.subtitle(ax, layout.wrapped(title, 40))
+    for ax in axes[::columns]:
+        ax.set_ylabel("KL(q(z) ‖ p), nats")
+    handles = [
+        Line2D([], [], color=color, marker=marker, markersize=4, label=name) for name, (color, marker) in styles.items()
+    ]
+    figure.legend(handles=handles, fontsize=visuals.SMALL_POINTS, loc="outside lower center", ncols=3)
+    return figure
+
+
+class _Bounds(NamedTuple):
+    """Bounds of several seeds: epochs `(n,)`, lower and upper bounds `(seeds, n)`."""
+
+    epochs: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def _stacked(name: str, runs: Sequence[Mapping[str, np.ndarray]]) -> _Bounds:
+    """The bounds of the seeds of one series."""
+    if not isinstance(runs, Sequence) or not runs:
+        raise InputError(f"{name}: expected the bounds of one seed or more; received none.")
+    found = [checks.mapping(name, run, ("epochs", "low", "high")) for run in runs]
+    epochs = checks.array(f"{name}: epochs", found[0]["epochs"], ("n",), low=0)
+    shape = (len(found), len(epochs))
+    if any(not np.array_equal(run["epochs"], epochs) for run in found):
+        raise InputError(f"{name}: epochs: expected the same epochs for all seeds; received different ones.")
+    low = checks.array(f"{name}: low", [run["low"] for run in found], shape)
+    return _Bounds(epochs, low, checks.array(f"{name}: high", [run["high"] for run in found], shape, finite=False))
