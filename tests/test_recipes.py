@@ -151,6 +151,7 @@ FIGURES = {
     "collapse": {"samples.png", "timelines.png", "units-784-256-32-24-16.png"},
     "tiles": {"codes.png", "reconstructions.png", "samples.png"},
     "aggregate_posterior": {"plane.png", "over-units.png", "samplers.png", "samples-d-32.png"},
+    "priors": {"plane.png", "through-training.png", "over-units.png", "dynamics.png", "samples.png"},
     "bigger_is_not_better": {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-2.png"},
 }
 
