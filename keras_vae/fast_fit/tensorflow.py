@@ -327,8 +327,13 @@ def _program(model: keras.Model):
 
         def run_until_pause(i, j, frames):
             (i,) = tf.while_loop(lambda i: i < tf.minimum(pauses[j], whole), run_step, [i])
-            encoded = encode(observed) if frames else []
-            frames = [tf.tensor_scatter_nd_update(f, [[j]], [e]) for f, e in zip(frames, encoded, strict=True)]
+
+            def observe(_, frames):
+                encoded = encode(observed)
+                return False, [tf.tensor_scatter_nd_update(f, [[j]], [e]) for f, e in zip(frames, encoded, strict=True)]
+
+            if frames:  # none is due at the end of a call; a loop as for the smaller step
+                _, frames = tf.while_loop(lambda is_due, _: is_due, observe, [pauses[j] < last, frames])
             return i, j + 1, frames
 
         frames = []
