@@ -7,6 +7,7 @@ registry. Importing this module does not import Keras.
 import math
 from typing import Any, ClassVar
 
+from keras_vae._utils import settings_text
 from keras_vae._utils.lazy_keras import ops
 from keras_vae._utils.registry import Registry
 from keras_vae.errors import InputError
@@ -37,7 +38,8 @@ class Likelihood:
     float32.
 
     Attributes:
-        name: identifier, as in `VAE(likelihood=name)` and `Config(likelihood=name)`.
+        name: identifier, as in `VAE(likelihood=name)` and `Config(likelihood=name)`; the numbers that `get_config`
+            returns can be set in the same text: `"gaussian std=0.5"`.
         description: a phrase for help texts and pages.
         applies_sigmoid: whether the decoder's output passes through a sigmoid here, so that the decoder must not end
             with one.
@@ -156,18 +158,25 @@ def register(cls: type[Likelihood]) -> type[Likelihood]:
 
 
 def get(identifier: str | Likelihood | None) -> Likelihood:
-    """The likelihood of a registered name, the instance itself, or `Bernoulli()` for None.
+    """The likelihood of a text, the instance itself, or `Bernoulli()` for None.
+
+    Args:
+        identifier: an instance; or a registered name, then settings `name=value`, separated by spaces.
 
     Raises:
-        InputError: if no likelihood is registered under that name.
+        InputError: if no likelihood is registered under that name, a setting is unknown, or a value is out of range.
 
     Example:
 
     >>> from keras_vae import likelihoods
-    >>> likelihoods.get("gaussian").get_config()
-    {'std': 0.1}
+    >>> likelihoods.get("gaussian").get_config(), likelihoods.get("gaussian std=0.5").get_config()
+    ({'std': 0.1}, {'std': 0.5})
     """
-    return Bernoulli() if identifier is None else _REGISTRY.get(identifier)
+    if identifier is None:
+        return Bernoulli()
+    if isinstance(identifier, str) and " " in identifier:
+        return settings_text.parse("likelihood", _REGISTRY.get, identifier)
+    return _REGISTRY.get(identifier)
 
 
 def names() -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class VAE(OrderedFitModel):
             mean for every unit. `none`: no sampling, with the quadratic penalty ½‖mean‖². `autoencoder`: neither. The
             last two have no density: they report a `penalty`, or nothing, in place of `kl` and `elbo`.
         likelihood: `bernoulli` (default), `continuous-bernoulli`, `gaussian`, `gaussian-optimal`, `gaussian-per-pixel`,
-            or a `Likelihood`.
+            with settings as in `"gaussian std=0.5"`, or a `Likelihood`.
         beta: weight of the KL or penalty, finite and at least 0; `BetaWarmup` raises it from 0.
         seed: integer from which the sampling noise and the order of the images derive; `None` chooses one at random.
         name: name of the model.

@@ -81,6 +81,22 @@ def test_names_and_round_trips():
     assert restored.std == 0.3
 
 
+def test_settings_follow_the_name_in_text():
+    assert likelihoods.get("gaussian std=0.3").std == 0.3
+    assert likelihoods.get("gaussian-optimal min_std=0.001").min_std == 0.001
+    assert isinstance(likelihoods.get(" gaussian "), Gaussian)
+    refused = {
+        "poisson std=1": "likelihood: expected one of bernoulli",
+        "gaussian sdt=1": "likelihood: expected settings of std, as name=value; received 'sdt=1'; did you mean 'std'",
+        "gaussian std=wide": "likelihood: expected a number as std; received 'wide'",
+        "gaussian std=-1": "std: expected a finite number above 0",
+        "bernoulli std=1": "likelihood: expected settings",
+    }
+    for text, sentence in refused.items():
+        with pytest.raises(InputError, match=sentence):
+            likelihoods.get(text)
+
+
 def test_an_overridden_mean_is_not_exported_to_pages():
     class Halved(Bernoulli):
         def mean(self, logits):

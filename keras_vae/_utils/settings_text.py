@@ -1,4 +1,4 @@
-"""Dataclasses as text: a registered name and settings, as in configurations and on the command line."""
+"""Objects as text: a registered name and settings, as in configurations and on the command line."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -12,20 +12,22 @@ T = TypeVar("T")
 
 
 def parse(argument: str, get: Callable[[str], T], text: str, defaults: Mapping[str, Any] | None = None) -> T:
-    """The dataclass of a text: a registered name, then settings `name=value`, separated by spaces.
+    """The object of a text: a registered name, then settings `name=value`, separated by spaces.
+
+    The settings are the fields of a dataclass, or what `get_config` of another object returns.
 
     Args:
         argument: name of the argument that takes the text, for error messages.
-        get: returns the dataclass of a registered name with its default settings.
+        get: returns the object of a registered name with its default settings.
         text: for example `"decomposed tc=6"`.
-        defaults: settings that the text need not state; those that the dataclass doesn't have are ignored.
+        defaults: settings that the text need not state; those that the object doesn't have are ignored.
 
     Raises:
         InputError: if the name or a setting is unknown, or a value is out of range.
     """
     name, *settings = text.split() or [""]
     default: Any = get(name)
-    fields = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
+    fields = _settings(default)
     given = {key: value for key, value in (defaults or {}).items() if key in fields}
     for setting in settings:
         key, separator, value = setting.partition("=")
@@ -40,9 +42,15 @@ def parse(argument: str, get: Callable[[str], T], text: str, defaults: Mapping[s
 def as_text(instance: Any) -> str:
     """The text of a dataclass with a `name`, with the settings that differ from the default ones."""
     default = type(instance)()
-    settings = {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
+    settings = _settings(instance)
     changed = {key: value for key, value in settings.items() if value != getattr(default, key)}
     return " ".join([instance.name, *(f"{key}={_text(value)}" for key, value in changed.items())])
+
+
+def _settings(instance: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(instance):
+        return instance.get_config()
+    return {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
 
 
 def _value(argument: str, key: str, text: str, default: Any) -> Any:

@@ -22,6 +22,9 @@ ARCHITECTURE = (
 )
 
 OBJECTIVE = f"What is minimised: {listed(objectives.names())}; with settings as in 'decomposed tc=6'."
+LIKELIHOOD = (
+    f"{listed(likelihoods.names())}, with settings as in 'gaussian std=0.5'; by default chosen by the kind of data."
+)
 PRIOR = f"Of the latent points: {listed(priors.names())}; with settings as in 'mixture components=20'."
 DEVICES = "Devices that share each batch, on JAX: all, or their number in all processes together."
 COORDINATOR = "Address of process 0, if one training has several processes; auto: as Slurm, Open MPI or a TPU sets it."
@@ -40,9 +43,7 @@ def train(
     dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = "mnist",
     epochs: Annotated[int, whole_option("Passes over the training images.")] = 50,
     posterior: Annotated[str, typer.Option(help=f"{listed(posteriors.names())}.")] = "diagonal",
-    likelihood: Annotated[
-        str | None, typer.Option(help=f"{listed(likelihoods.names())}; by default chosen by the kind of data.")
-    ] = None,
+    likelihood: Annotated[str | None, typer.Option(help=LIKELIHOOD)] = None,
     beta: Annotated[float, number_option("Weight of the KL.")] = 1.0,
     warmup: Annotated[float, number_option("Epochs over which beta rises from 0.")] = 0.0,
     warmup_shape: Annotated[str, typer.Option(help="How beta rises: linear, cosine or cyclical.")] = "linear",

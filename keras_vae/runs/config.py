@@ -52,8 +52,9 @@ class Config(BaseModel):
         batch_size: images per step; the last batch of an epoch may be smaller.
         learning_rate: learning rate of Adam, above 0.
         posterior, beta: as in `dense_vae`.
-        likelihood: as in `dense_vae`; None for the default of the data, which `train` writes to config.json:
-            `bernoulli` for grey images in [0, 1] and binarised ones, else see `likelihoods.default_name`.
+        likelihood: a name, with settings as text: `bernoulli`, `gaussian std=0.5`; None for the default of the data,
+            which `train` writes to config.json: `bernoulli` for grey images in [0, 1] and binarised ones, else see
+            `likelihoods.default_name`.
         warmup: epochs over which beta rises linearly from 0, at most `epochs`; 0 for no warm-up.
         seed: seed of the initial weights, the sampling noise, the order of the images and the choice of recorded
             images; 0 or more, below 2³¹.
@@ -119,7 +120,9 @@ class Config(BaseModel):
     @field_validator("likelihood")
     @classmethod
     def _refuse_unknown_likelihoods(cls, value: str | None) -> str | None:
-        return value if value is None else _one_of(value, _choices()["likelihood"])
+        if value is not None:
+            _one_of(value.partition(" ")[0], _choices()["likelihood"])
+        return value
 
     @model_validator(mode="after")
     def _refuse_options_without_effect(self):
@@ -130,12 +133,13 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _refuse_unusable_objectives_and_priors(self):
+    def _refuse_unusable_components(self):
         try:
             objective, posterior = objectives.parse(self.objective), posteriors.get(self.posterior)
             objective.check(posterior, self.beta)
             prior = priors.parse(self.prior)
             prior.check(posterior)
+            likelihoods.get(self.likelihood)
             objective.check_prior(prior)
         except InputError as error:
             raise ValueError(str(error).rstrip(".")) from None
