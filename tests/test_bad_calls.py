@@ -212,6 +212,15 @@ CALLS = {
     "diagnostics.gaussian_overlap": Call(
         {"mean": MEAN}, allowed=rows("mean") | more_axes("mean") | fewer_columns("mean")
     ),
+    "diagnostics.linear_elbo": Call(
+        {"x": FEATURES, **ENCODINGS, "weights": FEATURES[:3], "bias": FEATURES[0], "noise_var": 0.5},
+        allowed=LOG_VAR_SHAPES,
+    ),
+    "diagnostics.probabilistic_pca": Call(
+        {"x": FEATURES, "n_units": 1, "noise_var": 0.5},
+        read=lambda found: found.log_likelihood,
+        allowed=fewer_rows("x") | fewer_columns("x") | absent("noise_var"),
+    ),
     "diagnostics.held_out_linear_r2": Call(
         {"inputs": FEATURES, "factors": FEATURES[:, :2] + 1.0, "seed": 0},
         allowed=SEED | fewer_columns("inputs", "factors"),

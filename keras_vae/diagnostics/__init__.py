@@ -20,6 +20,7 @@ from keras_vae.diagnostics.mean_discrepancy import Discrepancy, mmd
 from keras_vae.diagnostics.mixture_density import Gaussians, MixtureRatio
 from keras_vae.diagnostics.mixture_fit import fit_mixture
 from keras_vae.diagnostics.nearest_neighbours import knn_accuracy, nearest
+from keras_vae.diagnostics.probabilistic_pca import ProbabilisticPCA, linear_elbo, probabilistic_pca
 from keras_vae.diagnostics.radial_distribution import Radii, radii, radius_density
 from keras_vae.diagnostics.regression import held_out_linear_r2, held_out_r2
 from keras_vae.diagnostics.sample_quality import (
@@ -58,6 +59,7 @@ __all__ = [
     "Marginals",
     "MixtureRatio",
     "PrecisionRecall",
+    "ProbabilisticPCA",
     "Radii",
     "TwoSampleTest",
     "Typicality",
@@ -86,6 +88,7 @@ __all__ = [
     "kl_per_unit",
     "knn_accuracy",
     "largest_step",
+    "linear_elbo",
     "magnification",
     "marginal_density",
     "marginals",
@@ -98,6 +101,7 @@ __all__ = [
     "pareto_k",
     "pixel_entropy",
     "precision_recall",
+    "probabilistic_pca",
     "radii",
     "radius_density",
     "replacement_loss",
