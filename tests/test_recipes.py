@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 import imageio_ffmpeg
+import keras
 import numpy as np
 import pytest
 
+import keras_vae as kv
 from keras_vae._utils.formatting import ABSENT
 from keras_vae._utils.verdicts import NOT_JUDGED, Interval
 from keras_vae.data import registry
@@ -152,6 +154,7 @@ FIGURES = {
     "tiles": {"codes.png", "reconstructions.png", "samples.png"},
     "aggregate_posterior": {"plane.png", "over-units.png", "samplers.png", "samples-d-32.png"},
     "priors": {"plane.png", "through-training.png", "over-units.png", "dynamics.png", "samples.png"},
+    "linear_vae": {"spectrum.png", "convergence.png", "components.png"},
     "bigger_is_not_better": {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-2.png"},
 }
 
@@ -163,8 +166,8 @@ def test_a_study_at_toy_size(name, studies, monkeypatch):
     done = recipe(f"{name}.py", "--quick", "--epochs", 1, "--seeds", 1, "--out", studies)
     assert done.returncode == 0, done.stderr
     assert NOT_JUDGED in done.stdout or name == "tiles"
-    dataset = "tiles-2k" if name == "tiles" else "mnist-5k"
-    folder = studies / f"{name}_{dataset}_1-epochs_1-seeds_quick"
+    dataset = {"tiles": "tiles-2k_", "linear_vae": ""}.get(name, "mnist-5k_")
+    folder = studies / f"{name}_{dataset}1-epochs_1-seeds_quick"
     assert FIGURES[name] <= {path.name for path in (folder / "figures").iterdir()}
     content = json.loads((folder / "study.json").read_text())
     assert content["seeds"] == content["epochs"] == 1
@@ -232,6 +235,52 @@ def test_the_toy_size_is_small_and_shows_recognisable_images(name):
     assert study.quick.epochs * study.quick.seeds * len(toy.configs) <= 64
     assert all(arguments["batch_size"] <= 32 for arguments in toy.configs.values())
     assert len(toy.claims) >= len(study.claims) // 2
+
+
+def test_the_known_spectrum_is_exact_and_survives_standardisation():
+    variables = runpy.run_path(RECIPES / "linear_vae.py")
+    data = kv.load("walsh")
+    eigenvalues = kv.diagnostics.probabilistic_pca(data.x_train, 8).eigenvalues
+    expected = np.r_[2.0 * 1.4 ** np.arange(7, -1, -1), np.ones(56)]
+    np.testing.assert_allclose(eigenvalues, expected * 64 / expected.sum(), rtol=1e-5)
+    thresholds = [std for std in variables["SETTINGS"]["walsh"].noise_stds.values() if std]
+    assert [kv.diagnostics.probabilistic_pca(data.x_train, 8, std**2).n_active for std in thresholds] == [5, 2]
+
+
+def test_linear_vaes_of_both_data_sets_have_the_same_claims():
+    linear_vae = runpy.run_path(RECIPES / "linear_vae.py")["linear_vae"]
+    walsh, mnist = linear_vae("walsh"), linear_vae("mnist-images")
+    mnist.check()
+    assert [claim.measure for claim in walsh.claims] == [claim.measure for claim in mnist.claims]
+    assert mnist.configs["σ² = 1.99"]["likelihood"] == "gaussian std=1.41"
+
+
+def test_the_optimum_of_a_linear_vae_is_measured_as_such(tmp_path, monkeypatch):
+    """A model with the weights of the closed form has no gap, and every unit belongs to its component."""
+    variables = runpy.run_path(RECIPES / "linear_vae.py")
+    x = np.random.default_rng(0).normal(size=(500, 8)) * np.linspace(3, 1, 8)
+    np.savez(tmp_path / "rows.npz", x_train=x[:400], x_test=x[400:])
+    config = kv.Config("8-3", dataset=str(tmp_path / "rows.npz"), epochs=1, likelihood="gaussian std=0.99")
+    run = kv.train(config, tmp_path / "run", quiet=True)
+    data = kv.load(config.dataset)
+    best = kv.diagnostics.probabilistic_pca(data.x_train, 3, 0.99**2)
+    order = [2, 0, 1]  # which component each unit belongs to
+    values = np.sqrt(np.maximum(best.eigenvalues[:3] - best.noise_var, 0))[order, None] * best.components[order]
+    vae = keras.models.load_model(run.model_path)
+    vae.decoder.set_weights([values, best.mean])
+    of_encoder = {
+        (8, 3): iter([values.T / best.eigenvalues[order], np.zeros((8, 3))]),
+        (3,): iter([-values @ best.mean / best.eigenvalues[order], np.log(best.posterior_var[order])]),
+    }
+    vae.encoder.set_weights([next(of_encoder[weight.shape]) for weight in vae.encoder.weights])
+    vae.save(run.model_path)
+    found = variables["measure_run"](run, data, None)
+    assert found["pca.gap"] == pytest.approx(0.0, abs=1e-4)
+    assert found["pca.active_difference"] == 0
+    assert found["pca.angle"] < 0.1
+    assert found["pca.alignment"] == pytest.approx(1.0, abs=1e-5)
+    assert found["pca.variance_error"] < 1e-4
+    assert found["pca.kl_ratio"] == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", STUDIES)
