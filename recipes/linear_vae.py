@@ -318,7 +318,7 @@ def spectrum(optima: dict, runs: dict):
             ax.set(xlabel="unit")
             layout.subtitle(ax, name)
         axes[0].set_ylabel("KL, nats")
-        axes[0].legend()
+        axes[-1].legend()
     return figure
 
 
