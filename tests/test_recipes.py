@@ -21,7 +21,7 @@ from keras_vae._utils.verdicts import NOT_JUDGED, Interval
 from keras_vae.data import registry
 from keras_vae.studies import Claim, ExactRatio, Execution, Mean, Ratio, Spread, claims
 from keras_vae.studies.seed_planning import seeds_to_decide
-from keras_vae.studies.study_text import UNDECIDED_HEAD
+from keras_vae.studies.study_text import CLAIM_HEAD, UNDECIDED_HEAD
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -311,6 +311,15 @@ def test_the_page_of_results_has_the_words_of_its_recipe(name):
         assert_possible(line, claim.possible(study.bounds))
 
 
+def tables_of(name: str) -> list[list[list[str]]]:
+    """The tables of a page of results, as rows of cells; the first row is the head."""
+    lines = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8").splitlines()
+    blocks = [
+        list(block) for is_table, block in itertools.groupby(lines, lambda line: line.startswith("|")) if is_table
+    ]
+    return [[cells_of(line) for line in (block[0], *block[2:])] for block in blocks]
+
+
 def cells_of(line: str) -> list[str]:
     """The cells of a row of a Markdown table."""
     return [cell.replace("\\|", "|") for cell in line.strip().removeprefix("| ").removesuffix(" |").split(" | ")]
@@ -319,30 +328,25 @@ def cells_of(line: str) -> list[str]:
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_page_of_results_says_what_would_decide_the_rest(name):
     """Each undecided claim in its order, with the number of seeds that follows from the printed interval."""
-    study = study_of(name)
-    text = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8")
-    seeds = int(re.search(r"--seeds (\d+)", text)[1])
-    rows = [cells_of(line) for line in text.splitlines() if line.startswith("| ")]
-    judged = [row for row in rows if row[-1] in ("holds", "does not hold", "undecided")]
-    pairs = zip(study.claims, judged, strict=True)
-    undecided = [(claim, row) for claim, row in pairs if row[-1] == "undecided"]
-    planned = rows[rows.index(UNDECIDED_HEAD) + 2 :] if undecided else []
-    for (claim, row), (words, measured, decided_by, hours) in zip(undecided, planned, strict=False):
+    study, tables = study_of(name), tables_of(name)
+    seeds = int(re.search(r"--seeds (\d+)", (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8"))[1])
+    judged = next(rows for head, *rows in tables if head == CLAIM_HEAD)
+    undecided = [(claim, row) for claim, row in zip(study.claims, judged, strict=True) if row[-1] == "undecided"]
+    planned = next((rows for head, *rows in tables if head == UNDECIDED_HEAD), []) if undecided else []
+    for (claim, row), (words, measured, decided_by, hours) in zip(undecided, planned, strict=True):
         assert (words, measured) == (claim.words, claim.formula(study.find(claim.measure).label))
         number = re.fullmatch(r"about ([\d,]+) seeds", decided_by)
         assert bool(number) == (hours != ABSENT), words
         if number and isinstance(claim, Mean | Ratio):
             assert_planned(claim, row, seeds, int(number[1].replace(",", "")), claim.possible(study.bounds))
-    assert len(planned) >= len(undecided)
 
 
 def test_the_index_of_results_counts_what_would_decide_the_rest():
-    decided_by = []
-    for name in STUDIES:
-        lines = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8").splitlines()
-        rows = [cells_of(line) for line in lines if line.startswith("| ")]
-        if UNDECIDED_HEAD in rows:
-            decided_by += [row[2] for row in rows[rows.index(UNDECIDED_HEAD) + 2 :] if len(row) == len(UNDECIDED_HEAD)]
+    tables = [table for name in STUDIES for table in tables_of(name)]
+    decided_by = [row[2] for head, *rows in tables if head == UNDECIDED_HEAD for row in rows]
+    assert len(decided_by) == sum(
+        row[-1] == "undecided" for head, *rows in tables if head == CLAIM_HEAD for row in rows
+    )
     seeds = [int(re.sub(r"\D", "", text)) for text in decided_by if text.startswith("about")]
     few, some = sum(n <= 10 for n in seeds), sum(10 < n <= 100 for n in seeds)
     bounds = sum("bounds" in text or text == claims.MORE_ITEMS for text in decided_by)
