@@ -277,6 +277,7 @@ def test_the_optimum_of_a_linear_vae_is_measured_as_such(tmp_path, monkeypatch):
     assert variables["log_likelihood"](best, data.x_train) == pytest.approx(best.log_likelihood, rel=1e-9)
     found = variables["measure_run"](run, data, None)
     assert found["pca.gap"] == pytest.approx(0.0, abs=1e-4)
+    assert found["pca.rotation"] == pytest.approx(0.0, abs=1e-6)
     assert found["pca.active_difference"] == 0
     assert found["pca.angle"] < 0.1
     assert found["pca.alignment"] == pytest.approx(1.0, abs=1e-5)
