@@ -351,11 +351,12 @@ def test_the_index_of_results_counts_what_would_decide_the_rest():
     )
     seeds = [int(re.sub(r"\D", "", text)) for text in decided_by if text.startswith("about")]
     few, some = sum(n <= 10 for n in seeds), sum(10 < n <= 100 for n in seeds)
+    many = len(seeds) - few - some + decided_by.count(claims.MORE_THAN_AFFORDABLE)
     bounds = sum("bounds" in text or text == claims.MORE_ITEMS for text in decided_by)
     unmeasured, constant = decided_by.count(claims.MEASUREMENT), decided_by.count(claims.VARIATION)
     counted = (
         f"{few} take at most 10 seeds and {some} take 11 to 100, if estimate and spread stay as measured; "
-        f"{len(seeds) - few - some} lie so close to a border that 100 do not suffice. {bounds} need narrower bounds or "
+        f"{many} lie so close to a border that 100 do not suffice. {bounds} need narrower bounds or "
         f"more items to encode, {unmeasured} concern samples of a Gaussian matched to training codes, which are not "
         f"measured yet, and of {constant} all seeds are equal."
     )
