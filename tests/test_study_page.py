@@ -5,6 +5,7 @@ import re
 
 import pytest
 from pages import needs_browser
+from PIL import Image
 
 from keras_vae.report import study_page
 
@@ -71,3 +72,23 @@ def test_on_a_phone_claims_take_the_width_and_tables_keep_words_whole(tmp_path, 
     assert claim == pytest.approx(table, abs=1)
     assert name > 100  # the first column, one of seven
     assert lines < 30  # one line
+
+
+@needs_browser
+def test_a_small_lone_figure_is_seen_as_a_whole_on_a_phone(tmp_path, browser):
+    (tmp_path / "study.json").write_text(json.dumps(STUDY), encoding="utf-8")
+    (tmp_path / "figures").mkdir()
+    for name, size in (("a-small", (740, 660)), ("b-large", (2140, 1400))):
+        Image.new("RGB", size).save(tmp_path / "figures" / f"{name}.png")
+    (tmp_path / "captions.json").write_text(json.dumps({"a-small": "one panel", "b-large": "six panels"}))
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        browser.get(study_page.write(tmp_path).as_uri())
+        widths = browser.execute_script(
+            "return [...document.querySelectorAll('.card img')].map(image => image.getBoundingClientRect().width)"
+        )
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert widths[0] < 350
+    assert widths[1] == 780  # the text of six panels keeps a legible size

@@ -389,7 +389,8 @@ def divergence_over_epochs(panels: Mapping[str, Mapping[str, Sequence[Mapping[st
         }
         for title, series in checks.mapping("panels", panels).items()
     }
-    names = list(dict.fromkeys(name for series in stacked.values() for name in series))
+    fullest_first = sorted(stacked.values(), key=len, reverse=True)  # whose order is that of the colours
+    names = list(dict.fromkeys(name for series in fullest_first for name in series))
     colors, markers = (of(np.arange(len(names)), len(names)) for of in (labels.label_colors, labels.label_markers))
     styles = dict(zip(names, zip(colors, markers, strict=True), strict=True))
     columns = min(3, len(panels))
