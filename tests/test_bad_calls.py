@@ -33,6 +33,7 @@ MODULES: dict[str, ModuleType] = {
 RESULTS = {
     *("diagnostics.ActivePeriods", "diagnostics.AggregateDivergence", "diagnostics.Audit", "diagnostics.Discrepancy"),
     *("diagnostics.ElboTerms", "diagnostics.Estimate", "diagnostics.Evidence", "diagnostics.Marginals"),
+    "diagnostics.ProbabilisticPCA",
     *("diagnostics.PrecisionRecall", "diagnostics.Radii", "diagnostics.TwoSampleTest", "diagnostics.Typicality"),
     *("diagnostics.UnitStatistics", "geometry.Plane", "claims.Interval"),
 }
