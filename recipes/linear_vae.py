@@ -24,37 +24,15 @@ settings; here they are Adam with a fixed learning rate, batches of 512 and 150 
 
 from math import inf
 from pathlib import Path
-from typing import Annotated, NamedTuple
-
-import typer
+from typing import NamedTuple
 
 from keras_vae import Run, data
 from keras_vae.data import Dataset
 from keras_vae.evaluation.judge import Judge
-from keras_vae.studies import (
-    Claim,
-    CpusOption,
-    EpochsOption,
-    Execution,
-    GpusOption,
-    Mean,
-    Measure,
-    OutOption,
-    Quick,
-    QuickOption,
-    RayOption,
-    Results,
-    SeedsOption,
-    StorageOption,
-    Study,
-    WorkersOption,
-    run_command,
-    start,
-)
+from keras_vae.studies import Claim, Mean, Measure, Quick, Results, Study, main
 
 WALSH, MNIST = "walsh", "mnist-images"
 LEARNED = "σ² learned"
-EPOCHS, SEEDS, OUT = 150, 5, Path("runs/linear")
 N_TRAIN, N_TEST, COLUMNS = 65_536, 4_096, 64
 RATIO, SMALLEST = 1.4, 2.0  # of neighbouring components, and of the smallest to the noise
 N_COMPONENTS = 8
@@ -430,33 +408,16 @@ def linear_vae(dataset: str) -> Study:
         draw=draw,
         measure_run=measure_run,
         own_measures=OWN_MEASURES,
-        seeds=SEEDS,
-        epochs=EPOCHS,
+        seeds=5,
+        epochs=150,
         dataset=WALSH,
         quick=Quick(WALSH, epochs=5),
-        out=str(OUT),
+        out="runs/linear",
     )
 
 
 STUDY = linear_vae(WALSH)
 
 
-def command(
-    dataset: Annotated[str, typer.Option(help=f"{WALSH}, {MNIST}, or data of 784 pixels.")] = WALSH,
-    epochs: EpochsOption = EPOCHS,
-    seeds: SeedsOption = SEEDS,
-    out: OutOption = OUT,
-    quick: QuickOption = False,
-    workers: WorkersOption = None,
-    ray: RayOption = None,
-    cpus: CpusOption = None,
-    gpus: GpusOption = None,
-    storage: StorageOption = None,
-) -> None:
-    """Linear VAEs compared with probabilistic PCA. Runs in OUT that are finished are not repeated."""
-    execution = Execution(workers, ray, cpus, gpus, storage)
-    start(linear_vae(dataset), dataset, epochs, seeds, out, quick, execution)
-
-
 if __name__ == "__main__":
-    run_command(command)
+    main(STUDY, linear_vae)

@@ -111,6 +111,16 @@ def test_other_weights_of_a_model_are_noticed(campaign, toy_run, tmp_path):
     assert folders.differences(toy_run.path, tmp_path, ["model.keras"]) == ["model.keras differs"]
 
 
+def test_a_json_file_without_values_has_none_to_damage(campaign, tmp_path):
+    from campaign.cases import Skipped
+    from campaign.damage_kinds import KINDS
+
+    (path := tmp_path / "captions.json").write_text("{}")
+    for kind in (kind for kind in KINDS if kind.name in ("a key removed", "a value replaced")):
+        with pytest.raises(Skipped, match="without a value"):
+            kind.apply(path, np.random.default_rng(0))
+
+
 def test_files_that_are_cut_off_are_noticed(campaign, toy_run, tmp_path):
     from keras_vae import plots, report
 

@@ -172,6 +172,7 @@ def test_a_study_at_toy_size(name, studies, monkeypatch):
     content = json.loads((folder / "study.json").read_text())
     assert content["seeds"] == content["epochs"] == 1
     assert {claim["verdict"] for claim in content["claims"]} <= {NOT_JUDGED}
+    assert not any(claim["decided_by"] for claim in content["claims"])
     measured = {key for run in content["runs"] for key in run["measures"]}
     for claim in content["claims"]:
         needs_more = ("from its median", "upper garment")  # three seeds, Fashion-MNIST

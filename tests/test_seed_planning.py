@@ -40,6 +40,13 @@ def test_an_interval_that_is_cut_off_is_planned_by_its_other_end():
     )
 
 
+def test_an_estimate_outside_of_what_is_possible_is_planned_as_it_is_judged():
+    """−0.1 of a quantity that is not negative: the interval of more seeds is limited to −0.1 and its upper end."""
+    needed = seeds_to_decide(Interval(-0.1, -0.4, 0.2), 3, (-0.1, 0.1), (0, INF))
+    _, high = student_ends(Interval(-0.1, -0.4, 0.2), 3, np.array([needed - 1, needed]))
+    assert high[1] <= 0.1 < high[0]
+
+
 @pytest.mark.parametrize(
     ("interval", "n"),
     [(Interval(1.0, 0.5, 1.5), 5), (Interval(1.0, math.nan, math.nan), 2), (Interval(1.2, 0.9, 1.5), 1)],

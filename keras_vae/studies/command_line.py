@@ -27,11 +27,17 @@ def run_command(command: Callable[..., None]) -> None:
     run_app(app)
 
 
-def main(study: Study) -> None:
-    """The command line of a study: trains, evaluates, draws and reports what is missing."""
+def main(study: Study, of_dataset: Callable[[str], Study] | None = None) -> None:
+    """The command line of a study: trains, evaluates, draws and reports what is missing.
+
+    Args:
+        study: the study; its defaults are those of the options.
+        of_dataset: makes the study of the data set that is requested, if it differs between them.
+    """
 
     def command(
-        dataset: DatasetOption = study.dataset,
+        # Evaluated here, so that it lists what the recipe has registered.
+        dataset: Annotated[str, typer.Option(help=f"{registry.choices()}.")] = study.dataset,
         epochs: EpochsOption = study.epochs,
         seeds: SeedsOption = study.seeds,
         out: OutOption = Path(study.out),
@@ -42,7 +48,8 @@ def main(study: Study) -> None:
         gpus: GpusOption = None,
         storage: StorageOption = None,
     ) -> None:
-        start(study, dataset, epochs, seeds, out, quick, Execution(workers, ray, cpus, gpus, storage))
+        execution = Execution(workers, ray, cpus, gpus, storage)
+        start(of_dataset(dataset) if of_dataset else study, dataset, epochs, seeds, out, quick, execution)
 
     command.__doc__ = f"{study.title}. Runs in OUT that are finished are not repeated."
     run_command(command)

@@ -52,7 +52,9 @@ class Results:
         study = self.study
         n = max(1, len(study.claims))
         claims = [claim.evaluate(self.values, study.find, study.bounds, n) for claim in study.claims]
-        toy = {"verdict": NOT_JUDGED, "simultaneous": NOT_JUDGED} if self.quick else {}
+        if not self.quick:
+            return claims
+        toy = {"verdict": NOT_JUDGED, "simultaneous": NOT_JUDGED, "seeds_to_decide": None, "decided_by": ""}
         return [claim | toy for claim in claims]
 
     @property

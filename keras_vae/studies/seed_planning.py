@@ -90,4 +90,6 @@ def seeds_to_decide(
     if n < 2 or not all(map(math.isfinite, interval)):
         return None
     more = np.arange(n + 1, MAX_SEEDS + 1)
-    return first_decided(more, student_ends(interval, n, more, groups), region, possible)
+    # An unbiased estimate may lie outside of what is possible; the interval contains it: see `Interval.within`.
+    limits = min(possible[0], interval.estimate), max(possible[1], interval.estimate)
+    return first_decided(more, student_ends(interval, n, more, groups), region, limits)
