@@ -185,8 +185,13 @@ def _program(model: keras.Model):
                 lambda c: (c[0] + 1, step(c[1], batch(c[0], batch_size))),
                 (i, state),
             )
-            encoded = encode(state, observed) if frames else []
-            return i, j + 1, state, [f.at[j].set(e) for f, e in zip(frames, encoded, strict=True)]
+            if frames:  # none is due at the end of a call; a loop of at most one round, as for the smaller batch
+                _, frames = jax.lax.while_loop(
+                    lambda c: c[0],
+                    lambda c: (False, [f.at[j].set(e) for f, e in zip(c[1], encode(state, observed), strict=True)]),
+                    (pauses[j] < last, frames),
+                )
+            return i, j + 1, state, frames
 
         frames = []
         if observed is not None:
