@@ -10,7 +10,15 @@ from drawn_runs import EPOCHS, N_POINTS, strokes
 from matplotlib.figure import Figure
 
 from keras_vae import Run
-from keras_vae.plots import audit_figures, bubble_figures, rate_distortion, run_figures, sampling_figures, study_figures
+from keras_vae.plots import (
+    audit_figures,
+    bubble_figures,
+    rate_distortion,
+    run_figures,
+    sampling_figures,
+    seed_figures,
+    study_figures,
+)
 
 Runs = Mapping[str, Run]  # "2", "2 named", "3", "4" and "16": runs of so many units, one with long names of classes
 Drawn = Callable[[Runs], Figure]
@@ -70,6 +78,12 @@ def _over_units(runs: Runs) -> Figure:
     return audit_figures.over_units(series, QUANTITIES)
 
 
+def _published() -> Figure:
+    published = {"784-400-20": 105.56, "784-400-40": 89.78, "k = 1": 86.76, "k = 50": 84.78}
+    measured = {name: value + np.array([0.3, 2.0, 2.3]) for name, value in published.items()}
+    return seed_figures.published(measured | {"k = 5000": np.array([88.0])}, published, "−log p(x), nats per image")
+
+
 def _divergence_over_epochs(runs: Runs) -> Figure:
     epochs = np.array([1, 2, 4, 10])
 
@@ -120,6 +134,8 @@ TABLE: dict[str, Drawn] = {
     "timelines": lambda runs: study_figures.timelines(_nets(runs)),
     "seeds": lambda runs: study_figures.seeds(_histories(runs)),
     "factors": _factors,
+    "published": lambda runs: _published(),
+    "unit_kl": lambda runs: seed_figures.unit_kl({name: [run, run] for name, run in _nets(runs).items()}),
     "audit samplers": lambda runs: audit_figures.samplers(runs["16"], "784-256-32-24-16"),
     "densities": lambda runs: audit_figures.densities(_planes(runs)),
     "typical_densities": lambda runs: audit_figures.typical_densities(

@@ -112,3 +112,21 @@ def test_a_page_computes_no_loss_of_another_objective(npz, tmp_path):
         pages[text] = Page(run_page.write(run)).data
     assert [data["drawing"]["beta"] for data in pages.values()] == [1.0, None]
     assert [data["beta"] for data in pages.values()] == [1.0, None]
+
+
+def test_the_activation_of_hidden_layers_is_a_setting_of_a_run(npz, tmp_path):
+    runs = []
+    for activation in ("relu", "tanh"):
+        config = Config("64-16-3", dataset=str(npz), epochs=1, batch_size=40, activation=activation)
+        runs.append(train(config, tmp_path / activation, quiet=True))
+    layers = [layer for part in (load(runs[1]).encoder, load(runs[1]).decoder) for layer in part.layers]
+    used = {layer.activation.__name__ for layer in layers if hasattr(layer, "activation")}
+    assert used == {"tanh", "linear"}
+    assert "--activation tanh" in train_command.command(runs[1])
+    assert "--activation" not in train_command.command(runs[0])
+    assert comparison.names(runs) == ["relu", "tanh"]
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(InputError, match=r"activation: expected .*'relu'.*; received 'Relu'"):
+        Config("4-2", activation="Relu")

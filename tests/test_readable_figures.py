@@ -27,7 +27,7 @@ from test_explorer import DICHROMACY, lab_color
 
 from keras_vae import Run
 from keras_vae._utils import palette
-from keras_vae.plots import audit_figures, bubble_figures, run_figures, study_figures
+from keras_vae.plots import audit_figures, bubble_figures, run_figures, seed_figures, study_figures
 
 README_PIXELS = 840  # width of a picture in the README and in the documentation
 MIN_TEXT_PIXELS = 9  # height of the font at that width
@@ -232,7 +232,7 @@ def test_every_check_finds_its_fault():
 def test_the_table_holds_every_function_that_returns_a_figure():
     """A figure that is missing in the table is not checked."""
     source = inspect.getsource(figure_table)
-    for module in (study_figures, audit_figures, bubble_figures):
+    for module in (study_figures, seed_figures, audit_figures, bubble_figures):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             returned = inspect.signature(function).return_annotation
             if function.__module__ == module.__name__ and returned is Figure and name not in ("posterior", "checked"):

@@ -56,6 +56,9 @@ def train(
         str | None, typer.Option(help="Binary images: static (drawn once) or dynamic (drawn for every epoch).")
     ] = None,
     normalization: Annotated[str | None, typer.Option(help="Of hidden layers: batch or layer.")] = None,
+    activation: Annotated[
+        str, typer.Option(help="Of hidden layers: relu, tanh, sigmoid, elu, silu or softplus.")
+    ] = "relu",
     jit_compile: Annotated[str, typer.Option(help="XLA: auto (where it is faster), on or off.")] = "auto",
     image_size: data_options.ImageSize = None,
     gray: data_options.Gray = False,
@@ -95,6 +98,7 @@ def train(
         data_options=options,
         binarize=binarize,
         normalization=normalization,
+        activation=activation,
     )
     print_first(f"Loading data and the {backend_name()} backend")
     from keras_vae.runs.devices import is_writer

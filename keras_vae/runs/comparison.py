@@ -9,7 +9,7 @@ from keras_vae.runs.folder import Run
 
 NAMED_SETTINGS = {  # with what stands before the value
     "dataset": "", "architecture": "", "posterior": "", "objective": "", "prior": "prior ", "beta": "β = ",
-    "warmup": "warm-up ", "seed": "seed ",
+    "warmup": "warm-up ", "seed": "seed ", "activation": "",
 }  # fmt: skip
 
 

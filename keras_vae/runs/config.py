@@ -68,6 +68,7 @@ class Config(BaseModel):
             training images anew for every epoch (see `data.DynamicBinarization`). The test images are the same in
             either case, for every configuration: `data.binarize(x_test, seed=0)`.
         normalization: `batch` or `layer`, as in `conv_vae`; None for none.
+        activation: of the hidden layers, by Keras' name: `relu`, `tanh`, `sigmoid`, `elu`, `silu` or `softplus`.
         objective: what is minimised, as text (see `objectives.parse`): `elbo`, `decomposed tc=6`, `free-bits nats=0.1`.
             The number of training images that `decomposed` needs is that of the data set, unless it is stated.
         warmup_shape: how beta rises: `linear`, `cosine` or `cyclical` (four cycles), as in `BetaWarmup`.
@@ -102,6 +103,7 @@ class Config(BaseModel):
     data_options: DataOptions = DataOptions()
     binarize: Literal["static", "dynamic"] | None = None
     normalization: Literal["batch", "layer"] | None = None
+    activation: Literal["relu", "tanh", "sigmoid", "elu", "silu", "softplus"] = "relu"
     objective: str = "elbo"
     warmup_shape: Literal["linear", "cosine", "cyclical"] = "linear"
     prior: str = "standard-normal"

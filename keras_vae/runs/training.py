@@ -174,6 +174,7 @@ def _build(inputs: TrainingInputs) -> "VAE":
         config.beta,
         config.seed,
         normalization=config.normalization,
+        activation=config.activation,
         objective=objectives.parse(config.objective, images=len(inputs.data.train)),
         prior=priors.parse(config.prior),
     )
