@@ -18,7 +18,7 @@ import pytest
 from keras_vae import InputError, Trajectory, diagnostics, geometry, measures, samplers, trajectory
 from keras_vae.diagnostics import aggregate_posterior, two_sample_test
 from keras_vae.measures import Measure
-from keras_vae.studies import claims
+from keras_vae.studies import claims, curve_claims
 
 MIN_CALLS = 500
 MODULES: dict[str, ModuleType] = {
@@ -28,6 +28,7 @@ MODULES: dict[str, ModuleType] = {
     "trajectory": trajectory,
     "measures": measures,
     "claims": claims,
+    "curve_claims": curve_claims,
 }
 # Results, which functions of the package construct.
 RESULTS = {
@@ -43,6 +44,11 @@ OTHER_METHODS = {
         f"claims.{name}.{method}"
         for name in ("Claim", "Mean", "Ratio", "ExactRatio", "Bracket", "Gap", "Spread", "Proportion")
         for method in ("seeds", "interval", "formula", "note", "possible", "evaluate", "seeds_to_decide", "obstacle")
+    ),
+    *(
+        f"curve_claims.{name}.{method}"
+        for name in ("AtEqual", "GapAtEqual")
+        for method in ("on_curve", "seeds", "interval", "formula", "note", "possible", "seeds_to_decide", "obstacle")
     ),
     *("trajectory.Trajectory.save", "trajectory.Trajectory.load"),
     "diagnostics.Gaussians.log_ratio_of",
@@ -464,6 +470,25 @@ CALLS = {
         allowed=CLAIM,
         finite=False,
     ),
+    **{
+        f"curve_claims.{name}": Call(
+            {
+                "words": "",
+                "measure": "loss",
+                "region": (0.0, 1.0),
+                "config": "a",
+                "curve": ("b", "c"),
+                "along": "reconstruction",
+                "weight": 0.5,
+                "published": 0.5,
+                **bounds,
+            },
+            read=vars,
+            allowed=CLAIM | may("a weight of either sign", "weight: negative"),
+            finite=False,
+        )
+        for name, bounds in {"AtEqual": {}, "GapAtEqual": {"low": "kl", "high": "elbo"}}.items()
+    },
     "claims.mean_interval": Call(
         {"values": LOG_RATIOS, "resolution": 0.0, "confidence": 0.9},
         allowed=rows("values")

@@ -14,12 +14,14 @@ from keras_vae.studies.command_line import (
     run_command,
     start,
 )
+from keras_vae.studies.curve_claims import AtEqual, GapAtEqual
 from keras_vae.studies.execution import Execution
 from keras_vae.studies.results import Results
 from keras_vae.studies.run_study import run_study
 from keras_vae.studies.study import Quick, Study
 
 __all__ = [
+    "AtEqual",
     "Bracket",
     "Claim",
     "CpusOption",
@@ -28,6 +30,7 @@ __all__ = [
     "ExactRatio",
     "Execution",
     "Gap",
+    "GapAtEqual",
     "GpusOption",
     "Mean",
     "Measure",

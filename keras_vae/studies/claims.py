@@ -393,23 +393,10 @@ class Gap(Claim):
 
     def interval(self, values: Values, confidence: float = CONFIDENCE) -> Interval:
         first, second = (values(name, self.measure) for name in self.of)
-        estimate = float((first - second).mean())
-        lowest, highest = self._differences(values)
-        if len(lowest) < 2:  # the variation between seeds is unknown
-            return Interval(estimate, math.nan, math.nan)
-        low = -math.inf if np.isnan(lowest).any() else mean_interval(lowest, confidence=confidence).low
-        high = math.inf if np.isnan(highest).any() else mean_interval(highest, confidence=confidence).high
-        return Interval(estimate, low, high)
+        return _bounded_interval(first - second, *self._differences(values), confidence)
 
     def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
-        lowest, highest = self._differences(values)
-        n = len(lowest)
-        intervals = mean_interval(lowest), mean_interval(highest)
-        if n < 2 or np.isnan([lowest, highest]).any() or np.isnan(intervals).any():
-            return None
-        more = np.arange(n + 1, MAX_SEEDS + 1)
-        (low, _), (_, high) = (student_ends(interval, n, more) for interval in intervals)
-        return first_decided(more, (low, high), self.region, possible)
+        return _bounded_seeds_to_decide(*self._differences(values), self.region, possible)
 
     def obstacle(self, values: Values) -> str:
         low, high = (np.stack([values(name, key) for name in self.of]) for key in (self.low, self.high))
@@ -538,6 +525,32 @@ def _require_names(names: tuple[str, ...], n: int) -> None:
 def _number_of(values: np.ndarray) -> int:
     """The number of seeds that have a value."""
     return int((~np.isnan(values)).sum())
+
+
+def _bounded_interval(
+    estimates: np.ndarray, lowest: np.ndarray, highest: np.ndarray, confidence: float = CONFIDENCE
+) -> Interval:
+    """The interval of a quantity of which only bounds are known: from the lower limit of the one to the upper limit of
+    the other; `(seeds,)` each. A bound that is NaN for a seed leaves its side open."""
+    estimate = float(estimates.mean())
+    if len(lowest) < 2:  # the variation between seeds is unknown
+        return Interval(estimate, math.nan, math.nan)
+    low = -math.inf if np.isnan(lowest).any() else mean_interval(lowest, confidence=confidence).low
+    high = math.inf if np.isnan(highest).any() else mean_interval(highest, confidence=confidence).high
+    return Interval(estimate, low, high)
+
+
+def _bounded_seeds_to_decide(
+    lowest: np.ndarray, highest: np.ndarray, region: tuple[float, float], possible: tuple[float, float]
+) -> int | None:
+    """The number of seeds with which `_bounded_interval` would no longer cross a border; None where none would do."""
+    n = len(lowest)
+    intervals = mean_interval(lowest), mean_interval(highest)
+    if n < 2 or np.isnan([lowest, highest]).any() or np.isnan(intervals).any():
+        return None
+    more = np.arange(n + 1, MAX_SEEDS + 1)
+    (low, _), (_, high) = (student_ends(interval, n, more) for interval in intervals)
+    return first_decided(more, (low, high), region, possible)
 
 
 def _obstacle_of_bounds(low: np.ndarray, high: np.ndarray) -> str:
