@@ -124,6 +124,7 @@ _AUDIT = (
         for key, label in (
             ("aggregate_kl", "KL(q(z) ‖ p)"),
             ("aggregate_kl_per_active_unit", "KL(q(z) ‖ p) per active unit"),
+            ("aggregate_tc", "total correlation of q(z)"),
         )
         for end, end_label in ENDS
     ),

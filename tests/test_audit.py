@@ -30,7 +30,10 @@ def test_an_audit_is_stored_reused_and_deterministic(own_run, data, judge):
     assert found == own_run.evaluation
     assert len(logged) == 4
     low, _ = found["audit"]["encodings"]["divergence"]["interval"]
-    assert model_audit.audit_measures(found["audit"])["aggregate_kl.low"] == low
+    row = model_audit.audit_measures(found["audit"])
+    assert row["aggregate_kl.low"] == low
+    assert row["aggregate_tc.low"] == found["audit"]["encodings"]["total_correlation"][0]
+    assert ("aggregate_tc.high" in row) == ("aggregate_kl.high" in row)
     audited = found["audit"]
     encodings = own_run.arrays("encodings")
     from_arrays = diagnostics.audit(encodings["mean"], encodings["log_var"], seed=7).as_dict()

@@ -108,10 +108,12 @@ def _latent_space(encodings: dict, own_typicality: dict) -> dict[str, float]:
     active = np.array(encodings["active"])
     n_active = max(active.sum(), 1)
     low, high = divergence["interval"]
+    tc_low, tc_high = (math.nan if bound is None else bound for bound in encodings["total_correlation"])
     marginal_kl, variance = (np.array(marginals[name], "float64") for name in ("kl", "variance"))  # None becomes NaN
     row = {
         "aggregate_kl.low": low,
         "aggregate_kl_per_active_unit.low": low / n_active,
+        "aggregate_tc.low": tc_low,
         "information.low": max(divergence["mean_kl"] - high, 0.0),
         "saturated": float(divergence["saturated"]),
         "marginal_kl_sum": float(marginal_kl.sum()),
@@ -124,6 +126,7 @@ def _latent_space(encodings: dict, own_typicality: dict) -> dict[str, float]:
     }
     if not divergence["saturated"]:
         row["aggregate_kl"], row["aggregate_kl.high"] = 0.5 * (low + high), high
+        row["aggregate_tc"], row["aggregate_tc.high"] = 0.5 * (tc_low + tc_high), tc_high
         row["aggregate_kl_per_active_unit"] = 0.5 * (low + high) / n_active
         row["aggregate_kl_per_active_unit.high"] = high / n_active
     if active.any():
