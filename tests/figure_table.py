@@ -115,10 +115,42 @@ def _rate_distortion_of_many(runs: Runs) -> Figure:
     return rate_distortion.figure({"MNIST, bernoulli likelihood": {f"784-256-{i}": path + i for i in range(10)}})
 
 
+PLACES = {  # KL and reconstruction, of about the size of those of MNIST
+    "β = 0.05": (81, 74), "β = 0.5": (33, 76), "β = 1": (24, 82), "β = 2": (16.5, 93), "β = 4": (9.5, 114),
+    "β = 8": (4.5, 142), "β-TC": (12.5, 108), "MMD": (92, 78), "free bits, β = 4": (11, 110), "capacity": (15, 98),
+    "cyclical, β = 4": (9.4, 114.5), "linear, β = 4": (9.7, 113.5),
+}  # fmt: skip
+
+
+def _ends(runs: Runs) -> Figure:
+    noise = np.random.default_rng(0).normal(0, 0.3, (len(PLACES), 3, 2))
+    seeds = {name: np.array(place) + noise[i] for i, (name, place) in enumerate(PLACES.items())}
+    two = {name: np.array([0.3, 0.3]) * seeds[name] + [0, 120] for name in ("β = 1", "β = 2", "β = 4", "β-TC")}
+    curves = {
+        "16 units": ["β = 0.05", "β = 0.5", "β = 1", "β = 2", "β = 4", "β = 8"],
+        "2 units": ["β = 1", "β = 2", "β = 4"],
+    }
+    return rate_distortion.ends({"16 units": seeds, "2 units": two}, curves, max_kl=45)
+
+
+def _dots(runs: Runs) -> Figure:
+    rng = np.random.default_rng(0)
+
+    def values(i: int) -> dict[str, np.ndarray]:
+        found = {quantity: rng.uniform(1, 1.2, 3) * (i + 1) for quantity in QUANTITIES}
+        high = np.full(3, np.nan) if i % 2 else 1.3 * found["kl"]
+        found |= {"kl.low": 0.8 * found["kl"], "kl.high": high}
+        return found | ({"kl": np.full(3, np.nan)} if i % 2 else {})
+
+    return study_figures.dots({name: values(i) for i, name in enumerate(PLACES)}, QUANTITIES)
+
+
 TABLE: dict[str, Drawn] = {
     "discs_and_dots": lambda runs: sampling_figures.discs_and_dots(_planes(runs)),
     "rate_distortion": _rate_distortion,
     "rate_distortion of many": _rate_distortion_of_many,
+    "rate_distortion ends": _ends,
+    "dots": _dots,
     "comparison": lambda runs: study_figures.comparison(_planes(runs)),
     "comparison of twins": lambda runs: study_figures.comparison(_twins(runs)),
     "dynamics": lambda runs: study_figures.dynamics(_twins(runs)),

@@ -18,6 +18,7 @@ from keras_vae.plots import (
     bubble_figures,
     figure_registry,
     layout,
+    rate_distortion,
     run_figures,
     space_3d,
     study_figures,
@@ -128,6 +129,18 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
         audit_figures.divergence_over_epochs,
         {"panels": {"d = 2": {"mixture": [BOUNDS]}}},
     ),
+    "ends": (
+        rate_distortion.ends,
+        {
+            "groups": {"d = 2": {"β = 1": CODES[:3] + 9, "β = 2": CODES[3:6] + 9}},
+            "curves": {"d = 2": ["β = 1", "β = 2"]},
+            "max_kl": 9.5,
+        },
+    ),
+    "dots": (
+        study_figures.dots,
+        {"rows": {"β = 1": {"AUC": np.array([0.6, 0.7])}}, "quantities": {"AUC": "AUC of a classifier"}, "columns": 2},
+    ),
     "rings": (on_axes(bubble_figures.rings), {"d": 4, "norms": np.abs(GRID)}),
     "along_mean": (on_axes(bubble_figures.along_mean), {"d": 4, "norm": 1.0, "farthest": 2.0}),
     "overlap_by_dimension": (on_axes(bubble_figures.overlap_by_dimension), {"found": {}}),
@@ -138,6 +151,7 @@ ONLY_BAD = {"samples", "planes", "dynamics", "bubble_to_scale", "bubble_radii", 
 # Damages of which a picture can be drawn, by reason.
 ANSWERED = {
     "epochs: infinity within",  # up to the last epoch
+    *("curves: None", "curves: empty", "max_kl: infinity"),  # without lines, without an end of the view
     *("labels: None", "epochs: None", "units: None", "limit: None", "threshold: None", "images: None"),  # optional
     *(f"{name}: {rows}" for name in ("mean", "codes", "images", "labels", "values", "epochs", "norms", "var_mean")
       for rows in ("one row", "one row less")),  # any number of rows

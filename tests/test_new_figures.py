@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from drawn_runs import colours, generated_run, rows
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy import stats
@@ -380,3 +381,60 @@ def test_the_radius_in_the_finding_is_that_of_the_posteriors(toy_run):
     log_var = toy_run.arrays("encodings")["log_var"]
     radius = np.median(np.exp(0.25 * geometry.flat(log_var).sum(axis=1)))
     assert f"radius of {radius:.2f}," in findings.finding(toy_run, "posteriors")
+
+
+def seeds_at(kl: float, reconstruction: float) -> np.ndarray:
+    return np.array([[kl, reconstruction], [kl + 0.4, reconstruction + 2], [kl - 0.4, reconstruction - 2]])
+
+
+def test_ends_are_means_over_seeds_with_their_ranges_and_a_line_of_the_curve():
+    found = {"β = 1": seeds_at(20, 90), "β = 4": seeds_at(8, 130), "β-TC": seeds_at(10, 127)}
+    figure = rate_distortion.ends({"16 units": found}, {"16 units": ["β = 1", "β = 4"]})
+    (ax,) = figure.get_axes()
+    (curve,) = [line for line in ax.lines if line.get_zorder() == 2]
+    assert np.transpose(curve.get_data()).round(9).tolist() == [[20, 90], [8, 130]]
+    bars = [np.transpose(line.get_data()).round(9).tolist() for line in ax.lines if line.get_zorder() == 3]
+    assert [[20, 88], [20, 92]] in bars
+    assert [[19.6, 90], [20.4, 90]] in bars
+    assert [name.get_text() for name in ax.texts if name.get_text() in found] == list(found)
+
+
+def test_a_configuration_beyond_the_view_is_drawn_at_the_border_with_its_kl():
+    found = {"β = 1": seeds_at(20, 90), "β = 4": seeds_at(8, 130), "MMD": seeds_at(92, 78)}
+    (ax,) = rate_distortion.ends({"16 units": found}, max_kl=26).get_axes()
+    right = ax.get_xlim()[1]
+    assert right == 26
+    assert (ax.lines[-1].get_xdata()[0], ax.lines[-1].get_ydata()[0]) == (right, 78)
+    assert "MMD: KL 92 →" in [name.get_text() for name in ax.texts]
+    assert ax.get_ylim()[0] < 76
+    (whole,) = rate_distortion.ends({"16 units": found}).get_axes()
+    assert whole.get_xlim()[1] > 92
+
+
+def test_names_of_ends_do_not_overlap():
+    places = {f"configuration {i}": seeds_at(10 + 0.1 * i, 100 - 0.5 * i) for i in range(8)}
+    figure = rate_distortion.ends({"16 units": {**places, "β = 1": seeds_at(20, 80), "β = 4": seeds_at(4, 130)}})
+    FigureCanvasAgg(figure).draw()
+    boxes = [name.get_window_extent() for name in figure.get_axes()[0].texts if name.get_text() in places]
+    assert len(boxes) == 8
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_dots_are_seeds_with_their_mean_and_bounds():
+    rows = {
+        "known": {"tc": np.array([1.0, 3.0]), "tc.low": np.array([0.5, 2.5]), "tc.high": np.array([1.5, 3.5])},
+        "saturated": {"tc": np.full(2, np.nan), "tc.low": np.array([4.0, 5.0]), "tc.high": np.full(2, np.nan)},
+        "none": {"tc": np.full(2, np.nan)},
+    }
+    (ax,) = study_figures.dots(rows, {"tc": "total correlation"}).get_axes()
+    lines = {(line.get_marker(), round(float(np.mean(line.get_ydata())))): line.get_xdata() for line in ax.lines}
+    assert lines["o", 0].tolist() == [1, 3]
+    assert list(lines[">", 1]) == [4, 5]
+    means = [list(line.get_xdata()) for line in ax.lines if len(set(line.get_ydata())) == 2]
+    assert means == [[2, 2]]
+    bars = [list(line.get_xdata()) for line in ax.lines if line.get_linewidth() == 6]
+    assert bars == [[0.5, 3.5]]
+    assert [text.get_text() for text in ax.texts] == ["not measured"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]

@@ -1,5 +1,7 @@
 """The rate–distortion plane: reconstruction over KL, with the paths of trainings and lines of equal ELBO."""
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 
 from keras_vae._utils import checks, palette
@@ -16,7 +19,7 @@ from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
 from keras_vae.errors import InputError
 from keras_vae.plots import layout, visuals
-from keras_vae.plots.labels import label_markers
+from keras_vae.plots.labels import _width, label_colors, label_markers
 from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
@@ -27,6 +30,10 @@ MAX_LEGEND_KEYS = 24
 N_DIAGONALS = 8
 NAME_POINTS = 9
 MAX_PUSHES = 300  # of names that overlap
+NAME_ANGLES = np.radians([0, 180, 45, -45, 135, -135, 90, -90])  # from a marker to its name, in order of preference
+NAME_DISTANCES = (6, 12, 20, 30, 42, 56, 72, 90)  # points from a marker to the nearest side of its name
+MARKER_BOX_POINTS, NAME_MARGIN_POINTS = 10.0, 2.0
+MAX_SAMPLED_POINTS = 40  # of each segment of a curve, which names avoid
 
 
 def path_of(run: Run) -> np.ndarray:
@@ -160,6 +167,166 @@ def spread(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         if not moved:
             break
     return places
+
+
+@visuals.style()
+def ends(
+    groups: Mapping[str, Mapping[str, np.ndarray]],
+    curves: Mapping[str, Sequence[str]] | None = None,
+    max_kl: float = math.inf,
+) -> Figure:
+    """Where the trainings of several configurations end, a plane for each group: means over seeds with their ranges.
+
+    Args:
+        groups: KL and reconstruction of each seed, `(seeds, 2)` nats per image, by configuration, by the title of the
+            group.
+        curves: by title of the group, the configurations that a line connects, in its order.
+        max_kl: where the view ends. A configuration whose mean KL is larger is drawn at the border, with its KL in its
+            name.
+
+    Returns:
+        A figure whose axes have the markers of the configurations as their last lines, in the order of the groups.
+
+    Example:
+        >>> found = {"β = 1": np.array([[20.0, 90.0], [21.0, 89.0]]), "β = 4": np.array([[8.0, 130.0], [8.0, 131.0]])}
+        >>> ax = ends({"16 units": found}, {"16 units": ["β = 1", "β = 4"]}).get_axes()[0]
+        >>> [line.get_xdata().tolist() for line in ax.lines[-2:]]
+        [[20.5], [8.0]]
+    """
+    curves, max_kl = curves or {}, checks.number("max_kl", max_kl, 0, math.inf, open_low=True)
+    found = {
+        title: {
+            name: checks.array(f"groups[{title!r}][{name!r}]", seeds, ("seeds", 2))
+            for name, seeds in checks.mapping(f"groups[{title!r}]", of_group).items()
+        }
+        for title, of_group in checks.mapping("groups", groups).items()
+    }
+    for title, names in checks.mapping("curves", curves).items() if curves else ():
+        checks.mapping(f"groups[{title!r}]", found.get(title, {}), tuple(names))
+    on_curves = {name for names in curves.values() for name in names}
+    others = list(dict.fromkeys(name for of_group in found.values() for name in of_group if name not in on_curves))
+    styles = {
+        name: (label_colors(np.array([i]), 1)[0], label_markers(np.array([i]), 1)[0]) for i, name in enumerate(others)
+    }
+    drawn, axes = layout.panels(len(found), 1, (8.4, 5.4))
+    named = [
+        _ends(ax, of_group, list(curves.get(title, ())), styles, max_kl)
+        for ax, (title, of_group) in zip(axes, found.items(), strict=True)
+    ]
+    for ax, title in zip(axes, found, strict=True):
+        layout.title(
+            ax, visuals.plain(title), "test data: means over seeds, bars over their range; diagonals of equal ELBO"
+        )
+    drawn.draw_without_rendering()  # names are placed by the size of the axes in the layout
+    for ax, markers in zip(axes, named, strict=True):
+        _names_beside(ax, markers)
+    return drawn
+
+
+def _ends(
+    ax: Axes, seeds: Mapping[str, np.ndarray], curve: Sequence[str], styles: Mapping[str, Any], max_kl: float
+) -> list[Line2D]:
+    """The markers of one plane, whose labels are the names to write."""
+    means = {name: values.mean(axis=0) for name, values in seeds.items()}
+    inside = [name for name, (kl, _) in means.items() if kl <= max_kl] or list(means)
+    all_seeds = np.concatenate(list(seeds.values()))
+    limits = _limits([np.concatenate([seeds[name][:1], seeds[name]]) for name in inside])
+    if len(inside) < len(seeds):
+        margin = 0.04 * np.ptp(all_seeds[:, 1])
+        limits[0, 1] = max_kl
+        limits[1] = min(limits[1, 0], all_seeds[:, 1].min() - margin), max(limits[1, 1], all_seeds[:, 1].max() + margin)
+    ax.set(xlim=limits[0], ylim=limits[1], xlabel="KL, nats per image", ylabel="reconstruction, nats per image")
+    _diagonals(ax)
+    if curve:
+        ax.plot(*np.array([means[name] for name in curve]).T, "-", color=palette.MUTED, linewidth=1.4, zorder=2)
+    for name, values in seeds.items():
+        color = styles[name][0] if name in styles else palette.INK
+        (x, y), (low, high) = means[name].tolist(), np.array([values.min(axis=0), values.max(axis=0)])
+        bars: dict[str, Any] = {"color": color, "linewidth": 1.6, "zorder": 3}
+        shown = min(x, limits[0, 1])
+        ax.plot([shown, shown], [low[1], high[1]], **bars)
+        if name in inside:
+            ax.plot([low[0], high[0]], [y, y], **bars)
+    markers = []
+    for name in seeds:
+        x, y = means[name].tolist()
+        color, marker = styles.get(name, (palette.INK, "o"))
+        label, place = (name, x) if name in inside else (f"{name}: KL {x:.0f} →", limits[0, 1])
+        style: dict[str, Any] = {"markersize": 8, "markeredgecolor": "white", "zorder": 4, "clip_on": False}
+        markers += ax.plot([place], [y], marker, color=color, label=visuals.plain(label), **style)
+    return markers
+
+
+def _names_beside(ax: Axes, markers: Sequence[Line2D]) -> list[Annotation]:
+    """The label of each marker beside it, where it covers no other name, marker or curve; a line leads to a far one."""
+    scale = 72 / ax.figure.dpi
+    at = [scale * ax.transData.transform(np.asarray(line.get_xydata(), "float64")[0]) for line in markers]
+    view = scale * np.asarray(ax.get_window_extent().get_points())
+    obstacles = [_box(place, (MARKER_BOX_POINTS, MARKER_BOX_POINTS)) for place in at]
+    for line in ax.lines:
+        points = np.asarray(line.get_xydata(), "float64")
+        if line.get_zorder() == 2:  # a curve
+            points = scale * ax.transData.transform(points)
+            steps = np.linspace(0, 1, MAX_SAMPLED_POINTS)[:, None]
+            for a, b in itertools.pairwise(points):
+                obstacles += [_box(point, (3.0, 3.0)) for point in a + steps * (b - a)]
+    outline = [patheffects.withStroke(linewidth=3, foreground="white")]
+    names = []
+    for line, place in zip(markers, at, strict=True):
+        size = np.array([_width(str(line.get_label())), 1.5 * NAME_POINTS])
+        center, distance = _free_place(place, size, obstacles, view)
+        obstacles.append(_box(center, size))
+        point = np.asarray(line.get_xydata(), "float64")[0]
+        text: dict[str, Any] = {
+            "fontsize": NAME_POINTS,
+            "color": line.get_color(),
+            "path_effects": outline,
+            "zorder": 5,
+        }
+        offset: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False}
+        name = str(line.get_label())
+        names.append(ax.annotate(name, point, tuple(center - place), ha="center", va="center", **offset, **text))
+        if distance > NAME_DISTANCES[0]:
+            nearest = np.clip(place, *_box(center, size - NAME_MARGIN_POINTS)) - place
+            leader = {"arrowstyle": "-", "color": palette.AXIS, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 4}
+            ax.annotate("", point, tuple(nearest), arrowprops=leader, **offset)
+    return names
+
+
+def _free_place(
+    place: np.ndarray, size: np.ndarray, obstacles: Sequence[np.ndarray], view: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The centre of the nearest free box of a size beside a place, and its distance, all in points.
+
+    Args:
+        place: `(2,)`.
+        size: width and height, `(2,)`.
+        obstacles: boxes `((left, bottom), (right, top))` to avoid.
+        view: the box to stay within.
+
+    Returns:
+        The centre; where no box is free, the one that covers least.
+    """
+    best, least, at = place, np.inf, 0.0
+    taken = np.array(obstacles)
+    for distance in NAME_DISTANCES:
+        for angle in NAME_ANGLES:
+            direction = np.array([np.cos(angle), np.sin(angle)])
+            center = place + direction * distance + 0.5 * size * np.sign(direction.round(3))
+            box = _box(center, size)
+            overlaps = np.minimum(box[1], taken[:, 1]) - np.maximum(box[0], taken[:, 0])
+            covered = np.prod(np.maximum(overlaps, 0), axis=1).sum()
+            covered += 10 * np.maximum([view[0] - box[0], box[1] - view[1]], 0).sum()
+            if covered < least - 1e-9:
+                best, least, at = center, covered, float(distance)
+        if least <= 0:
+            break
+    return best, at
+
+
+def _box(center: np.ndarray, size: Sequence[float] | np.ndarray) -> np.ndarray:
+    """A box `((left, bottom), (right, top))`."""
+    return np.array([center - 0.5 * np.asarray(size), center + 0.5 * np.asarray(size)])
 
 
 def finding(paths: Mapping[str, np.ndarray]) -> str:

@@ -327,6 +327,68 @@ def unit_bars(
     return bars
 
 
+@visuals.style()
+def dots(rows: Mapping[str, Mapping[str, np.ndarray]], quantities: Mapping[str, str], columns: int = 4) -> Figure:
+    """One panel per quantity, one row per configuration: a dot per seed, a line at their mean.
+
+    Args:
+        rows: the values of the seeds by configuration and quantity, `(seeds,)`; NaN where one is missing.
+        quantities: the title of the panel by quantity. Where a row holds bounds as well (keys `….low` and `….high`), a
+            bar shows them, or a triangle at the lower one where the upper one is NaN.
+        columns: panels side by side.
+
+    Returns:
+        A figure whose axes have the configurations from top to bottom.
+
+    Example:
+        >>> rows = {"β = 1": {"auc": np.array([0.6, 0.8])}, "β = 4": {"auc": np.array([0.5, 0.6])}}
+        >>> ax = dots(rows, {"auc": "AUC"}).get_axes()[0]
+        >>> [label.get_text() for label in ax.get_yticklabels()], ax.lines[0].get_xdata().tolist()
+        (['β = 1', 'β = 4'], [0.6, 0.8])
+    """
+    checks.mapping("quantities", quantities)
+    for name, values in checks.mapping("rows", rows).items():
+        checks.mapping(f"rows[{name!r}]", values, tuple(quantities))
+        for key in quantities:
+            checks.array(f"rows[{name!r}]: {key}", values[key], ("seeds",), finite=False)
+    columns = min(checks.whole("columns", columns, high=layout.MAX_PANELS), len(quantities))
+    n_rows = -(-len(quantities) // columns)
+    figure = Figure(figsize=(layout.WIDTH, (0.9 + 0.21 * len(rows)) * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, columns, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(quantities) :]:
+        ax.remove()
+    for ax, (key, title) in zip(axes, quantities.items(), strict=False):
+        for y, values in enumerate(rows.values()):
+            _dots_of_row(ax, y, values, key)
+        layout.subtitle(ax, layout.wrapped(title, 27))
+        ax.grid(axis="y")
+        ax.margins(x=0.08)
+        ax.tick_params(axis="y", length=0)
+    axes[0].set_yticks(np.arange(len(rows)), [class_labels.plain(name) for name in rows])
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    return figure
+
+
+def _dots_of_row(ax: Axes, y: int, values: Mapping[str, np.ndarray], key: str) -> None:
+    """The seeds of one configuration, their mean, and their bounds."""
+    found = np.asarray(values[key], "float64")
+    color = palette.AGGREGATE_POSTERIOR
+    ax.plot(found, np.full(len(found), y), "o", color=color, markersize=4.5, alpha=0.75, markeredgewidth=0, zorder=3)
+    known = found[~np.isnan(found)]
+    if len(known):
+        ax.plot([known.mean()] * 2, [y - 0.32, y + 0.32], color=palette.INK, linewidth=1.4, zorder=4)
+    ends = [np.asarray(values.get(f"{key}.{end}", ()), "float64") for end in ("low", "high")]
+    low, high = (end[~np.isnan(end)] for end in ends)
+    if len(low) and len(high):
+        ax.plot([low.min(), high.max()], [y, y], color=color, linewidth=6, alpha=0.25, solid_capstyle="butt", zorder=2)
+    elif len(low):
+        ax.plot(low, np.full(len(low), y), ">", color=color, markersize=6, fillstyle="none", zorder=3)
+    elif not len(known):
+        ax.annotate(
+            "not measured", (0.03, y), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=palette.MUTED
+        )
+
+
 @of_runs
 def timelines(runs: Runs) -> Figure:
     """The KL of every unit through training; a cross marks the collapse of a unit that had been active."""
