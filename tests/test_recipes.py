@@ -19,7 +19,7 @@ import keras_vae as kv
 from keras_vae._utils.formatting import ABSENT
 from keras_vae._utils.verdicts import NOT_JUDGED, Interval
 from keras_vae.data import registry
-from keras_vae.studies import Claim, ExactRatio, Execution, Mean, Ratio, Spread, claims
+from keras_vae.studies import AtEqual, Claim, ExactRatio, Execution, GapAtEqual, Mean, Ratio, Spread, claims
 from keras_vae.studies.seed_planning import seeds_to_decide
 from keras_vae.studies.study_text import CLAIM_HEAD, UNDECIDED_HEAD
 
@@ -154,6 +154,14 @@ FIGURES = {
     "tiles": {"codes.png", "reconstructions.png", "samples.png"},
     "aggregate_posterior": {"plane.png", "over-units.png", "samplers.png", "samples-d-32.png"},
     "priors": {"plane.png", "through-training.png", "over-units.png", "dynamics.png", "samples.png"},
+    "rate_distortion": {
+        "plane.png",
+        "measures-d-2.png",
+        "measures-d-16.png",
+        "samples-d-2.png",
+        "samples-d-16.png",
+        "paths.png",
+    },
     "linear_vae": {"spectrum.png", "convergence.png", "components.png"},
     "bigger_is_not_better": {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-2.png"},
 }
@@ -175,7 +183,7 @@ def test_a_study_at_toy_size(name, studies, monkeypatch):
     assert not any(claim["decided_by"] for claim in content["claims"])
     measured = {key for run in content["runs"] for key in run["measures"]}
     for claim in content["claims"]:
-        needs_more = ("from its median", "upper garment")  # three seeds, Fashion-MNIST
+        needs_more = ("from its median", "upper garment", "at equal")  # three seeds, Fashion-MNIST, a longer curve
         assert claim["estimate"] is not None or any(text in claim["measured"] for text in needs_more), claim
     assert {"loss", "reconstruction", "active_units"} <= measured
     for row in content["runs"]:  # a model without a density has no KL, and one with has no penalty
@@ -340,7 +348,7 @@ def test_the_page_of_results_says_what_would_decide_the_rest(name):
         assert (words, measured) == (claim.words, claim.formula(study.find(claim.measure).label))
         number = re.fullmatch(r"about ([\d,]+) seeds", decided_by)
         assert bool(number) == (hours != ABSENT), words
-        if number and isinstance(claim, Mean | Ratio):
+        if number and isinstance(claim, Mean | Ratio | AtEqual) and not isinstance(claim, GapAtEqual):
             assert_planned(claim, row, seeds, int(number[1].replace(",", "")), claim.possible(study.bounds))
 
 
@@ -397,6 +405,19 @@ def at_level(claim: Claim, level: float, noise: np.ndarray) -> np.ndarray:
     return level + 1e-3 + (0.0 if isinstance(claim, ExactRatio) else 0.1) * noise
 
 
+def values_of(table: dict[str, np.ndarray]):
+    """The same values for all measures of a configuration."""
+    return lambda config, measure: table[config]
+
+
+def values_of_curve(claim: AtEqual, table: dict[str, np.ndarray]):
+    """The same, beside places along the curve, of which the configuration has the middle one."""
+    places = {claim.config: 0.5 * (len(claim.curve) - 1)} | {name: i for i, name in enumerate(claim.curve)}
+    return lambda config, measure: (
+        np.full(len(table[config]), float(places[config])) if measure == claim.along else table[config]
+    )
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
     """With the planned number of seeds each verdict must be reachable, or the claim is not testable."""
@@ -406,8 +427,11 @@ def test_every_claim_can_hold_and_can_fail_with_its_seeds(name):
     levels = (-1, 0, 0.05, 0.3, 0.6, 1, 1.1, 3, 30, 300)
     for claim in study.claims:
         verdicts = set()
-        for chosen in itertools.product(levels, repeat=len(claim.configs())):
+        on_curve = isinstance(claim, AtEqual)
+        for chosen in itertools.product(levels, repeat=2 if on_curve else len(claim.configs())):
+            if on_curve:  # the configuration in the middle of a curve whose points have one level
+                chosen = (chosen[0], *[chosen[1]] * len(claim.curve))
             table = {c: at_level(claim, level, noise[c]) for c, level in zip(claim.configs(), chosen, strict=True)}
-            evaluated = claim.evaluate(lambda config, measure, table=table: table[config], study.find)
+            evaluated = claim.evaluate(values_of_curve(claim, table) if on_curve else values_of(table), study.find)
             verdicts.add(evaluated["verdict"])
         assert {"holds", "does not hold"} <= verdicts, claim
