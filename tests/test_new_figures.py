@@ -438,3 +438,9 @@ def test_dots_are_seeds_with_their_mean_and_bounds():
     assert [text.get_text() for text in ax.texts] == ["not measured"]
     assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
+
+
+def test_dots_of_counts_have_whole_ticks():
+    (ax,) = study_figures.dots({"a": {"n": np.full(3, 16.0)}, "b": {"n": np.full(3, 16.0)}}, {"n": "units"}).get_axes()
+    assert ax.get_xlim() == (15.5, 16.5)
+    assert [tick for tick in ax.get_xticks() if 15.5 <= tick <= 16.5] == [16]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from keras_vae import diagnostics, geometry
 from keras_vae._utils import checks, palette
@@ -358,11 +359,15 @@ def dots(rows: Mapping[str, Mapping[str, np.ndarray]], quantities: Mapping[str, 
     for ax in axes[len(quantities) :]:
         ax.remove()
     for ax, (key, title) in zip(axes, quantities.items(), strict=False):
+        ax.margins(x=0.08)
         for y, values in enumerate(rows.values()):
             _dots_of_row(ax, y, values, key)
+        found = np.concatenate([np.asarray(values[key], "float64") for values in rows.values()])
+        if len(found) and (found == found.round()).all():  # counts, which may all be equal
+            ax.set_xlim(found.min() - 0.5, found.max() + 0.5)
+            ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         layout.subtitle(ax, layout.wrapped(title, 27))
         ax.grid(axis="y")
-        ax.margins(x=0.08)
         ax.tick_params(axis="y", length=0)
     axes[0].set_yticks(np.arange(len(rows)), [class_labels.plain(name) for name in rows])
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
