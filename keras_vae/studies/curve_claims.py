@@ -37,9 +37,9 @@ class AtEqual(Claim):
     """A claim about a configuration minus a curve of others, at an equal value of a further measure.
 
     For each seed, `measure` is interpolated linearly on the curve, the configurations of the same seed, at the value of
-    `along` that the configuration has; the differences have Student's interval over seeds. The chord of a convex curve
-    lies above it, so that a margin should exceed what neighbours differ by in slope. A seed in which the configuration
-    lies outside of the curve has no value.
+    `along` that the configuration has; the differences have Student's interval over seeds. Linear interpolation
+    overestimates a convex curve; a margin should exceed that error. A seed in which the configuration lies outside of
+    the curve has no value.
 
     Attributes:
         config: the configuration that is compared.
