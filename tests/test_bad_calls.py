@@ -34,7 +34,7 @@ MODULES: dict[str, ModuleType] = {
 RESULTS = {
     *("diagnostics.ActivePeriods", "diagnostics.AggregateDivergence", "diagnostics.Audit", "diagnostics.Discrepancy"),
     *("diagnostics.ElboTerms", "diagnostics.Estimate", "diagnostics.Evidence", "diagnostics.Marginals"),
-    "diagnostics.ProbabilisticPCA",
+    *("diagnostics.Orthogonality", "diagnostics.ProbabilisticPCA"),
     *("diagnostics.PrecisionRecall", "diagnostics.Radii", "diagnostics.TwoSampleTest", "diagnostics.Typicality"),
     *("diagnostics.UnitStatistics", "geometry.Plane", "claims.Interval"),
 }
@@ -92,6 +92,12 @@ FRAMES = RNG.standard_normal((6, 4, 3))
 
 def recording() -> Trajectory:
     return Trajectory(STEPS, STEPS / 2, FRAMES, labels=np.arange(4))
+
+
+def curved(z: np.ndarray) -> np.ndarray:
+    """A decoder whose units change neighbouring pixels."""
+    z = z.reshape(len(z), -1)
+    return np.tanh(z) + 0.3 * np.roll(z, 1, axis=1)
 
 
 OUT_OF_RANGE = {
@@ -299,6 +305,11 @@ CALLS = {
     "diagnostics.magnification": Call(
         {"decode": lambda z: np.tanh(z.reshape(len(z), -1)), "z": MEAN, "step": 0.02},
         allowed=rows("z") | fewer_columns("z") | more_axes("z") | may("images of any shape", "decode: returns columns"),
+    ),
+    "diagnostics.distance_to_orthogonality": Call(
+        {"decode": curved, "z": MEAN, "step": 0.02, "units": (0, 2)},
+        read=lambda found: (found.distance, found.cosine, found.distances, found.cosines, found.singular_ratios),
+        allowed=rows("z") | more_axes("z") | absent("units") | may("images of any shape", "decode: returns columns"),
     ),
     "diagnostics.replacement_loss": Call(
         {"nll": lambda z: np.square(z).sum(axis=1), "z": MEAN, "seed": 0, **PRIOR},

@@ -3,6 +3,7 @@
 from keras_vae.diagnostics.aggregate_posterior import AggregateDivergence, aggregate_divergence
 from keras_vae.diagnostics.code_length import ElboTerms, elbo_terms, pixel_entropy
 from keras_vae.diagnostics.decoder_magnification import magnification
+from keras_vae.diagnostics.decoder_orthogonality import Orthogonality, distance_to_orthogonality
 from keras_vae.diagnostics.density_overlap import Estimate, gaussian_overlap, overlap, overlap_bound
 from keras_vae.diagnostics.encoding_audit import Audit, audit, describe
 from keras_vae.diagnostics.encodings import flat_encodings, kl_per_unit
@@ -58,6 +59,7 @@ __all__ = [
     "Gaussians",
     "Marginals",
     "MixtureRatio",
+    "Orthogonality",
     "PrecisionRecall",
     "ProbabilisticPCA",
     "Radii",
@@ -71,6 +73,7 @@ __all__ = [
     "classifier_two_sample_test",
     "confidence",
     "describe",
+    "distance_to_orthogonality",
     "elbo_terms",
     "entropy",
     "expected_deviation",

@@ -4,15 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_vae._utils import checks
-from keras_vae.errors import InputError
-
-DEFAULT_STEP, MAX_STEP = 0.01, 1.0  # in units of z
-MAX_JACOBIAN_NUMBERS = 2**24  # that are computed at once: 64 MB
-MAX_UNITS = 128  # the cost and the size of JᵀJ grow with their number
+from keras_vae.diagnostics import decoder_jacobian
 
 
-def magnification(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, step: float = DEFAULT_STEP) -> np.ndarray:
+def magnification(
+    decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, step: float = decoder_jacobian.DEFAULT_STEP
+) -> np.ndarray:
     """√det JᵀJ of a decoder at latent points; J is the Jacobian of the decoded image with respect to z.
 
     It is the volume, in the space of images, of the image of a small volume of the latent space (Bishop, Svensén and
@@ -43,29 +40,7 @@ def magnification(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, ste
         >>> diagnostics.magnification(decode, np.zeros((1, 2))).round(3).tolist()
         [6.0]
     """
-    checks.function("decode", decode)
-    z = checks.array("z", z, ("n", "units…"), dtype="float32")
-    step = checks.number("step", step, 0, MAX_STEP, open_low=True)
-    units = int(np.prod(z.shape[1:]))
-    if units > MAX_UNITS:
-        raise InputError(f"z: expected at most {MAX_UNITS} units; received {units}.")
-    moves = (step * np.eye(units, dtype="float32")).reshape(units, *z.shape[1:])
-    found: list[float] = []
-    size = 1  # the size of an image is known when one is decoded
-    while len(found) < len(z):
-        jacobian = _jacobian(decode, z[len(found) : len(found) + size], moves, step)
-        found += _volumes(jacobian).tolist()
-        size = max(1, MAX_JACOBIAN_NUMBERS // (2 * jacobian[0].size))
-    return np.array(found)
-
-
-def _jacobian(decode: Callable[[np.ndarray], np.ndarray], z: np.ndarray, moves: np.ndarray, step: float) -> np.ndarray:
-    """`(n, units, pixels)`."""
-    moved = np.stack([z[:, None] + moves, z[:, None] - moves])  # (2, n, units, units…)
-    images = decode(moved.reshape(-1, *z.shape[1:]))
-    images = checks.array("decode", images, (2 * len(z) * len(moves), "…"), dtype="float32")
-    above, below = images.reshape(2, len(z), len(moves), -1)
-    return (above - below) / (2 * step)
+    return np.concatenate([_volumes(jacobian) for jacobian in decoder_jacobian.in_parts(decode, z, step)])
 
 
 def _volumes(jacobian: np.ndarray) -> np.ndarray:
