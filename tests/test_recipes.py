@@ -163,6 +163,7 @@ FIGURES = {
         "paths.png",
     },
     "linear_vae": {"spectrum.png", "convergence.png", "components.png"},
+    "orthogonality": {"distances.png", "planes.png", "through-training.png", "dynamics.png"},
     "bigger_is_not_better": {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-2.png"},
 }
 
@@ -174,7 +175,7 @@ def test_a_study_at_toy_size(name, studies, monkeypatch):
     done = recipe(f"{name}.py", "--quick", "--epochs", 1, "--seeds", 1, "--out", studies)
     assert done.returncode == 0, done.stderr
     assert NOT_JUDGED in done.stdout or name == "tiles"
-    dataset = {"tiles": "tiles-2k_", "linear_vae": ""}.get(name, "mnist-5k_")
+    dataset = {"tiles": "tiles-2k_", "linear_vae": "", "orthogonality": ""}.get(name, "mnist-5k_")
     folder = studies / f"{name}_{dataset}1-epochs_1-seeds_quick"
     assert FIGURES[name] <= {path.name for path in (folder / "figures").iterdir()}
     content = json.loads((folder / "study.json").read_text())
@@ -186,8 +187,8 @@ def test_a_study_at_toy_size(name, studies, monkeypatch):
         needs_more = ("from its median", "upper garment", "at equal")  # three seeds, Fashion-MNIST, a longer curve
         assert claim["estimate"] is not None or any(text in claim["measured"] for text in needs_more), claim
     assert {"loss", "reconstruction", "active_units"} <= measured
-    for row in content["runs"]:  # a model without a density has no KL, and one with has no penalty
-        assert ("kl" in row["measures"]) != ("penalty" in row["measures"])
+    for row in content["runs"]:  # a model without a density has no KL, one with has no penalty, an autoencoder neither
+        assert len({"kl", "penalty"} & set(row["measures"])) == (row["config"] != "autoencoder")
     page = (folder / "report.html").read_text(encoding="utf-8")
     captions = json.loads((folder / "captions.json").read_text())
     assert set(captions) == {path.stem for kind in ("figures", "videos") for path in (folder / kind).glob("*")}
@@ -292,6 +293,40 @@ def test_the_optimum_of_a_linear_vae_is_measured_as_such(tmp_path, monkeypatch):
     assert found["pca.alignment"] == pytest.approx(1.0, abs=1e-5)
     assert found["pca.variance_error"] < 1e-4
     assert found["pca.kl_ratio"] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_rectangle_is_embedded_isometrically_and_standardisation_is_a_change_of_scale():
+    variables = runpy.run_path(RECIPES / "orthogonality.py")
+    frame, arrays, data = variables["frame"](), variables["read_rectangle"](), kv.load("rectangle")
+    np.testing.assert_allclose(frame.T @ frame, np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(arrays["x_train"] * variables["SCALE"], data.x_train, atol=1e-4)
+    factors = arrays["x_train"] @ frame
+    np.testing.assert_allclose(factors.T @ factors / len(factors), np.diag([1.0, 0.49]) / 12.0, atol=1e-9)
+    np.testing.assert_allclose(np.ptp(factors, axis=0), [1.0, 0.7], rtol=0.02)
+    # β of the squared error in units of the rectangle.
+    std = float(variables["STUDY"].configs["VAE"]["likelihood"].partition("=")[2])
+    assert 2.0 * (std / variables["SCALE"]) ** 2 == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_a_decoder_with_the_principal_directions_is_measured_as_such():
+    variables = runpy.run_path(RECIPES / "orthogonality.py")
+    means = np.random.default_rng(0).normal(size=(20, 2))
+    for degrees, expected in ((0.0, 1.0), (30.0, np.cos(np.radians(30.0)))):
+        angle = np.radians(degrees)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        weights = [(np.diag([2.0, -1.4]) @ turn @ variables["frame"]().T, np.zeros(32))]
+        decode = variables["network"](weights)
+        assert variables["alignment"](decode, means) == pytest.approx(expected, abs=1e-4)
+        assert variables["orthogonality"](decode, means).distance == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_orthogonality_of_both_data_sets_has_measures_for_all_claims():
+    study_of = runpy.run_path(RECIPES / "orthogonality.py")["study_of"]
+    for dataset in ("rectangle", "mnist-images"):
+        study = study_of(dataset)
+        study.check()
+        assert {claim.measure for claim in study.claims} <= set(study.measures)
+        assert len({claim.words for claim in study.claims}) == len(study.claims)
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from keras_vae.diagnostics import decoder_jacobian
 from keras_vae.errors import InputError
@@ -22,6 +21,14 @@ class Orthogonality(NamedTuple):
         cosines: the largest |cos| of the angle between two columns at each point, `(n,)`; NaN there too.
         singular_ratios: at each point the largest ratio, at most 1, of a singular value to the next larger one, `(n,)`;
             near 1, V is not determined.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_vae import diagnostics
+        >>> decode = lambda z: z @ np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]])  # columns at 45°
+        >>> found = diagnostics.distance_to_orthogonality(decode, np.zeros((3, 2)))
+        >>> round(found.cosine, 3), found.distances.shape
+        (0.707, (3,))
     """
 
     distance: float
@@ -101,6 +108,8 @@ def _at_points(jacobian: np.ndarray) -> np.ndarray:
 
 def _of_columns(columns: np.ndarray) -> tuple[float, float, float]:
     """Distance, cosine and ratio of singular values of the columns of J, `(columns, pixels)`, none of which is 0."""
+    from scipy.optimize import linear_sum_assignment  # which takes long to import
+
     n = len(columns)
     if n < 2:
         return np.nan, np.nan, np.nan
