@@ -1,16 +1,15 @@
 """One training of a study or a sweep, and what is measured of it; it can be sent to another process."""
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from keras_vae._utils import keras_import
 from keras_vae._utils.progress import ProgressReporter
 from keras_vae.data import Dataset
 from keras_vae.evaluation import run_evaluation
 from keras_vae.evaluation.judge import Judge
+from keras_vae.fast_fit import model_memory
 from keras_vae.runs import training
 from keras_vae.runs.config import Config
 from keras_vae.runs.folder import Run
@@ -85,11 +84,9 @@ class Task:
             progress: receives the progress of the training.
             folder: of the run, in place of the task's.
         """
-        run = training.train(self.config, folder or self.folder, resume=True, progress=progress, data=data)
-        row = self.measurement(run, data, judge)
-        keras_import.import_keras().backend.clear_session()
-        gc.collect()  # models contain reference cycles (TensorFlow keeps their compiled steps, about 50 MB each)
-        return row
+        with model_memory.freed_afterwards():
+            run = training.train(self.config, folder or self.folder, resume=True, progress=progress, data=data)
+            return self.measurement(run, data, judge)
 
     def read(self, data: Dataset, judge: Judge | None, progress: ProgressReporter) -> Row:
         """The measures of a task that is done; no backend is imported."""
