@@ -101,6 +101,13 @@ CLAIMS = [
 ]
 
 
+def kl_of_units(results: Results, name: str):
+    """The KL of the units on test images, `(seeds, units)`."""
+    import numpy as np
+
+    return np.stack([results.run(name, seed).arrays("units")["kl"] for seed in range(results.seeds)])
+
+
 def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import seed_figures, study_figures
 
@@ -121,7 +128,7 @@ def draw(results: Results) -> dict[Path, str]:
             "−ELBO and its parts over epochs, training with k samples per image. With k above 1 it is not minimised.",
         ),
         "units": (
-            seed_figures.unit_kl({name: [results.run(name, s) for s in range(results.seeds)] for name in one_layer}),
+            seed_figures.unit_kl({name: kl_of_units(results, name) for name in one_layer}),
             "KL of every unit on test images, in decreasing order, one line per seed.",
         ),
         "samples": (study_figures.samples(runs), "A hundred digits of each model, z from N(0, I)."),

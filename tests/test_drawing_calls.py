@@ -20,6 +20,7 @@ from keras_vae.plots import (
     layout,
     rate_distortion,
     run_figures,
+    seed_figures,
     space_3d,
     study_figures,
     thumbnails,
@@ -141,6 +142,15 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
         study_figures.dots,
         {"rows": {"β = 1": {"AUC": np.array([0.6, 0.7])}}, "quantities": {"AUC": "AUC of a classifier"}, "columns": 2},
     ),
+    "published": (
+        seed_figures.published,
+        {
+            "measured": {"784-400-20": np.array([105.1, 105.4])},
+            "reference": {"784-400-20": 105.6},
+            "title": "−ELBO, nats",
+        },
+    ),
+    "unit_kl": (seed_figures.unit_kl, {"seeds": {"k = 1": np.array([[2.0, 0.1], [2.1, 0.2]])}}),
     "rings": (on_axes(bubble_figures.rings), {"d": 4, "norms": np.abs(GRID)}),
     "along_mean": (on_axes(bubble_figures.along_mean), {"d": 4, "norm": 1.0, "farthest": 2.0}),
     "overlap_by_dimension": (on_axes(bubble_figures.overlap_by_dimension), {"found": {}}),
@@ -151,6 +161,7 @@ ONLY_BAD = {"samples", "planes", "dynamics", "bubble_to_scale", "bubble_radii", 
 # Damages of which a picture can be drawn, by reason.
 ANSWERED = {
     "epochs: infinity within",  # up to the last epoch
+    *("title: no text", "reference: mapping"),  # of other names
     *("curves: None", "curves: empty", "max_kl: infinity"),  # without lines, without an end of the view
     *("labels: None", "epochs: None", "units: None", "limit: None", "threshold: None", "images: None"),  # optional
     *(f"{name}: {rows}" for name in ("mean", "codes", "images", "labels", "values", "epochs", "norms", "var_mean")

@@ -163,6 +163,7 @@ FIGURES = {
         "paths.png",
     },
     "linear_vae": {"spectrum.png", "convergence.png", "components.png"},
+    "literature": {"published.png", "dynamics.png", "units.png", "samples.png"},
     "orthogonality": {"distances.png", "planes.png", "through-training.png", "dynamics.png"},
     "bigger_is_not_better": {f"figure-{i}.png" for i in range(2, 6)} | {"over-units.png", "samples-2.png"},
 }
