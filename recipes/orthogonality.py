@@ -286,7 +286,7 @@ class Decoded(NamedTuple):
 
 
 def decoded(run: Run, dataset: Dataset) -> Decoded:
-    """The means of a run, its orthogonality, and V Σ⁻¹ at some items: `(items, units, 2)`, a direction a column."""
+    """The means of a run, its orthogonality, and V at some items, `(items, 2, 2)`, by decreasing singular value."""
     import keras
     import numpy as np
 
@@ -296,8 +296,8 @@ def decoded(run: Run, dataset: Dataset) -> Decoded:
     means = vae.encode(dataset.x_test[:N_DRAWN_POINTS]).mean
     step = decoder_jacobian.DEFAULT_STEP
     jacobians = np.concatenate(list(decoder_jacobian.in_parts(vae.decode, means[:N_CROSSES], step)))
-    v, singular, _ = np.linalg.svd(jacobians.astype("float64"), full_matrices=False)
-    return Decoded(means, orthogonality(vae.decode, means), v / singular[:, None])
+    v = np.linalg.svd(jacobians.astype("float64"), full_matrices=False)[0]
+    return Decoded(means, orthogonality(vae.decode, means), v)
 
 
 def draw(results: Results) -> dict[Path, str]:
@@ -314,9 +314,8 @@ def draw(results: Results) -> dict[Path, str]:
         ),
         "planes": (
             planes({name: models[0] for name, models in found.items()}),
-            "Codes of test items, seed 0, and at some of them the right singular vectors of the decoder's Jacobian, as "
-            "long as a step that changes the image by one fixed amount. Orthogonal units have crosses parallel to the "
-            "axes.",
+            "Codes of test items, seed 0, and at some of them the right singular vectors of the decoder's Jacobian, "
+            "that of the larger singular value in blue. Orthogonal units have crosses parallel to the axes.",
         ),
     }
     courses = {
@@ -427,9 +426,8 @@ def planes(found: dict):
             limit = 1.1 * float(np.abs(model.means).max())
             ax.plot(*model.means.T, ".", color=palette.HAIRLINE, markersize=3, zorder=0)
             places = model.means[: len(model.directions)]
-            unit = 0.12 * limit / np.median(np.linalg.norm(model.directions, axis=1))
             for axis, color in ((0, palette.AGGREGATE_POSTERIOR), (1, palette.POSTERIOR)):
-                steps = unit * model.directions[:, :, axis]
+                steps = 0.1 * limit * model.directions[:, :, axis]
                 lines = LineCollection(np.stack([places - steps, places + steps], axis=1), colors=color, linewidths=1.5)
                 ax.add_collection(lines)
             visuals.square_view(ax, limit, (0, 1))
@@ -451,8 +449,9 @@ def over_epochs(courses: dict):
                 )
             ax.axhline(RANDOM_ROTATION, color=palette.MUTED, linestyle=(0, (4, 4)), linewidth=1)
             ax.set_xscale("symlog", linthresh=1.0)
+            ax.set_xticks([0, 1, 10, 100])
             ax.xaxis.set_major_formatter("{x:g}")
-            ax.set(xlabel="epoch", ylim=(0.0, 1.15))
+            ax.set(xlabel="epoch", xlim=(0.0, 1.1 * lines[0]["epochs"][-1]), ylim=(0.0, 1.15))
             layout.subtitle(ax, name)
         axes[0].set_ylabel("distance to orthogonality")
     return figure
