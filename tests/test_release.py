@@ -41,13 +41,13 @@ def test_the_classifiers_name_the_pythons_that_are_allowed():
     assert SETUP["options"]["python_requires"] == f">=3.{pythons[0]},<3.{int(pythons[-1]) + 1}"
 
 
-def test_every_source_of_the_readme_is_cited():
-    sources = re.search(r"^1\. A\. Asperti.*?\n\n", text("README.md"), re.MULTILINE | re.DOTALL)[0]
+def test_every_source_of_the_results_is_cited():
+    sources = text("docs/results/index.md").partition("## Sources\n")[2].partition("\n## ")[0]
     references = text("CITATION.cff").partition("references:")[2]
     addresses = re.findall(r"https://[^\s)]+", sources)
-    assert len(re.findall(r"^\d\. ", sources, re.MULTILINE)) == references.count("  - type: ") >= 5
+    assert len(re.findall(r"^- ", sources, re.MULTILINE)) == references.count("  - type: ") >= 5
     assert all(address in references for address in addresses)
-    for author in re.findall(r"^\d\. (?:\w\. )+(\w+),", sources, re.MULTILINE):
+    for author in re.findall(r"^- (?:\w\. )+(\w+),", sources, re.MULTILINE):
         assert f"family-names: {author}" in references
 
 
