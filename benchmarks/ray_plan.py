@@ -16,6 +16,7 @@ INDEX = Path(__file__).parents[1] / "docs" / "results" / "index.md"
 SEEDS = {
     "latent-4d": 10, "tiles": 3, "sampling": 5, "latent-3d": 5, "collapse": 5, "priors": 4, "linear-vae": 5,
     "orthogonality": 5,  # 8 and 3, of two data sets
+    "rate-distortion": 3, "literature": 3,
 }  # fmt: skip
 ROW = re.compile(r"^\| \[[^]]*\]\(([\w-]+)\.md\) \|.*\| ([^|]*) \| ([\d.]+) \|$", re.MULTILINE)
 
