@@ -86,8 +86,8 @@ def listed(words: Sequence[str]) -> str:
 
 
 def epochs(usual: int, others: Sequence[int]) -> str:
-    """The lengths of trainings: `100 epochs (some configurations 300)`."""
-    return count(usual, "epoch") + "".join(f" (some configurations {amount(n)})" for n in others)
+    """The lengths of trainings: `100 epochs (some configurations 8 or 300)`."""
+    return count(usual, "epoch") + (f" (some configurations {listed(list(map(amount, others)))})" if others else "")
 
 
 def markdown_table(table: Table) -> list[str]:
