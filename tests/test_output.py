@@ -188,3 +188,12 @@ def test_the_bar_of_a_long_training_shows_the_kl_on_80_columns():
     reporter.advance(23450, "epoch 50 · loss 160.2 · KL 6.5")
     reporter.stop()
     assert "epoch 50 · loss 160.2 · KL 6.5" in stream.text()
+
+
+def test_leading_columns_of_words_and_of_numbers():
+    table = formatting.Table(
+        "", ["claim", "measure", "seeds", "hours"], [["1", "|cos|", "about 12", "–"], ["a", "b", "c", "0.5"]]
+    )
+    assert table.text_columns == 3
+    assert formatting.Table("", ["", "a"], [["loss", "−3.2 ± 1"]]).text_columns == 1
+    assert formatting.Table("", ["", "a"], []).text_columns == 1

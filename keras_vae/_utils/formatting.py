@@ -1,6 +1,8 @@
 """Numbers, counts and intervals as text, Markdown tables, and text for outputs that lack some signs."""
 
 import codecs
+import itertools
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -29,6 +31,18 @@ class Table(NamedTuple):
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    @property
+    def text_columns(self) -> int:
+        """The number of leading columns that hold words, at least 1.
+
+        Example:
+            >>> Table("", ["claim", "measure", "hours"], [["it holds", "|cos|", "0.5"]]).text_columns
+            2
+        """
+        columns = list(zip(*self.rows, strict=True))[1:]
+        holds_words = [not any(re.match(r"[−\d]", cell) or cell == ABSENT for cell in cells) for cells in columns]
+        return 1 + len(list(itertools.takewhile(bool, holds_words)))
 
 
 def number(value: float | None) -> str:
