@@ -6,7 +6,8 @@
 - Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", 2016, table 1: one stochastic layer of 50 units,
   two hidden layers of 200 with tanh, dynamic binarisation, batches of 20, training with k = 1, 5 and 50 samples per
   image. The source trains for 3,280 epochs, 3^i of them at the rate 10^(−3 − i/7), i = 0 … 7, and estimates −log p(x)
-  by 5,000 samples. Here they are 8 epochs at the first rate, and 1,000 samples.
+  by 5,000 samples. Here they are 8 epochs at the first rate, and 1,000 samples. The values are those that a
+  reproduction quotes, the number of active units is from memory: the paper was not read.
 
 Binary images are drawn from the grey values with a fixed seed; the set of images that most of the literature uses is
 another draw of them. All test images are measured.
@@ -125,7 +126,8 @@ def draw(results: Results) -> dict[Path, str]:
         ),
         "dynamics": (
             study_figures.dynamics(one_layer),
-            "−ELBO and its parts over epochs, training with k samples per image. With k above 1 it is not minimised.",
+            "Losses over epochs, training with k samples per image. The loss is the negative bound of k samples: for "
+            "k = 1 the sum of reconstruction and KL, for more of them less than the sum.",
         ),
         "units": (
             seed_figures.unit_kl({name: kl_of_units(results, name) for name in one_layer}),

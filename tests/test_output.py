@@ -192,7 +192,7 @@ def test_the_bar_of_a_long_training_shows_the_kl_on_80_columns():
 
 def test_leading_columns_of_words_and_of_numbers():
     table = formatting.Table(
-        "", ["claim", "measure", "seeds", "hours"], [["1", "|cos|", "about 12", "–"], ["a", "b", "c", "0.5"]]
+        "", ["claim", "measure", "seeds", "hours"], [["1", "|cos|", "about 12", "–"], ["a", "−log p(x)", "c", "−0.5"]]
     )
     assert table.text_columns == 3
     assert formatting.Table("", ["", "a"], [["loss", "−3.2 ± 1"]]).text_columns == 1

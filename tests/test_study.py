@@ -92,6 +92,15 @@ def finished(full_study, tmp_path):
     return replace(full_study, folder=out / full_study.folder.name, runs=runs, rows=copy.deepcopy(full_study.rows))
 
 
+def test_the_description_names_all_settings_of_training(finished):
+    assert "Adam 0.001, batches of 40; test" in study_text.description(finished)
+    run = finished.run(NARROW)
+    config = run.config
+    config["config"] |= {"learning_rate": 1e-4, "batch_size": 20}
+    run.write_json("config.json", config)
+    assert "Adam 0.0001 or 0.001, batches of 20 or 40; test" in study_text.description(finished)
+
+
 def test_run_study_writes_runs_measures_and_verdicts(trained):
     results, printed = trained
     assert printed.startswith("Toy nets: 4 trainings of 1 epoch on ")

@@ -41,7 +41,7 @@ class Table(NamedTuple):
             2
         """
         columns = list(zip(*self.rows, strict=True))[1:]
-        holds_words = [not any(re.match(r"[−\d]", cell) or cell == ABSENT for cell in cells) for cells in columns]
+        holds_words = [not any(re.match(r"−?\d", cell) or cell == ABSENT for cell in cells) for cells in columns]
         return 1 + len(list(itertools.takewhile(bool, holds_words)))
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_vae._utils.data_words import worded
-from keras_vae._utils.formatting import ABSENT, Table, amount, count, epochs, markdown_table, number, region
+from keras_vae._utils.formatting import ABSENT, Table, amount, count, epochs, listed, markdown_table, number, region
 from keras_vae._utils.verdicts import jointly, shown_ends
 from keras_vae.studies.results import Results
 
@@ -29,9 +29,11 @@ def description(results: Results) -> str:
     item = worded("image", results.data.image_shape)
     spread = "; mean ± standard deviation over seeds" if results.seeds > 1 else ""
     trained = f"{results.dataset}, {epochs(results.epochs, results.other_epochs)}, {count(results.seeds, 'seed')}"
-    config = results.run(next(iter(results.study.configs))).config["config"]
+    configs = [results.run(name).config["config"] for name in results.study.configs]
+    rates = listed([f"{rate:g}" for rate in sorted({config["learning_rate"] for config in configs})])
+    sizes = listed([amount(size) for size in sorted({config["batch_size"] for config in configs})])
     return (
-        f"{toy}{trained}, Adam {config['learning_rate']:g}, batches of {amount(config['batch_size'])}; test "
+        f"{toy}{trained}, Adam {rates}, batches of {sizes}; test "
         f"{item}s, losses in nats per {item}{spread}. {count(round(results.minutes), 'minute')} of training."
         f"{_scoring(results)}"
     )
