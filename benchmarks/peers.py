@@ -9,17 +9,20 @@ import subprocess
 from pathlib import Path
 
 import training
+from convolutions import kernels_alone
 from timing import Row, alternate, row
 
 from keras_vae.errors import InputError
 
 PYTHON = Path(__file__).parent / ".venv" / "bin" / "python"
 SCRIPT = Path(__file__).with_name("peer.py")
-KINDS = {
+DENSE = {
     "eager": "PyTorch {torch}, eager",
     "compiled": "PyTorch {torch}, torch.compile",
     "pythae": "pythae {pythae}, its pipeline, copies and checkpoint of the model included",
 }
+CONVOLUTIONAL = {"convolutional": ("c32-c64-256-16", 8192), "map": ("c32-c64-8x8x1024", 1024)}
+N_IMAGES = 60_000  # of dense networks
 
 
 class Peer:
@@ -29,10 +32,9 @@ class Peer:
         first: seconds of the first epoch, compilation included.
     """
 
-    def __init__(self, kind: str):
-        self._process = subprocess.Popen(
-            [PYTHON, SCRIPT, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+    def __init__(self, kind: str, n_images: int):
+        command = [PYTHON, SCRIPT, kind, str(n_images)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.first = self.epoch()
 
     def epoch(self) -> float:
@@ -63,12 +65,28 @@ def rows() -> list[Row]:
         raise InputError(
             f"peers: expected an environment at {PYTHON.parent.parent}; found none; run make bench PEERS=1."
         )
-    ours = training.ours(training.DENSE, training.images())
+    return dense_rows() + convolutional_rows()
+
+
+def dense_rows() -> list[Row]:
+    ours = training.ours(training.DENSE, training.images(N_IMAGES))
     found, installed = [], versions()
-    for kind, name in KINDS.items():
-        peer = Peer(kind)
+    for kind, name in DENSE.items():
+        peer = Peer(kind, N_IMAGES)
         pairs = alternate({"ours": ours, "peer": peer.epoch})
         peer.stop()
         against = f"{name.format(**installed)}; its first epoch took {peer.first:.1f} s"
         found.append(row(f"warm epoch of {training.DENSE}", "s", pairs, against))
+    return found
+
+
+def convolutional_rows() -> list[Row]:
+    found, torch = [], versions()["torch"]
+    for kind, (architecture, n_images) in CONVOLUTIONAL.items():
+        peer = Peer(kind, n_images)
+        ours = training.ours(architecture, training.images(n_images))
+        pairs = alternate({"ours": ours, "peer": peer.epoch, "floor": kernels_alone(architecture, n_images)})
+        peer.stop()
+        against = f"PyTorch {torch}, channels_last; convolutions and matrix products of the layers"
+        found.append(row(f"epoch of {architecture}, {n_images:,} images", "s", pairs, against, ratio=1.0))
     return found

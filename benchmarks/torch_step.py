@@ -121,7 +121,7 @@ def main() -> None:
     sides = {
         FIT: fit(models[FIT], x),
         RESIDENT: resident(models[RESIDENT], x),
-        PLAIN: peer.pytorch(x.reshape(-1, 784), compiled=False),
+        PLAIN: peer.pytorch(x.reshape(-1, 784), peer.Network()),
     }
     for side in sides.values():  # the first epoch builds and compiles
         side()
