@@ -62,6 +62,19 @@ def own_step(images) -> OwnStep:
     return OwnStep(weights(vae), history["loss"], recorder.trajectory)
 
 
+@compiles_epochs
+def test_the_bar_counts_the_steps_of_an_epoch(images, monkeypatch):
+    """Also the last call's, which takes fewer steps than the others."""
+    counted = []
+    monkeypatch.setattr(
+        keras.callbacks.ProgbarLogger, "on_train_batch_end", lambda self, batch, logs=None: counted.append(batch + 1)
+    )
+    vae = kv.dense_vae("64-16-2", (8, 8), seed=3)
+    vae.compile(sgd(), jit_compile=True, steps_per_execution=5)
+    vae.fit(images[:100], batch_size=17, epochs=1)
+    assert counted == [5, 6]
+
+
 class Listener(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()

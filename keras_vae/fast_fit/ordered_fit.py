@@ -15,6 +15,7 @@ from keras_vae.fast_fit.batches import changeable_batches, ordered_batches, vali
 from keras_vae.fast_fit.epoch_images import EpochImages, ImageReplacement
 from keras_vae.fast_fit.epoch_order import EpochOrder
 from keras_vae.fast_fit.policy import compiled_epoch
+from keras_vae.fast_fit.progress_bar import with_bar
 from keras_vae.fast_fit.support import Support
 
 
@@ -155,7 +156,9 @@ class OrderedFitModel(keras.Model):
             self._compiled_epoch = epoch
             try:
                 return super().fit(
-                    x=epoch.placeholder_batches(), callbacks=[check, *replacement, order, *callbacks], **arguments
+                    x=epoch.placeholder_batches(),
+                    callbacks=with_bar([check, *replacement, order, *callbacks], arguments["verbose"]),
+                    **arguments,
                 )
             finally:
                 self._compiled_epoch = None  # releases the data
