@@ -84,7 +84,7 @@ class WriteError(OSError):
         >>> import errno
         >>> import keras_vae as kv
         >>> print(kv.WriteError(errno.ENOSPC, "No space left on device", "run/model.keras"))
-        run/model.keras: expected a file that can be written; No space left on device; free some space.
+        run/model.keras: expected a path that can be written; No space left on device; free some space.
     """
 
     def __init__(self, number: int | None, reason: str, path: str | Path):
@@ -92,4 +92,4 @@ class WriteError(OSError):
 
     def __str__(self) -> str:
         advice = _ADVICE.get(self.errno or 0, "check the path and its disk")
-        return f"{self.filename}: expected a file that can be written; {self.strerror}; {advice}."
+        return f"{self.filename}: expected a path that can be written; {self.strerror}; {advice}."

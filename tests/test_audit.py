@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_vae import Config, InputError, diagnostics, train
+from keras_vae import Config, InputError, conv_vae, diagnostics, train
 from keras_vae import data as datasets
 from keras_vae.diagnostics import nearest_neighbours, unit_marginals
 from keras_vae.evaluation import audit_arrays, likelihood, model_audit, run_evaluation
 from keras_vae.plots import run_figures
+from keras_vae.report import run_page
 from keras_vae.runs import adoption
 
 pytestmark = pytest.mark.usefixtures("few_pixels")
@@ -131,6 +132,16 @@ def test_the_audit_of_a_latent_map_with_a_gaussian_likelihood(npz, tmp_path, dat
     assert found["elbo_terms"]["bits_per_pixel"] is None
     assert found["samplers"]["scores"] == {}  # without a judge
     run_figures.audit(run)
+
+
+def test_a_model_with_an_axis_of_one_channel_is_adopted_with_grey_images(data, npz, tmp_path):
+    """Keras' convolutions need the axis, which data sets of grey images lack."""
+    conv_vae("c4-2", (8, 8, 1), seed=0).save(tmp_path / "mine.keras")
+    run = adoption.adopt(tmp_path / "mine.keras", data, tmp_path / "run")
+    assert run.image_shape == (8, 8, 1)
+    run_evaluation.evaluate(run, **QUICK)  # the data are loaded again
+    run_page.write(run)
+    assert adoption.adopt(tmp_path / "mine.keras", data, tmp_path / "run").finished
 
 
 def test_a_model_trained_outside_the_package_is_adopted(toy_run, data, tmp_path, npz):

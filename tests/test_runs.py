@@ -221,7 +221,7 @@ def test_refuses_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(Path, "touch", refuse)
-    with pytest.raises(WriteError, match="expected a file that can be written; Read-only file system; use a folder"):
+    with pytest.raises(WriteError, match="expected a path that can be written; Read-only file system; use a folder"):
         Run(tmp_path / "a" / "b").check_usable()
     assert not list(tmp_path.iterdir())
 

@@ -509,7 +509,7 @@ def failing(error: BaseException):
         (
             WriteError(errno.EROFS, "Read-only file system", "a.png"),
             1,
-            "a.png: expected a file that can be written; ",
+            "a.png: expected a path that can be written; ",
         ),
         (OSError(errno.EACCES, "Permission denied", "b.npz"), 1, "b.npz: Permission denied."),
         (OSError("no number"), 1, "no number."),

@@ -94,7 +94,7 @@ def collect(
             keys.append(content.key)
             kept.append(i)
         if not kept:
-            raise InputError(f"{folder}: expected images; all are damaged; pass another folder.")
+            raise InputError(f"{folder}: expected images; all are damaged; pass a folder with images.")
         made = Decoded(images.finish(), np.array(keys, "uint64"), np.array(kept, "int64"), steps)
         images.keep(made)
     return (read(place) if place is not None else None) or made

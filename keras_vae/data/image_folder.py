@@ -141,7 +141,7 @@ def _labelled(folder: Path) -> list[tuple[Path, str | None]]:
     if not by_class or len(empty) == len(by_class):
         n_other = sum(len(files) for _, _, files in os.walk(folder))
         others = f"{n_other} other files" if n_other else "no files"
-        raise InputError(f"{folder}: expected images, {', '.join(SUFFIXES)}; received {others}; pass another folder.")
+        raise InputError(f"{folder}: expected images, {', '.join(SUFFIXES)}; received {others}; pass one with images.")
     if empty:
         raise InputError(f"{empty[0]}: expected images of the class {empty[0].name}; received none; delete the folder.")
     return [(path, sub.name) for sub, images in by_class.items() for path in images]
@@ -189,7 +189,7 @@ def _decode(
         headers = list(_each(pool, image_files.read_header, [file.path for file in files], skip_damaged))
         readable = [i for i, header in enumerate(headers) if header is not None]
         if not readable:
-            raise InputError(f"{folder}: expected images; all {len(files)} are damaged; pass another folder.")
+            raise InputError(f"{folder}: expected images; all {len(files)} are damaged; pass a folder with images.")
         form = _form({files[i].path: headers[i] for i in readable}, folder, size, gray)
         shape = form.size[::-1] if form.gray else (*form.size[::-1], 3)
         if place is None:

@@ -56,10 +56,11 @@ def download(name: str, file: str, folder: str = "", origin: str = ORIGIN) -> Pa
     except Exception as error:  # Keras raises a bare Exception
         damaged = [str(path) for path in candidates(str(Path(folder, file))) if os.path.lexists(path)]
         found = f"{damaged[0]} is damaged or another file, and there is no network" if damaged else "found neither"
+        reason = str(error).rpartition(" -- ")[2]  # of the network; the exceptions behind it are many pages
         raise InputError(
-            f"dataset: expected {name} in {cache_folder()} or a network to download it; {found}; use "
-            "dataset='mnist-5k', which needs no download, or dataset='FILE.npz'."
-        ) from error
+            f"dataset: expected {name} in {cache_folder()} (KERAS_HOME/datasets) or a network to download it; {found} "
+            f"({reason}); use dataset='mnist-5k', which needs no download, or dataset='FILE.npz'."
+        ) from None
     return Path(path)
 
 

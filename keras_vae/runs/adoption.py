@@ -12,7 +12,7 @@ from keras_vae._utils import readers
 from keras_vae._utils.foreign_text import cleaned
 from keras_vae.data import Dataset
 from keras_vae.errors import InputError
-from keras_vae.runs import final_files, model_file
+from keras_vae.runs import final_files, model_file, run_data
 from keras_vae.runs.config import RECORDED_PER_LABEL
 from keras_vae.runs.folder import Run
 from keras_vae.runs.provenance import describe_environment
@@ -29,7 +29,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
 
     Args:
         model: a `.keras` file with a `VAE`.
-        data: images of the model's shape.
+        data: images of the model's shape; the axis of one channel may be missing or present.
         folder: folder of the run; created if it doesn't exist.
         seed: seed of generated images and of the choice of reconstructed ones.
         overwrite: replace a run in this folder.
@@ -48,6 +48,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
         return run
     run.check_usable(overwrite, resume=False)
     vae = _load(model, data)
+    data = run_data.with_channel_axis(data, tuple(vae.image_shape))
     with run.lock():
         if overwrite:
             run.clear()
@@ -88,7 +89,7 @@ def _load(model: Path, data: Dataset) -> "VAE":
     vae = model_file.load_vae(model, "give a .keras file that was saved from a VAE", compile=False)
     if not all(np.isfinite(weights).all() for weights in vae.get_weights()):
         raise InputError(f"model: expected finite weights in {model}; received NaN or infinity.")
-    if tuple(vae.image_shape) != tuple(data.image_shape):
+    if run_data.without_channel(tuple(vae.image_shape)) != run_data.without_channel(data.image_shape):
         raise InputError(
             f"dataset: expected images of shape {tuple(vae.image_shape)}, the input of {model.name}; {data.name} has "
             f"{tuple(data.image_shape)}."

@@ -74,7 +74,7 @@ def load(run: Run, name: str | Path, progress: ProgressReporter | None = None, *
     options = _inherited(name, config.get("data_options", {})) | options
     found = datasets.load_all(name, run.preparation, cache=run_data.cache_folder(run), progress=progress, **options)
     shape = tuple(found.x.shape[1:])
-    if _without_channel(shape) != _without_channel(run.image_shape):
+    if run_data.without_channel(shape) != run_data.without_channel(run.image_shape):
         raise InputError(_refusal(run, name, shape))
     binarized = bool(config.get("binarize"))
     return NewItems(name, found.x, found.labels, found.names, run.image_shape, binarized)
@@ -93,15 +93,11 @@ def _inherited(name: str, trained: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _without_channel(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
-
-
 def _refusal(run: Run, name: str, shape: tuple[int, ...]) -> str:
     expected, advice = run.image_shape, "pass items of that shape"
     reader = registry.find_reader(name)
     if reader is not None and "size" in reader.options and len(expected) > 1 and expected[0] == expected[1]:
-        gray = " and gray=True" if len(shape) > len(_without_channel(expected)) else ""
+        gray = " and gray=True" if len(shape) > len(run_data.without_channel(expected)) else ""
         advice = f"set size={expected[0]}{gray}"
     kind = "rows of shape" if len(expected) == 1 else "images of shape"
     return f"dataset: expected {kind} {expected}, as {run.path} was trained on; received {shape} in {name}; {advice}."

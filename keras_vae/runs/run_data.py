@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_vae import data as datasets
+from keras_vae._utils.items import Items
 from keras_vae.data import Dataset, registry
 from keras_vae.errors import InputError
 from keras_vae.runs.folder import Run
@@ -79,8 +80,28 @@ def load(run: Run, moved: str | None = None) -> Dataset:
 
 
 def as_trained(run: Run, data: Dataset) -> Dataset:
-    """The data set with the images that a run was trained and evaluated on: binary ones if it binarized them."""
+    """The data set with the images that a run was trained and evaluated on: in the shape that its model takes, and
+    binary ones if it binarized them."""
+    data = with_channel_axis(data, run.image_shape)
     return binarized(data) if run.config["config"].get("binarize") else data
+
+
+def with_channel_axis(data: Dataset, image_shape: tuple[int, ...]) -> Dataset:
+    """The data set with the axis of one channel added or removed, where that is all that its images lack."""
+    if data.image_shape == image_shape or without_channel(data.image_shape) != without_channel(image_shape):
+        return data
+    x_train, x_test = (Items.of(items.array.reshape(len(items), *image_shape)) for items in (data.train, data.test))
+    return replace(data, x_train=x_train, x_test=x_test)
+
+
+def without_channel(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a grey image without its axis of one channel; other shapes as they are.
+
+    Example:
+        >>> without_channel((28, 28, 1)), without_channel((28, 28))
+        ((28, 28), (28, 28))
+    """
+    return shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
 
 
 def binarized(data: Dataset) -> Dataset:
