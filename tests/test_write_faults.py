@@ -240,18 +240,20 @@ def test_commands_on_a_full_disk_end_with_one_line(toy_run, small_disk, monkeypa
     assert_complete(run)
 
 
-def test_a_folder_that_becomes_read_only_is_refused_before_work(toy_run, tmp_path, monkeypatch, capsys):
-    run = shutil.copytree(toy_run.path, tmp_path / "run")
+def test_a_folder_that_becomes_read_only_is_refused_before_work(toy_run, toy_config, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(toy_run.path, tmp_path / "run")
 
     def refuse(self, *args, **kwargs):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(Path, "touch", refuse)
-    for command in ("draw", "evaluate"):
-        code, errors = program(monkeypatch, capsys, command, run)
-        assert code == 1
-        assert re.fullmatch(rf"keras-vae: {run}: .*; Read-only file system; use .* on another disk\.\n", errors)
-    assert names(run) == names(toy_run.path)
+    training = ["--architecture", "64-16-2", "--dataset", toy_config.dataset, "--overwrite", "--out", folder]
+    for command in (["draw", folder], ["evaluate", folder], ["train", *training]):
+        assert run(monkeypatch, *command) == 1
+        printed = capsys.readouterr()
+        assert re.fullmatch(rf"keras-vae: {folder}: .*; Read-only file system; use .* on another disk\.\n", printed.err)
+        assert "Continue" not in printed.out  # there is nothing of this training to continue
+    assert names(folder) == names(toy_run.path)
 
 
 def test_bubbles_on_a_full_disk_are_one_sentence(toy_run, data, small_disk):

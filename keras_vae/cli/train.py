@@ -106,16 +106,26 @@ def train(
     from keras_vae.runs.training import train
 
     requested = _requested_devices(devices, coordinator, processes, process_index)
+    found = _written(out)
     try:
         run = train(config, out, overwrite=overwrite, resume=resume, devices=requested)
     except (KeyboardInterrupt, WriteError) as error:
-        if getattr(error, "errno", None) != errno.ESTALE and Run(out).is_run():  # else there is nothing to continue
+        is_own = resume or _written(out) != found  # not a run that was to be replaced
+        if getattr(error, "errno", None) != errno.ESTALE and is_own and Run(out).is_run():
             replaced = " in place of --overwrite" if overwrite else ""
             print(f"Continue with the same command and --resume{replaced}.", flush=True)
         raise
     if requested is None or is_writer():
         print_results(run.path)
         _print_next_commands(out)
+
+
+def _written(out: Path) -> int | None:
+    """When the configuration of the run in a folder was written; None if there is none."""
+    try:
+        return (out / "config.json").stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def choose_architecture(model: str | None, architecture: str | None) -> str:
