@@ -116,6 +116,10 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="aggregate_posterior",
     title="The aggregate posterior compared with the prior",
+    source=(
+        "Cross Validated, question 333018, [How well does Q(z|X) match N(0,I) in variational autoencoders?]"
+        "(https://stats.stackexchange.com/questions/333018)"
+    ),
     configs={
         # Only the encoder becomes deeper; the decoder keeps its two layers.
         name(depth, d): {"architecture": f"{layers}-{d}", **({"decoder": "500-500"} if depth > 2 else {})}

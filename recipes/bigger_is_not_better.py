@@ -163,6 +163,10 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="bigger_is_not_better",
     title="Samples and reconstructions with 2 to 800 latent units",
+    source=(
+        'S. K. Azmoodeh, "Why Bigger is Not Better: The Asymptotic Behavior of VAE Latent Space", Department of '
+        "Computer Science, University of Illinois at Urbana-Champaign"
+    ),
     configs={
         name(d, kind): {"architecture": f"784-256-256-{d}", "posterior": posterior, "batch_size": 256,
                         "learning_rate": 1e-4}

@@ -59,6 +59,7 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="collapse",
     title="Collapse of latent units in models with 8 and 16 units",
+    source="A. Asperti, [a page on variational autoencoders](https://www.cs.unibo.it/~asperti/variational.html)",
     configs={net: {"architecture": net} for net in NETS},
     measures=["loss", "reconstruction", "kl", "active_units", COLLAPSED_UNITS, "units_collapsed_in_training", *SCORES],
     claims=CLAIMS,

@@ -112,6 +112,10 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="conv_ablation",
     title="Convolutional autoencoder and VAE, 2 and 16 latent units",
+    source=(
+        'M. Shonia, "Variational Autoencoders on MNIST: Latent Space Structure, Sampling, and Ablation Study", '
+        "slides, Department of Mathematics, Kutaisi International University, January 30, 2026"
+    ),
     configs={
         name: {"architecture": f"c32-c64-c64-256-{d}", "posterior": posterior}
         for posterior, names in (("diagonal", (VAE_2, VAE_16)), ("autoencoder", (AE_2, AE_16)))

@@ -61,6 +61,7 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="latent_3d",
     title="Three latent units, with and without sampling",
+    source="A. Asperti, [a page on variational autoencoders](https://www.cs.unibo.it/~asperti/variational.html)",
     configs={NET: {"architecture": NET}, NO_SAMPLING: {"architecture": NET, "posterior": "none"}},
     measures=[
         "loss",

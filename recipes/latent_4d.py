@@ -44,6 +44,7 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="latent_4d",
     title="Four latent units: variation between seeds",
+    source="A. Asperti, [a page on variational autoencoders](https://www.cs.unibo.it/~asperti/variational.html)",
     configs={name: {"architecture": name} for name in (DEEP, SHALLOW, TWO_UNITS, THREE_UNITS)},
     measures=[
         "loss",

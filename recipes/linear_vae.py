@@ -394,6 +394,10 @@ def linear_vae(dataset: str) -> Study:
     return Study(
         name="linear_vae",
         title=f"Linear VAEs and probabilistic PCA: {setting.title}",
+        source=(
+            "J. Lucas, G. Tucker, R. Grosse, M. Norouzi, [Don't Blame the ELBO! A Linear VAE Perspective on Posterior "
+            "Collapse](https://arxiv.org/abs/1911.02469), NeurIPS 2019"
+        ),
         configs={
             name: {
                 "architecture": setting.architecture,

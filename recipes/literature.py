@@ -141,6 +141,13 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="literature",
     title="Published likelihoods of dense VAEs on MNIST",
+    source=(
+        "PyTorch, [VAE example](https://github.com/pytorch/examples/tree/main/vae); "
+        "C. Chadebec, L. J. Vincent, S. Allassonnière, [Pythae](https://github.com/clementchadebec/benchmark_VAE), "
+        "NeurIPS 2022; "
+        "Y. Burda, R. Grosse, R. Salakhutdinov, [Importance Weighted Autoencoders](https://arxiv.org/abs/1509.00519), "
+        "ICLR 2016 (values that a reproduction quotes)"
+    ),
     configs={
         GREY: {"architecture": GREY, "epochs": 10},
         STATIC: {"architecture": STATIC, "binarize": "static", "batch_size": 100, "learning_rate": 1e-4},

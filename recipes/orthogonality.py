@@ -463,6 +463,10 @@ def study_of(dataset: str) -> Study:
     return Study(
         name="orthogonality",
         title=f"Orthogonal units: {setting.title}",
+        source=(
+            "M. Rolínek, D. Zietlow, G. Martius, [Variational Autoencoders Pursue PCA Directions (by Accident)]"
+            "(https://arxiv.org/abs/1812.06775), CVPR 2019"
+        ),
         configs={name: {"posterior": kind, **setting.arguments} for name, kind in POSTERIORS.items()},
         measures=["loss", "reconstruction", "kl", "active_units", *(measure.key for measure in setting.measures)],
         claims=setting.claims,

@@ -198,6 +198,10 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="priors",
     title="Priors that are learned: does KL(q(z) ‖ p) become 0?",
+    source=(
+        "Cross Validated, question 333018, [How well does Q(z|X) match N(0,I) in variational autoencoders?]"
+        "(https://stats.stackexchange.com/questions/333018)"
+    ),
     configs={
         name(kind, d): {
             "architecture": f"784-500-500-{d}",

@@ -238,6 +238,14 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="rate_distortion",
     title="What do the objectives of a VAE gain, and what do they cost?",
+    source=(
+        "A. A. Alemi, B. Poole, I. Fischer, J. V. Dillon, R. A. Saurous, K. Murphy, [Fixing a Broken ELBO]"
+        "(https://arxiv.org/abs/1711.00464), ICML 2018, and the papers of the objectives: β-VAE ([Higgins et al. 2017]"
+        "(https://openreview.net/forum?id=Sy2fzU9gl)), β-TCVAE ([Chen et al. 2018](https://arxiv.org/abs/1802.04942)), "
+        "free bits ([Kingma et al. 2016](https://arxiv.org/abs/1606.04934)), controlled capacity ([Burgess et al. 2018]"
+        "(https://arxiv.org/abs/1804.03599)), InfoVAE ([Zhao et al. 2019](https://arxiv.org/abs/1706.02262)), cyclical "
+        "annealing ([Fu et al. 2019](https://arxiv.org/abs/1903.10145))"
+    ),
     configs={
         name: {"architecture": f"784-256-{name.rpartition(' ')[2]}", "record_every": RECORDED_STEPS, **arguments}
         for name, arguments in {

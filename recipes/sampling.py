@@ -72,6 +72,7 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="sampling",
     title="Shallow and deep networks, trained with and without sampling",
+    source="A. Asperti, [a page on variational autoencoders](https://www.cs.unibo.it/~asperti/variational.html)",
     configs={
         SHALLOW: {"architecture": SHALLOW},
         SHALLOW_NO_SAMPLING: {"architecture": SHALLOW, "posterior": "none"},

@@ -206,6 +206,10 @@ def soap_bubble(channels: int) -> Study:
     return Study(
         name="soap_bubble",
         title=f"Overlap of posteriors and prior with up to {units:,} latent units",
+        source=(
+            "Cross Validated, question 327966, [Variational Autoencoder − Dimension of the latent space]"
+            "(https://stats.stackexchange.com/questions/327966)"
+        ),
         configs={name: {"architecture": text} for name, text in SMALL.items()}
         | {largest: large, with_means: large | {"beta": round(PIXELS / units, 6)}},
         measures=MEASURES,

@@ -71,6 +71,7 @@ def draw(results: Results) -> dict[Path, str]:
 STUDY = Study(
     name="tiles",
     title="How well codes predict the position and size of a tile",
+    source="A. Asperti, [a page on variational autoencoders](https://www.cs.unibo.it/~asperti/variational.html)",
     configs={net: {"architecture": net} for net in NETS},
     measures=[
         "loss",

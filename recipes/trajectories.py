@@ -17,6 +17,7 @@ from keras_vae.studies import DatasetOption, run_command
 
 ZOOM_LIMIT = 3.0  # half the side of the second video's view: the prior's 3σ; arrows mark what lies outside
 CLAIMS = """
+Source: A. Asperti, a page on variational autoencoders, https://www.cs.unibo.it/~asperti/variational.html
 Claims of the source, and this run:
   radii start close to 1 …                    median {first:.2f} before training
   … and decrease rapidly                      median {fifth:.2f} after {early} epochs, {last:.2f} after {epochs}

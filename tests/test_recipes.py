@@ -351,6 +351,19 @@ def test_the_typicality_table_has_a_row_per_number_of_units():
     assert [len(row) for row in table.rows] == [len(table.head)] * 2
 
 
+@pytest.mark.parametrize("name", [*STUDIES, "tiles"])
+def test_a_recipe_names_its_source_as_the_documentation_does(name):
+    """The first author is among the sources of the results, and every link is there or on the recipe's own page."""
+    source = study_of(name).source
+    index = (RESULTS / "index.md").read_text(encoding="utf-8")
+    sources = index.partition("## Sources")[2].partition("\n## ")[0]
+    page = (RESULTS / f"{name.replace('_', '-')}.md").read_text(encoding="utf-8")
+    assert source.partition(",")[0] in sources
+    addresses = re.findall(r"\]\((https://[^()]+)\)", source)
+    assert source.count("](") == len(addresses)
+    assert [address for address in addresses if address not in sources + page] == []
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_page_of_results_has_the_words_of_its_recipe(name):
     """Claims with their formulas and possible intervals, in their order, and the measures by configuration."""

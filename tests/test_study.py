@@ -60,6 +60,7 @@ def toy():
         measure_run=lambda run, data, judge: {"pixels": float(data.x_test[0].size)},
         own_measures=[Measure("pixels", "pixels per image"), Measure("beauty", "beauty")],
         tables=lambda results: [Table("Seeds", ["seed"], [[str(seed)] for seed in range(results.seeds)])],
+        source="A. Author, [On nets](https://example.org/nets?a=1&b=2), 2020 & later",
     )
 
 
@@ -245,6 +246,27 @@ def test_claims_of_a_study_of_toy_size_are_not_judged(trained, capsys, monkeypat
     page = study_page.write(results.folder).read_text(encoding="utf-8")
     assert page.count(f"– {NOT_JUDGED}") == len(results.verdicts)
     assert "no claim is judged" in page
+
+
+def test_the_source_is_written_and_stands_below_the_title(finished):
+    results = finished
+    content = json.loads((results.folder / "study.json").read_text())
+    assert content["source"] == results.study.source
+    markdown = study_text.markdown(results)
+    assert markdown.startswith(f"# Toy nets\n\nSource: {results.study.source}\n\n")
+    page = study_page.write(results.folder).read_text(encoding="utf-8")
+    link = '<a href="https://example.org/nets?a=1&amp;b=2">On nets</a>'
+    assert f'<h1>Toy nets</h1>\n<p class="soft">Source: A. Author, {link}, 2020 &amp; later</p>' in page
+    del content["source"]  # earlier versions wrote none
+    (results.folder / "study.json").write_text(json.dumps(content))
+    assert "Source:" not in study_page.write(results.folder).read_text(encoding="utf-8")
+    without = replace(results, study=replace(results.study, source=""))
+    assert study_text.markdown(without).startswith(f"# Toy nets\n\n{results.dataset}")
+
+
+def test_a_source_that_is_no_text_is_refused(toy):
+    with pytest.raises(InputError, match="source: expected text; received"):
+        replace(toy, source=["A. Author"]).check()
 
 
 def test_unknown_configurations_of_a_toy_size_are_refused(toy):

@@ -4,10 +4,11 @@ import json
 import re
 
 import pytest
+from markupsafe import escape
 from pages import needs_browser
 from PIL import Image
 
-from keras_vae.report import study_page
+from keras_vae.report import rendering, study_page
 
 CLAIM = {
     "claim": "the reconstructions of the deeper network are better", "measured": "reconstruction: 784-2 − 784-256-2",
@@ -51,6 +52,15 @@ def test_intervals_are_drawn_and_written_within_the_possible_values():
     assert "95 % interval 0 … 1.50" in cells["svg"]
     line = re.findall(r'class="range" x1="([0-9.]+)"', cells["svg"])[0]
     assert float(line) == pytest.approx(150 * 0.18 / 1.36, abs=0.1)  # the smallest value of all
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[a](javascript:alert(1))", '[a](https://b" onclick="c)', "[](https://b)", "[a] (https://b)", "<a href='b'>"],
+)
+def test_only_links_of_the_web_become_elements(text):
+    """A study.json of others is shown as text."""
+    assert rendering.with_links(text) == escape(text)
 
 
 @needs_browser

@@ -2,11 +2,12 @@
 
 import functools
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from keras_vae._utils import formatting, palette
 from keras_vae._version import __version__
@@ -16,6 +17,7 @@ PAGE = "report.html"
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 MAX_PAGE_BYTES = 4.8e6  # without videos; figures are compressed until they fit
 SECONDS_AS_MINUTES = 120  # durations from here on are given in minutes
+LINK = re.compile(r"\[([^\[\]]+)\]\((https?://[^\s()]+)\)")  # of Markdown; no other kind of address
 
 
 class Fact(NamedTuple):
@@ -50,6 +52,17 @@ def duration(seconds: float) -> tuple[str, str]:
     if seconds < SECONDS_AS_MINUTES:
         return formatting.amount(round(seconds)), "s"
     return formatting.amount(round(seconds / 60)), "min"
+
+
+def with_links(text: str) -> Markup:
+    """Text whose links are written as in Markdown, with elements in their place; everything else is escaped.
+
+    Example:
+        >>> with_links("[Keras](https://keras.io) & <b>")
+        Markup('<a href="https://keras.io">Keras</a> &amp; &lt;b&gt;')
+    """
+    # Escaped first: no address can then end its attribute.
+    return Markup(LINK.sub(r'<a href="\2">\1</a>', str(escape(text))))
 
 
 def footer(described: dict) -> str:

@@ -47,6 +47,7 @@ def write(folder: str | Path) -> Path:
     page = rendering.render(
         "study.html",
         title=content["title"],
+        source_text=rendering.with_links(content.get("source", "")),
         lead=_lead(content),
         facts=_facts(content),
         claims=[_claim(claim) for claim in content["claims"]],

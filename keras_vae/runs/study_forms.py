@@ -78,6 +78,7 @@ class StudyFile(Form):
     """study.json: the results of a study."""
 
     title: str
+    source: str = OPTIONAL  # earlier versions lack it
     command: str
     dataset: StudyData
     epochs: Positive

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_vae import data as datasets
+from keras_vae._utils import checks
 from keras_vae._utils.formatting import Table
 from keras_vae.errors import InputError
 from keras_vae.evaluation.judge import Judge
@@ -60,6 +61,8 @@ class Study:
         audit: also audit each run: q(z) against the prior, likelihood, samplers.
         option: the recipe's own option with its value, as on a command line; part of the command and of the folder's
             name.
+        source: whose claims they are: author, title and date, for the page and `study.md`. A link is written as in
+            Markdown, `[title](https://…)`. Empty where there is no source.
 
     Example:
         >>> import keras_vae as kv
@@ -90,6 +93,7 @@ class Study:
     out: str = "runs/dense"
     option: str = ""
     audit: bool = False
+    source: str = ""
 
     def find(self, key: str) -> Measure:
         """The measure of a key, from the package's vocabulary or the study's own.
@@ -124,8 +128,9 @@ class Study:
         """Checks that all measures and all configurations that the study and its claims name exist.
 
         Raises:
-            InputError: for the first one that doesn't.
+            InputError: for the first one that doesn't, or if the source is not text.
         """
+        checks.text("source", self.source)
         unknown = [name for name in self.quick.configs if name not in self.configs]
         if unknown:
             raise InputError(f"quick: expected configurations of the study; received {unknown[0]!r}.")

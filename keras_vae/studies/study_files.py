@@ -13,6 +13,7 @@ def write_results(results: Results) -> None:
     content = {
         "study": results.study.name,
         "title": results.study.title,
+        "source": results.study.source,
         "command": results.command,
         "dataset": {key: value for key, value in described["dataset"].items() if key != "path"},  # of that run
         "epochs": results.epochs,

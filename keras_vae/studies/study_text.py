@@ -93,7 +93,9 @@ def undecided(results: Results) -> list[Table]:
 
 def markdown(results: Results) -> str:
     """The content of `study.md`."""
-    lines = [f"# {results.study.title}", f"\n{description(results)}", f"\n    {results.command}\n"]
+    lines = [f"# {results.study.title}"]
+    lines += [f"\nSource: {results.study.source}"] if results.study.source else []
+    lines += [f"\n{description(results)}", f"\n    {results.command}\n"]
     lines += markdown_table(summary(results))
     for table in results.tables:
         lines += [f"\n## {table.title}\n", *markdown_table(table)]
