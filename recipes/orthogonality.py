@@ -50,6 +50,7 @@ NOISE_STD = SCALE * (BETA / 2.0) ** 0.5  # ‖error‖² / 2σ² + KL is, times 
 N_POINTS = 500  # test items at whose means J is computed
 N_UNTRAINED = 20  # decoders with random weights for each seed
 N_DRAWN_POINTS, N_CROSSES = 1_000, 16
+MAX_LINEAR_EPOCHS = 20  # of an axis; in longer trainings the first epochs need more space
 RANDOM_ROTATION = 2.0 * sqrt(2.0) * 8.0 / pi * (1.0 - cos(pi / 8.0))  # the mean distance over rotations of two units
 LARGEST = 2.0 * sqrt(2.0) * sin(pi / 8.0)  # of 45°
 
@@ -448,13 +449,30 @@ def over_epochs(courses: dict):
                     line["epochs"], line["distance"], "o-", color=palette.AGGREGATE_POSTERIOR, alpha=0.7, markersize=3
                 )
             ax.axhline(RANDOM_ROTATION, color=palette.MUTED, linestyle=(0, (4, 4)), linewidth=1)
-            ax.set_xscale("symlog", linthresh=1.0)
-            ax.set_xticks([0, 1, 10, 100])
-            ax.xaxis.set_major_formatter("{x:g}")
-            ax.set(xlabel="epoch", xlim=(0.0, 1.1 * lines[0]["epochs"][-1]), ylim=(0.0, 1.15))
+            ax.set_ylim(0.0, 1.15)
+            epochs_from_0(ax, max(line["epochs"][-1] for line in lines))
             layout.subtitle(ax, name)
         axes[0].set_ylabel("distance to orthogonality")
     return figure
+
+
+def epochs_from_0(ax, last: float) -> None:
+    """An axis that ends at the last epoch: linear for short trainings, else logarithmic beyond epoch 1, as it says."""
+    import numpy as np
+    from matplotlib.ticker import FixedLocator
+
+    from keras_vae.plots import visuals
+
+    if last <= MAX_LINEAR_EPOCHS:
+        visuals.epoch_axis(ax, np.array([0.0, last]))
+        ax.grid(False)
+        return
+    ax.set_xscale("symlog", linthresh=1.0)
+    powers = [10**i for i in range(len(f"{last:.0f}"))]
+    ax.set_xticks([0, *powers])
+    ax.xaxis.set_minor_locator(FixedLocator([i * power for power in powers for i in range(2, 10)]))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set(xlabel="epoch, logarithmic beyond 1", xlim=(0.0, last))
 
 
 def study_of(dataset: str) -> Study:

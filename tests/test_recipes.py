@@ -331,6 +331,18 @@ def test_a_decoder_with_the_principal_directions_is_measured_as_such():
         assert variables["orthogonality"](decode, means).distance == pytest.approx(0.0, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("last", "scale", "label", "ticks"),
+    [(5, "linear", "epoch", [0, 1, 2, 3, 4, 5]), (200, "symlog", "epoch, logarithmic beyond 1", [0, 1, 10, 100])],
+)
+def test_distances_through_training_end_at_the_last_epoch_and_state_their_scale(last, scale, label, ticks):
+    line = {"epochs": [0.0, 0.25, float(last)], "distance": [0.5, 0.4, 0.1]}
+    (ax,) = runpy.run_path(RECIPES / "orthogonality.py")["over_epochs"]({"VAE": [line]}).get_axes()
+    assert (ax.get_xscale(), ax.get_xlabel(), ax.get_xlim()) == (scale, label, (0, last))
+    assert [tick for tick in ax.get_xticks() if tick <= last] == ticks
+    assert scale == "linear" or {2, 20, last} <= set(ax.get_xticks(minor=True))
+
+
 def test_the_orthogonality_of_both_data_sets_has_measures_for_all_claims():
     study_of = runpy.run_path(RECIPES / "orthogonality.py")["study_of"]
     for dataset in ("rectangle", "mnist-images"):
