@@ -156,3 +156,23 @@ def test_runs_of_different_lengths_are_drawn_over_their_own_epochs(run, tmp_path
     assert len(kl.lines) == 4
     colors = [to_hex(line.get_color()) for line in loss.lines]
     assert colors[::2] == colors[1::2] == list(palette.LABELS[:3])
+    # A run without a KL does not pass its colour on to the next one.
+    kl = study_figures.dynamics({"a": run, "c": autoencoder, "b": shorter}).get_axes()[2]
+    assert [to_hex(line.get_color()) for line in kl.lines[::2]] == [palette.LABELS[0], palette.LABELS[2]]
+
+
+def test_more_runs_than_colours_differ_in_their_markers(run):
+    run.write_history([{"epoch": e, **{f"{p}loss": 1.0 / e for p in ("", "val_")}} for e in range(1, 13)])
+    loss = study_figures.dynamics({str(i): run for i in range(70)}).get_axes()[0]
+    keys = loss.get_legend().legend_handles
+    assert len({(to_hex(key.get_color()), key.get_marker()) for key in keys}) == 70
+    assert {len(range(12)[:: line.get_markevery()]) for line in loss.lines} == {6}
+    for train, test in zip(loss.lines[::2], loss.lines[1::2], strict=True):
+        assert (train.get_color(), train.get_marker()) == (test.get_color(), test.get_marker())
+
+
+def test_losses_of_rows_are_in_nats_per_row(run):
+    run.write_history([{"epoch": 1, "loss": 1.0, "val_loss": 1.0}])
+    for shape, unit in (([6, 6], "nats per image"), ([36], "nats per row")):
+        run.write_json("config.json", run.config | {"dataset": run.config["dataset"] | {"image_shape": shape}})
+        assert study_figures.dynamics({"a": run}).get_axes()[0].get_ylabel() == unit

@@ -333,9 +333,9 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
         for found in checks.mapping(f"series[{name!r}]", by_units).values():
             checks.mapping(f"series[{name!r}]", found, tuple(quantities))
     figure, axes = layout.panels(len(quantities), min(3, len(quantities)), (layout.WIDTH / 3, 3.1))
-    colors, markers = (of(np.arange(len(series)), len(series)) for of in (labels.label_colors, labels.label_markers))
+    styles = labels.series_styles(series)
     for ax, (quantity, title) in zip(axes, quantities.items(), strict=True):
-        for by_units, color, marker in zip(series.values(), colors, markers, strict=True):
+        for by_units, (color, marker) in zip(series.values(), styles.values(), strict=True):
             units = np.array(list(by_units))
             values = np.array([np.mean(found[quantity]) for found in by_units.values()])
             ax.plot(units, values, color=color, linewidth=1.5)
@@ -349,8 +349,7 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
         ax.set(xlabel="latent units")
         layout.subtitle(ax, layout.wrapped(title, 40))
         ax.grid(axis="y")
-    keys = zip(series, colors, markers, strict=True)
-    handles = [Line2D([], [], color=color, marker=marker, markersize=4, label=name) for name, color, marker in keys]
+    handles = _keys(styles)
     columns = 3 if len(axes) > 1 else 1
     figure.legend(handles=handles, fontsize=visuals.SMALL_POINTS, loc="outside lower center", ncols=columns)
     return figure
@@ -391,8 +390,7 @@ def divergence_over_epochs(panels: Mapping[str, Mapping[str, Sequence[Mapping[st
     }
     fullest_first = sorted(stacked.values(), key=len, reverse=True)  # whose order is that of the colours
     names = list(dict.fromkeys(name for series in fullest_first for name in series))
-    colors, markers = (of(np.arange(len(names)), len(names)) for of in (labels.label_colors, labels.label_markers))
-    styles = dict(zip(names, zip(colors, markers, strict=True), strict=True))
+    styles = labels.series_styles(names)
     columns = min(3, len(panels))
     figure, axes = layout.panels(len(panels), columns, (layout.WIDTH / 3, 3.3))
     for ax, (title, series) in zip(axes, stacked.items(), strict=True):
@@ -409,11 +407,16 @@ def divergence_over_epochs(panels: Mapping[str, Mapping[str, Sequence[Mapping[st
         layout.subtitle(ax, layout.wrapped(title, 40))
     for ax in axes[::columns]:
         ax.set_ylabel("KL(q(z) ‖ p), nats")
-    handles = [
-        Line2D([], [], color=color, marker=marker, markersize=4, label=name) for name, (color, marker) in styles.items()
-    ]
+    handles = _keys(styles)
     figure.legend(handles=handles, fontsize=visuals.SMALL_POINTS, loc="outside lower center", ncols=3)
     return figure
+
+
+def _keys(styles: Mapping[str, labels.SeriesStyle]) -> list[Line2D]:
+    """Handles of a legend of series, by name."""
+    return [
+        Line2D([], [], color=color, marker=marker, markersize=4, label=name) for name, (color, marker) in styles.items()
+    ]
 
 
 class _Bounds(NamedTuple):

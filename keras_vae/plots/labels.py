@@ -1,7 +1,7 @@
 """Labels of points: one colour and one marker per label, keys of a legend, names at the medians."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import patheffects
@@ -25,6 +25,18 @@ NAME_POINTS, NAME_MARGIN_POINTS = 9.0, 3.0  # size of a name at a median, and fr
 BOLD_WIDTH = 1.15  # of a bold name, relative to a regular one
 N_SEPARATION_STEPS = 300
 LAYOUT_SHRINKAGE = 0.8  # of axes by the layout of the figure, which follows later
+
+
+class SeriesStyle(NamedTuple):
+    """How a figure shows one of several series.
+
+    Attributes:
+        color: RGB in [0, 1].
+        marker: matplotlib's sign.
+    """
+
+    color: tuple[float, float, float]
+    marker: str
 
 
 def plain(text: str) -> str:
@@ -75,6 +87,28 @@ def label_markers(labels: np.ndarray | None, n: int) -> list[str]:
     """
     signs = [MARKERS[shape] for shape in palette.LABEL_SHAPES]
     return [signs[number % len(signs)] for number in label_numbers(labels, checks.whole("n", n, low=0)).tolist()]
+
+
+def series_styles(names: Iterable[str]) -> dict[str, SeriesStyle]:
+    """A colour and a marker for each of several series, a pair that no other one of the first 70 has.
+
+    All panels of a figure take the styles of all series, so that a series that one panel lacks changes no other one.
+
+    Args:
+        names: of the series. The first ten have the colours and markers of labels; where the colours begin again, the
+            markers are others.
+
+    Example:
+        >>> styles = series_styles([str(i) for i in range(11)])
+        >>> styles["0"].color == styles["10"].color, styles["0"].marker, styles["10"].marker
+        (True, 'o', '^')
+    """
+    signs, styles = list(MARKERS.values()), {}
+    for i, name in enumerate(names):
+        turn, place = divmod(i, len(palette.LABELS))
+        sign = MARKERS[palette.LABEL_SHAPES[place]]
+        styles[name] = SeriesStyle(to_rgb(palette.LABELS[place]), signs[(signs.index(sign) + turn) % len(signs)])
+    return styles
 
 
 def marker_paths(labels: np.ndarray | None, n: int) -> list[Path]:

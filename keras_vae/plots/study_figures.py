@@ -84,8 +84,15 @@ def comparison(runs: Runs) -> Figure:
 
 @of_runs
 def dynamics(runs: Runs) -> Figure:
-    """Loss, reconstruction and KL over epochs: one panel per quantity, one line per run; dashed on test images."""
+    """Loss, reconstruction and KL over epochs: one panel per quantity, one line per run; dashed on test images.
+
+    A run has one colour and one marker in all panels; no two of the first 70 runs have both in common.
+    """
     figure, axes = layout.panels(3, 3, (layout.WIDTH / 3, 3.4))
+    unit = worded("nats per image", next(iter(runs.values())).image_shape)
+    styles = class_labels.series_styles(runs)
+    colors = {name: style.color for name, style in styles.items()}
+    markers = {name: style.marker for name, style in styles.items()}
     for ax, (key, title) in zip(
         axes, {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}.items(), strict=True
     ):
@@ -93,7 +100,7 @@ def dynamics(runs: Runs) -> Figure:
         for name, history in histories.items():
             if key in history:
                 lines = {name: history[key], f"test {name}": history[f"val_{key}"]}
-                visuals.curves(ax, history["epoch"], lines)
+                visuals.curves(ax, history["epoch"], lines, unit, colors, markers)
         visuals.epoch_axis(ax, max((history["epoch"] for history in histories.values()), key=len))
         ax.legend(handles=[line for line in ax.lines if not str(line.get_label()).startswith("test ")])
         layout.subtitle(ax, f"{title} (dashed: test data)")

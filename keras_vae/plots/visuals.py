@@ -45,6 +45,7 @@ LOSS_COLORS = {
     "penalty": palette.KL,
 }
 DASHED = (0, (2, 2))  # line style of curves on test images
+MAX_CURVE_MARKERS, CURVE_MARKER_POINTS = 6, 5.0  # of one curve over epochs
 MIN_LIMIT = 2.25  # half the side of a view that holds the prior's 2σ circle
 SMALL_POINTS = 8.5  # the smallest text: 9 pixels in a figure of 10.5 inches that is shown at 840 pixels
 MIN_NAMED_SHARE = 0.6  # of points nearest to the median of their own label, for names at the medians
@@ -327,7 +328,8 @@ def curves(
     epochs: np.ndarray,
     lines: Mapping[str, np.ndarray],
     ylabel: str = "nats per image",
-    colors: Mapping[str, str] | None = None,
+    colors: Mapping[str, Any] | None = None,
+    markers: Mapping[str, str] | None = None,
 ) -> list[Line2D]:
     """Curves over epochs; a name that starts with `test ` is dashed, in the colour of the name without it.
 
@@ -338,6 +340,7 @@ def curves(
         ylabel: quantity and unit of the values.
         colors: by the name of the curve; loss, reconstruction, KL and penalty have those of the palette, the others
             take the style's colours in turn.
+        markers: matplotlib's signs by the name of the curve; at most six of them mark a curve.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -348,13 +351,16 @@ def curves(
     epochs = checks.array("epochs", epochs, ("n",), dtype=None)
     drawn = []
     used: dict[str, Any] = LOSS_COLORS | dict(colors or {})  # colours in any of matplotlib's notations
+    signs, default = markers or {}, "o" if len(epochs) == 1 else None
+    spacing = -(-len(epochs) // MAX_CURVE_MARKERS)
     for name, values in checks.mapping("lines", lines).items():
         values = checks.array(f"lines[{name!r}]", values, (len(epochs),), dtype=None, finite=False)
         quantity = name.removeprefix("test ")
         options: dict[str, Any] = {"color": used[quantity]} if quantity in used else {}
         if quantity != name:
             options |= {"linestyle": DASHED, "fillstyle": "none"}
-        (line,) = ax.plot(epochs, values, label=name, marker="o" if len(epochs) == 1 else None, **options)
+        options |= {"marker": signs.get(quantity, default), "markersize": CURVE_MARKER_POINTS, "markevery": spacing}
+        (line,) = ax.plot(epochs, values, label=name, **options)
         used.setdefault(quantity, line.get_color())
         drawn.append(line)
     ax.set_ylabel(ylabel)
