@@ -338,6 +338,7 @@ def convergence(optima: dict, runs: dict, dataset: Dataset):
     from matplotlib.ticker import LogLocator, NullFormatter
 
     from keras_vae._utils import palette
+    from keras_vae._utils.data_words import worded
     from keras_vae.plots import layout, visuals
 
     with visuals.style():
@@ -355,7 +356,7 @@ def convergence(optima: dict, runs: dict, dataset: Dataset):
             ax.yaxis.set_minor_formatter(NullFormatter())
             visuals.epoch_axis(ax, history["epoch"])
             layout.subtitle(ax, name)
-        axes[0].set_ylabel("nats per image")
+        axes[0].set_ylabel(worded("nats per image", dataset.image_shape))
     return figure
 
 

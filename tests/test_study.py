@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import numpy as np
@@ -246,6 +247,18 @@ def test_claims_of_a_study_of_toy_size_are_not_judged(trained, capsys, monkeypat
     page = study_page.write(results.folder).read_text(encoding="utf-8")
     assert page.count(f"– {NOT_JUDGED}") == len(results.verdicts)
     assert "no claim is judged" in page
+
+
+def test_losses_of_rows_are_in_nats_per_row_everywhere(finished):
+    results = replace(finished, data=SimpleNamespace(image_shape=(64,)))
+    assert [row[0] for row in study_text.summary(results).rows[:2]] == ["loss, nats per row", "KL, nats per row"]
+    content = json.loads((results.folder / "study.json").read_text())
+    content["dataset"]["image_shape"] = [64]
+    content["summary"]["rows"] = study_text.summary(results).rows
+    (results.folder / "study.json").write_text(json.dumps(content))
+    page = study_page.write(results.folder).read_text(encoding="utf-8")
+    assert "per image" not in page.replace("pixels per image", "")  # a configuration's name for its measure
+    assert page.count("nats per row") == 1 + 2 + 3  # the lead, the summary, the training runs
 
 
 def test_the_source_is_written_and_stands_below_the_title(finished):

@@ -57,7 +57,7 @@ def write(folder: str | Path) -> Path:
         pictures=_rows(pictures.shown),
         notes=[*pictures.notes, *videos.notes],
         tables=_tables(content),
-        runs=_run_table(folder, content["runs"]),
+        runs=_run_table(folder, content["runs"], _shape(content)),
         command=content["command"],
         config=json.dumps(described, indent=2, ensure_ascii=False),
         footer=rendering.footer(content),
@@ -82,7 +82,7 @@ def read(folder: Path) -> dict:
 def _lead(content: dict) -> str:
     """The configurations, seeds, epochs and data of a study, in sentences."""
     dataset = content["dataset"]
-    item = worded("image", dataset.get("image_shape", UNKNOWN_SHAPE))
+    item = worded("image", _shape(content))
     items = f"{item}s"
     sentences = [
         f"{formatting.count(len(content['configs']), 'configuration')}, {formatting.count(content['seeds'], 'seed')} "
@@ -94,6 +94,11 @@ def _lead(content: dict) -> str:
     if "--quick" in content["command"]:
         sentences.insert(0, "Quick run at toy size: no claim is judged.")
     return " ".join(sentences)
+
+
+def _shape(content: dict) -> Sequence[int]:
+    """The shape of an item of the data."""
+    return content["dataset"].get("image_shape", UNKNOWN_SHAPE)
 
 
 def _facts(content: dict) -> list[Fact]:
@@ -194,8 +199,14 @@ def _interval_text(judged: dict, seeds: Sequence[float]) -> str:
     return "; ".join(parts)
 
 
-def _run_table(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:
-    """The training runs of a study with links to their pages; measures that no run has are left out."""
+def _run_table(folder: Path, runs: Sequence[dict], shape: Sequence[int]) -> dict[str, Any]:
+    """The training runs of a study with links to their pages; measures that no run has are left out.
+
+    Args:
+        folder: of the study.
+        runs: of `study.json`.
+        shape: of an item of the data, whose words the headings use.
+    """
     keys = [key for key in RUN_MEASURES if _any_has(runs, key)]
     rows = []
     for run in runs:
@@ -203,7 +214,8 @@ def _run_table(folder: Path, runs: Sequence[dict]) -> dict[str, Any]:
         href = f"../runs/{quote(run['folder'])}/{rendering.PAGE}" if page.is_file() else ""
         cells = [Cell(run["config"], run["config"], href), Cell(str(run["seed"]), run["seed"])]
         rows.append([*cells, *(rendering.number_cell(run["measures"].get(key)) for key in keys)])
-    return {"head": ["configuration", "seed", *(find(key).heading for key in keys)], "rows": rows}
+    headings = [worded(find(key).heading, shape) for key in keys]
+    return {"head": ["configuration", "seed", *headings], "rows": rows}
 
 
 def _any_has(runs: Iterable[dict], key: str) -> bool:

@@ -15,9 +15,12 @@ CLAIM_HEAD = ["claim of the source", "measured", "95 % interval", "holds if", "v
 
 def summary(results: Results) -> Table:
     """One row per measure, one column per configuration: mean ± standard deviation over seeds."""
-    configs = list(results.study.configs)
+    configs, shape = list(results.study.configs), results.data.image_shape
     rows = [
-        [results.study.find(key).heading, *(_mean_and_std(results.values(name, key)) for name in configs)]
+        [
+            worded(results.study.find(key).heading, shape),
+            *(_mean_and_std(results.values(name, key)) for name in configs),
+        ]
         for key in results.study.measures
     ]
     return Table("", ["", *configs], [row for row in rows if set(row[1:]) != {ABSENT}])
