@@ -355,7 +355,7 @@ def over_units(series: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]], qua
     return figure
 
 
-def _bounds(ax: Axes, d: int, low: float, high: float, color: np.ndarray) -> None:
+def _bounds(ax: Axes, d: int, low: float, high: float, color: tuple[float, float, float]) -> None:
     """A bar between two bounds; a triangle at the lower one where the upper one is unknown (NaN)."""
     if np.isnan(high):
         ax.plot(d, low, "^", color=color, markersize=6, fillstyle="none")
