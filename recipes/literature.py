@@ -34,6 +34,7 @@ ONE_LAYER = "784-200-200-50"
 IMPORTANCE_SAMPLES = {STATIC: 200, ONE_LAYER: 1000}
 PUBLISHED = {GREY: 105.56, STATIC: 89.78, VAE: 86.76, IWAE_5: 85.54, IWAE_50: 84.78}
 PUBLISHED_ACTIVE = 19  # units, with k = 1
+PUBLISHED_EPOCHS = {GREY: 10, STATIC: 500, **dict.fromkeys(SAMPLES_IN_TRAINING, 3280)}
 
 NLL = Measure("nll", "−log p(x), all test images", "nats per image", "lower", bounds=(0, inf))
 GAP = Measure("nll_gap", "−ELBO − (−log p(x)): mean KL(q(z | x) ‖ p(z | x))", "nats per image", bounds=(0, inf))
@@ -109,6 +110,14 @@ def kl_of_units(results: Results, name: str):
     return np.stack([results.run(name, seed).arrays("units")["kl"] for seed in range(results.seeds)])
 
 
+def epochs_of(trained: dict[str, int]) -> str:
+    """The epochs of each configuration beside those of its source: `784-400-40 100 of 500; …`."""
+    same: dict[tuple[int, int], list[str]] = {}
+    for name, epochs in trained.items():
+        same.setdefault((epochs, PUBLISHED_EPOCHS[name]), []).append(name)
+    return "; ".join(f"{', '.join(names)}: {here} of {there:,}" for (here, there), names in same.items())
+
+
 def draw(results: Results) -> dict[Path, str]:
     from keras_vae.plots import seed_figures, study_figures
 
@@ -121,8 +130,8 @@ def draw(results: Results) -> dict[Path, str]:
                 PUBLISHED,
                 "−ELBO or −log p(x) of test images, nats per image",
             ),
-            f"Measured values, one dot per seed, and published ones. {GREY}: −ELBO; others: −log p(x). Trainings of "
-            f"{STATIC} have a fifth of the source's epochs, those with k 8 of 3,280.",
+            f"Measured values, one dot per seed, and published ones. {GREY}: −ELBO; others: −log p(x). Epochs, of "
+            f"those of the source: {epochs_of({name: run.config['config']['epochs'] for name, run in runs.items()})}.",
         ),
         "dynamics": (
             study_figures.dynamics(one_layer),

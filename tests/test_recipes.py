@@ -343,6 +343,20 @@ def test_distances_through_training_end_at_the_last_epoch_and_state_their_scale(
     assert scale == "linear" or {2, 20, last} <= set(ax.get_xticks(minor=True))
 
 
+@pytest.mark.parametrize(
+    ("trained", "text"),
+    [
+        ((10, 100, 8, 8, 8), "784-400-20: 10 of 10; 784-400-40: 100 of 500; k = 1, k = 5, k = 50: 8 of 3,280"),
+        ((5, 5, 5, 5), "784-400-20: 5 of 10; 784-400-40: 5 of 500; k = 1, k = 5: 5 of 3,280"),  # --quick
+    ],
+)
+def test_the_caption_of_published_likelihoods_has_the_epochs_of_these_trainings(trained, text):
+    variables = runpy.run_path(RECIPES / "literature.py")
+    assert variables["epochs_of"](dict(zip(variables["PUBLISHED"], trained, strict=False))) == text
+    page = " ".join((RESULTS / "literature.md").read_text(encoding="utf-8").split())
+    assert len(trained) < 5 or f"Epochs, of those of the source: {text}." in page
+
+
 def test_the_orthogonality_of_both_data_sets_has_measures_for_all_claims():
     study_of = runpy.run_path(RECIPES / "orthogonality.py")["study_of"]
     for dataset in ("rectangle", "mnist-images"):
