@@ -23,7 +23,7 @@ from keras_vae.data import registry
 from keras_vae.evaluation import judge, run_evaluation
 from keras_vae.measures import Measure
 from keras_vae.report import study_page
-from keras_vae.studies import Mean, Quick, Study, Table, main, presentation, run_study, study_text
+from keras_vae.studies import Mean, Quick, Study, Table, main, presentation, run_study, study_files, study_text
 
 WIDE, NARROW = "64-16-2", "64-4-2"
 
@@ -247,6 +247,24 @@ def test_claims_of_a_study_of_toy_size_are_not_judged(trained, capsys, monkeypat
     page = study_page.write(results.folder).read_text(encoding="utf-8")
     assert page.count(f"– {NOT_JUDGED}") == len(results.verdicts)
     assert "no claim is judged" in page
+
+
+def test_a_loss_that_is_no_sum_is_named_beside_the_table(finished, capsys):
+    results = finished
+    assert study_text.loss_note(results) == ""
+    assert "not reconstruction" not in study_text.markdown(results)
+    run = results.run(NARROW)
+    run.write_json("config.json", run.config | {"config": run.config["config"] | {"objective": "importance-weighted"}})
+    note = study_text.loss_note(results)
+    assert note.startswith(
+        f"{NARROW}: the loss is that of the objective (the importance-weighted bound of k samples), "
+    )
+    study_files.write_results(results)
+    presentation.report(results)
+    assert note in " ".join(capsys.readouterr().out.split())
+    assert f"|\n\n{note}\n\n## Seeds" in (results.folder / "study.md").read_text()
+    page = (results.folder / "report.html").read_text(encoding="utf-8")
+    assert f'</table></div>\n<p class="soft">{note}</p></section><section><h2>Seeds</h2>' in page
 
 
 def test_losses_of_rows_are_in_nats_per_row_everywhere(finished):

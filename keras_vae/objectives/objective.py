@@ -71,6 +71,7 @@ class Objective:
         needs_density: whether it needs a posterior with a mean and a variance, whose penalty is its KL from N(0, I).
         accepts_weights: whether images may have weights.
         accepts_learned_priors: whether the prior may be another than N(0, I).
+        is_sum: whether the loss is the reconstruction plus a weighted penalty; tables say so where it is not.
 
     Example:
 
@@ -87,6 +88,7 @@ class Objective:
     needs_density: ClassVar[bool] = True
     accepts_weights: ClassVar[bool] = True
     accepts_learned_priors: ClassVar[bool] = False
+    is_sum: ClassVar[bool] = True
 
     def penalty(self, batch: Batch) -> Loss:
         """What is added to the reconstruction, before it is multiplied by beta; and its parts."""

@@ -57,6 +57,7 @@ def write(folder: str | Path) -> Path:
         pictures=_rows(pictures.shown),
         notes=[*pictures.notes, *videos.notes],
         tables=_tables(content),
+        loss_note=content.get("loss_note", ""),
         runs=_run_table(folder, content["runs"], _shape(content)),
         command=content["command"],
         config=json.dumps(described, indent=2, ensure_ascii=False),

@@ -90,6 +90,7 @@ class StudyFile(Form):
     configs: dict[str, dict[str, Any]]
     runs: list[StudyRun]
     summary: Summary = OPTIONAL
+    loss_note: str = OPTIONAL  # on the summary
     tables: list[StudyTable]
     claims: list[StudyClaim]
 

@@ -25,7 +25,10 @@ def report(results: Results) -> None:
     progress.message("")
     print_paragraph(progress.console, study_text.description(results))
     progress.message("")
-    for table in (study_text.summary(results), *results.tables):
+    print_table(progress.console, study_text.summary(results))
+    if note := study_text.loss_note(results):
+        print_paragraph(progress.console, note)
+    for table in results.tables:
         print_table(progress.console, table)
     _print_claims(progress.console, [study_text.claim_text(claim) for claim in results.verdicts])
     if text := jointly(results.verdicts):

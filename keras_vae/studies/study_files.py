@@ -29,6 +29,7 @@ def write_results(results: Results) -> None:
             for (name, seed), row in results.rows.items()
         ],
         "summary": {"head": summary.head, "rows": summary.rows},
+        "loss_note": study_text.loss_note(results),
         "tables": [table._asdict() for table in (*results.tables, *study_text.undecided(results))],
         "claims": results.verdicts,
     }

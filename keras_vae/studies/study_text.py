@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae import objectives
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import ABSENT, Table, amount, count, epochs, listed, markdown_table, number, region
 from keras_vae._utils.verdicts import jointly, shown_ends
@@ -24,6 +25,20 @@ def summary(results: Results) -> Table:
         for key in results.study.measures
     ]
     return Table("", ["", *configs], [row for row in rows if set(row[1:]) != {ABSENT}])
+
+
+def loss_note(results: Results) -> str:
+    """A sentence on losses of the summary that are no sum of the other rows; empty where all are."""
+    found: dict[str, list[str]] = {}  # names of configurations by the description of their objective
+    for name in results.study.configs if "loss" in results.study.measures else ():
+        objective = objectives.parse(results.run(name).config["config"]["objective"])
+        if not objective.is_sum:
+            found.setdefault(objective.description, []).append(name)
+    return " ".join(
+        f"{', '.join(names)}: the loss is that of the objective ({words}), not reconstruction + KL, and may be less "
+        "than the reconstruction."
+        for words, names in found.items()
+    )
 
 
 def description(results: Results) -> str:
@@ -100,6 +115,7 @@ def markdown(results: Results) -> str:
     lines += [f"\nSource: {results.study.source}"] if results.study.source else []
     lines += [f"\n{description(results)}", f"\n    {results.command}\n"]
     lines += markdown_table(summary(results))
+    lines += [f"\n{note}"] if (note := loss_note(results)) else []
     for table in results.tables:
         lines += [f"\n## {table.title}\n", *markdown_table(table)]
     if results.study.claims:
