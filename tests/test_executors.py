@@ -151,7 +151,8 @@ def test_progress_of_several_parts_counts_them(capsys):
     with ParallelProgress(3, done=1) as progress:
         progress.finish_part("a", 2.0)
         progress.finish_part("b", 3.0)
-    assert capsys.readouterr().out.splitlines() == ["2/3 a: 2 s; 0:00:00 left", "3/3 b: 3 s; 0:00:00 left"]
+    lines = ["1 of 3 finished before", "2/3 a: 2 s; 0:00:00 left", "3/3 b: 3 s; 0:00:00 left"]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 @pytest.mark.slow

@@ -130,6 +130,26 @@ def test_parts_without_steps_on_no_terminal(total):
     assert list(ProgressReporter().track(range(total), "b", total)) == list(range(total))
 
 
+def test_a_log_counts_every_part_once(capsys):
+    """Parts 1 to 3 were trained by a command that was interrupted while it evaluated part 3."""
+
+    def train(name: str, progress: MultiPartProgress) -> None:
+        with progress.part(name):
+            if name == "g":
+                raise KeyboardInterrupt
+            if name == "d":
+                progress.start("training", 2, done=1)
+
+    with pytest.raises(KeyboardInterrupt), MultiPartProgress(7) as progress:
+        list(map(train, "abcdefg", [progress] * 7))
+    assert capsys.readouterr().out.splitlines() == [
+        "1/7 to 3/7: trained before",
+        "4/7 d: 0 s; 0:00:00 left",
+        "5/7 to 6/7: trained before",
+        "Interrupted during 7/7 g; finished work is kept, and the same command continues from there.",
+    ]
+
+
 PRINTING = "from keras_vae._utils.exit_codes import exit_on_error; exit_on_error(lambda: print({text}))"
 
 

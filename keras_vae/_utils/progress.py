@@ -138,6 +138,7 @@ class MultiPartProgress(ProgressReporter):
         self.n_parts, self._parts_done, self._parts_with_work = n_parts, 0, 0
         self._seconds = 0.0  # of the parts with work
         self._title, self._total = "", 0
+        self._trained_before: list[str] = []  # titles of parts without work that no line names yet
 
     def __enter__(self) -> "MultiPartProgress":
         super().start("", self.n_parts)
@@ -145,6 +146,7 @@ class MultiPartProgress(ProgressReporter):
 
     def __exit__(self, kind, *_) -> None:
         super().stop()
+        self._count_trained_before()
         if kind in (KeyboardInterrupt, WriteError):
             super().message(
                 f"Interrupted during {self._title}; finished work is kept, and the same command continues from there."
@@ -152,7 +154,10 @@ class MultiPartProgress(ProgressReporter):
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Context of one part. A part that reports no work was complete already; its time is not counted."""
+        """Context of one part. A part that reports no work was trained before; its time is not counted.
+
+        In a log every part is counted: one with work in a line, consecutive ones without work in one line for all.
+        """
         self._title, self._total = f"{self._parts_done + 1}/{self.n_parts} {name}", 0
         super().advance(self._parts_done, self._title)
         began = time.monotonic()
@@ -166,7 +171,16 @@ class MultiPartProgress(ProgressReporter):
             left = timedelta(seconds=round(mean_seconds * (self.n_parts - self._parts_done)))
             if not self.shows_bars:
                 super().message(f"{self._title}: {seconds:.0f} s; {left} left")
+        else:
+            self._trained_before.append(self._title)
         super().advance(self._parts_done, self._title)
+
+    def _count_trained_before(self) -> None:
+        """Prints the line of the parts without work since the last line."""
+        found, self._trained_before = self._trained_before, []
+        if found and not self.shows_bars:
+            first, last = (title.split(" ")[0] for title in (found[0], found[-1]))
+            super().message(f"{found[0] if len(found) == 1 else f'{first} to {last}'}: trained before")
 
     def message(self, text: str) -> None:
         """Prints a line, but only before the first part: afterwards the bar shows progress."""
@@ -177,6 +191,7 @@ class MultiPartProgress(ProgressReporter):
         pass
 
     def start(self, title: str, total: int, done: int = 0) -> None:
+        self._count_trained_before()
         self._total = total
         self.advance(done)
 
@@ -210,6 +225,8 @@ class ParallelProgress(ProgressReporter):
 
     def __enter__(self) -> "ParallelProgress":
         self.start(PARTS, self.n_parts, self._done)
+        if self._done:
+            self.log(f"{self._done} of {self.n_parts} finished before")
         return self
 
     def __exit__(self, kind, *_) -> None:
