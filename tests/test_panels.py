@@ -171,6 +171,14 @@ def test_more_runs_than_colours_differ_in_their_markers(run):
         assert (train.get_color(), train.get_marker()) == (test.get_color(), test.get_marker())
 
 
+def test_every_panel_has_grid_lines(run):
+    """Matplotlib toggles them with every call that does not say which."""
+    run.write_history([{"epoch": e, "loss": 1.0 / e, "val_loss": 1.0 / e} for e in (1, 2)])
+    for n in (1, 2):
+        figure = study_figures.dynamics({str(i): run for i in range(n)})
+        assert figure.get_axes()[0].yaxis.get_gridlines()[0].get_visible()
+
+
 def test_losses_of_rows_are_in_nats_per_row(run):
     run.write_history([{"epoch": 1, "loss": 1.0, "val_loss": 1.0}])
     for shape, unit in (([6, 6], "nats per image"), ([36], "nats per row")):

@@ -376,7 +376,7 @@ def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
     margin = 0.5 if len(epochs) == 1 else 0.0
     ax.set_xlim(min(epochs) - margin, max(epochs) + margin)
     ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    ax.grid(axis="y")
+    ax.grid(visible=True, axis="y")  # without a value, a second call would remove the lines
 
 
 def unit_timeline(ax: Axes, history: UnitHistory, scale: Normalize = UNIT_KL_SCALE) -> QuadMesh:
