@@ -28,6 +28,7 @@ def report(results: Results) -> None:
     print_table(progress.console, study_text.summary(results))
     if note := study_text.loss_note(results):
         print_paragraph(progress.console, note)
+        progress.message("")
     for table in results.tables:
         print_table(progress.console, table)
     _print_claims(progress.console, [study_text.claim_text(claim) for claim in results.verdicts])
