@@ -135,6 +135,7 @@ def test_a_pruned_run_is_an_ordinary_run(pruned_run, toy_run, data):
     assert run_data.load(pruned_run).digest == data.digest
     page = run_page.write(pruned_run).read_text()
     assert "1 of 2 units removed" in page
+    assert "nats), and evaluated on 40 test images of 8 × 8 pixels from" in page
     assert "keras-vae prune" in page
     assert "codes" in kv.evaluate(pruned_run, data)
 

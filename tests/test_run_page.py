@@ -89,6 +89,19 @@ def test_sections_without_data_are_left_out(toy_run, tmp_path):
     assert 'id="play"' not in page.text
 
 
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ({}, "trained for 3 epochs on 96 images of 8 × 8 pixels from"),
+        ({"adopted": "0" * 64}, "trained elsewhere and evaluated on 40 test images of 8 × 8 pixels from"),
+    ],
+)
+def test_the_lead_counts_the_images_of_which_the_losses_are(toy_run, tmp_path, origin, said):
+    run = copy(toy_run, tmp_path / "run")
+    run.write_json("config.json", run.config | origin)
+    assert said in run_page.write(run).read_text(encoding="utf-8")
+
+
 def test_an_unfinished_run_is_refused(toy_run, tmp_path):
     run = copy(toy_run, tmp_path / "run")
     (run.path / "metrics.json").unlink()

@@ -109,11 +109,12 @@ def _lead(run: Run) -> str:
     size = " × ".join(map(formatting.amount, data["image_shape"]))
     binary = {"static": "binarised ", "dynamic": "dynamically binarised "}.get(config.get("binarize"), "")
     kind = f"rows of {size} columns" if is_row(data["image_shape"]) else f"{binary}images of {size} pixels"
-    images = f"{formatting.amount(data['train'])} {kind} from {datasets.title(config['dataset'])}"
+    source = f"{kind} from {datasets.title(config['dataset'])}"
+    tested = f"evaluated on {formatting.amount(data['test'])} test {source}"  # the losses of the page are theirs
     if "pruned" in described:
-        return f"{model}, {_pruning(described['pruned'])}, and evaluated on {images}."
+        return f"{model}, {_pruning(described['pruned'])}, and {tested}."
     if "adopted" in described:
-        return f"{model}, trained elsewhere and evaluated on {images}."
+        return f"{model}, trained elsewhere and {tested}."
     settings = [f"{config['posterior']} posterior"] if posterior_text.is_named(config["posterior"]) else []
     noise = metrics.get("noise_std")
     estimated = (
@@ -128,7 +129,8 @@ def _lead(run: Run) -> str:
         settings.append(f"prior {config['prior']}")
     settings.append(f"Adam with learning rate {config['learning_rate']:g}")
     settings += [f"batch size {formatting.amount(config['batch_size'])}", f"seed {config['seed']}"]
-    return f"{model}, trained for {formatting.count(metrics['epochs'], 'epoch')} on {images}: {', '.join(settings)}."
+    epochs, n_train = formatting.count(metrics["epochs"], "epoch"), formatting.amount(data["train"])
+    return f"{model}, trained for {epochs} on {n_train} {source}: {', '.join(settings)}."
 
 
 def _pruning(pruned: dict) -> str:
