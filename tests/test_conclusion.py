@@ -9,6 +9,7 @@ from keras_vae._utils import terminal
 from keras_vae._utils.formatting import Table
 from keras_vae.cli import evaluate
 from keras_vae.evaluation import tables
+from keras_vae.evaluation.likelihood import BINARISED
 from keras_vae.measures import FLOOR, INTERPOLATIONS, SAMPLERS, SCORES
 from keras_vae.report.audit_text import conclusion
 
@@ -113,15 +114,22 @@ def test_scores_by_a_poor_classifier_or_none_are_called_so():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "(ELBO −99.25), with a standard error of 1.50 over images."),
+        ({}, "(their ELBO is −99.25), with a standard error of 1.50 over images."),
         ({"infinite_variance": 0.4}, "by how much can't be decided, since the importance weights of 40 % of"),
         ({"infinite_variance": None, "samples": 20}, "20 importance samples are too few to judge its error."),
     ],
 )
 def test_the_likelihood_with_what_is_known_of_its_error(changes, said):
     found = conclusion(evaluation(encodings=encodings(0.5), likelihood=LIKELIHOOD | changes))
-    assert "log p(x) is −95.50 nats per image" in found
+    assert "log p(x) of 500 test images is −95.50 nats per image" in found
     assert said in found
+
+
+def test_the_images_of_the_second_elbo_are_named():
+    """A run has an ELBO of all test images, as they are, and one of the images whose log p(x) is estimated."""
+    likelihood = LIKELIHOOD | {"of": BINARISED, "images": 300}
+    found = conclusion(evaluation(encodings=encodings(0.5), likelihood=likelihood))
+    assert "log p(x) of 300 binarised test images is −95.50 nats per image (their ELBO is −99.25), with" in found
 
 
 def test_what_was_not_measured_is_said():

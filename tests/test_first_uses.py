@@ -56,7 +56,7 @@ def test_conclusion_and_figure_state_one_share_of_images():
     from keras_vae.plots import audit_figures
 
     likelihood = {"value": -80.0, "elbo": -90.0, "infinite_variance": 0.553, "unreliable": 0.322, "samples": 100}
-    likelihood |= {"curve": {"1": -90.0, "10": -80.0}, "images": 100, "image_error": 1.0}
+    likelihood |= {"curve": {"1": -90.0, "10": -80.0}, "of": "test images", "images": 100, "image_error": 1.0}
     ax = Figure().subplots()
     audit_figures.likelihood_curve(ax, likelihood)
     texts = " ".join(text.get_text() for text in ax.findobj() if hasattr(text, "get_text"))

@@ -122,7 +122,9 @@ def _likelihood(likelihood: dict | None) -> str:
     if not likelihood:
         return ""
     value, elbo = number(likelihood["value"]), number(likelihood["elbo"])
-    said = f"The estimate of log p(x) is {value} nats per image (ELBO {elbo})"
+    # Unless its images are named, this ELBO is taken for that of the losses, which is of all test images as they are.
+    items = f"{amount(likelihood['images'])} {likelihood['of'].split(' (')[0]}"
+    said = f"The estimate of log p(x) of {items} is {value} nats per image (their ELBO is {elbo})"
     infinite = likelihood["infinite_variance"]
     if infinite is None:
         return f"{said}; {amount(likelihood['samples'])} importance samples are too few to judge its error."
