@@ -108,6 +108,19 @@ def open_page(browser, path: Path) -> None:
     )
 
 
+def pixels(browser, canvas: str) -> np.ndarray:
+    """The red channel of a canvas."""
+    found = browser.execute_script(
+        "const canvas = document.querySelector(arguments[0]);"
+        "const copy = Object.assign(document.createElement('canvas'), {width: canvas.width, height: canvas.height});"
+        "const context = copy.getContext('2d', {willReadFrequently: true});"
+        "context.drawImage(canvas, 0, 0);"
+        "return [copy.height, copy.width, [...context.getImageData(0, 0, copy.width, copy.height).data]];",
+        canvas,
+    )
+    return np.array(found[2]).reshape(*found[:2], 4)[..., 0]
+
+
 CENTER = """
 const [element, done] = arguments;
 let [last, still] = [null, 0];

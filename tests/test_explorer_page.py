@@ -11,6 +11,7 @@ from pages import (
     load,
     needs_browser,
     open_page,
+    pixels,
     trained,
     wait_for,
     wait_for_text,
@@ -39,19 +40,6 @@ def box(browser, selector: str) -> dict:
     return browser.execute_script(
         "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()", selector
     )
-
-
-def pixels(browser, canvas: str) -> np.ndarray:
-    """The red channel of a canvas."""
-    found = browser.execute_script(
-        "const canvas = document.querySelector(arguments[0]);"
-        "const copy = Object.assign(document.createElement('canvas'), {width: canvas.width, height: canvas.height});"
-        "const context = copy.getContext('2d', {willReadFrequently: true});"
-        "context.drawImage(canvas, 0, 0);"
-        "return [copy.height, copy.width, [...context.getImageData(0, 0, copy.width, copy.height).data]];",
-        canvas,
-    )
-    return np.array(found[2]).reshape(*found[:2], 4)[..., 0]
 
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1280, 900)])

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from keras_vae._utils import palette
 from keras_vae._utils.formatting import amount
 from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.report.data_uri import array_base64, sprite
-from keras_vae.runs.explorer_arrays import GRID_BEND
+from keras_vae.runs.explorer_arrays import GRID_BEND, as_bytes
 from keras_vae.runs.pictures import HALF_HEIGHT, LINE, MARGIN, BarChart, bar_chart
 
 MAX_WEIGHTS_PER_LAYER = 2  # kernel and bias
 MAX_BYTES = 4.3e6  # of the explorer's data; a page has 4.8 MB, of which its figures get the rest
 MAX_PRIOR_NUMBERS = 10_000  # means of components of a learned prior
-GRID_QUALITY = 75  # of WebP, for the grids of earlier epochs
+GRID_QUALITY = 75  # of WebP, for the grids of earlier epochs and stored strips
+MAX_STRIP_SIDE = 64  # pixels of an image of a stored strip; larger ones are reduced to about the size that is shown
 MIN_CHECKPOINTS = 2  # of the decoder, besides the trained one
 MNIST_SIDE = 28  # pixels of an image of MNIST, whose digits are 20 pixels high or wide
 MNIST_DIGIT = 20
@@ -31,6 +33,7 @@ def page_data(
     decoders: dict[str, np.ndarray] | None = None,
     reconstructions: dict[str, np.ndarray] | None = None,
     prior: dict[str, np.ndarray] | None = None,
+    traversals: dict[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """The content of `arrays/explorer.npz` as JSON: numbers in base 64, images as data URIs.
 
@@ -41,14 +44,17 @@ def page_data(
         decoders, reconstructions: see `runs.decoder_history`; None where the run has none.
         prior: `weight`, `mean` and `log_var` of a learned prior over all units, empty if they are not known; None for
             N(0, I).
+        traversals: see `runs.decoded_arrays`; None where the run has none.
 
     Returns:
         What the scripts of `templates/explorer/` read. One of `decoder` (the exported layers) and `grid` (images
-        decoded in advance, where the decoder could not be exported) is None. `drawing` has the encoder, or the
+        decoded in advance, where the decoder could not be exported) is None. `strips` has the traversals of units that
+        the grid lacks, or is None. `drawing` has the encoder, or the
         `obstacle` to drawing images; `history` the decoder at earlier epochs, or None;
         `reconstructions` those of recorded images, where the page can't compute them from `history`, or None.
     """
     data = _explorer(arrays, class_names) | {"prior": learned_prior(prior, arrays)}
+    data["strips"] = _strips(traversals, arrays, data)
     return data | networks(data, arrays["images"], encoder, decoders, reconstructions)
 
 
@@ -271,6 +277,50 @@ def _grid(arrays: dict[str, np.ndarray], units: list[int], chart: BarChart | Non
         "units": units,
         "sprite": sprite(drawn(arrays["grid_images"], chart)),
     }
+
+
+def _strips(
+    traversals: dict[str, np.ndarray] | None, arrays: dict[str, np.ndarray], data: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Traversals that were decoded with the trained model, where the grid in place of the decoder lacks units.
+
+    Strips that are looked up in a grid over two units would be equal pictures for every other unit.
+
+    Returns:
+        `units`, those with a strip; `count` images of `height` × `width` each, with the unit at the middles of as many
+        equal parts of ± `limit`; `sprite`. None without traversals, and where every unit can be decoded.
+    """
+    if data["grid"] is None or data["total"] <= len(data["grid"]["units"]) or traversals is None:
+        return None
+    offered = [i for i, unit in enumerate(traversals["units"].tolist()) if unit in data["units"]]
+    # Every second value, where both ends remain: seven pictures side by side are large enough to be recognised.
+    values = slice(None, None, 2 if len(traversals["z"]) % 2 else 1)
+    z = traversals["z"][values]
+    if not offered or len(z) < 2:
+        return None
+    limits = json.loads(str(arrays["description"])).get("value_range", UNIT_RANGE)
+    images = traversals["images"][offered][:, values]
+    images = drawn(as_bytes(images.reshape(-1, *images.shape[2:]), limits), _chart(data))
+    images = images if data["image"]["chart"] else _reduced(images)
+    return {
+        "units": traversals["units"][offered].tolist(),
+        "count": len(z),
+        "limit": float(z[-1]) * len(z) / (len(z) - 1),
+        "height": images.shape[1],
+        "width": images.shape[2],
+        "sprite": sprite(images, GRID_QUALITY),
+    }
+
+
+def _reduced(images: np.ndarray) -> np.ndarray:
+    """Images `(n, height, width[, channels])` uint8 whose longer side is at most `MAX_STRIP_SIDE`."""
+    scale = MAX_STRIP_SIDE / max(images.shape[1:3])
+    if scale >= 1:
+        return images
+    size = [max(1, round(scale * side)) for side in images.shape[2:0:-1]]
+    if images.ndim == 4:
+        images = images[..., :3] if images.shape[3] > 2 else images[..., 0]
+    return np.stack([np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)) for image in images])
 
 
 def _trajectory(arrays: dict[str, np.ndarray], chart: BarChart | None) -> dict[str, Any] | None:

@@ -58,7 +58,8 @@ def write(run: Run | str | Path, damaged: list[DamagedFileError] | None = None) 
     explorer_arrays.ensure(run)
     damaged = [] if damaged is None else damaged
     prior = (_readable(run, "prior", damaged) or {}) if run.has_learned_prior else None
-    explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names, prior=prior)
+    traversals = _readable(run, "traversals", damaged)
+    explorer_data = explorer.page_data(run.arrays("explorer"), run.class_names, prior=prior, traversals=traversals)
     encoder_arrays.ensure(run)
     encoder, decoders, reconstructions = (
         _readable(run, name, damaged) for name in ("encoder", "decoders", "reconstructions_over_time")

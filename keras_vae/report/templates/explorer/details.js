@@ -39,7 +39,8 @@ class Details {
     this.contexts.decoded.putImageData(explorer.imageData(explorer.decoder.decode(explorer.z)), 0, 0);
     explorer.milliseconds = performance.now() - began;
     const coordinates = explorer.planeUnits.map((unit) => `unit ${unit} = ${twoDecimals(explorer.z[unit])}`);
-    byId("cursor-text").textContent = coordinates.join(", ");
+    const missing = explorer.planeUnits.filter((unit) => !explorer.decodes([unit]));
+    byId("cursor-text").textContent = coordinates.join(", ") + (missing.length ? `, but shown with unit ${missing.join(" and unit ")} at 0` : "");
     explorer.planeUnits.forEach((unit) => explorer.traversals.show(unit));
   }
 

@@ -20,6 +20,7 @@ class Explorer {
     this.reconstructions = sprite(data.points.reconstructions);
     this.recordedReconstructions = data.reconstructions && new RecordedReconstructions(data.reconstructions, width, height);
     this.grid = sprite(data.grid?.sprite);
+    this.strips = data.strips && new Sprite(data.strips.sprite, data.strips.width, data.strips.height);
     this.labels = new Labels(data);
     this.z = new Float32Array(this.total);
     const first = data.units.slice(0, 2).sort((a, b) => a - b);
@@ -39,7 +40,7 @@ class Explorer {
   }
 
   async start() {
-    await Promise.all([this.images, this.recordedImages, this.grid, this.reconstructions, this.recordedReconstructions].map((sprite) => sprite && sprite.ready));
+    await Promise.all([this.images, this.recordedImages, this.grid, this.strips, this.reconstructions, this.recordedReconstructions].map((sprite) => sprite && sprite.ready));
     const { data } = this;
     if (data.decoder) {
       this.setDecoder(new LayerDecoder(data.decoder, data.latentShape));
@@ -200,6 +201,11 @@ class Explorer {
     const reconstruction = reconstructionLoss(likelihood, image, this.decoder.logits?.(this.meanOf(i)), 255);
     const isComplete = kl !== null && reconstruction !== null && beta !== null && this.hasAllUnits;
     return { kl, reconstruction, loss: isComplete ? reconstruction + beta * kl : null };
+  }
+
+  /** Whether decoded images follow the values of some units: a grid in place of a decoder varies two units only. */
+  decodes(units) {
+    return !this.decoder.units || units.every((unit) => unit === null || this.decoder.units.includes(unit));
   }
 
   /** The latent coordinates of the cursor. */
@@ -389,6 +395,16 @@ class Explorer {
     this.link?.write();
   }
 
+  /** Offers the background of decoded images where they vary along both axes. */
+  offerManifold() {
+    const input = document.querySelector("[name=background][value=manifold]");
+    input.disabled = !this.decodes(this.axes);
+    const name = input.nextElementSibling;
+    name.dataset.title ??= name.title;
+    name.title = input.disabled ? `decoded ${this.item}s vary with units ${this.decoder.units.join(" and ")} only` : name.dataset.title;
+    if (input.disabled && this.background === "manifold") this.setBackground("prior");
+  }
+
   showPoints(isShown) {
     byId("show-points").checked = this.showsPoints = isShown;
     this.invalidate("back");
@@ -411,6 +427,7 @@ class Explorer {
     this.setLimits();
     this.setFrame(null);
     this.traversals.markAxes();
+    this.offerManifold();
     this.invalidate("back", "front", "image", "near");
     this.link?.write();
   }

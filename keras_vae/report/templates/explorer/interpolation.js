@@ -26,7 +26,9 @@ class Interpolation {
       this.context.putImageData(explorer.imageData(explorer.decoder.decode(z)), path.drawn * explorer.data.image.width, 0);
     }
     if (path.drawn < INTERPOLATION_IMAGES) explorer.invalidate("strip");
-    const text = `Linear interpolation from ${this.nameOf(from)} to ${this.nameOf(to)}, both included.`;
+    const { units } = explorer.decoder; // of a grid, which decodes the others at 0
+    const partial = units && units.length < explorer.total ? ` Only unit ${units.join(" and unit ")} vary; the others are 0.` : "";
+    const text = `Linear interpolation from ${this.nameOf(from)} to ${this.nameOf(to)}, both included.${partial}`;
     byId("strip-text").textContent = text;
     byId("strip").setAttribute("aria-label", `${INTERPOLATION_IMAGES} decoded images from ${this.nameOf(from)} to ${this.nameOf(to)}`);
     byId("strip-figure").classList.remove("empty");
