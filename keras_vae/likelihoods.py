@@ -179,6 +179,18 @@ def get(identifier: str | Likelihood | None) -> Likelihood:
     return _REGISTRY.get(identifier)
 
 
+def as_text(likelihood: Likelihood) -> str:
+    """The text of a likelihood, with the settings that differ from the default ones; its class if not registered.
+
+    Example:
+
+    >>> from keras_vae import likelihoods
+    >>> likelihoods.as_text(likelihoods.Bernoulli()), likelihoods.as_text(likelihoods.Gaussian(std=0.5))
+    ('bernoulli', 'gaussian std=0.5')
+    """
+    return settings_text.as_text(likelihood) if _REGISTRY.is_registered(likelihood) else type(likelihood).__name__
+
+
 def names() -> tuple[str, ...]:
     """The registered names.
 

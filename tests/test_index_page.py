@@ -1,14 +1,16 @@
 """The index page of a folder of runs, and the command that writes all pages."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import Page, copy, needs_browser, wait_for
+from pages import Page, copy, needs_browser, trained, wait_for
 
 from keras_vae import InputError
 from keras_vae.report import index_page, pages, rate_distortion, run_page
+from keras_vae.runs import adoption
 
 
 def test_the_index_of_a_folder(toy_run, tmp_path):
@@ -200,3 +202,48 @@ def test_the_index_can_be_sorted(toy_run, tmp_path, browser):
     browser.execute_script("document.querySelectorAll('th button')[5].click()")
     assert browser.execute_script(read) == [200, 30, 4]
     assert browser.get_log("browser") == []
+
+
+def test_a_run_that_is_compared_with_none_has_no_plane(toy_run, tmp_path):
+    copy(toy_run, tmp_path / "a")
+    runs = index_page.find([tmp_path]).runs
+    assert rate_distortion.planes(runs, lambda run: "") == []
+    text = index_page.write(tmp_path, runs).read_text(encoding="utf-8")
+    assert "1 finished run. Losses are measured on test images, in nats per image.</p>" in text
+    assert '<svg class="rate-distortion"' not in text
+    other = copy(toy_run, tmp_path / "b")
+    other.write_json("config.json", other.config | {"config": other.config["config"] | {"likelihood": "gaussian"}})
+    text = index_page.write(tmp_path, index_page.find([tmp_path]).runs).read_text(encoding="utf-8")
+    assert "No two of them have a KL and the same data and likelihood" in text
+    assert '<svg class="rate-distortion"' not in text
+
+
+def test_a_model_trained_elsewhere_is_compared_with_runs_of_its_data(toy_run, data, tmp_path):
+    shutil.copy(toy_run.model_path, tmp_path / "vae.keras")
+    one = copy(toy_run, tmp_path / "runs" / "trained")
+    adopted = adoption.adopt(tmp_path / "vae.keras", data, tmp_path / "runs" / "adopted")
+    assert adopted.config["config"]["likelihood"] == one.config["config"]["likelihood"] == "bernoulli"
+    earlier = copy(adopted, tmp_path / "runs" / "earlier")  # which has the name of the class
+    earlier.write_json(
+        "config.json", earlier.config | {"config": earlier.config["config"] | {"likelihood": "Bernoulli"}}
+    )
+    (plane,) = rate_distortion.planes([one, adopted, earlier], lambda run: "")
+    assert plane["marks"] == 3
+    assert "bernoulli likelihood" in plane["title"]
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Two runs of a table."""
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+    np.savez(tmp_path / "table.npz", x_train=x, x_test=x[:20])
+    return [trained(tmp_path / "table.npz", tmp_path / "tables" / name, "3-4-1", seed=i) for i, name in enumerate("ab")]
+
+
+def test_losses_of_tables_are_per_row(toy_run, rows, tmp_path):
+    text = index_page.write(tmp_path, rows).read_text(encoding="utf-8").split("<script>")[0]
+    assert "Losses are measured on test rows, in nats per row." in text
+    assert "rate: KL, nats per row" in text
+    assert "per image" not in text
+    text = index_page.write(tmp_path, [*rows, toy_run]).read_text(encoding="utf-8")
+    assert "Losses are measured on test images or rows, in nats per image or row." in text

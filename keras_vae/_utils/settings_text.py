@@ -40,10 +40,9 @@ def parse(argument: str, get: Callable[[str], T], text: str, defaults: Mapping[s
 
 
 def as_text(instance: Any) -> str:
-    """The text of a dataclass with a `name`, with the settings that differ from the default ones."""
-    default = type(instance)()
-    settings = _settings(instance)
-    changed = {key: value for key, value in settings.items() if value != getattr(default, key)}
+    """The text of an object with a `name`, with the settings that differ from the default ones."""
+    default, settings = _settings(type(instance)()), _settings(instance)
+    changed = {key: value for key, value in settings.items() if value != default[key]}
     return " ".join([instance.name, *(f"{key}={_text(value)}" for key, value in changed.items())])
 
 

@@ -107,14 +107,15 @@ def write(
         counted += f" and {len(readable) - n_finished} unfinished"
     videos = data_uri.videos(folder, "Training of several models", captions.FOLDER_VIDEO_CAPTIONS)
     planes = rate_distortion.planes(readable, lambda run: _address(folder, run.path / rendering.PAGE), lost)
+    unmarked = _unmarked(n_finished, sum(plane["marks"] for plane in planes))
     page = rendering.render(
         "index.html",
         title=cleaned(folder.resolve().name),
-        lead=f"{counted}. {_losses(readable)}",
+        lead=f"{counted}. {_losses(readable)}{'' if planes else f' {unmarked}'}".rstrip(),
         planes=planes,
         videos=videos.shown,
         notes=[*videos.notes, *map(str, lost[n_lost:])],
-        unmarked=_unmarked(n_finished, sum(plane["marks"] for plane in planes)),
+        unmarked=unmarked,
         head=HEAD,
         rows=[_row(folder, run) if run in readable else _row_of_error(run.path) for run in runs],
         studies=[
@@ -131,15 +132,19 @@ def write(
 
 
 def _losses(runs: Sequence[Run]) -> str:
-    """What the losses are measured on: images, unless all runs are of rows."""
+    """What the losses are measured on: images, rows, or both."""
+    kinds = {is_row(run.image_shape): run.image_shape for run in runs}
+    if len(kinds) > 1:
+        return "Losses are measured on test images or rows, in nats per image or row."
     text = "Losses are measured on test images, in nats per image."
-    shapes = [run.image_shape for run in runs]
-    return worded(text, shapes[0]) if shapes and all(is_row(shape) for shape in shapes) else text
+    return worded(text, *kinds.values()) if kinds else text
 
 
 def _unmarked(n_finished: int, n_marks: int) -> str:
     """A sentence on the finished runs that the planes leave out."""
-    n = n_finished - n_marks
+    if n_finished > 1 and not n_marks:
+        return "No two of them have a KL and the same data and likelihood, by which they could be compared in a plane."
+    n = n_finished - n_marks if n_marks else 0
     reason = "without a KL, or alone with their data and likelihood,"
     return f"{formatting.count(n, 'run')} {reason} {'is' if n == 1 else 'are'} listed below only." if n else ""
 

@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from PIL import Image
 
+from keras_vae._utils.data_words import worded
 from keras_vae._utils.formatting import amount, count, number
 from keras_vae.errors import DamagedFileError
 from keras_vae.report import svg
@@ -109,8 +110,8 @@ def planes(
 ) -> list[dict[str, Any]]:
     """A plane per data set and likelihood, whose losses can be compared.
 
-    Each has `title`, `svg`, `text` and the number of its `marks`. Unfinished runs, runs without a KL and, beside
-    others, a run that is the only one of its kind have no mark.
+    Each has `title`, `svg`, `text` and the number of its `marks`. Unfinished runs, runs without a KL and a run that is
+    the only one of its data and likelihood have no mark: a plane of a single mark compares nothing.
 
     Args:
         runs: readable runs.
@@ -118,10 +119,7 @@ def planes(
         damaged: receives the errors of samples that can't be read, whose runs are marked without a picture.
     """
     damaged = [] if damaged is None else damaged
-    groups = comparison.comparable(runs)
-    # A single run has nothing to be compared with; it is drawn where there is no other.
-    largest = max(map(len, groups.values()), default=0)
-    compared = {key: members for key, members in groups.items() if len(members) >= min(2, largest)}
+    compared = {key: members for key, members in comparison.comparable(runs).items() if len(members) > 1}
     n_left = MAX_THUMBNAILS
     drawn = []
     for title, members in sorted(compared.items(), key=lambda group: -len(group[1])):
@@ -131,8 +129,16 @@ def planes(
         )
         marks = [mark for mark in made if mark is not None]
         n_left -= len(marks)
-        if marks:
-            drawn.append({"title": title, "svg": plane(marks, title), "text": _text(marks), "marks": len(marks)})
+        if len(marks) > 1:
+            shape = members[0].image_shape
+            drawn.append(
+                {
+                    "title": title,
+                    "svg": plane(marks, title, worded("image", shape)),
+                    "text": worded(_text(marks), shape),
+                    "marks": len(marks),
+                }
+            )
     return drawn
 
 
@@ -141,12 +147,9 @@ def _text(marks: Sequence[Mark]) -> str:
     axes = _axes(marks)
     n_outside = sum(_direction(mark, *axes) is not None for mark in marks)
     outside = f" {count(n_outside, 'run')} outside the view: triangles at its edge." if n_outside else ""
-    elbo = f"{number(-best.rate - best.distortion)} nats per image"
-    finding = (
-        f"{best.name} has the largest ELBO of {amount(len(marks))} runs, {elbo}" if len(marks) > 1 else f"ELBO {elbo}"
-    )
     return (
-        f"{finding}. One mark per run, test data; along a dashed diagonal, the ELBO is constant. Pictures: samples "
+        f"{best.name} has the largest ELBO of {amount(len(marks))} runs, {number(-best.rate - best.distortion)} nats "
+        f"per image. One mark per run, test data; along a dashed diagonal, the ELBO is constant. Pictures: samples "
         f"of the prior.{outside} A click opens the run."
     )
 
@@ -198,19 +201,20 @@ def thumbnail(run: Run, damaged: list[DamagedFileError]) -> tuple[str, bool]:
     return data_uri("image/webp", buffer.getvalue()), channels == 1
 
 
-def plane(marks: Sequence[Mark], title: str) -> Markup:
+def plane(marks: Sequence[Mark], title: str, item: str = "image") -> Markup:
     """Draws runs by rate and distortion.
 
     Args:
         marks: at least one.
         title: the data set and likelihood of the runs.
+        item: what losses are measured on, an image or a row.
     """
     x, y = _axes(marks)
     diagonals = _diagonals(x, y)
     parts = [
         f'<svg class="rate-distortion" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
         f'aria-label="Rate–distortion plane: {escape(title)}, {len(marks)} runs">',
-        *_scales(x, y),
+        *_scales(x, y, item),
         *map(_diagonal_markup, diagonals),
     ]
     places = [_clipped(mark, x, y) for mark in marks]
@@ -266,16 +270,16 @@ def _direction(mark: Mark, x: Axis, y: Axis) -> int | None:
     return 90 if mark.distortion < y.low else None
 
 
-def _scales(x: Axis, y: Axis) -> list[str]:
+def _scales(x: Axis, y: Axis, item: str) -> list[str]:
     parts = []
     for tick in svg.ticks(y.low, y.high):
         at = y.at(tick)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
         parts.append(_label(f"{tick:g}", LEFT - 8, at + 4, "end"))
     parts += [_label(f"{t:g}", x.at(t), HEIGHT - BOTTOM + 18, "middle") for t in svg.ticks(x.low, x.high, 8)]
-    parts.append(_label("rate: KL, nats per image →", WIDTH - RIGHT, HEIGHT - 8, "end", kind="name"))
+    parts.append(_label(f"rate: KL, nats per {item} →", WIDTH - RIGHT, HEIGHT - 8, "end", kind="name"))
     turn = f"translate(14 {(TOP + HEIGHT - BOTTOM) / 2:.1f}) rotate(-90)"
-    parts.append(_label("distortion: reconstruction, nats per image →", 0, 0, "middle", turn, "name"))
+    parts.append(_label(f"distortion: reconstruction, nats per {item} →", 0, 0, "middle", turn, "name"))
     return parts
 
 

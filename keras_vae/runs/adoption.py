@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_vae import priors
+from keras_vae import likelihoods, priors
 from keras_vae._utils import readers
 from keras_vae._utils.foreign_text import cleaned
 from keras_vae.data import Dataset
@@ -58,7 +58,7 @@ def adopt(model: str | Path, data: Dataset, folder: str | Path, seed: int = 0, o
             "architecture": cleaned(model.stem),
             "dataset": data.name,
             "posterior": vae.posterior.name,
-            "likelihood": type(vae.likelihood).__name__,
+            "likelihood": likelihoods.as_text(vae.likelihood),
             "objective": vae.objective.name,
             "prior": priors.as_text(vae.prior),
             "seed": seed,

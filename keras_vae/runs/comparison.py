@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from keras_vae import likelihoods
 from keras_vae.data import registry
 from keras_vae.runs.folder import Run
 
@@ -11,6 +12,10 @@ NAMED_SETTINGS = {  # with what stands before the value
     "dataset": "", "architecture": "", "posterior": "", "objective": "", "prior": "prior ", "beta": "β = ",
     "warmup": "warm-up ", "seed": "seed ", "activation": "",
 }  # fmt: skip
+
+
+# Runs of models that were trained elsewhere have the name of the class where an earlier version evaluated them.
+NAMES_OF_CLASSES = {cls.__name__: cls.name for cls in likelihoods.BUILT_IN}
 
 
 def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -29,7 +34,8 @@ def comparable(runs: Iterable[Run]) -> dict[str, list[Run]]:
             options = "".join(f", {key} {value}" for key, value in config.get("data_options", {}).items())
             # statically or not: the test images are the same
             binarized = ", binarised" if config.get("binarize") else ""
-            title = f"{registry.title(config['dataset'])}{options}{binarized}, {config['likelihood']} likelihood"
+            likelihood = NAMES_OF_CLASSES.get(config["likelihood"], config["likelihood"])
+            title = f"{registry.title(config['dataset'])}{options}{binarized}, {likelihood} likelihood"
             groups.setdefault(title, []).append(run)
     return groups
 
