@@ -9,7 +9,7 @@ import struct
 
 import numpy as np
 import pytest
-from pages import Page, copy, read_picture, trained
+from pages import Page, copy, needs_browser, read_picture, trained, wait_for
 from PIL import Image
 
 from keras_vae import InputError
@@ -356,3 +356,28 @@ def test_findings_of_an_evaluation(toy_run, monkeypatch):
     assert not findings.finding(toy_run, "principal")  # two units have no other plane
     assert findings.caption(toy_run, "aggregate", "A figure.") == f"{found['aggregate']}. A figure."
     assert findings.caption(toy_run, "own", "Mine.") == "Mine."
+
+
+@needs_browser
+def test_what_is_wider_than_the_page_fades_out_where_it_goes_on(audited_run, tmp_path, browser):
+    run = copy(audited_run, tmp_path / "run")
+    (run.path / "figures").mkdir(exist_ok=True)
+    Image.new("L", (2400, 800), 255).save(run.path / "figures" / "units.png")
+    path = run_page.write(run)
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(path.as_uri())
+    wide = [".card:has(img.wide)", ".scroll:has(.bar)"]  # a figure, and the table of units
+    for selector in wide:
+        wait_for(browser, "document.querySelector(arguments[0]).className.endsWith(' more-right')", selector)
+        browser.execute_script("document.querySelector(arguments[0]).scrollLeft = 20", selector)
+        wait_for(browser, "document.querySelectorAll(arguments[0] + '.more-left.more-right').length", selector)
+        fade = browser.execute_script(
+            "return getComputedStyle(document.querySelector(arguments[0])).maskImage", selector
+        )
+        assert fade.startswith("linear-gradient(to right, rgba(0, 0, 0, 0), rgb(0, 0, 0) 48px")
+        browser.execute_script("document.querySelector(arguments[0]).scrollLeft = 9999", selector)
+        wait_for(browser, "document.querySelector(arguments[0]).className.endsWith(' more-left')", selector)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | {"width": 1280, "mobile": False})
+    for selector in wide:
+        wait_for(browser, "!document.querySelector(arguments[0]).className.includes('more-')", selector)

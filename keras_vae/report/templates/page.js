@@ -1,4 +1,4 @@
-// The script of every page: light and dark theme, sortable tables, cards of runs, videos that play while visible.
+// The script of every page: light and dark theme, sortable tables, faded edges of what scrolls sideways, cards of runs, videos that play while visible.
 "use strict";
 
 {
@@ -38,6 +38,18 @@ for (const table of document.querySelectorAll("table.sortable")) {
       table.tBodies[0].append(...rows);
     });
   });
+}
+
+// A table or figure that is wider than the page fades out on each side on which it goes on.
+for (const box of document.querySelectorAll(".scroll, .card, pre.wide")) {
+  const mark = () => {
+    const end = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("more-left", box.scrollLeft > 1);
+    box.classList.toggle("more-right", box.scrollLeft < end - 1);
+  };
+  box.addEventListener("scroll", mark, { passive: true });
+  const observer = new ResizeObserver(mark);
+  for (const element of [box, ...box.children]) observer.observe(element);
 }
 
 // The card of a run in the rate–distortion plane: its name, numbers and samples, beside its mark.
