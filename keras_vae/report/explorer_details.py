@@ -1,4 +1,4 @@
-"""What the explorer shows beside its points: further codes, the KL of units, and the losses of single images."""
+"""What the explorer shows beside its points: further codes, the KL of units, losses of images, columns of rows."""
 
 import json
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae import geometry
+from keras_vae.report import explorer_columns
 from keras_vae.report.data_uri import array_base64
 from keras_vae.runs.folder import Run
 
@@ -24,7 +25,7 @@ def details(run: Run, data: dict[str, Any], encoder: dict[str, np.ndarray] | Non
     Returns:
         `codes`, the encodings of more test images than those whose images the page holds, or None; `unitKl`, the KL
         of each offered unit in nats per image, or None; `likelihood`, name and parameters, or None for one that is
-        not built in; `beta`, or None where the loss is not reconstruction + β KL.
+        not built in; `beta`, or None where the loss is not reconstruction + β KL; `columns`, see `explorer_columns`.
     """
     loss = {} if encoder is None else json.loads(str(encoder["description"]))
     units = run.arrays("units")
@@ -35,6 +36,7 @@ def details(run: Run, data: dict[str, Any], encoder: dict[str, np.ndarray] | Non
         else None,
         "likelihood": loss.get("likelihood"),
         "beta": loss.get("beta") if loss.get("divergence") == "kl" else None,
+        "columns": explorer_columns.columns(run),
     }
 
 

@@ -38,6 +38,7 @@ class Details {
     const began = performance.now();
     this.contexts.decoded.putImageData(explorer.imageData(explorer.decoder.decode(explorer.z)), 0, 0);
     explorer.milliseconds = performance.now() - began;
+    explorer.columns?.showDecoded();
     const coordinates = explorer.planeUnits.map((unit) => `unit ${unit} = ${twoDecimals(explorer.z[unit])}`);
     const missing = explorer.planeUnits.filter((unit) => !explorer.decodes([unit]));
     byId("cursor-text").textContent = coordinates.join(", ") + (missing.length ? `, but shown with unit ${missing.join(" and unit ")} at 0` : "");
@@ -73,6 +74,7 @@ class Details {
     this.clear("near-image");
     this.clear("near-reconstruction");
     byId("near-loss").textContent = "";
+    explorer.columns?.showPoint(point);
     if (point === null) {
       byId("near-text").textContent = `Point at or tap a test ${this.explorer.item} to see it.`;
       return;

@@ -59,6 +59,7 @@ class Explorer {
     this.painter = new PlanePainter(this);
     this.traversals = new Traversals(this);
     this.details = new Details(this);
+    this.columns = data.columns && new Columns(this);
     this.interpolation = new Interpolation(this);
     this.training = this.recorded && new Training(this);
     this.setLimits();

@@ -1,0 +1,95 @@
+"""Pages of tables: the columns behind the bars, by name, in the units of the table."""
+
+import base64
+
+import numpy as np
+import pytest
+from pages import IS_DRAWN, Page, check_silence, load, needs_browser, open_page, trained, wait_for
+
+from keras_vae.report import explorer_columns, run_page
+
+NAMES = ("height", "weight", "</i>$x^{")
+READ = (
+    "return [...document.querySelectorAll('#column-values tr')].map((row) => [...row.cells].map((c) => c.textContent))"
+)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A run of a table of three named columns, and its page."""
+    folder = tmp_path_factory.mktemp("table")
+    rng = np.random.default_rng(0)
+    rows = rng.normal((170, 70, 0.5), (10, 12, 0.01), (80, 3))
+    lines = [",".join(NAMES), *(",".join(f"{value:.4f}" for value in row) for row in rows)]
+    (folder / "people.csv").write_text("\n".join(lines), encoding="utf-8")
+    run = trained(folder / "people.csv", folder / "run", "3-8-2")
+    return run, run_page.write(run)
+
+
+def numbers(texts) -> list[float]:
+    return [float(text.replace(",", "").replace("−", "-")) for text in texts]
+
+
+def test_the_explorer_has_names_and_values_of_columns(table):
+    run, path = table
+    columns = Page(path).data["columns"]
+    assert columns["names"] == list(NAMES)
+    assert columns["isLabelled"]
+    stored = run.arrays("explorer")["images"]
+    values = np.frombuffer(base64.b64decode(columns["values"]), "uint8").reshape(-1, 3)
+    assert np.array_equal(values, stored)
+    low, high = run.value_range
+    expected = run.preparation.undo(low + values / 255 * (high - low))
+    assert np.array(columns["low"]) + values * np.array(columns["step"]) == pytest.approx(expected)
+    assert "the mean of its column, up or down; half the height is" in columns["note"]
+    assert "<span>&lt;/i&gt;$x^{</span>" in path.read_text(encoding="utf-8")
+
+
+def test_images_have_no_columns(toy_run):
+    assert explorer_columns.columns(toy_run) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((6, -4.0, 4.0, True), "the mean of its column, up or down; half the height is 4.00 standard deviations."),
+        ((6, -4.0, 4.0, False), "from the line in the middle, 0, up or down; half the height is 4.00."),
+        ((6, 0.0, 1.0, False), "A bar is a column: from 0 at the bottom to 1.00 at the top."),
+        ((41, 0.0, 1.0, False), "The list has the first 40 of 41 columns."),
+        ((100, 0.0, 1.0, False), "Neighbouring columns share a bar, which shows their mean."),
+    ],
+)
+def test_the_scale_of_bars_is_written(arguments, said):
+    assert said in explorer_columns._note(*arguments)
+
+
+@needs_browser
+def test_the_browser_lists_the_values_of_rows(table, browser):
+    run, path = table
+    open_page(browser, path)
+    browser.execute_script("explorer.setAll(Float32Array.from([0.7, -1.2])); explorer.select(3)")
+    wait_for(browser, IS_DRAWN)
+    rows = browser.execute_script(READ)
+    assert [row[0] for row in rows] == list(NAMES)
+    vae, columns, arrays = load(run), Page(path).data["columns"], run.arrays("explorer")
+    low, high = run.value_range
+    expected = [
+        vae.decode(np.array([[0.7, -1.2]], "float32"))[0],
+        low + arrays["images"][3] / 255 * (high - low),
+        vae.decode(arrays["mean"][3:4].astype("float32"))[0],
+    ]
+    for place, values in enumerate(expected, 1):
+        shown = numbers(row[place] for row in rows)
+        assert np.abs(shown - run.preparation.undo(values)) == pytest.approx(0, abs=1.1 * max(columns["step"]))
+    # The name of the bar below the pointer.
+    point = "const box = byId('decoded').getBoundingClientRect(); const { width, chart } = explorer.data.image;"
+    moved = "new MouseEvent('mousemove', {bubbles: true, clientX: box.left + box.width * (chart.margin + x) / width})"
+    title = f"{point} const x = arguments[0]; byId('decoded').dispatchEvent({moved}); return byId('decoded').title"
+    step = browser.execute_script("return explorer.data.image.chart.step")
+    assert browser.execute_script(title, 1.5 * step) == f"weight = {rows[1][1]}"
+    assert browser.execute_script(title, -1) == ""
+    assert browser.find_element("css selector", ".bar-names span:nth-child(2)").text == "weight"
+    browser.execute_script("explorer.setFrame(0)")
+    wait_for(browser, IS_DRAWN)
+    assert [row[2] for row in browser.execute_script(READ)] == ["–"] * 3
+    check_silence(browser, path)
