@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import shutil
+import struct
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def trained(npz, folder, architecture="64-16-2", **options) -> Run:
 def read_picture(source: str) -> np.ndarray:
     """The pixels of a data URI, `(height, width, 3)`."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB"))
+
+
+def mp4(size: int) -> bytes:
+    """The boxes of an MP4 of so many bytes, without frames."""
+    boxes = ((b"ftyp", 16), (b"moov", 16), (b"mdat", size - 32))
+    return b"".join(struct.pack(">I", length) + name + bytes(length - 8) for name, length in boxes)
 
 
 # What a failed wait reports beside its condition.

@@ -9,7 +9,7 @@ import struct
 
 import numpy as np
 import pytest
-from pages import Page, copy, needs_browser, read_picture, trained, wait_for
+from pages import Page, copy, mp4, needs_browser, read_picture, trained, wait_for
 from PIL import Image
 
 from keras_vae import InputError
@@ -159,12 +159,6 @@ def test_large_videos_stay_files(toy_run, tmp_path, monkeypatch):
     sources = Page(run_page.write(run)).sources
     assert "videos/a%20b.mp4" in sources
     assert f"data:video/mp4;base64,{base64.b64encode(mp4(50)).decode()}" in sources
-
-
-def mp4(size: int) -> bytes:
-    """The boxes of an MP4 of so many bytes, without frames."""
-    boxes = ((b"ftyp", 16), (b"moov", 16), (b"mdat", size - 32))
-    return b"".join(struct.pack(">I", length) + name + bytes(length - 8) for name, length in boxes)
 
 
 def test_an_incomplete_video_is_not_embedded(toy_run, tmp_path):

@@ -4,9 +4,11 @@ import base64
 
 import numpy as np
 import pytest
-from pages import IS_DRAWN, Page, check_silence, load, needs_browser, open_page, trained, wait_for
+from pages import IS_DRAWN, Page, check_silence, copy, load, mp4, needs_browser, open_page, trained, wait_for
 
+from keras_vae.plots import run_figures
 from keras_vae.report import explorer_columns, run_page
+from keras_vae.runs import pictures
 
 NAMES = ("height", "weight", "</i>$x^{")
 READ = (
@@ -61,6 +63,30 @@ def test_images_have_no_columns(toy_run):
 )
 def test_the_scale_of_bars_is_written(arguments, said):
     assert said in explorer_columns._note(*arguments)
+
+
+def test_figures_name_the_columns_of_their_bars(table, toy_run):
+    run, _ = table
+    for draw in (run_figures.manifold, run_figures.samples, run_figures.traversals):
+        lines = draw(run).get_supxlabel().splitlines()
+        assert lines[-1] == r"bars: height, weight, </i>\$x^{", draw
+    assert run_figures.traversals(run).get_supxlabel().count("\n") > 0  # the note of the figure stays
+    assert run_figures.samples(toy_run).get_supxlabel() == ""
+
+
+def test_the_caption_of_a_video_names_the_columns(table, tmp_path):
+    run = copy(table[0], tmp_path / "run")
+    (run.path / "videos").mkdir(exist_ok=True)
+    (run.path / "videos" / "trajectory.mp4").write_bytes(mp4(64))
+    text = run_page.write(run).read_text(encoding="utf-8")
+    assert "Bars: height, weight, &lt;/i&gt;$x^{.</figcaption>" in text
+
+
+def test_many_columns_and_columns_without_names_are_counted(table, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_NAMED_BARS", 2)
+    assert pictures.bar_text(table[0]) == "bars: 3 columns in order"
+    monkeypatch.setattr(pictures, "MAX_BARS", 2)
+    assert pictures.bar_text(table[0]) == "bars: 3 columns in order, means of neighbours"
 
 
 @needs_browser

@@ -80,6 +80,14 @@ def heading(figure: Figure | SubFigure, text: str, note: str = "") -> Text:
     return figure.suptitle(_title_lines(figure, text), x=0.01, ha="left", fontweight="bold")
 
 
+def add_note(figure: Figure, text: str) -> Text | None:
+    """Adds lines below everything else in a figure, after those that it has; returns None for an empty text."""
+    if not text:
+        return None
+    lines = [line for line in (figure.get_supxlabel(), wrapped(text, round(NOTE_CHARACTERS * _width(figure)))) if line]
+    return figure.supxlabel("\n".join(lines), fontsize=NOTE_POINTS, color=palette.MUTED)
+
+
 def title(ax: Axes, text: str, note: str) -> tuple[Text, Text]:
     """A bold title with a line of explanation below it."""
     below = ax.annotate(

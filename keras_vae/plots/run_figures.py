@@ -40,7 +40,7 @@ from keras_vae.plots import (
 from keras_vae.plots.figure_registry import FIGURES, Drawn, collected, draw_registered, register, title
 from keras_vae.plots.run_videos import has_trajectory_plane, trajectory_stills, trajectory_video
 from keras_vae.runs.folder import Run
-from keras_vae.runs.pictures import pictures
+from keras_vae.runs.pictures import bar_text, pictures
 
 __all__ = ["FIGURES", "audit", "draw", "draw_what_is_missing", "register", "trajectory_stills", "trajectory_video"]
 
@@ -165,6 +165,12 @@ def _title_and_note(run: Run, stem: str, note: str) -> tuple[str, str]:
     return (found, f"{title(run)}: {note}") if found else (title(run), note)
 
 
+def _with_bars(run: Run, figure: Figure) -> Figure:
+    """The figure, with what the bars of its pictures are written below it where the data are tables."""
+    layout.add_note(figure, visuals.plain(bar_text(run)))
+    return figure
+
+
 def _crop_first_epoch(ax: Axes, lines: list[np.ndarray]) -> None:
     """Fits the view to the later epochs, and states the first value, if it is far above them in a long training."""
     values = np.concatenate([line[1:] for line in lines])
@@ -285,8 +291,9 @@ def manifold(run: Run) -> Figure:
     arrays = run.arrays("manifold")
     side, plane = int(arrays["side"]), arrays["units"]
     rows = len(arrays["images"]) // side
-    figure, (ax,) = layout.panels(1, 1, (7.4, 1.2 + 6.4 * rows / side))
-    picture = visuals.image_grid(ax, pictures(run, arrays["images"]), side, gap=0)
+    images = pictures(run, arrays["images"])
+    figure, (ax,) = layout.panels(1, 1, (7.4, 1.2 + 6.4 * rows / side * layout.relative_height(*images.shape[1:3])))
+    picture = visuals.image_grid(ax, images, side, gap=0)
     ax.set_axis_on()
     height, width = picture.get_size()
     places, names = layout.quantile_ticks(side)
@@ -301,7 +308,7 @@ def manifold(run: Run) -> Figure:
     others = "" if run.metrics["n_units"] == len(plane) else ", all other units at 0"
     whose = "the quantiles of N(0, 1)" if run.has_learned_prior else "the prior's quantiles"
     layout.title(ax, *_title_and_note(run, "manifold", f"images decoded at {whose}{others}"))
-    return figure
+    return _with_bars(run, figure)
 
 
 @register(
@@ -312,11 +319,11 @@ def manifold(run: Run) -> Figure:
 def samples(run: Run) -> Figure:
     """Images decoded from draws of the prior."""
     images = pictures(run, run.arrays("samples")["images"])
-    figure, (ax,) = layout.panels(1, 1, (6, 6.5))
+    figure, (ax,) = layout.panels(1, 1, (6, 0.5 + 6 * layout.relative_height(*images.shape[1:3])))
     visuals.image_grid(ax, images, 10, gap=2)
     source = LEARNED_PRIOR if run.has_learned_prior else "N(0, I)"
     layout.title(ax, *_title_and_note(run, "samples", f"{len(images)} samples, z from {source}"))
-    return figure
+    return _with_bars(run, figure)
 
 
 @register(
@@ -361,9 +368,10 @@ def traversals(run: Run) -> Figure:
     shown, n_units = len(arrays["units"]), run.metrics["n_units"]
     which = "" if shown == n_units else f"the first {shown} of {amount(n_units)} units; "
     note = f"{which}all other units at 0; blue: the aggregate posterior, {_grey(run)}"
-    return unit_figures.traversals(
+    figure = unit_figures.traversals(
         arrays, *encodings, _unit_names(run, arrays["units"]), *_title_and_note(run, "traversals", note)
     )
+    return _with_bars(run, figure)
 
 
 @register(
@@ -398,7 +406,7 @@ def interpolation(run: Run) -> Figure:
     visuals.interpolations(figure, paths)
     note = "paths between pairs of test images, which stand at the ends"
     layout.heading(figure, *_title_and_note(run, "interpolation", note))
-    return figure
+    return _with_bars(run, figure)
 
 
 @register("reconstructions", "Test images above their reconstructions.", lambda run: len(run.image_shape) > 1)
@@ -442,9 +450,10 @@ def neighbours(run: Run) -> Figure:
     arrays = run.arrays("neighbours")
     arrays |= {name: pictures(run, arrays[name]) for name in ("samples", "pixel_images", "latent_images")}
     note = neighbour_figures.distances(arrays)
-    return neighbour_figures.neighbours(
+    figure = neighbour_figures.neighbours(
         arrays, *_title_and_note(run, "neighbours", note), lambda text: worded(text, run.image_shape)
     )
+    return _with_bars(run, figure)
 
 
 def _has_audit(run: Run) -> bool:
@@ -470,7 +479,8 @@ def aggregate(run: Run) -> Figure:
 def samplers(run: Run) -> Figure:
     """Samples by the distribution of z."""
     note = "samples by the distribution of z, and training images for comparison"
-    return audit_figures.samplers(run, *_title_and_note(run, "samplers", note))
+    figure = audit_figures.samplers(run, *_title_and_note(run, "samplers", note))
+    return _with_bars(run, figure)
 
 
 @register(
@@ -482,11 +492,11 @@ def pseudo_inputs(run: Run) -> Figure:
     """The learned pseudo-inputs of a VampPrior."""
     arrays = run.arrays("prior")
     images = pictures(run, arrays["pseudo_inputs"])
-    figure, (ax,) = layout.panels(1, 1, (6, 6.5))
+    figure, (ax,) = layout.panels(1, 1, (6, 0.5 + 6 * layout.relative_height(*images.shape[1:3])))
     visuals.image_grid(ax, images, math.ceil(math.sqrt(len(images))), gap=2)
     note = f"{len(images)} of {amount(len(arrays['weight']))} pseudo-inputs"
     layout.title(ax, *_title_and_note(run, "pseudo-inputs", note))
-    return figure
+    return _with_bars(run, figure)
 
 
 def _plane(run: Run) -> tuple[int, ...]:

@@ -160,9 +160,11 @@ def _image(shape: tuple[int, ...], chart: BarChart | None) -> dict[str, Any]:
 
 def drawn(images: np.ndarray | None, chart: BarChart | None) -> np.ndarray | None:
     """Images as they are, vectors `(n, columns)` uint8 as charts `(n, height, width)` uint8."""
-    if images is None or chart is None:
-        return images
-    return np.rint(255 * chart.draw(images / np.float32(255))).astype("uint8")
+    return images if images is None or chart is None else _charts(images, chart)
+
+
+def _charts(vectors: np.ndarray, chart: BarChart) -> np.ndarray:
+    return np.rint(255 * chart.draw(vectors / np.float32(255))).astype("uint8")
 
 
 def _decoder(arrays: dict[str, np.ndarray], description: dict) -> dict[str, Any]:
@@ -300,8 +302,8 @@ def _strips(
         return None
     limits = json.loads(str(arrays["description"])).get("value_range", UNIT_RANGE)
     images = traversals["images"][offered][:, values]
-    images = drawn(as_bytes(images.reshape(-1, *images.shape[2:]), limits), _chart(data))
-    images = images if data["image"]["chart"] else _reduced(images)
+    images, chart = as_bytes(images.reshape(-1, *images.shape[2:]), limits), _chart(data)
+    images = _reduced(images) if chart is None else _charts(images, chart)
     return {
         "units": traversals["units"][offered].tolist(),
         "count": len(z),

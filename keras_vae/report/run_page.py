@@ -30,6 +30,7 @@ from keras_vae.report import (
 from keras_vae.report.rendering import Fact
 from keras_vae.runs import encoder_arrays, explorer_arrays
 from keras_vae.runs.folder import Run
+from keras_vae.runs.pictures import bar_text
 
 MIN_FIGURE_BYTES = 0.4e6  # for all figures, however large the explorer's data are
 AUDIT_FIGURES = ("aggregate", "samplers")  # stems of the figures in the section on the audit
@@ -168,9 +169,11 @@ def _media(run: Run, max_figure_bytes: float, damaged: list[DamagedFileError]) -
         for figure in captions.figures(run.path, descriptions | defaults, excluded)
     ]
     pictures = data_uri.pictures(figures, max_figure_bytes)
+    text = bar_text(run)
+    bars = f" {text[0].upper()}{text[1:]}." if text else ""
     known_videos = {path.stem for path in complete(run.path / "videos", "*.mp4")}
     video_captions = {
-        stem: findings.caption(run, stem, text, damaged)
+        stem: f"{findings.caption(run, stem, text, damaged)}{bars}"
         for stem, text in (captions.RUN_VIDEO_CAPTIONS | descriptions).items()
         if stem in known_videos
     }

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vae._utils.foreign_text import shortened
+from keras_vae._utils.formatting import amount
 from keras_vae.data.value_range import UNIT_RANGE
 from keras_vae.runs.folder import Run
 
@@ -17,6 +19,8 @@ WIDTH = 40  # pixels, about, of the bars of few columns
 MARGIN = 2  # pixels, on either side of the bars
 MAX_BARS = 96  # of a chart; more columns are averaged in groups
 LINE = 0.3  # brightness of the line in the middle
+MAX_NAMED_BARS = 16  # whose columns a figure names
+MAX_NAME_CHARACTERS = 20
 
 
 class BarChart(NamedTuple):
@@ -108,6 +112,20 @@ def pictures(run: Run, images: np.ndarray) -> np.ndarray:
         `(…, height, width[, channels])`; nearly all values are in [0, 1], and figures clip the others.
     """
     return _drawn(run, scaled(images, run.value_range))
+
+
+def bar_text(run: Run) -> str:
+    """What the bars of a run's pictures are, such as "bars: height, weight"; empty for images.
+
+    Args:
+        run: the run, whose columns are named where they have names and are few.
+    """
+    if len(run.image_shape) > 1:
+        return ""
+    n, names = run.image_shape[0], run.preparation.columns
+    if names is not None and n <= MAX_NAMED_BARS:
+        return f"bars: {', '.join(shortened(name, MAX_NAME_CHARACTERS) for name in names)}"
+    return f"bars: {amount(n)} columns in order" + (", means of neighbours" if n > MAX_BARS else "")
 
 
 def pictures_of_bytes(run: Run, images: np.ndarray) -> np.ndarray:
