@@ -4,8 +4,9 @@ import base64
 
 import numpy as np
 import pytest
-from pages import IS_DRAWN, Page, check_silence, copy, load, mp4, needs_browser, open_page, trained, wait_for
+from pages import IS_DRAWN, Page, check_silence, copy, load, mp4, needs_browser, open_page, pixels, trained, wait_for
 
+from keras_vae.networks import decoder_export
 from keras_vae.plots import run_figures
 from keras_vae.report import explorer_columns, run_page
 from keras_vae.runs import pictures
@@ -118,4 +119,21 @@ def test_the_browser_lists_the_values_of_rows(table, browser):
     browser.execute_script("explorer.setFrame(0)")
     wait_for(browser, IS_DRAWN)
     assert [row[2] for row in browser.execute_script(READ)] == ["–"] * 3
+    check_silence(browser, path)
+
+
+@needs_browser
+def test_a_table_whose_decoder_the_page_does_not_hold(table, tmp_path, browser, monkeypatch):
+    """Rows of a grid and strips are pictures of bars: the list has no values of them."""
+    monkeypatch.setattr(decoder_export, "MAX_WEIGHTS", 10)
+    run = trained(table[0].path.parent / "people.csv", tmp_path / "run", "3-8-4")
+    path = run_page.write(run)
+    assert Page(path).data["strips"]["units"] == run.arrays("traversals")["units"].tolist()
+    open_page(browser, path)
+    browser.execute_script("explorer.select(3)")
+    wait_for(browser, IS_DRAWN)
+    rows = browser.execute_script(READ)
+    assert [row[1::2] for row in rows] == [["–", "–"]] * 3
+    assert all(row[2] != "–" for row in rows)  # the test row
+    assert len(np.unique(pixels(browser, ".traversal:nth-child(4) canvas"), axis=1).T) > 1
     check_silence(browser, path)

@@ -77,7 +77,7 @@ def networks(
     history = _history(recorded, data, MAX_BYTES - len(json.dumps(data)) - len(json.dumps(drawing)))
     remaining = MAX_BYTES - sum(len(json.dumps(part)) for part in (data, drawing, history))
     wants_pictures = data["trajectory"] and not _reconstructs(history, data)
-    decoded = _reconstructions(reconstructions, remaining) if wants_pictures else None
+    decoded = _reconstructions(reconstructions, remaining, _chart(data)) if wants_pictures else None
     return {"drawing": drawing, "history": history, "reconstructions": decoded}
 
 
@@ -88,7 +88,9 @@ def _reconstructs(history: dict[str, Any] | None, data: dict[str, Any]) -> bool:
     return history["weights"] is not None or len(history["units"]) == data["total"]
 
 
-def _reconstructions(arrays: dict[str, np.ndarray] | None, max_bytes: float) -> dict[str, Any] | None:
+def _reconstructions(
+    arrays: dict[str, np.ndarray] | None, max_bytes: float, chart: BarChart | None
+) -> dict[str, Any] | None:
     """Reconstructions of recorded images at some epochs as one picture; None where they do not fit."""
     if arrays is None:
         return None
@@ -96,7 +98,7 @@ def _reconstructions(arrays: dict[str, np.ndarray] | None, max_bytes: float) -> 
     described = {
         "epochs": np.round(arrays["epochs"], 4).tolist(),
         "count": images.shape[1],
-        "sprite": sprite(images.reshape(-1, *images.shape[2:]), GRID_QUALITY),
+        "sprite": sprite(drawn(images.reshape(-1, *images.shape[2:]), chart), GRID_QUALITY),
     }
     return described if len(json.dumps(described)) <= max_bytes else None
 
