@@ -7,7 +7,7 @@ import pytest
 from pages import IS_DRAWN, Page, check_silence, copy, load, mp4, needs_browser, open_page, pixels, trained, wait_for
 
 from keras_vae.networks import decoder_export
-from keras_vae.plots import run_figures
+from keras_vae.plots import audit_figures, layout, rate_distortion, run_figures
 from keras_vae.report import explorer_columns, run_page
 from keras_vae.runs import pictures
 
@@ -81,6 +81,18 @@ def test_the_caption_of_a_video_names_the_columns(table, tmp_path):
     (run.path / "videos" / "trajectory.mp4").write_bytes(mp4(64))
     text = run_page.write(run).read_text(encoding="utf-8")
     assert "Bars: height, weight, &lt;/i&gt;$x^{.</figcaption>" in text
+
+
+def test_losses_of_tables_are_per_row_in_figures(table, toy_run, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(layout, "save", lambda figure, path: saved.append(figure))
+    rate_distortion.draw(tmp_path, [table[0], toy_run])
+    for ax, item in zip(saved[0].get_axes(), ("row", "image"), strict=True):
+        assert ax.get_xlabel() == f"KL, nats per {item}"
+        assert ax.get_title("left").split()[-1] == item
+    ax = saved[0].get_axes()[0]
+    audit_figures.likelihood_curve(ax, {"curve": {"1": -3.0}, "infinite_variance": 0.1, "images": 20}, "row")
+    assert ax.get_ylabel() == "nats per row"
 
 
 def test_many_columns_and_columns_without_names_are_counted(table, monkeypatch):

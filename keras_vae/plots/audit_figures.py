@@ -41,7 +41,7 @@ def posterior(run: Run, title: str, note: str = "") -> Figure:
     marginals(upper_left, arrays["marginal_grid"], arrays["marginals"], arrays["marginal_units"], standard)
     radii(upper_right, arrays["radii"], audit["encodings"]["latent_units"], standard)
     kl_parts(lower_left, audit["encodings"]["divergence"])
-    likelihood_curve(lower_right, audit["likelihood"])
+    likelihood_curve(lower_right, audit["likelihood"], worded("image", run.image_shape))
     layout.heading(figure, title, note)
     return figure
 
@@ -153,12 +153,13 @@ def kl_parts(ax: Axes, divergence: Mapping) -> BarContainer:
     return bars
 
 
-def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
+def likelihood_curve(ax: Axes, likelihood: Mapping, item: str = "image") -> Line2D:
     """The importance-weighted bound on log p(x) over the number of samples K.
 
     Args:
         ax: to draw on.
         likelihood: `likelihood` of an audit.
+        item: what log p(x) is of, an image or a row.
 
     Example:
         >>> found = {"curve": {"1": -100.0, "10": -98.0}, "infinite_variance": 0.1, "images": 500}
@@ -169,12 +170,12 @@ def likelihood_curve(ax: Axes, likelihood: Mapping) -> Line2D:
     samples = [int(k) for k in checks.mapping("likelihood['curve']", likelihood["curve"])]
     (line,) = ax.plot(samples, list(likelihood["curve"].values()), "o-", color=palette.LOSS, markersize=4)
     ax.set_xscale("log")
-    ax.set(xlabel="importance samples K", ylabel="nats per image")
+    ax.set(xlabel="importance samples K", ylabel=f"nats per {item}")
     infinite = likelihood["infinite_variance"]  # as in the conclusion of an evaluation
     if infinite is None:
         reliability = "too few samples for Pareto k̂"
     else:
-        reliability = f"{100 * infinite:.0f} % of images have Pareto k̂ > 0.5"
+        reliability = f"{100 * infinite:.0f} % of {item}s have Pareto k̂ > 0.5"
     text = f"log p(x), mean over {amount(likelihood['images'])} of the test data; K = 1: ELBO"
     layout.subtitle(ax, f"{text}\n{reliability}")
     ax.grid(axis="y")

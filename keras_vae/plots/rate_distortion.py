@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import MaxNLocator
 
 from keras_vae._utils import checks, palette
+from keras_vae._utils.data_words import worded
 from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
 from keras_vae.errors import InputError
@@ -24,6 +26,7 @@ from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
 FILE = "rate-distortion.png"
+PER_IMAGE = re.compile(r"(nats per\s)image$")  # at the end of a label or a title, which may be wrapped
 EARLY_SHARE = 0.2  # of a training, whose losses may lie above the view
 MAX_NAMED, MAX_NAME_CHARACTERS = 8, 26  # runs that are named beside their ends; others have a legend
 MAX_LEGEND_KEYS = 24
@@ -383,4 +386,9 @@ def draw(folder: str | Path, runs: Sequence[Run]) -> Path:
     groups = grouped(runs)
     if not groups:
         raise InputError(f"runs: expected a finished run with a KL in {folder}; found none; train one first.")
-    return layout.save(figure(groups), Path(folder) / FILE)
+    drawn = figure(groups)
+    for ax, members in zip(drawn.get_axes(), comparison.comparable(runs).values(), strict=True):
+        item = worded("image", members[0].image_shape)
+        for text in ax.findobj(Text):
+            text.set_text(PER_IMAGE.sub(rf"\1{item}", text.get_text()))
+    return layout.save(drawn, Path(folder) / FILE)
