@@ -34,7 +34,8 @@ CLAIMS = [
 
 def unit_reports(results: Results) -> list[Table]:
     """Tables of the latent units of the first seed's runs."""
-    return [tables.units(results.run(net).evaluation["units"], f"Units of {net}, seed 0") for net in NETS]
+    found = {net: tables.units(results.run(net).evaluation["units"]) for net in NETS}
+    return [table._replace(title=f"Units of {net}, seed 0") for net, table in found.items()]
 
 
 def draw(results: Results) -> dict[Path, str]:

@@ -24,12 +24,15 @@ settings; here they are Adam with a fixed learning rate, batches of 512 and 150 
 
 from math import inf
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keras_vae import Run, data
 from keras_vae.data import Dataset
 from keras_vae.evaluation.judge import Judge
 from keras_vae.studies import Claim, Mean, Measure, Quick, Results, Study, main
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WALSH, MNIST = "walsh", "mnist-images"
 LEARNED = "σ² learned"
@@ -140,8 +143,8 @@ def optimum(dataset: Dataset, n_units: int, noise_var: float | None):
 class Linear(NamedTuple):
     """A trained linear model: the decoder's columns as rows, its bias, and σ²."""
 
-    weights: "object"
-    bias: "object"
+    weights: "np.ndarray"
+    bias: "np.ndarray"
     noise_var: float
 
 
@@ -190,7 +193,7 @@ def measure_run(run: Run, dataset: Dataset, judge: Judge | None) -> dict[str, fl
     encodings = [vae.encode(dataset.x_train[chunk]) for chunk in chunks]
     elbo = np.concatenate(
         [
-            diagnostics.linear_elbo(dataset.x_train[chunk], *q, *model)
+            diagnostics.linear_elbo(dataset.x_train[chunk], q.mean, q.log_var, *model)
             for chunk, q in zip(chunks, encodings, strict=True)
         ]
     )

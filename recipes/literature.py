@@ -56,7 +56,8 @@ def measure_run(run: Run, dataset: Dataset, judge: Judge | None) -> dict[str, fl
     vae = keras.models.load_model(run.model_path)
     x = data.binarize(dataset.x_test)
     samples = IMPORTANCE_SAMPLES[config["architecture"]]
-    weights = diagnostics.importance_log_weights(log_likelihood(vae, x), *vae.encode(x), samples)
+    q = vae.encode(x)
+    weights = diagnostics.importance_log_weights(log_likelihood(vae, x), q.mean, q.log_var, samples)
     found = diagnostics.importance_weighted_evidence(weights)
     return {
         NLL.key: -found.value,

@@ -429,7 +429,8 @@ def planes(found: dict):
             places = model.means[: len(model.directions)]
             for axis, color in ((0, palette.AGGREGATE_POSTERIOR), (1, palette.POSTERIOR)):
                 steps = 0.1 * limit * model.directions[:, :, axis]
-                lines = LineCollection(np.stack([places - steps, places + steps], axis=1), colors=color, linewidths=1.5)
+                ends = list(np.stack([places - steps, places + steps], axis=1))
+                lines = LineCollection(ends, colors=color, linewidths=1.5)
                 ax.add_collection(lines)
             visuals.square_view(ax, limit, (0, 1))
             layout.subtitle(ax, f"{name}: {model.found.distance:.2f}")

@@ -22,6 +22,7 @@ q(z).
 
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ WARMUP_EPOCHS = 8  # of 10: the last two, and the second half of the last cycle 
 RECORDED_STEPS = 470  # an epoch and a step, since 47 of 470 steps fit into one compiled call
 TC, MMD = "β-TC", "MMD"
 FREE_BITS, CAPACITY, CYCLICAL, LINEAR = "free bits, β = 4", "capacity", "cyclical, β = 4", "linear, β = 4"
-OBJECTIVES = {
+OBJECTIVES: dict[str, dict[str, Any]] = {
     TC: {"objective": f"decomposed tc={STRONG_BETA}"},
     MMD: {"objective": "info-vae scale=500"},
     FREE_BITS: {"objective": "free-bits nats=0.5", "beta": STRONG_BETA},

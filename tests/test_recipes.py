@@ -184,6 +184,7 @@ def test_a_study_at_toy_size(name, studies, monkeypatch):
     assert content["seeds"] == content["epochs"] == 1
     assert {claim["verdict"] for claim in content["claims"]} <= {NOT_JUDGED}
     assert not any(claim["decided_by"] for claim in content["claims"])
+    assert len({table["title"] for table in content["tables"]}) == len(content["tables"])
     measured = {key for run in content["runs"] for key in run["measures"]}
     for claim in content["claims"]:
         needs_more = ("from its median", "upper garment", "at equal")  # three seeds, Fashion-MNIST, a longer curve

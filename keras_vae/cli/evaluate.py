@@ -106,6 +106,6 @@ def print_evaluation(evaluation: dict, image_shape: tuple[int, ...]) -> None:
 
     shown = tables.evaluation(evaluation)
     if evaluation["units"]:
-        shown.insert(0, tables.units(evaluation["units"], "prior" in evaluation))
+        shown.insert(0, tables.units(evaluation["units"], learned_prior="prior" in evaluation))
     audit = (evaluation.get("audit") or {}).get("encodings")
     print_results(audit_text.sentences(evaluation), shown, audit or None, image_shape)

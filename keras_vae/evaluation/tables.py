@@ -47,7 +47,7 @@ def by_decreasing_variance(rows: Sequence[dict]) -> list[tuple[int, dict]]:
     return sorted(enumerate(rows), key=lambda unit: -unit[1]["var_mean"])
 
 
-def units(rows: Sequence[dict], learned_prior: bool = False) -> Table:
+def units(rows: Sequence[dict], *, learned_prior: bool = False) -> Table:
     """The table of a run's latent units, by decreasing variance of their means.
 
     Args:

@@ -91,7 +91,7 @@ def with_channel_axis(data: Dataset, image_shape: tuple[int, ...]) -> Dataset:
     if data.image_shape == image_shape or without_channel(data.image_shape) != without_channel(image_shape):
         return data
     x_train, x_test = (Items.of(items.array.reshape(len(items), *image_shape)) for items in (data.train, data.test))
-    return replace(data, x_train=x_train, x_test=x_test)
+    return replace(data, x_train=x_train, x_test=x_test)  # type: ignore[arg-type]
 
 
 def without_channel(shape: tuple[int, ...]) -> tuple[int, ...]:
