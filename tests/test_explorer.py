@@ -256,6 +256,19 @@ def test_every_kind_of_layer_in_the_browser(data, tmp_path, browser):
 
 
 @needs_browser
+def test_every_activation_in_the_browser(toy_run, tmp_path, browser):
+    import keras
+
+    path = run_page.write(copy(toy_run, tmp_path / "run"))
+    open_page(browser, path)
+    x = np.linspace(-9, 9, 181)
+    for name in decoder_export.ACTIVATIONS:
+        found = browser.execute_script("return [...activated(arguments[0], arguments[1])]", x.tolist(), name)
+        expected = keras.ops.convert_to_numpy(keras.activations.get(name)(keras.ops.convert_to_tensor(x, "float32")))
+        np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=name)
+
+
+@needs_browser
 def test_the_pointer_shows_images_and_interpolates(toy_run, tmp_path, browser):
     run = copy(toy_run, tmp_path / "run")
     path = run_page.write(run)

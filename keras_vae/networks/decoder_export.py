@@ -9,7 +9,10 @@ import numpy as np
 from keras_vae import likelihoods
 
 MAX_WEIGHTS = 900_000  # 2.4 MB of a page, as float16 in base 64
-ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "elu", "softplus", "silu")
+ACTIVATIONS = (
+    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign", "sigmoid",
+    "tanh",
+)  # fmt: skip
 MAX_FLOAT16 = float(np.finfo("float16").max)
 
 

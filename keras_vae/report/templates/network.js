@@ -22,15 +22,29 @@ function float16Values(text) {
 }
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/** The error function, within 1.5e-7 (Abramowitz & Stegun 1964, 7.1.26). */
+function erf(x) {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x));
+  const polynomial = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592].reduce((sum, c) => (sum + c) * t, 0);
+  return Math.sign(x) * (1 - polynomial * Math.exp(-x * x));
+}
 
 const ACTIVATIONS = {
   linear: null,
   relu: (x) => (x > 0 ? x : 0),
+  relu6: (x) => Math.min(Math.max(x, 0), 6),
+  leaky_relu: (x) => (x > 0 ? x : 0.2 * x),
+  elu: (x) => (x > 0 ? x : Math.expm1(x)),
+  selu: (x) => 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * Math.expm1(x)),
+  gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
+  silu: (x) => x * sigmoid(x),
+  mish: (x) => x * Math.tanh(softplus(x)),
+  softplus,
+  softsign: (x) => x / (1 + Math.abs(x)),
   sigmoid,
   tanh: Math.tanh,
-  elu: (x) => (x > 0 ? x : Math.expm1(x)),
-  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
-  silu: (x) => x * sigmoid(x),
 };
 
 /** From the decoder's output to the mean of the likelihood, by the kind of output that the export names. */
