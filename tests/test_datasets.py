@@ -305,7 +305,7 @@ def test_a_foreign_file_in_the_cache_is_neither_used_nor_deleted(tmp_path, monke
     assert foreign.read_bytes() == before
     for damaged in (b"", before[: len(before) // 2]):
         foreign.write_bytes(damaged)
-        with pytest.raises(InputError, match=rf"{foreign} is damaged or another file, and there is no network; use "):
+        with pytest.raises(InputError, match=rf"{foreign} is damaged or another file, and there is no network "):
             load("mnist")
         assert foreign.read_bytes() == damaged
 

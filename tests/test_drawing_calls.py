@@ -249,6 +249,7 @@ NO_KL = {"interval": [0.0, 0.0], "mean_kl": 0.0, "images": 2, "saturated": False
 def test_extreme_data_are_drawn_without_a_warning(function, arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)  # old versions of Matplotlib call what others deprecate
         on_axes(function)(**arguments)
 
 

@@ -123,10 +123,10 @@ def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
     """An argument as a whole number from `low` to `high`, both included; `True` and `2.0` are none."""
     wanted = f"a whole number{_limits(low, high)}"
     try:
-        found = operator.index(value)
+        found = None if isinstance(value, bool | np.bool) else operator.index(value)
     except TypeError as error:
         raise InputError(f"{name}: expected {wanted}; received {_short(value)}.") from error
-    if isinstance(value, bool) or found < low or (high is not None and found > high):
+    if found is None or found < low or (high is not None and found > high):
         raise InputError(f"{name}: expected {wanted}; received {_short(value)}.")
     return found
 
