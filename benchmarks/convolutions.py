@@ -8,6 +8,7 @@ on constants, as TensorFlow's own operations and without XLA.
 """
 
 import argparse
+import math
 import os
 import tempfile
 import time
@@ -26,6 +27,7 @@ from keras_vae.networks import builders
 keras = import_keras()
 
 ARCHITECTURE, BATCH, N_STEPS = "c32-c64-256-16", 128, 10
+MATRIX_SIDE = 2048  # of the product that the rate of the kernels is compared with
 # By the name of the operation; the first that it contains counts, the rest is "other elementwise operations".
 KINDS = {
     "transposed convolution to the pixels": ("decoder_1/logits",),
@@ -76,6 +78,29 @@ def kernels_alone(architecture: str, n_images: int) -> Callable[[], float]:
     return epoch
 
 
+def operations(architecture: str) -> int:
+    """Multiplications and additions of the layers of one step: forward, and the gradients of kernels and inputs."""
+    total = 0
+    for i, (layer, _) in enumerate(layers_with_kernels(builders.build(architecture, (28, 28), seed=0))):
+        is_transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+        positions = math.prod((layer.input if is_transposed else layer.output).shape[1:-1])
+        total += (2 if i == 0 else 3) * 2 * BATCH * positions * math.prod(layer.kernel.shape)
+    return total
+
+
+def rate_of_a_product() -> float:
+    """Operations per second of the product of two large matrices."""
+    matrix = tf.random.normal((MATRIX_SIDE, MATRIX_SIDE))
+    product = tf.function(lambda: tf.matmul(matrix, matrix))
+    product()
+    seconds = []
+    for _ in range(N_STEPS):
+        began = time.perf_counter()
+        product().numpy()
+        seconds.append(time.perf_counter() - began)
+    return 2 * MATRIX_SIDE**3 / min(seconds)
+
+
 def milliseconds_by_kind(architecture: str) -> Counter:
     """Milliseconds of one step's operations, by kind, from TensorFlow's profiler."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
@@ -111,7 +136,10 @@ def main() -> None:
     for kind, value in found.most_common():
         print(f"{value:8.1f} ms {value / total:5.0%}  {kind}")
     floor = kernels_alone(architecture, BATCH * N_STEPS)
-    print(f"{min(floor() for _ in range(5)) / N_STEPS * 1e3:8.1f} ms        all kernels of the layers alone")
+    seconds = min(floor() for _ in range(5)) / N_STEPS
+    print(f"{seconds * 1e3:8.1f} ms        all kernels of the layers alone")
+    rates = (operations(architecture) / seconds, rate_of_a_product())
+    print(f"{rates[0] / 1e9:.0f} billion operations a second; the product of two large matrices: {rates[1] / 1e9:.0f}")
 
 
 if __name__ == "__main__":

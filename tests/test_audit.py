@@ -142,6 +142,9 @@ def test_a_model_with_an_axis_of_one_channel_is_adopted_with_grey_images(data, n
     run_evaluation.evaluate(run, **QUICK)  # the data are loaded again
     run_page.write(run)
     assert adoption.adopt(tmp_path / "mine.keras", data, tmp_path / "run").finished
+    conv_vae("c4-2", (16, 16, 1), seed=0).save(tmp_path / "large.keras")
+    with pytest.raises(InputError, match=r"\(16, 16, 1\), the input of large.keras; .*; pass images of that shape"):
+        adoption.adopt(tmp_path / "large.keras", data, tmp_path / "other")
 
 
 def test_a_model_trained_outside_the_package_is_adopted(toy_run, data, tmp_path, npz):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_vae import InputError, load
+from keras_vae._utils.exit_codes import as_options
 
 
 def photos(folder: Path, n: int = 4, side: int = 8, classes: tuple[str, ...] = ("cat", "dog")) -> Path:
@@ -271,6 +272,7 @@ def test_bad_data_is_refused_in_a_sentence_that_names_it(tmp_path, kind):
     assert words in sentence
     assert "\n" not in sentence
     assert sentence.endswith(".")
+    assert "--out" not in as_options(sentence)  # which is where the command line writes
     is_about_an_option = sentence.split(":")[0] in {*options, "labels"}
     assert is_about_an_option or str(tmp_path) in sentence
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 
 from keras_vae._utils import checks, palette
@@ -26,7 +25,6 @@ from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
 FILE = "rate-distortion.png"
-PER_IMAGE = re.compile(r"(nats per\s)image$")  # at the end of a label or a title, which may be wrapped
 EARLY_SHARE = 0.2  # of a training, whose losses may lie above the view
 MAX_NAMED, MAX_NAME_CHARACTERS = 8, 26  # runs that are named beside their ends; others have a legend
 MAX_LEGEND_KEYS = 24
@@ -52,13 +50,14 @@ def path_of(run: Run) -> np.ndarray:
     return np.concatenate([np.column_stack([history["val_kl"], history["val_reconstruction"]]), end])
 
 
-def plane(ax: Axes, paths: Mapping[str, np.ndarray]) -> list[Line2D]:
+def plane(ax: Axes, paths: Mapping[str, np.ndarray], item: str = "image") -> list[Line2D]:
     """Paths in the plane of KL and reconstruction; a line of slope −1 has one ELBO.
 
     Args:
         ax: to draw on.
         paths: KL and reconstruction, `(n, 2)` nats per image in the order of training, by name. Where the first epochs
             are far above the others, they lie above the view.
+        item: what losses are measured on, an image or a row.
 
     Returns:
         The markers of the ends.
@@ -72,7 +71,7 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray]) -> list[Line2D]:
         name: checks.array(f"paths[{name!r}]", path, ("n", 2)) for name, path in checks.mapping("paths", paths).items()
     }
     limits = _limits(list(found.values()))
-    ax.set(xlim=limits[0], ylim=limits[1], xlabel="KL, nats per image", ylabel="reconstruction, nats per image")
+    ax.set(xlim=limits[0], ylim=limits[1], xlabel=f"KL, nats per {item}", ylabel=f"reconstruction, nats per {item}")
     _diagonals(ax)
     ends = []
     for i, (name, path) in enumerate(found.items()):
@@ -332,8 +331,8 @@ def _box(center: np.ndarray, size: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.array([center - 0.5 * np.asarray(size), center + 0.5 * np.asarray(size)])
 
 
-def finding(paths: Mapping[str, np.ndarray]) -> str:
-    """Which path ends at the highest ELBO; of a single one, where it ends.
+def finding(paths: Mapping[str, np.ndarray], item: str = "image") -> str:
+    """Which path ends at the highest ELBO, in nats per `item`; of a single one, where it ends.
 
     Example:
         >>> finding({"a": np.array([[6.0, 145.0]]), "b": np.array([[7.0, 135.0]])})
@@ -341,16 +340,17 @@ def finding(paths: Mapping[str, np.ndarray]) -> str:
     """
     best, end = min(((name, path[-1]) for name, path in paths.items()), key=lambda pair: pair[1].sum())
     if len(paths) == 1:
-        return f"{_short(best)}: KL {number(end[0])}, reconstruction {number(end[1])} nats per image"
-    return f"{_short(best)} has the highest ELBO, {number(-end.sum())} nats per image"
+        return f"{_short(best)}: KL {number(end[0])}, reconstruction {number(end[1])} nats per {item}"
+    return f"{_short(best)} has the highest ELBO, {number(-end.sum())} nats per {item}"
 
 
 @visuals.style()
-def figure(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+def figure(groups: Mapping[str, Mapping[str, np.ndarray]], items: Mapping[str, str] | None = None) -> Figure:
     """A plane for each group of runs whose losses can be compared: of one data set and one likelihood.
 
     Args:
         groups: paths by name, by the title of the group.
+        items: by the title of the group, what its losses are measured on; by default an image.
 
     Example:
         >>> drawn = figure({"MNIST": {"a": np.array([[6.0, 145.0]]), "b": np.array([[7.0, 135.0]])}})
@@ -360,9 +360,10 @@ def figure(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     checks.mapping("groups", groups)
     drawn, axes = layout.panels(len(groups), 1, (8.4, 5.6))
     for ax, (name, paths) in zip(axes, groups.items(), strict=True):
-        plane(ax, paths)
+        item = (items or {}).get(name, "image")
+        plane(ax, paths, item)
         note = f"{visuals.plain(name)}, test data: a dot after each epoch, a marker at the end; lines of equal ELBO"
-        layout.title(ax, visuals.plain(finding(paths)), note)
+        layout.title(ax, visuals.plain(finding(paths, item)), note)
     return drawn
 
 
@@ -386,9 +387,5 @@ def draw(folder: str | Path, runs: Sequence[Run]) -> Path:
     groups = grouped(runs)
     if not groups:
         raise InputError(f"runs: expected a finished run with a KL in {folder}; found none; train one first.")
-    drawn = figure(groups)
-    for ax, members in zip(drawn.get_axes(), comparison.comparable(runs).values(), strict=True):
-        item = worded("image", members[0].image_shape)
-        for text in ax.findobj(Text):
-            text.set_text(PER_IMAGE.sub(rf"\1{item}", text.get_text()))
-    return layout.save(drawn, Path(folder) / FILE)
+    items = {name: worded("image", members[0].image_shape) for name, members in comparison.comparable(runs).items()}
+    return layout.save(figure(groups, items), Path(folder) / FILE)

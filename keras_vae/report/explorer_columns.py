@@ -14,7 +14,7 @@ from keras_vae.runs.pictures import MAX_BARS
 MAX_COLUMNS = 40  # whose values the page lists
 MAX_NAMES = 1000  # columns that are named where the pointer is
 MAX_LABELLED = 12  # columns whose names stand below the bars
-MAX_DECIMALS = 6
+MAX_DECIMALS = 6  # of a listed value
 
 
 def columns(run: Run) -> dict[str, Any] | None:

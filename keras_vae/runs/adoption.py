@@ -92,6 +92,6 @@ def _load(model: Path, data: Dataset) -> "VAE":
     if run_data.without_channel(tuple(vae.image_shape)) != run_data.without_channel(data.image_shape):
         raise InputError(
             f"dataset: expected images of shape {tuple(vae.image_shape)}, the input of {model.name}; {data.name} has "
-            f"{tuple(data.image_shape)}."
+            f"{tuple(data.image_shape)}; pass images of that shape."
         )
     return vae

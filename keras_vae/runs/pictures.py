@@ -20,7 +20,7 @@ MARGIN = 2  # pixels, on either side of the bars
 MAX_BARS = 96  # of a chart; more columns are averaged in groups
 LINE = 0.3  # brightness of the line in the middle
 MAX_NAMED_BARS = 16  # whose columns a figure names
-MAX_NAME_CHARACTERS = 20
+MAX_NAME_CHARACTERS = 20  # of a column; longer names are shortened
 
 
 class BarChart(NamedTuple):
