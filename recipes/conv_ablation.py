@@ -130,7 +130,7 @@ STUDY = Study(
     claims=CLAIMS,
     draw=draw,
     tables=tables,
-    seeds=2,
+    seeds=5,
     epochs=25,
     out="runs/conv",
     quick=Quick(epochs=5),
