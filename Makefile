@@ -47,7 +47,8 @@ examples: setup
 	@$(BIN)/python recipes/sampling.py --quick --out $(EXAMPLES)/study
 	@$(BIN)/keras-vae report $(EXAMPLES)/study
 
-# One table; about ten minutes on two quiet cores. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
+# A table of TensorFlow, about ten minutes on two quiet cores, and one of each other backend that is installed, about four
+# minutes each: pip install "keras-vae[jax]" into .venv. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
 bench: setup
 	@if [ -n "$(PEERS)" ] && [ ! -e benchmarks/.venv/.installed ]; then \
 		$(PYTHON) -m venv benchmarks/.venv && \
@@ -56,6 +57,12 @@ bench: setup
 	fi
 	@$(BIN)/python benchmarks/bench.py $(if $(PEERS),--only start --only training --only videos --only evaluation \
 		--only growth --only peers)
+	@for backend in jax torch; do \
+		if $(BIN)/python -c "import $$backend" 2> /dev/null; then \
+			KERAS_BACKEND=$$backend $(BIN)/python benchmarks/bench.py --only training --only evaluation \
+				--out runs/bench-$$backend.json || exit; \
+		fi; \
+	done
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """Runs all benchmarks and writes their results as a table and as JSON.
 
-make bench               # about ten minutes
+make bench               # about ten minutes, and four more for each further backend
 make bench PEERS=1       # with PyTorch and pythae, in an environment of their own
+KERAS_BACKEND=jax .venv/bin/python benchmarks/bench.py --only training --only evaluation
 .venv/bin/python benchmarks/bench.py --only training --only videos
 .venv/bin/python benchmarks/bench.py --compare    # also names the ratios that differ from those in RESULTS.md
 """
@@ -46,7 +47,7 @@ def main(
     print(timing.table(rows))
     print(f"\n{out}")
     if compare:
-        stored = comparison.stored_ratios(comparison.RESULTS.read_text(encoding="utf-8"))
+        stored = comparison.stored_ratios(comparison.RESULTS.read_text(encoding="utf-8"), machine["backend"])
         print("", *comparison.compare(rows, stored, tolerance), sep="\n")
 
 

@@ -1,5 +1,6 @@
-"""Comparison of the ratios of a run of the benchmarks with those of the table in RESULTS.md."""
+"""Comparison of the ratios of a run of the benchmarks with those of the backend's table in RESULTS.md."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from timing import LABELS, Row
 RESULTS = Path(__file__).with_name("RESULTS.md")
 TOLERANCE = 0.1  # of a ratio, beyond the range of the stored runs
 RATIOS = ("ratio", "over_floor")
+SOFTWARE = re.compile(r"Keras \S+ on (\w+) ")  # above a table, as `bench.py` prints it
 
 
 class Key(NamedTuple):
@@ -24,14 +26,17 @@ def key_of(item: str, against: str, ratio: str) -> Key:
     return Key(item, against.split(";")[0].strip(), ratio)
 
 
-def stored_ratios(text: str) -> dict[Key, list[float]]:
-    """The ratios of the table of results in a document in Markdown, a value for each stored run."""
+def stored_ratios(text: str, backend: str) -> dict[Key, list[float]]:
+    """The ratios of the table of a backend in a document in Markdown, a value for each stored run."""
     found: dict[Key, list[float]] = {}
     columns: list[str] = []
+    of_backend = ""
     for line in text.splitlines():
+        if software := SOFTWARE.search(line):
+            of_backend = software[1]
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if LABELS["ratio"] in cells:
-            columns = cells
+            columns = cells if of_backend == backend else []
         elif columns and len(cells) == len(columns):
             named = dict(zip(columns, cells, strict=True))
             for ratio in RATIOS:

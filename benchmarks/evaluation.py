@@ -1,11 +1,11 @@
 """Times of likelihoods, of the aggregate posterior and of decoded grids, relative to their matrix products."""
 
 import math
-import time
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
+import products
+from products import timed
 from timing import Row, alternate, row
 
 import keras_vae as kv
@@ -14,43 +14,12 @@ from keras_vae.diagnostics import aggregate_posterior
 from keras_vae.diagnostics.encodings import posterior_draws
 from keras_vae.evaluation.likelihood import DECODED_CHUNK, log_likelihood
 
-N_UNITS, N_HIDDEN = 32, 256
+SIZES = N_UNITS, N_HIDDEN = 32, 256
 N_IMAGES, N_SAMPLES = 200, 1000
 N_ENCODINGS = 10_000
 GRID_SIDE = 100  # points along each axis of a decoded grid
 DRAWS_CHUNK = 400  # draws whose densities are computed at a time
 GRID_CHUNK = 1000  # grid points that are decoded at a time
-
-
-def timed(function: Callable, *arguments) -> Callable[[], float]:
-    """A function that returns the seconds of a call; it has been called once when it is returned."""
-
-    def run() -> float:
-        began = time.perf_counter()
-        function(*arguments)
-        return time.perf_counter() - began
-
-    run()
-    return run
-
-
-def decoder_products(n_points: int, chunk: int) -> Callable[[], float]:
-    """A function that returns the seconds of the matrix products that decode latent points, `chunk` at a time."""
-    first, second = tf.random.normal((N_UNITS, N_HIDDEN)), tf.random.normal((N_HIDDEN, 784))
-    z = tf.random.normal((chunk, N_UNITS))
-
-    @tf.function
-    def decode(z):
-        return (z @ first) @ second
-
-    def run() -> float:
-        began = time.perf_counter()
-        for _ in range(n_points // chunk):
-            decode(z).numpy()
-        return time.perf_counter() - began
-
-    run()
-    return run
 
 
 def mixture_products(n_draws: int) -> Callable[[], float]:
@@ -62,15 +31,12 @@ def mixture_products(n_draws: int) -> Callable[[], float]:
     means = np.random.default_rng(1).standard_normal((N_UNITS, N_ENCODINGS))
     out = np.empty((DRAWS_CHUNK, N_ENCODINGS))
 
-    def run() -> float:
-        began = time.perf_counter()
+    def run() -> None:
         for i in range(0, n_draws, DRAWS_CHUNK):
             np.matmul(z[i : i + DRAWS_CHUNK], means, out=out)
             np.matmul(z[i : i + DRAWS_CHUNK], means, out=out)
-        return time.perf_counter() - began
 
-    run()
-    return run
+    return timed(run)
 
 
 def rows() -> list[Row]:
@@ -89,13 +55,16 @@ def rows() -> list[Row]:
     n_draws = len(z)
     sides = {
         f"likelihood: {N_IMAGES} images × {N_SAMPLES:,} samples, {N_UNITS} units": {
-            "ours": timed(likelihood), "floor": decoder_products(N_IMAGES * N_SAMPLES, DECODED_CHUNK)
+            "ours": timed(likelihood),
+            "floor": products.of_decoding(*SIZES, N_IMAGES * N_SAMPLES, DECODED_CHUNK),
         },
         f"aggregate posterior: {n_draws:,} draws × {N_ENCODINGS:,} encodings, {N_UNITS} units": {
-            "ours": timed(aggregate_posterior.log_ratios, codes, log_vars, z), "floor": mixture_products(n_draws)
+            "ours": timed(lambda: aggregate_posterior.log_ratios(codes, log_vars, z)),
+            "floor": mixture_products(n_draws),
         },
         f"a grid of {GRID_SIDE} × {GRID_SIDE} decoded": {
-            "ours": timed(vae.decode, grid), "floor": decoder_products(GRID_SIDE**2, GRID_CHUNK)
+            "ours": timed(lambda: vae.decode(grid)),
+            "floor": products.of_decoding(*SIZES, GRID_SIDE**2, GRID_CHUNK),
         },
-    }  # fmt: skip
+    }
     return [row(item, "s", alternate(found, 3), "matrix products", over_floor=2) for item, found in sides.items()]

@@ -88,7 +88,12 @@ def test_ratios_that_moved_beyond_the_stored_range_are_named(monkeypatch):
         timing.Row("memory", "MB", 1.0),
     ]
     text = timing.table(rows[:2]).replace("| 2 |", "| 2.2 · 2.4 · 2.3 |").replace("1.8 s", "1.9 s")
-    stored = comparison.stored_ratios(f"# Speed\n\n{text}\n\nother text | of | 1.5\n")
+    other = text.replace("2.2 · 2.4 · 2.3", "9.9")
+    document = f"# Speed\n\n2 cores, Keras 3.15.1 on jax 0.11.2\n\n{other}\n\nother text | of | 1.5\n"
+    document += f"\n2 cores, Keras 3.15.1 on tensorflow 2.21.0:\n\n{text}\n"
+    assert comparison.stored_ratios(document, "jax")["epoch", "plain fit", "ratio"] == [9.9]
+    assert comparison.stored_ratios(document, "torch") == {}
+    stored = comparison.stored_ratios(document, "tensorflow")
     assert stored == {
         ("epoch", "plain fit", "ratio"): [2.2, 2.4, 2.3],
         ("epoch", "plain fit", "over_floor"): [1.4],
@@ -106,7 +111,7 @@ def test_ratios_that_moved_beyond_the_stored_range_are_named(monkeypatch):
 def test_the_stored_table_has_ratios_of_all_parts(monkeypatch):
     load("timing", monkeypatch)
     comparison = load("comparison", monkeypatch)
-    stored = comparison.stored_ratios(comparison.RESULTS.read_text(encoding="utf-8"))
+    stored = comparison.stored_ratios(comparison.RESULTS.read_text(encoding="utf-8"), "tensorflow")
     assert len(stored[comparison.key_of("warm epoch of 784-256-2", "plain fit", "over_floor")]) == 3
     assert len(stored) >= 15
 
