@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import programs
 import pytest
+import yaml
 
 from keras_vae import InputError
 from keras_vae.report import index_page
 from keras_vae.studies import search_space, sweeps, tune_search
 from keras_vae.studies.execution import Execution
 
-yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 EXAMPLE = Path(__file__).parents[1] / "recipes" / "spaces" / "beta_and_units.yaml"
 SPACE = {"beta": [1.0, 4.0], "architecture": ["64-8-2"]}
 

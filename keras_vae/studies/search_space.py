@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from keras_vae import posteriors
@@ -129,12 +130,6 @@ def read(path: Path) -> Space:
 
 
 def _parse(path: Path) -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise InputError(
-            f"space: expected PyYAML to be installed; it is not ({error}); install it with pip install pyyaml."
-        ) from error
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
