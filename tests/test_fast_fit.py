@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
+from keras_vae import objectives
 from keras_vae._utils.items import Items, Scaling
 from keras_vae._utils.npy_file import NpyFile
 from keras_vae.fast_fit import keras_internals, ordered_fit, policy, steps_per_call
@@ -302,6 +303,24 @@ def test_predrawn_noise_is_the_same(images, monkeypatch):
     # (XLA has another generator.)
     for a, b in zip(fast[0], weights(trained(images, monkeypatch, jit_compile=False)[0]), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+@slow
+@on_tensorflow
+def test_an_objective_that_draws_samples_does_not_depend_on_the_number_of_steps(images, monkeypatch):
+    from keras_vae.fast_fit import tensorflow
+
+    monkeypatch.setattr(tensorflow, "MAX_NOISE_IN_STEP", 1)
+    monkeypatch.setattr(tensorflow, "_on_cpu", lambda: True)
+
+    def trained_weights(steps):
+        vae = kv.dense_vae("64-16-2", (8, 8), seed=3, objective=objectives.ImportanceWeighted(k=3))
+        vae.compile(sgd(), jit_compile=True, steps_per_execution=steps)
+        vae.fit(images, batch_size=17, epochs=2, verbose=0)
+        return weights(vae)
+
+    for a, b in zip(trained_weights(1), trained_weights(4), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @on_tensorflow

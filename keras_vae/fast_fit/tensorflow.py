@@ -177,8 +177,13 @@ class PredrawnNoise:
 
 
 def is_noise_predrawn(model: keras.Model) -> bool:
-    """Whether drawing a model's noise outside its compiled steps is faster."""
-    return _on_cpu() and _noise_per_image(model) > MAX_NOISE_IN_STEP
+    """Whether a model's noise is drawn before its compiled steps, which is faster.
+
+    An objective that draws further samples within a step would continue after all noise that is drawn before, whose
+    number depends on that of the steps.
+    """
+    draws_more = getattr(getattr(model, "objective", None), "draws_samples", False)
+    return _on_cpu() and _noise_per_image(model) > MAX_NOISE_IN_STEP and not draws_more
 
 
 def _noise_per_image(model: keras.Model) -> int:

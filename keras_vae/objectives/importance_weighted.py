@@ -38,6 +38,7 @@ class ImportanceWeighted(Objective):
     description = "the importance-weighted bound of k samples"
     parts = ("iw_bound",)
     accepts_learned_priors = True
+    draws_samples = True
     is_sum = False
 
     def __post_init__(self):

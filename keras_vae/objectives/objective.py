@@ -23,7 +23,8 @@ class Batch(NamedTuple):
         divergence: KL(q(z | x) ‖ p(z)) of each image (or the posterior's other penalty), nats, `(batch,)`.
         step: number of training steps before this one, a scalar.
         average: returns the (weighted) mean over the images of values `(batch, …)`.
-        sample: draws z ~ q(z | x): `sample(k)` is `(k · batch, units…)`, k codes of the batch after each other.
+        sample: draws z ~ q(z | x): `sample(k)` is `(k · batch, units…)`, k codes of the batch after each other; for an
+            objective that states `draws_samples`.
         nll_of: −log p(x | z) of such codes, `(k · batch,)`.
         log_prior_ratio: log p(z) − log N(z; 0, I) of such codes, `(k · batch,)`; None if the prior is N(0, I).
     """
@@ -71,6 +72,8 @@ class Objective:
         needs_density: whether it needs a posterior with a mean and a variance, whose penalty is its KL from N(0, I).
         accepts_weights: whether images may have weights.
         accepts_learned_priors: whether the prior may be another than N(0, I).
+        draws_samples: whether it calls `Batch.sample`. The noise of steps that are compiled together is then drawn
+            within each step, so that it does not depend on their number.
         is_sum: whether the loss is the reconstruction plus a weighted penalty; tables say so where it is not.
 
     Example:
@@ -88,6 +91,7 @@ class Objective:
     needs_density: ClassVar[bool] = True
     accepts_weights: ClassVar[bool] = True
     accepts_learned_priors: ClassVar[bool] = False
+    draws_samples: ClassVar[bool] = False
     is_sum: ClassVar[bool] = True
 
     def penalty(self, batch: Batch) -> Loss:
