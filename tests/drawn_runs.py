@@ -214,7 +214,7 @@ def _write_evaluation(
         },
     }  # fmt: skip
     interpolation = {path: {"largest_step": 1.0} for path in ("linear", "spherical", "cross_fade")}
-    content = {"version": 7, "units": units, "codes": {}, "interpolation": interpolation, "audit": audit}
+    content = {"version": 8, "units": units, "codes": {}, "interpolation": interpolation, "audit": audit}
     run.write_json("evaluation.json", content)
     samples = {f"samples_{name}": make(100, rng) for name in (*SAMPLERS, "data")}
     run.write_arrays("audit", **audit_arrays.arrays(mean, log_var, found, seed=0), **samples)

@@ -10,6 +10,7 @@ from keras_vae import Config, InputError, train
 from keras_vae import data as datasets
 from keras_vae.evaluation import run_evaluation
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
+from keras_vae.evaluation.judge import Judge
 from keras_vae.evaluation.sampler_scores import decode_draws
 from keras_vae.runs import fitted_codes
 
@@ -48,6 +49,48 @@ def test_a_valid_evaluation_is_reused_and_completed(own_run, data, judge, monkey
     without = run_evaluation.evaluate(own_run, data, overwrite=True)
     assert "samples" not in without
     assert "samples" in run_evaluation.evaluate(own_run, data, judge)  # scores are added
+
+
+def test_an_evaluation_of_other_weights_is_repeated(own_run, data):
+    """An evaluation that ends after its run was replaced belongs to the former model."""
+    first, metrics = run_evaluation.evaluate(own_run, data, overwrite=True), own_run.metrics
+    assert first["weights_digest"] == metrics["weights_digest"]
+    own_run.write_json("evaluation.json", {**first, "weights_digest": "of another model", "epochs": 99})
+    assert run_evaluation.evaluate(own_run, data) == {**first, "epochs": metrics["epochs"]}
+
+
+def test_midpoints_are_of_images_that_they_are_not_compared_with(own_run, data, judge, monkeypatch):
+    paired, pairs = [], run_evaluation._pairs
+    few = Judge(data, images=20, trained=judge.arrays())  # half of the test images: the others suffice for the pairs
+
+    def recorded(data, indices, seed):
+        paired.append((indices, pairs(data, indices, seed)))
+        return paired[-1][1]
+
+    monkeypatch.setattr(run_evaluation, "_pairs", recorded)
+    run_evaluation.evaluate(own_run, data, few, overwrite=True)
+    (_, _), (others, (first, last)) = paired
+    np.testing.assert_array_equal(others, few.other_indices)
+    assert sorted(first) == sorted(last) == sorted(others)
+    assert not set(first) & set(few.compared_indices)
+    assert (data.y_test[first] != data.y_test[last]).mean() > 0.7
+
+
+def test_losses_of_images_do_not_depend_on_the_number_that_is_decoded_at_a_time(toy_run, data, monkeypatch):
+    vae = keras.models.load_model(toy_run.model_path)
+    x, z = data.x_test[:8], np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    at_once, sizes = run_evaluation._nll(vae, x, z), []
+    monkeypatch.setattr(run_evaluation.memory, "images_that_fit", lambda n, most: sizes.append((n, most)) or 3)
+    np.testing.assert_allclose(run_evaluation._nll(vae, x, z), at_once, rtol=1e-5)
+    assert sizes == [(64, 8)]  # bounded by pixels, where an image has more of them than units
+
+
+def test_an_audit_of_one_test_image_is_refused(tmp_path, data):
+    np.savez(tmp_path / "one.npz", x_train=data.x_train, x_test=data.x_test[:1])
+    config = Config("64-16-2", dataset=str(tmp_path / "one.npz"), epochs=1, batch_size=40)
+    run = train(config, tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match="audit: expected at least two test images; received 1"):
+        run_evaluation.evaluate(run, with_audit=True)
 
 
 def test_measures_of_a_density_are_left_out_for_a_posterior_without_one(npz, tmp_path, judge, data):

@@ -36,7 +36,7 @@ def run(tmp_path) -> Run:
     active = {v: {"active": v > 0.01, "active_by_variance": v > 0.01} for v in (0.2, 0.9, 0.5, 0.001)}
     units = [{**columns, "kl": 2 * v**0.5, "var_mean": v, **active[v]} for v in active]
     interpolation = {path: {"largest_step": 1.0} for path in ("linear", "spherical", "cross_fade")}
-    run.write_json("evaluation.json", {"version": 7, "units": units, "codes": {}, "interpolation": interpolation})
+    run.write_json("evaluation.json", {"version": 8, "units": units, "codes": {}, "interpolation": interpolation})
     return run
 
 

@@ -61,7 +61,7 @@ def likelihood_and_elbo_terms(vae, data: datasets.Dataset, seed: int, samples: i
     n_units = math.prod(vae.latent_shape)
     x, description, is_binary = _images(vae, data, n_units, samples)
     mean, log_var = vae.encode(x, batch_size=memory.images_that_fit(n_units, 1000))
-    chunk = memory.images_that_fit(n_units, DECODED_CHUNK)
+    chunk = memory.images_that_fit(max(n_units, math.prod(data.image_shape)), DECODED_CHUNK)
     prior = vae.prior.density()
     weights = diagnostics.importance_log_weights(log_likelihood(vae, x), mean, log_var, samples, seed, chunk, prior)
     found = diagnostics.importance_weighted_evidence(weights)

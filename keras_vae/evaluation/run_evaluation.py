@@ -9,6 +9,7 @@ The result is `evaluation.json`, which names quantities by their keys in `keras_
   their pixels, the mean `largest_step` and the scores of the `midpoints`.
 - `samples`: scores by sampler, fitted to training images where it is fitted, and of training images (`floor`).
 - `reconstructions`: scores of reconstructed test images, and their class `accuracy`.
+- `weights_digest`: of the model that was evaluated.
 - `prior`: the text of a learned prior, to which the samples, the KL and the audit's divergence refer.
 - `audit`: see `model_audit.audit`.
 """
@@ -25,7 +26,7 @@ from keras_vae import data as datasets
 from keras_vae import diagnostics, geometry, priors, samplers
 from keras_vae._utils import checks, keras_import, memory
 from keras_vae._utils.random_streams import Stream, stream
-from keras_vae.errors import DamagedFileError
+from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.evaluation import model_audit, sample_neighbours
 from keras_vae.evaluation.code_measures import Codes, evaluate_codes
 from keras_vae.evaluation.judge import Judge
@@ -37,7 +38,7 @@ from keras_vae.runs.fitted_codes import fitted_codes
 from keras_vae.runs.folder import Run
 from keras_vae.runs.recording import MAX_KEPT_ENCODINGS
 
-VERSION = 7  # of the content of evaluation.json
+VERSION = 8  # of the content of evaluation.json
 MAX_REPLACED_UNITS = 128  # above which units are not replaced one by one
 N_REPLACEMENT_IMAGES = 2000
 MAX_IMPORTANCE_SAMPLES = 1_000_000  # per image
@@ -84,7 +85,7 @@ def evaluate(
         >>> config = kv.Config("64-16-2", dataset=f"{folder}/noise.npz", epochs=1, batch_size=10)
         >>> run = kv.train(config, f"{folder}/run", quiet=True)
         >>> sorted(kv.evaluate(run))
-        ['codes', 'epochs', 'interpolation', 'units', 'version']
+        ['codes', 'epochs', 'interpolation', 'units', 'version', 'weights_digest']
     """
     samples = checks.whole("samples", samples, low=2, high=MAX_IMPORTANCE_SAMPLES)
     checks.function("log", log)
@@ -98,13 +99,16 @@ def evaluate(
     if data is None:
         data = run_data.load(run)
     run.check_data(data)
+    if with_audit and len(data.x_test) < 2:
+        raise InputError("audit: expected at least two test images; received 1; evaluate without the audit.")
     data = run_data.as_trained(run, data)
+    digest = run.metrics.get("weights_digest")
     vae = model_file.load(run)
     seed = config["config"]["seed"]
     mean, log_var = _test_encodings(run, vae, data)
     if result is None:
         log("Evaluating units, codes and samples")
-        result = _evaluate(run, vae, data, judge, mean, log_var, seed)
+        result = _evaluate(run, vae, data, judge, mean, log_var, seed) | {"weights_digest": digest}
         run.write_arrays("neighbours", **sample_neighbours.arrays(vae, data, seed))
         run.write_json("evaluation.json", result)  # kept if the audit fails or is interrupted
     if with_audit:
@@ -132,6 +136,8 @@ def _valid_evaluation(run: Run, judge: Judge | None, log: Callable[[str], None])
         found = run.evaluation
     except DamagedFileError as error:  # an evaluation can be repeated, so that the user need not delete the file
         log(f"Evaluating again: {path} is damaged, or of another version ({error.problem})")
+        return None
+    if found.get("weights_digest") != run.metrics.get("weights_digest"):  # of a run that was replaced in the meantime
         return None
     same_judge = judge is None or found.get("judge", {}).get("identity") == judge.identity
     return found if same_judge else None
@@ -223,7 +229,11 @@ def _none_if_nan(value: float | bool) -> float | bool | None:
 def _nll(vae, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Negative log-likelihood of each image given its own latent point, nats, `(n,)`."""
     keras = keras_import.import_keras()
-    return keras.ops.convert_to_numpy(vae.likelihood(x, vae.decoder(z, training=False)))
+    size = memory.images_that_fit(max(x[0].size, z[0].size), len(x))
+    losses = [
+        vae.likelihood(x[i : i + size], vae.decoder(z[i : i + size], training=False)) for i in range(0, len(x), size)
+    ]
+    return np.concatenate([keras.ops.convert_to_numpy(loss) for loss in losses])
 
 
 def _posterior_draws(mean: np.ndarray, log_var: np.ndarray | None, seed: int) -> np.ndarray:
@@ -235,7 +245,7 @@ def _posterior_draws(mean: np.ndarray, log_var: np.ndarray | None, seed: int) ->
 
 def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, seed: int) -> dict:
     """Evenness of interpolation paths between pairs of test images, and scores of their midpoints."""
-    x, (first, last) = data.x_test, _pairs(data, seed)
+    x, (first, last) = data.x_test, _pairs(data, np.arange(len(data.x_test)), seed)
     paths = {"linear": geometry.linear_path, "spherical": geometry.spherical_path}
     pixels = N_PATH_POINTS * math.prod(data.image_shape)
     n_paths = memory.images_that_fit(pixels, N_PATHS, MAX_PATH_IMAGES_BYTES)
@@ -248,7 +258,8 @@ def _interpolation(run: Run, vae, data: datasets.Dataset, judge: Judge | None, s
         name: {"largest_step": float(diagnostics.largest_step(frames).mean())} for name, frames in images.items()
     }
     if judge is not None:
-        ends = first[: judge.n], last[: judge.n]
+        # Midpoints of images that they are compared with would score too well.
+        ends = _pairs(data, judge.other_indices, seed)
         midpoints = {name: _decode_paths(vae, x, *ends, partial(_midpoint, p))[0] for name, p in paths.items()}
         midpoints["cross_fade"] = 0.5 * (x[ends[0]] + x[ends[1]])
         for name, decoded in midpoints.items():
@@ -273,10 +284,10 @@ def _decode_paths(vae, x: np.ndarray, first: np.ndarray, last: np.ndarray, path:
     return np.concatenate(chunks, axis=1)
 
 
-def _pairs(data: datasets.Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two permutations of the test images; images at the same position differ in label where possible."""
-    rng, n = stream(seed, Stream.INTERPOLATION_PAIRS), len(data.x_test)
-    first, last = rng.permutation(n), rng.permutation(n)
+def _pairs(data: datasets.Dataset, indices: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two permutations of test images; images at the same position differ in label where possible."""
+    rng, n = stream(seed, Stream.INTERPOLATION_PAIRS), len(indices)
+    first, last = rng.permutation(indices), rng.permutation(indices)
     if data.y_test is None:
         return first, last
     y = data.y_test

@@ -144,8 +144,9 @@ class EvaluationUnit(Form):
 class EvaluationFile(Form):
     """evaluation.json."""
 
-    version: Literal[7]
+    version: Literal[8]
     epochs: Positive | None = None
+    weights_digest: str | None = None  # of the model that was evaluated
     units: Annotated[list[EvaluationUnit], Field(min_length=1)] | None
     codes: dict[str, Number]
     interpolation: dict[str, InterpolationPaths]
