@@ -12,6 +12,7 @@ from keras import ops
 from keras_vae import likelihoods, objectives, posteriors, priors
 from keras_vae._utils import checks
 from keras_vae._utils.items import Items
+from keras_vae.diagnostics.encodings import LOG_VAR_RANGE
 from keras_vae.errors import InputError
 from keras_vae.fast_fit import image_shapes, keras_internals
 from keras_vae.fast_fit.functions import loss_of_replica, traced
@@ -420,7 +421,8 @@ class VAE(OrderedFitModel):
             batch_size: images encoded at a time.
 
         Returns:
-            An `Encoding`: mean `(n, units…)` and log_var, of that shape or `(n, 1)`; None without a density.
+            An `Encoding`: mean `(n, units…)` and log_var, of that shape or `(n, 1)`; None without a density. Log
+            variances are limited to −80 … 80, within which variances and precisions are finite in float32.
 
         Raises:
             InputError: if there is no image, or the images have another shape or are not finite.
@@ -431,7 +433,9 @@ class VAE(OrderedFitModel):
             for batch in _batches("x", x, batch_size)
         ]
         means, log_vars = zip(*parsed, strict=True)
-        return Encoding(_concatenated(means), None if log_vars[0] is None else _concatenated(log_vars))
+        if log_vars[0] is None:
+            return Encoding(_concatenated(means), None)
+        return Encoding(_concatenated(means), np.clip(_concatenated(log_vars), *LOG_VAR_RANGE))
 
     def decode(self, z, batch_size: int = 1024) -> np.ndarray:
         """The expected images E[x | z] of latent points: pixels, not logits.
@@ -466,7 +470,7 @@ class VAE(OrderedFitModel):
 
     @cached_property
     def _expected_of_many(self):
-        return traced(self._expected, self.latent_shape)
+        return traced(self._expected, self.latent_shape, self)
 
     def reconstruct(self, x, batch_size: int = 1024) -> np.ndarray:
         """The images decoded from the posterior means of `x`.

@@ -395,6 +395,16 @@ def test_encode_never_samples_and_batches_do_not_matter(images):
     assert make("isotropic").encode(images).log_var.shape == (96, 1)
 
 
+def test_log_variances_of_an_encoder_that_exceed_all_ranges_are_limited(images):
+    """One extreme row of a table must not make a finished training impossible to describe."""
+    vae = make()
+    *others, _ = vae.encoder.get_weights()
+    vae.encoder.set_weights([*others, np.array([-200.0, 200.0])])
+    log_var = vae.encode(images).log_var
+    assert (log_var == [-80, 80]).all()
+    assert np.isfinite(kv.diagnostics.units(*vae.encode(images)).kl).all()
+
+
 def test_decode_gives_pixels_and_the_decoder_logits(images):
     vae = make()
     z = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
@@ -404,6 +414,14 @@ def test_decode_gives_pixels_and_the_decoder_logits(images):
     np.testing.assert_allclose(vae.reconstruct(images), vae.decode(vae.encode(images).mean), atol=1e-6)
     with pytest.raises(kv.InputError, match=r"expected latent points of shape \(n, 2\); received \(10, 3\)"):
         vae.decode(np.zeros((10, 3)))
+
+
+def test_points_that_are_decoded_in_several_batches_follow_the_weights():
+    """The decoder is compiled where it is called many times; its weights may change between calls."""
+    vae, z = make(), np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
+    for _ in range(2):
+        np.testing.assert_allclose(vae.decode(z, batch_size=4), vae.decode(z), atol=1e-6)
+        vae.decoder.set_weights([2 * weight + 0.1 for weight in vae.decoder.get_weights()])
 
 
 def test_generate_repeats_with_its_seed():

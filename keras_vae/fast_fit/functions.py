@@ -56,19 +56,25 @@ def loss_of_replica(loss: Any) -> Any:
 def compiled(function: Callable, model: keras.Model) -> Callable:
     """A function of tensors that uses parts of a model, compiled if that makes repeated calls of one shape faster.
 
-    It does on TensorFlow, where an eager call writes every layer's result to memory.
+    It does on TensorFlow and JAX, where an eager call writes every operation's result to memory.
     """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from keras_vae.fast_fit import tensorflow
+
+        return tensorflow.compiled(function, model)
+    if backend == "jax":
+        from keras_vae.fast_fit import jax
+
+        return jax.compiled(function, model)
+    return function
+
+
+def traced(function: Callable, shape: tuple[int, ...], model: keras.Model) -> Callable:
+    """A function of batches `(n, *shape)` that uses parts of a model: traced once for all n on TensorFlow, compiled for
+    each n on JAX."""
     if keras.backend.backend() != "tensorflow":
-        return function
-    from keras_vae.fast_fit import tensorflow
-
-    return tensorflow.compiled(function, model)
-
-
-def traced(function: Callable, shape: tuple[int, ...]) -> Callable:
-    """A function of batches `(n, *shape)`, traced once for all n on TensorFlow."""
-    if keras.backend.backend() != "tensorflow":
-        return function
+        return compiled(function, model)
     from keras_vae.fast_fit import tensorflow
 
     return tensorflow.traced(function, shape)

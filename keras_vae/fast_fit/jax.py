@@ -1,4 +1,4 @@
-"""JAX on several devices: rows of a batch by process, encoding on one device, exchange of values between processes."""
+"""JAX: compiled functions of a model; on several devices rows of a process, encoding on one device, exchanges."""
 
 import contextlib
 import json
@@ -69,6 +69,17 @@ def encoder_on_one_device(encoder: keras.Model, x: Any) -> Callable[[], Any]:
         return outputs(trainable, non_trainable, x)
 
     return run
+
+
+def compiled(function: Callable, model: keras.Model) -> Callable:
+    """A function of tensors that uses parts of a model, as one program for each shape of its arguments."""
+
+    @jax.jit
+    def run(values, arguments):
+        with keras.StatelessScope(state_mapping=list(zip(model.variables, values, strict=True))):
+            return function(*arguments)
+
+    return lambda *arguments: run([variable.value for variable in model.variables], arguments)
 
 
 def exchange(value: Any) -> list[Any]:
