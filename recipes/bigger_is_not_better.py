@@ -194,7 +194,7 @@ STUDY = Study(
         Measure(SHOE_R2, "R² of upper garment against shoe, linear in the codes", better="higher", bounds=(-inf, 1)),
     ],
     tables=tables,
-    seeds=5,
+    seeds=2,
     epochs=100,
     dataset="fashion-mnist",
     # Without the iid posterior, whose images are grey after any number of epochs that is quick.

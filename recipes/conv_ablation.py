@@ -130,7 +130,7 @@ STUDY = Study(
     claims=CLAIMS,
     draw=draw,
     tables=tables,
-    seeds=5,
+    seeds=2,
     epochs=25,
     out="runs/conv",
     quick=Quick(epochs=5),
