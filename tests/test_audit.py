@@ -202,6 +202,15 @@ def test_nearest_agrees_with_a_slow_version(monkeypatch):
         diagnostics.nearest(images, references[:, :3])
 
 
+def test_nearest_is_exact_for_numbers_far_from_0():
+    assert diagnostics.nearest(np.array([[10_000.0]]), np.array([[10_001.0], [10_000.0]])).tolist() == [1]
+    rng = np.random.default_rng(0)
+    images, references = (rng.integers(0, 9, (n, 5)) + 1e5 for n in (30, 50))  # float32 represents all differences
+    squares = np.square(images[:, None] - references).sum(axis=2)
+    found = diagnostics.nearest(images, references)
+    np.testing.assert_array_equal(squares[np.arange(30), found], squares.min(axis=1))
+
+
 def test_binarized_images_have_the_mean_of_the_grey_values_and_repeat():
     grey = np.full((200, 28, 28), 0.3, "float32")
     binary = datasets.binarize(grey)

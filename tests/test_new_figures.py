@@ -244,6 +244,15 @@ def test_nearest_references_are_those_of_all_distances():
     np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :4], rtol=1e-5)
 
 
+def test_nearest_references_are_exact_for_numbers_far_from_0():
+    rng = np.random.default_rng(0)
+    points, references = (rng.integers(0, 9, (n, 5)).astype("float32") + 1e5 for n in (6, 50))
+    distances = np.linalg.norm(points[:, None] - references, axis=2)
+    found = sample_neighbours.nearest(points, iter([references[:20], references[20:]]), 3)
+    np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :3], rtol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(distances, found.indices, axis=1), found.distances, rtol=1e-5)
+
+
 def test_the_nearest_images_of_samples_are_training_images(toy_run, data):
     vae = model_file.load(toy_run)
     arrays = sample_neighbours.arrays(vae, data, seed=7)

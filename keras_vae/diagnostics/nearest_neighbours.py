@@ -87,8 +87,11 @@ def nearest(images: np.ndarray, references: np.ndarray, batch_size: int = 500) -
         raise InputError(
             f"references: expected {images.shape[1]} numbers each, as the images have; received {references.shape[1]}."
         )
+    # Measured from a point among them: squares of numbers far from 0 leave no digits for their differences.
+    center = references.mean(axis=0, dtype="float64").astype("float32")
+    references = references - center
     squares = 0.5 * np.einsum("ij,ij->i", references, references)
     # ½‖a − b‖² less ½‖a‖², which is the same for all references of an image.
     batch_size = max(1, min(batch_size, MAX_PRODUCT_BYTES // (4 * max(1, len(references)))))
-    batches = (images[i : i + batch_size] for i in range(0, len(images), batch_size))
+    batches = (images[i : i + batch_size] - center for i in range(0, len(images), batch_size))
     return np.concatenate([(squares - batch @ references.T).argmin(axis=1) for batch in batches])

@@ -78,9 +78,12 @@ def nearest(points: np.ndarray, references: Iterable[np.ndarray], k: int) -> Nea
         k: number of references, at most as many as there are.
     """
     points = points.reshape(len(points), -1)
+    # Measured from a point among them: squares of numbers far from 0 leave no digits for their differences.
+    center = points.mean(axis=0, dtype="float64").astype(points.dtype)
+    points = points - center
     indices, squares, done = np.empty((len(points), 0), int), np.empty((len(points), 0)), 0
     for chunk in references:
-        flat = chunk.reshape(len(chunk), -1)
+        flat = chunk.reshape(len(chunk), -1) - center
         # ½‖a − b‖² less ½‖a‖², which is the same for all references of a point.
         found = 0.5 * np.einsum("ij,ij->i", flat, flat) - points @ flat.T
         squares = np.concatenate([squares, found], axis=1)
