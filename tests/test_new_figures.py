@@ -66,6 +66,12 @@ def test_the_magnification_is_zero_along_a_direction_without_effect():
         diagnostics.magnification(lambda z: z, np.zeros((2, 129)))
 
 
+@pytest.mark.parametrize(("scale", "expected"), [(1e-3, 1e-180), (1e3, 1e180), (1e6, np.inf)])
+def test_the_magnification_of_many_units_is_not_limited_by_its_square(scale, expected):
+    found = diagnostics.magnification(lambda z: scale * z, np.zeros((1, 60)))
+    assert found[0] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_magnification_of_a_run_is_that_of_its_decoder(toy_run):
     arrays, vae = toy_run.arrays("magnification"), model_file.load(toy_run)
     side, limit, h = len(arrays["factor"]), float(arrays["limit"]), 1e-2
