@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from keras_vae._utils import checks
-from keras_vae.diagnostics.encodings import flat_encodings
+from keras_vae.diagnostics.encodings import MAX_ROUNDING, flat_encodings
 from keras_vae.errors import InputError
 from keras_vae.geometry import flat
 
@@ -49,6 +49,10 @@ def gaussian_total_correlation(mean: np.ndarray, log_var: np.ndarray | None = No
         raise InputError(
             f"mean: expected at most {MAX_UNITS:,} units; received {mean.shape[1]:,}; choose some of them."
         )
+    low, high = mean.min(axis=0), mean.max(axis=0)
+    # A constant other than 0 would have the rounding error of its mean as its deviation.
+    constant = high - low <= MAX_ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    mean = np.where(constant, 0.0, mean)
     covariance = np.atleast_2d(np.cov(mean, rowvar=False, ddof=0)) + np.diag(np.broadcast_to(variance, mean.shape[1:]))
     std = np.sqrt(covariance.diagonal())
     varies = std > 0
