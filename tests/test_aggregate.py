@@ -1,5 +1,6 @@
 """Measures of the aggregate posterior against closed forms, quadrature and slow versions."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -132,6 +133,26 @@ def test_log_ratios_do_not_depend_on_blocks_or_on_the_images_drawn(monkeypatch):
         np.testing.assert_allclose(a[:, images], b, rtol=1e-12)
     assert shares == sorted(shares)
     assert (len(shares), shares[-1]) == (8, 1.0)
+
+
+def test_intervals_are_ordered_and_not_negative():
+    """Also for bounds that cross, and for a mean KL that was estimated below 0."""
+    collapsed = diagnostics.audit(np.zeros((10, 2)), np.zeros((10, 2)), quiet=True)
+    rng = np.random.default_rng(0)
+    fields = ("low", "high", "fitted", "mean_kl", "low_image_error", "high_image_error", "fitted_error")
+    for _ in range(300):
+        values = dict(zip(fields, [*rng.normal(size=4), *rng.exponential(0.1, 3)], strict=True))
+        divergence = collapsed.divergence._replace(**values)
+        low, high = divergence.interval
+        assert 0 <= low <= high <= max(divergence.mean_kl, 0)
+        marginals = collapsed.marginals._replace(kl=rng.exponential(0.1, 2))
+        found = dataclasses.replace(collapsed, divergence=divergence, marginals=marginals)
+        low, high = found.total_correlation
+        assert 0 <= low <= high
+        information = next(line for line in str(found).splitlines() if line.startswith("I(x; z)"))
+        assert "-" not in information
+    near_prior = divergence._replace(low=-0.2, high=-0.1, fitted=-np.inf, low_image_error=0.0, high_image_error=0.0)
+    assert near_prior.interval == (0, 0)
 
 
 def test_collapsed_units_have_no_divergence():

@@ -102,6 +102,17 @@ def test_the_bound_holds_for_a_poor_score():
     assert exact < poor.low
 
 
+def test_intervals_are_ordered_and_within_0_and_1():
+    always_wrong = diagnostics.overlap_bound(np.ones(100), -np.ones(100))
+    assert always_wrong == (1, 1, 1)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        scale, shift = rng.choice([0.1, 1.0, 100.0]), rng.normal()
+        under_p, under_q = (scale * (rng.standard_normal(rng.integers(2, 50)) + s) for s in (-shift, shift))
+        for estimate in (diagnostics.overlap(under_p, under_q), diagnostics.overlap_bound(under_p, under_q)):
+            assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+
+
 def test_a_mixture_equal_to_the_prior_overlaps_with_it_fully():
     """q(z | x) = N(μ, 1 − Var[μ]) with Gaussian μ: the population's mixture is the prior, that of few is not."""
     rng = np.random.default_rng(0)

@@ -106,10 +106,14 @@ class AggregateDivergence(NamedTuple):
         """The better lower bound and the upper bound, each widened by its 95 % error over images, within [0, mean KL].
 
         KL(q(z) ‖ p) = mean KL − I(x; z) and I(x; z) ≥ 0. An end at `mean_kl` has the error of the mean over the given
-        images, which is not added.
+        images, which is not added. The lower end never exceeds the upper one: where the bounds cross, by their errors,
+        the interval lies between them, and where the estimate of `mean_kl` is below 0, it is [0, 0].
         """
+        largest = max(self.mean_kl, 0.0)
         low = max(self.low - Z95 * self.low_image_error, self.fitted - Z95 * self.fitted_error, 0.0)
-        return min(low, self.mean_kl), min(self.high + Z95 * self.high_image_error, self.mean_kl)
+        high = max(self.high + Z95 * self.high_image_error, 0.0)
+        low, high = sorted(min(end, largest) for end in (low, high))
+        return low, high
 
 
 def aggregate_divergence(

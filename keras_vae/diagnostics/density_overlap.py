@@ -19,8 +19,8 @@ class Estimate(NamedTuple):
     """An estimate with its 95 % Monte-Carlo interval.
 
     Attributes:
-        value: the estimate.
-        low, high: the ends of the interval.
+        value: the estimate, in [0, 1].
+        low, high: the ends of the interval, 0 ≤ low ≤ value ≤ high ≤ 1.
 
     Example:
         >>> import numpy as np
@@ -121,7 +121,8 @@ def overlap_bound(under_p: np.ndarray, under_q: np.ndarray) -> Estimate:
     value = float(sum(error.mean() for error in errors))
     # Clopper and Pearson's interval of each error rate.
     intervals = [scipy.stats.binomtest(int(e.sum()), len(e)).proportion_ci(1 - ERROR_PER_MEAN, "exact") for e in errors]
-    return Estimate(min(1.0, value), sum(i.low for i in intervals), min(1.0, sum(i.high for i in intervals)))
+    low, high = sum(i.low for i in intervals), sum(i.high for i in intervals)
+    return Estimate(min(1.0, value), min(1.0, low), min(1.0, high))
 
 
 def _scores(name: str, value: np.ndarray, shape: tuple[str, ...]) -> np.ndarray:

@@ -85,13 +85,13 @@ class Audit:
     def total_correlation(self) -> tuple[float, float]:
         """Bounds on KL(q(z) ‖ Π q(z_u)) (Chen et al. 2018, equation 2), nats.
 
-        The bounds on KL(q(z) ‖ N(0, I)) minus the sum of the units' marginal KL. That sum refers to the mixture over
-        the given images, so for few images the upper bound can lie below the population's value. NaN where the KL of a
-        unit is not available.
+        The bounds on KL(q(z) ‖ N(0, I)) minus the sum of the units' marginal KL, 0 or more. That sum refers to the
+        mixture over the given images, so for few images the upper bound can lie below the population's value. NaN where
+        the KL of a unit is not available.
         """
         low, high = (self.from_standard_normal or self.divergence).interval
         of_units = float(self.marginals.kl.sum())
-        return max(low - of_units, 0.0), high - of_units
+        return max(low - of_units, 0.0), max(high - of_units, 0.0)
 
     @property
     def used(self) -> dict[str, int]:
@@ -264,7 +264,7 @@ def _lines(content: dict[str, Any]) -> list[str]:
         f"mean KL(q(z|x) ‖ p)            {kl['mean_kl']:.2f}{kl_error} = I(x; z) + KL(q(z) ‖ p)",
         f"KL(q(z) ‖ p)                   {low:.2f} … {high:.2f}",
         *([] if standard is None else [f"KL(q(z) ‖ N(0, I))             {_bounds_text(standard['interval'])}"]),
-        f"I(x; z)                        {max(kl['mean_kl'] - high, 0):.2f} … {kl['mean_kl'] - low:.2f}; "
+        f"I(x; z)                        {max(kl['mean_kl'] - high, 0):.2f} … {max(kl['mean_kl'] - low, 0):.2f}; "
         f"{kl['images']:,} images can show up to {math.log(kl['images']):.2f}",
         f"total correlation              {_total_correlation_text(content['total_correlation'])}",
         f"KL(q(z_u) ‖ N(0, 1)) of units  {_unit_kl_text(content['marginals']['kl'])}",
