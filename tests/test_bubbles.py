@@ -99,6 +99,10 @@ def test_statistics_of_bubbles(run, data, judge):
     row = bubbles.bubble_measures(found)
     assert row["bubbles.overlap_mixture.posterior"] == found["overlap"]["posterior"]["mixture"]["96"]["value"]
     assert all(math.isfinite(value) for value in row.values())
+    found["decoded"]["original"]["strokes"] = 0.0  # of images without a pixel above ½
+    strokes = {key for key in row if key.startswith("bubbles.strokes.")}
+    assert strokes
+    assert set(bubbles.bubble_measures(found)) == set(row) - strokes
     kept = run.arrays("bubbles")["images_original"]
     first = [min(i for i in judge.other_indices if judge.labels[i] == label) for label in np.unique(judge.labels)]
     np.testing.assert_allclose(kept, data.x_test[first])  # the same for all models

@@ -130,5 +130,6 @@ def _decoded_measures(decoded: dict) -> dict[str, float]:
         for key in ("accuracy", "distance", "frechet", "confidence"):
             if key in decoded[source]:
                 row[f"{key}.{source}"] = decoded[source][key]
-        row[f"strokes.{source}"] = decoded[source]["strokes"] / decoded["original"]["strokes"]
+        if decoded["original"]["strokes"]:  # of dark images no pixel is one of a stroke
+            row[f"strokes.{source}"] = decoded[source]["strokes"] / decoded["original"]["strokes"]
     return row
