@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_vae._utils import checks
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics import GaussianMixture, fit_mixture
 from keras_vae.diagnostics.encodings import log_variances
 from keras_vae.diagnostics.gaussian_mixture import check_prior
@@ -76,7 +77,7 @@ def moment_matched(n: int, mean: np.ndarray, log_var: np.ndarray | None = None, 
         [2.0, 5.0]
     """
     mean, log_var = _encodings(mean, log_var)
-    n, rng = _count(n, mean.shape[1:]), _rng(seed)
+    n, rng = _count(n, mean.shape[1:]), _rng(seed, Stream.MOMENT_MATCHED_SAMPLES)
     codes = _flat(mean)
     n_images, n_units = codes.shape
     mean_var = None
@@ -136,7 +137,7 @@ def aggregate_posterior(n: int, mean: np.ndarray, log_var: np.ndarray | None = N
         [-5.0, 5.0]
     """
     mean, log_var = _encodings(mean, log_var)
-    n, rng = _count(n, mean.shape[1:]), _rng(seed)
+    n, rng = _count(n, mean.shape[1:]), _rng(seed, Stream.AGGREGATE_POSTERIOR_SAMPLES)
     chosen = rng.integers(0, len(mean), n)
     if log_var is None:
         return mean[chosen].astype("float32")
@@ -175,7 +176,8 @@ def gaussian_mixture(
         True
     """
     mean, log_var = _encodings(mean, log_var, "images ≥ 2")
-    n, rng, components = _count(n, mean.shape[1:]), _rng(seed), checks.whole("components", components)
+    n, components = _count(n, mean.shape[1:]), checks.whole("components", components)
+    rng = _rng(seed, Stream.MIXTURE_SAMPLES)
     codes = _flat(mean)
     if log_var is not None:
         codes = codes + np.exp(0.5 * log_var.reshape(codes.shape)) * rng.standard_normal(codes.shape)
@@ -206,7 +208,7 @@ def neighbourhood(mean: np.ndarray, std: float | np.ndarray = 1.0, seed: Seed = 
     """
     mean = checks.array("mean", mean, ("n", "units…"), dtype="float32")
     std = checks.array("std", std, ("…",), dtype="float32", low=0, high=MAX_STD)
-    noise = _rng(seed).standard_normal(mean.shape, dtype="float32")
+    noise = _rng(seed, Stream.NEIGHBOURHOOD_SAMPLES).standard_normal(mean.shape, dtype="float32")
     return mean + checks.broadcast("std", std, mean.shape) * noise
 
 
@@ -225,8 +227,12 @@ def _count(n: int, units: Sequence[int]) -> int:
     return n
 
 
-def _rng(seed: Seed) -> np.random.Generator:
-    return np.random.default_rng(checks.seed(seed, none=True, generator=True))
+def _rng(seed: Seed, purpose: Stream | None = None) -> np.random.Generator:
+    """The generator of a seed, beside given codes that of a purpose: they may be `default_rng(seed)`'s own draws."""
+    seed = checks.seed(seed, none=True, generator=True)
+    if purpose is None or seed is None or isinstance(seed, np.random.Generator):
+        return np.random.default_rng(seed)
+    return stream(seed, purpose)
 
 
 def _flat(array: np.ndarray) -> np.ndarray:

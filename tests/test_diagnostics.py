@@ -123,6 +123,12 @@ def test_replacement_loss_of_a_used_an_unused_and_a_duplicated_unit():
     np.testing.assert_array_equal(diagnostics.replacement_loss(nll, z), diagnostics.replacement_loss(nll, z))
 
 
+def test_replacement_loss_does_not_repeat_the_noise_of_codes_of_the_same_seed():
+    z = np.random.default_rng(0).standard_normal((5000, 1))
+    found = diagnostics.replacement_loss(lambda replaced: np.square(replaced[:, 0] - z[:, 0]), z, seed=0)
+    assert found[0] == pytest.approx(2, abs=0.2)
+
+
 def test_replacement_loss_accepts_units_of_any_shape():
     z = np.random.default_rng(4).standard_normal((50, 2, 3)).astype("float32")
     losses = diagnostics.replacement_loss(lambda z: z[:, 1, 2] ** 2, z)

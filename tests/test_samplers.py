@@ -31,6 +31,17 @@ def test_samplers_have_the_moments_of_the_aggregate_posterior(sampler):
     np.testing.assert_array_equal(sampler(5, mean, log_var, seed=1), sampler(5, mean, log_var, seed=1))
 
 
+def test_samplers_around_codes_do_not_repeat_their_noise():
+    """Codes that were drawn by the seed of the sampler."""
+    noise = np.random.default_rng(0).standard_normal((4000, 1))
+    mixed = samplers.gaussian_mixture(20_000, noise, np.zeros((4000, 1)), components=1, seed=0)
+    assert mixed.var() == pytest.approx(2, abs=0.2)  # 4 where the noise of the posteriors is that of the codes
+    single = np.random.default_rng(0).standard_normal((4000, 1), dtype="float32")
+    assert samplers.neighbourhood(single, 1.0, seed=0).var() == pytest.approx(2, abs=0.2)
+    matched = samplers.moment_matched(4000, noise, seed=0)
+    assert abs(np.corrcoef(matched[:, 0], noise[:, 0])[0, 1]) < 0.1
+
+
 def test_codes_without_a_density_and_with_a_constant_unit():
     mean = codes()[0]
     mean[:, 1] = 0.5

@@ -43,7 +43,15 @@ class Stream(enum.Enum):
     AGGREGATE_POSTERIOR_IMAGES = ("diagnostics", 5)
     MARGINAL_IMAGES = ("diagnostics", 6)
     LEARNED_PRIOR = ("diagnostics", 7)
+    REPLACED_UNITS = ("diagnostics", 8)
     IMPORTANCE_WEIGHTS = ("diagnostics", 100)  # index: the image
+
+    # Draws around given codes and items, which may have been simulated with the same seed as well.
+    MOMENT_MATCHED_SAMPLES = ("diagnostics", 9)
+    AGGREGATE_POSTERIOR_SAMPLES = ("diagnostics", 10)
+    MIXTURE_SAMPLES = ("diagnostics", 11)
+    NEIGHBOURHOOD_SAMPLES = ("diagnostics", 12)
+    ITEM_SCORES = ("diagnostics", 13)
 
 
 def stream(seed: int, purpose: Stream, index: int = 0) -> np.random.Generator:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_vae._utils import checks
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.diagnostics.gaussian_mixture import GaussianMixture, check_prior
 
 
@@ -20,7 +21,7 @@ def replacement_loss(
         nll: function of latent points `(n, units…)` that returns the negative log-likelihood of each of the n images,
             decoded from its own point: `(n,)`, nats.
         z: a draw from each image's posterior (the code itself without a density), `(n, units…)`.
-        seed: seed of the draws from the prior.
+        seed: seed of the draws from the prior, which are others than those of `default_rng(seed)`.
         prior: a learned prior of as many units, whose marginals are drawn from; None for N(0, I).
 
     Returns:
@@ -39,7 +40,7 @@ def replacement_loss(
     """
     checks.function("nll", nll)
     z = checks.array("z", z, ("n", "units…"), dtype="float32")
-    rng = np.random.default_rng(checks.seed(seed))
+    rng = stream(checks.seed(seed), Stream.REPLACED_UNITS)
     flat = z.reshape(len(z), -1)
     check_prior(prior, flat.shape[1])
     complete = _mean_nll(nll, z)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_vae._utils import checks, keras_import, memory
+from keras_vae._utils.random_streams import Stream, stream
 from keras_vae.errors import InputError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Scorer:
         from keras_vae.fast_fit.functions import compiled
 
         self._vae, self._samples = vae, _n_samples(vae, samples)
-        self._rng = np.random.default_rng(checks.seed(seed))
+        self._rng = stream(checks.seed(seed), Stream.ITEM_SCORES)
         self._compiled_nll = compiled(lambda x, z: vae.likelihood(x, vae.decoder(z, training=False)), vae)
 
     def __call__(self, x: np.ndarray) -> ItemScores:
