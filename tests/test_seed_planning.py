@@ -82,6 +82,7 @@ def test_a_count_that_jumps_is_decided_from_the_last_undecided_number_on():
         (Ratio("", "m", (1.25, INF), ("a", "b")),
          {("a", "m"): np.exp(with_moments(5, math.log(1.3), 0.2)), ("b", "m"): np.ones(5)}, 103),
         (Ratio("", "m", (0, 0.8), ("a", "b")), {("a", "m"): [0.5, 0.6, 1.0], ("b", "m"): [1, 1, 1]}, 19),
+        (Ratio("", "m", (-INF, 0.8), ("a", "b")), {("a", "m"): [0.5, 0.6, 1.0], ("b", "m"): [1, 1, 1]}, 19),
     ],
 )  # fmt: skip
 def test_an_undecided_claim_states_the_seeds_that_would_decide_it(claim, table, needed):

@@ -280,8 +280,8 @@ class Ratio(Claim):
 
     def seeds_to_decide(self, values: Values, possible: tuple[float, float]) -> int | None:
         logs = self._log_ratios(values)
-        with np.errstate(divide="ignore"):  # of a border at 0
-            low, high = np.log(self.region).tolist()
+        with np.errstate(divide="ignore"):  # of a border at 0 or below, which no ratio crosses
+            low, high = np.log(np.maximum(self.region, 0)).tolist()
         return seeds_to_decide(mean_interval(logs), _number_of(logs), (low, high))
 
     def possible(self, bounds: Bounds) -> tuple[float, float]:
