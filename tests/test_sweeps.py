@@ -48,6 +48,22 @@ def test_a_random_search_is_reproducible_and_within_its_ranges(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("ends", "probabilities"),
+    [
+        ({"low": 1, "high": 3}, {1: 1 / 3, 2: 1 / 3, 3: 1 / 3}),
+        ({"low": 1.4, "high": 3.6}, {2: 1 / 2, 3: 1 / 2}),
+        ({"low": 1.4, "high": 2.9}, {2: 1}),
+        ({"low": 0.5, "high": 3.9, "log": True}, {1: np.log(2) / np.log(4), 2: np.log(1.5) / np.log(4),
+                                                  3: np.log(4 / 3) / np.log(4)}),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_drawn_evenly_and_within_their_range(ends, probabilities):
+    values, rng = search_space.Range(**ends, whole=True), np.random.default_rng(0)
+    drawn = [values.draw(rng) for _ in range(3000)]
+    assert {k: drawn.count(k) / 3000 for k in sorted(set(drawn))} == pytest.approx(probabilities, abs=0.03)
+
+
+@pytest.mark.parametrize(
     ("content", "problem"),
     [
         ({"sapce": 1}, "sapce: expected one of title, search, trials"),
@@ -57,6 +73,8 @@ def test_a_random_search_is_reproducible_and_within_its_ranges(tmp_path):
         ({"config": {"beta": 2.0}}, "beta: expected in config or in space; it is in both"),
         ({"space": {"beta": [-1.0], "architecture": ["64-2"]}}, "beta: expected a number of at least 0"),
         ({"space": {"beta": {"low": 2.0, "high": 1.0}}}, "expected low < high"),
+        ({"space": {"beta": {"low": 2.0, "high": float("inf")}}}, "beta.high: expected a finite number"),
+        ({"space": {"epochs": {"low": 1.4, "high": 1.45, "whole": True}}}, "epochs: expected a whole number between"),
         ({"space": {"beta": {"low": 1.0, "high": 2.0}, "architecture": ["64-2"]}}, "beta: expected a list for search"),
         ({"space": {**SPACE, "dataset": ["mnist", "mnist-5k"]}}, "dataset: expected in config"),
         ({"space": {"architecture": ["64-2"], "posterior": ["none"]}}, "posterior: expected a KL"),

@@ -1,6 +1,7 @@
 """The search space of a sweep: fields of `Config` with their values or ranges, read from a YAML file."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, FiniteFloat, Tag, ValidationError, model_validator
 
 from keras_vae import posteriors
 from keras_vae._utils.forms import quoted
@@ -27,13 +28,13 @@ class Range(BaseModel):
     Attributes:
         low, high: the bounds.
         log: draw the logarithm uniformly.
-        whole: whole numbers only.
+        whole: whole numbers only, of which there is at least one.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    low: float
-    high: float
+    low: FiniteFloat
+    high: FiniteFloat
     log: bool = False
     whole: bool = False
 
@@ -41,13 +42,26 @@ class Range(BaseModel):
     def _refuse_empty_ranges(self):
         if not self.low < self.high or (self.log and self.low <= 0):
             raise ValueError(f"expected low < high, and above 0 for log; received {self.low:g} and {self.high:g}")
+        if self.whole and math.ceil(self.low) > math.floor(self.high):
+            raise ValueError(f"expected a whole number between low and high; received {self.low:g} and {self.high:g}")
         return self
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest number of the range."""
+        return (math.ceil(self.low), math.floor(self.high)) if self.whole else (self.low, self.high)
+
     def draw(self, rng: np.random.Generator) -> float | int:
-        """A number from the range."""
-        low, high = (np.log(self.low), np.log(self.high)) if self.log else (self.low, self.high)
-        value = float(np.exp(rng.uniform(low, high)) if self.log else rng.uniform(low, high))
-        return round(value) if self.whole else float(f"{value:.4g}")  # folders are named by it
+        """A number from the range.
+
+        Whole numbers have equal probabilities; with `log`, k has one proportional to log((k + 1) / k), as in Tune.
+        """
+        first, last = self.ends
+        low, high = float(first), float(last + 1 if self.whole else last)
+        value = float(np.exp(rng.uniform(np.log(low), np.log(high))) if self.log else rng.uniform(low, high))
+        if self.whole:
+            return int(min(max(math.floor(value), first), last))  # the exponential of a logarithm may be outside
+        return float(f"{value:.4g}")  # folders are named by it
 
 
 LIST, RANGE = "a list of values", "a range"
@@ -200,6 +214,4 @@ def _corners(file: SpaceFile) -> list[dict[str, Any]]:
 
 
 def _extremes(values: list | Range) -> list:
-    if not isinstance(values, Range):
-        return values
-    return [round(values.low), round(values.high)] if values.whole else [values.low, values.high]
+    return list(values.ends) if isinstance(values, Range) else values

@@ -96,7 +96,8 @@ def _domains(space: Space) -> dict[str, Any]:
         if not isinstance(values, Range):
             return tune.choice(values)
         if values.whole:
-            return (tune.lograndint if values.log else tune.randint)(round(values.low), round(values.high) + 1)
+            first, last = map(int, values.ends)
+            return (tune.lograndint if values.log else tune.randint)(first, last + 1)
         return (tune.loguniform if values.log else tune.uniform)(values.low, values.high)
 
     return {name: domain(values) for name, values in space.file.space.items()}
