@@ -151,6 +151,27 @@ def test_an_unknown_searcher_is_refused(tmp_path):
         tune_search._searcher(space)
 
 
+@pytest.mark.parametrize(
+    ("search", "config", "space", "expected"),
+    [
+        ({"search": "optuna", "trials": 2}, {}, {"epochs": [60, 200, 70]}, 200),
+        ({"search": "optuna", "trials": 2}, {}, {"epochs": {"low": 60, "high": 200, "whole": True}}, 200),
+        ({"search": "optuna", "trials": 2}, {"epochs": 7}, {}, 7),
+        ({"search": "optuna", "trials": 2}, {}, {}, 50),
+        ({}, {}, {"epochs": [60, 200, 70]}, 200),
+    ],
+)  # fmt: skip
+def test_the_epochs_of_the_longest_training(search, config, space, expected, tmp_path):
+    path = write(tmp_path, **search, config=config, space={**SPACE, **space})
+    assert search_space.read(path).max_epochs == expected
+
+
+def test_asha_lets_the_longest_training_end(tmp_path):
+    pytest.importorskip("ray.tune", reason="Ray is not installed")
+    path = write(tmp_path, search="optuna", trials=2, scheduler="asha", space={**SPACE, "epochs": [60, 200]})
+    assert tune_search._scheduler(search_space.read(path))._max_t == 200
+
+
 @pytest.mark.slow
 def test_asha_stops_trainings_and_names_the_best(npz, tmp_path):
     pytest.importorskip("ray.tune", reason="Ray is not installed")

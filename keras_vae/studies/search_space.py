@@ -115,6 +115,11 @@ class Space:
         """Whether Ray Tune chooses or stops the trainings."""
         return not self.configs or self.file.scheduler is not None
 
+    @property
+    def max_epochs(self) -> int:
+        """The largest number of epochs of a training."""
+        return max(config.epochs for config in self.configs or map(self.config, _corners(self.file)))
+
     def config(self, values: Mapping[str, Any]) -> Config:
         """The configuration of values of the fields that differ."""
         return Config(**self.file.config | dict(values))

@@ -125,7 +125,7 @@ def _scheduler(space: Space) -> Any:
 
     if space.file.scheduler is None:
         return None
-    epochs = max((config.epochs for config in space.configs), default=0) or space.file.config.get("epochs", 50)
+    epochs = space.max_epochs
     return ASHAScheduler(time_attr=TIME, max_t=epochs, grace_period=min(space.file.grace_epochs, epochs))
 
 
