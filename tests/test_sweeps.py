@@ -77,6 +77,8 @@ def test_whole_numbers_are_drawn_evenly_and_within_their_range(ends, probabiliti
         ({"space": {"epochs": {"low": 1.4, "high": 1.45, "whole": True}}}, "epochs: expected a whole number between"),
         ({"space": {"beta": {"low": 1.0, "high": 2.0}, "architecture": ["64-2"]}}, "beta: expected a list for search"),
         ({"space": {**SPACE, "dataset": ["mnist", "mnist-5k"]}}, "dataset: expected in config"),
+        ({"space": {**SPACE, "data_options": [{"size": 8}, {"size": 16}]}}, "data_options: expected in config"),
+        ({"space": {**SPACE, "binarize": ["static", None]}}, "binarize: expected null or kinds of binary images"),
         ({"space": {"architecture": ["64-2"], "posterior": ["none"]}}, "posterior: expected a KL"),
         ({"search": "random"}, "expected trials, the number of trainings of search: random"),
         ({"trials": 3}, "trials: expected none for search: grid"),
@@ -91,6 +93,11 @@ def test_an_invalid_space_is_refused_in_one_sentence(content, problem, tmp_path)
     assert message.startswith(f"{path}: ")
     assert problem in message
     assert "\n" not in message
+
+
+def test_two_kinds_of_binary_training_images_have_the_same_test_images(tmp_path):
+    path = write(tmp_path, space={**SPACE, "binarize": ["static", "dynamic"]})
+    assert len(search_space.read(path).configs) == 4
 
 
 def test_a_file_that_is_no_yaml_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from keras_vae.runs.config import Config
 GRID, RANDOM = "grid", "random"  # other searches are Ray Tune's
 ASHA = "asha"
 MAX_TRIALS = 100_000
-NOT_COMPARABLE = ("dataset", "likelihood")  # the ELBO can't be compared between their values
+NOT_COMPARABLE = ("dataset", "data_options", "likelihood")  # the ELBO can't be compared between their values
 
 
 class Range(BaseModel):
@@ -181,7 +181,12 @@ def _check_fields(file: SpaceFile, path: Path) -> None:
         raise InputError(f"{path}: {twice[0]}: expected in config or in space; it is in both; remove one.")
     for name in NOT_COMPARABLE:
         if name in file.space:
-            raise InputError(f"{path}: {name}: expected in config, since the ELBO compares trainings of one {name}.")
+            raise InputError(f"{path}: {name}: expected in config, one for all trainings, since ELBOs are compared.")
+    if len({bool(value) for value in _extremes(file.space.get("binarize", []))}) > 1:
+        raise InputError(
+            f"{path}: binarize: expected null or kinds of binary images; received both, whose ELBOs can't be compared; "
+            "remove one."
+        )
     ranges = [name for name, values in file.space.items() if isinstance(values, Range)]
     if file.search == GRID and ranges:
         raise InputError(f"{path}: {ranges[0]}: expected a list for search: grid; received a range; list its values.")
