@@ -304,6 +304,11 @@ def test_a_source_that_is_no_text_is_refused(toy):
         replace(toy, source=["A. Author"]).check()
 
 
+def test_a_configuration_without_architecture_is_refused(toy):
+    with pytest.raises(InputError, match="configs: expected architecture in every configuration; 'deep' has none"):
+        replace(toy, configs={**toy.configs, "deep": {"beta": 2.0}}).check()
+
+
 def test_unknown_configurations_of_a_toy_size_are_refused(toy):
     with pytest.raises(InputError, match="quick: expected configurations of the study; received '784'"):
         replace(toy, quick=Quick(configs=("784",))).toy_size()

@@ -71,6 +71,7 @@ def test_whole_numbers_are_drawn_evenly_and_within_their_range(ends, probabiliti
         ({"space": {"betta": [1.0]}}, "betta: expected a field of Config ("),
         ({"config": {"epoch": 3}}, "epoch: expected a field of Config"),
         ({"config": {"beta": 2.0}}, "beta: expected in config or in space; it is in both"),
+        ({"space": {"beta": [1.0]}}, "architecture: expected in config or in space; it is missing"),
         ({"space": {"beta": [-1.0], "architecture": ["64-2"]}}, "beta: expected a number of at least 0"),
         ({"space": {"beta": {"low": 2.0, "high": 1.0}}}, "expected low < high"),
         ({"space": {"beta": {"low": 2.0, "high": float("inf")}}}, "beta.high: expected a finite number"),

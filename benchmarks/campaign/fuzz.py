@@ -179,7 +179,7 @@ class Fuzz:
         def check(arguments: dict) -> None:
             claim = studies.Mean("words", arguments["key"], arguments["region"], arguments["weights"])
             study = studies.Study(
-                name="toy", title="toy", configs={"one": {"architecture": "64-8-2"}, "two": {}},
+                name="toy", title="toy", configs={"one": {"architecture": "64-8-2"}, "two": {"architecture": "64-2"}},
                 measures=arguments["measures"], claims=[claim],
             )  # fmt: skip
             study.check()

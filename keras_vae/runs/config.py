@@ -174,3 +174,6 @@ class Config(BaseModel):
     def n_units(self) -> int:
         """Number of latent units."""
         return self.network.n_units
+
+
+REQUIRED_FIELDS = tuple(name for name, field in Config.model_fields.items() if field.is_required())

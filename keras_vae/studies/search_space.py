@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, FiniteFloat, T
 from keras_vae import posteriors
 from keras_vae._utils.forms import quoted
 from keras_vae.errors import InputError
-from keras_vae.runs.config import Config
+from keras_vae.runs.config import REQUIRED_FIELDS, Config
 
 GRID, RANDOM = "grid", "random"  # other searches are Ray Tune's
 ASHA = "asha"
@@ -171,11 +171,14 @@ def _described(error: ValidationError) -> str:
 
 
 def _check_fields(file: SpaceFile, path: Path) -> None:
-    """Raises an InputError for fields that `Config` lacks, that are given twice, or whose ELBOs can't be compared."""
+    """Raises an InputError for fields that `Config` lacks, that are missing, given twice, or not comparable."""
     known = set(Config.model_fields)
     for name in (*file.config, *file.space):
         if name not in known:
             raise InputError(f"{path}: {name}: expected a field of Config ({', '.join(sorted(known))}).")
+    for name in REQUIRED_FIELDS:
+        if name not in file.config and name not in file.space:
+            raise InputError(f"{path}: {name}: expected in config or in space; it is missing; add it.")
     twice = sorted(set(file.config) & set(file.space))
     if twice:
         raise InputError(f"{path}: {twice[0]}: expected in config or in space; it is in both; remove one.")

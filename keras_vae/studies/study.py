@@ -12,6 +12,7 @@ from keras_vae.errors import InputError
 from keras_vae.evaluation.judge import Judge
 from keras_vae.measures import SAMPLERS, UNIT_COUNTS, Measure, find
 from keras_vae.networks.architecture import parse
+from keras_vae.runs.config import REQUIRED_FIELDS
 from keras_vae.runs.folder import Run
 from keras_vae.studies.claims import Claim
 
@@ -128,9 +129,14 @@ class Study:
         """Checks that all measures and all configurations that the study and its claims name exist.
 
         Raises:
-            InputError: for the first one that doesn't, or if the source is not text.
+            InputError: for the first one that doesn't, if a configuration lacks an argument without a default, or if
+                the source is not text.
         """
         checks.text("source", self.source)
+        for name, own in self.configs.items():
+            missing = [key for key in REQUIRED_FIELDS if key not in own]
+            if missing:
+                raise InputError(f"configs: expected {missing[0]} in every configuration; {name!r} has none; add it.")
         unknown = [name for name in self.quick.configs if name not in self.configs]
         if unknown:
             raise InputError(f"quick: expected configurations of the study; received {unknown[0]!r}.")
