@@ -323,6 +323,14 @@ def test_a_batch_of_cifar_with_other_content_than_arrays_is_refused():
         cifar._Unpickler(io.BytesIO(pickle.dumps(os.system))).load()
 
 
+def test_data_that_was_read_with_other_options_than_those_of_the_configuration_is_refused(tmp_path):
+    write_images(tmp_path / "photos", n=24)
+    config = Config("c4-8-2", dataset=str(tmp_path / "photos"), data_options={"size": 4}, epochs=1, batch_size=8)
+    with pytest.raises(InputError, match=r"data_options of config, {'size': 4}; received one .* read with {}; use the"):
+        train(config, tmp_path / "run", quiet=True, data=load(tmp_path / "photos"))
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("kind", ["photos", "table"])
 def test_trained_drawn_again_and_described(tmp_path, kind):
     """From a folder or a table to a run, whose data is found again with its options."""

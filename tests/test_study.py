@@ -16,14 +16,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae import InputError, Run
+from keras_vae import Config, Dataset, InputError, Run
 from keras_vae._utils import formatting
 from keras_vae._utils.verdicts import HOLDS, NOT_JUDGED, UNDECIDED
-from keras_vae.data import registry
+from keras_vae.data import DataOptions, registry
 from keras_vae.evaluation import judge, run_evaluation
 from keras_vae.measures import Measure
 from keras_vae.report import study_page
-from keras_vae.studies import Mean, Quick, Study, Table, main, presentation, run_study, study_files, study_text
+from keras_vae.studies import (
+    Mean,
+    Quick,
+    Study,
+    Table,
+    executors,
+    main,
+    presentation,
+    run_study,
+    study_files,
+    study_text,
+)
+from keras_vae.studies.run_study import folder_name
 
 WIDE, NARROW = "64-16-2", "64-4-2"
 
@@ -214,6 +226,36 @@ def test_invalid_arguments_are_refused_before_training(toy, npz, tmp_path):
     with pytest.raises(InputError, match=r"holds something else \(thesis.tex\)"):
         run(toy, npz, tmp_path / "out")
     assert not (tmp_path / "out" / "runs").exists()
+
+
+def test_the_data_of_a_study_is_read_with_the_options_of_its_configurations(toy, tmp_path, monkeypatch):
+    class Executor:
+        def run(self, tasks, data, judge):
+            given.append(data)
+            raise InterruptedError
+
+    given: list[Dataset] = []
+    monkeypatch.setattr(executors, "executor", lambda execution: Executor())
+    table = tmp_path / "a.csv"
+    table.write_text("\n".join(["a,b,c", *(f"{i},{i * i},{i % 7}" for i in range(40))]))
+    configs = {name: {"architecture": f"2-{name}", "data_options": {"drop": ["b"]}} for name in "34"}
+    study = replace(toy, configs=configs, measures=[], claims=[], quick=Quick())
+    with pytest.raises(InterruptedError):
+        run(study, table, tmp_path / "out")
+    assert given[0].options == DataOptions(drop=("b",))
+    assert given[0].image_shape == (2,)
+    for other, problem in (
+        ({"data_options": {"drop": ["a"]}}, r"the same data_options in all; received {'drop': \['b'\]} and {'drop': "),
+        ({"dataset": "mnist"}, "expected the data set of the study, .*; '4' has 'mnist'; remove it"),
+    ):
+        changed = {**configs, "4": {**configs["4"], **other}}
+        with pytest.raises(InputError, match=problem):
+            run(replace(study, configs=changed), table, tmp_path / "out")
+
+
+def test_the_folder_of_a_run_is_one_folder():
+    config = Config("64-2", dataset="a/x.npy", data_options={"labels": "a/y.npy"})
+    assert folder_name(config) == "64-2_diagonal_x_50-epochs_labels-a-y.npy_seed-0"
 
 
 def test_the_command_line_checks_options_and_runs_the_study(toy, npz, tmp_path, monkeypatch, capsys):

@@ -8,7 +8,7 @@ import programs
 import pytest
 import yaml
 
-from keras_vae import InputError
+from keras_vae import InputError, load
 from keras_vae.report import index_page
 from keras_vae.studies import search_space, sweeps, tune_search
 from keras_vae.studies.execution import Execution
@@ -144,6 +144,17 @@ def test_a_training_that_diverges_does_not_end_a_sweep(npz, tmp_path):
     assert [bool(row) for row in result.rows] == [True, False]
     assert result.best.config["config"]["learning_rate"] == 1e-3
     assert result.table.rows[1][2:6] == ["–"] * 4
+
+
+def test_the_data_of_a_sweep_is_read_with_its_options(tmp_path):
+    table = tmp_path / "a.csv"
+    rows = [f"{a:.3f},{b:.3f},{i % 2}" for i, (a, b) in enumerate(np.random.default_rng(0).normal(5, 2, (60, 2)))]
+    table.write_text("\n".join(["a,b,kind", *rows]))
+    config = {"dataset": str(table), "data_options": {"label": "kind"}, "epochs": 1, "batch_size": 20}
+    path = write(tmp_path, space={"architecture": ["2-2"]}, config=config)
+    run = sweeps.run_sweep(search_space.read(path), tmp_path / "out").best
+    assert run.config["dataset"]["digest"] == load(table, label="kind").digest
+    assert run.image_shape == (2,)
 
 
 def test_attempts_are_not_listed_as_runs(toy_run, tmp_path):

@@ -53,7 +53,7 @@ def train(
         resume: continue an unfinished run of this configuration (`epochs` may be larger); return a finished one.
         quiet: print nothing.
         progress: receives messages and progress, in place of a reporter that prints them.
-        data: the data set named by `config.dataset`, if already loaded.
+        data: the data set named by `config.dataset`, if already loaded, with the options `config.data_options`.
         devices: on JAX, the number of devices among which each batch is divided, or `"all"`; they change results by
             rounding only. After `keras.distribution.initialize`, the devices of all processes together; process 0
             writes the folder, and the others need not see it.

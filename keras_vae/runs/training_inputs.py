@@ -47,6 +47,11 @@ def checked(
         raise InputError(f"config: expected a Config; received {type(config).__name__}.")
     if not isinstance(data, Dataset | None):
         raise InputError(f"data: expected a Dataset, as load returns it; received {type(data).__name__}.")
+    if data is not None and data.options != config.data_options:
+        raise InputError(
+            f"data: expected a data set that was read with the data_options of config, {config.data_options.given()}; "
+            f"received one that was read with {data.options.given()}; use the same for both."
+        )
     network = config.network
     if overwrite and resume:
         raise InputError("train: expected resume=True or overwrite=True; received both; choose one.")

@@ -73,7 +73,7 @@ def run_study(
     progress = ProgressReporter()
     progress.message(f"{study.title}: {size} on {dataset}, into {out}")
     configs = _configurations(study, dataset, epochs, seeds)
-    data = datasets.load(dataset)
+    data = _load(dataset, configs)
     for config in configs.values():
         config.network.check(data.image_shape)
     _check_factors(data, study.factors)
@@ -106,6 +106,27 @@ def _configurations(study: Study, dataset: str, epochs: int, seeds: int) -> dict
                 arguments["warmup"] = min(own["warmup"], arguments["epochs"])
             configs[name, seed] = Config(**arguments)
     return configs
+
+
+def _load(dataset: str, configs: Mapping[Key, Config]) -> datasets.Dataset:
+    """The data set of all configurations.
+
+    Raises:
+        InputError: if one names another data set, or other options: their measures are compared.
+    """
+    for (name, _), config in configs.items():
+        if config.dataset != dataset:
+            raise InputError(
+                f"configs: expected the data set of the study, {dataset!r}; {name!r} has {config.dataset!r}; remove it."
+            )
+    options = [config.data_options.given() for config in configs.values()]
+    differing = [given for given in options if given != options[0]]
+    if differing:
+        raise InputError(
+            f"configs: expected the same data_options in all; received {options[0]} and {differing[0]}; make a study "
+            "of each."
+        )
+    return datasets.load(dataset, **options[0])
 
 
 def _scaled(study: Study, arguments: Mapping[str, Any], epochs: int) -> int:
@@ -154,7 +175,8 @@ def folder_name(config: Config) -> str:
     defaults, values = type(config)(config.architecture).model_dump(), config.model_dump()
     values |= values.pop("data_options")
     named = ("architecture", "dataset", "epochs", "posterior", "seed")
-    others = [f"{k}-{v}".replace(" ", "-") for k, v in values.items() if k not in named and v != defaults.get(k)]
+    given = [f"{k}-{v}" for k, v in values.items() if k not in named and v != defaults.get(k)]
+    others = [text.replace(" ", "-").replace("/", "-") for text in given]  # labels may be a path
     parts = [config.architecture, config.posterior, Path(config.dataset).stem, f"{config.epochs}-epochs", *others]
     return "_".join([*parts, f"seed-{config.seed}"])
 

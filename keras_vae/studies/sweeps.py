@@ -115,7 +115,7 @@ def run_sweep(space: Space, out: str | Path, execution: Execution = IN_THIS_PROC
         raise InputError(f"workers: expected workers or ray for {needed}, which is Ray Tune's; received neither.")
     chosen = executors.executor(execution)
     check_writable(out)
-    data = datasets.load(_dataset(space))
+    data = _load(space)
     for config in space.configs:
         config.network.check(data.image_shape)
     progress = ProgressReporter()
@@ -132,8 +132,11 @@ def run_sweep(space: Space, out: str | Path, execution: Execution = IN_THIS_PROC
     return _finish(space, out, configs)
 
 
-def _dataset(space: Space) -> str:
-    return str(space.file.config.get("dataset", Config.model_fields["dataset"].default))
+def _load(space: Space) -> Dataset:
+    """The data set of all trainings."""
+    shared = space.file.config
+    dataset = shared.get("dataset", Config.model_fields["dataset"].default)
+    return datasets.load(dataset, **shared.get("data_options", {}))
 
 
 def _task(config: Config, out: Path) -> SweepTask:
