@@ -53,6 +53,7 @@ class _EncodingObserver(keras.callbacks.Callback):
         self._in_epoch = False
         self._epoch_start = 0  # the step at which the epoch began
         self._length: int | None = None  # steps of an epoch, if known
+        self._last_length = 0  # steps of the last complete epoch
         self._iterations = 0  # of the optimizer, when the last epoch began
         self._step_of_epoch: dict[float, int] = {}  # at which it began
 
@@ -89,9 +90,20 @@ class _EncodingObserver(keras.callbacks.Callback):
         image_shapes.check_inputs("x", self.x, encoder)
         self._encode = encoder_of_images(encoder, self.x)
         if self._in_epoch:  # an earlier fit was interrupted: count from there
-            self._epochs_done += (self._step - self._epoch_start) / (self._length or 1)
-            self._in_epoch = False
+            self._end_interrupted_epoch()
         self._is_first_epoch = True
+
+    def _end_interrupted_epoch(self) -> None:
+        """Counts the part of an epoch that was trained, of unknown length as a part of the last complete one.
+
+        An epoch longer than that, or without one before it, counts as one.
+        """
+        steps = self._step - self._epoch_start
+        length = self._length or max(self._last_length, steps, 1)
+        if not self._length:
+            self._date_open_frames(length)
+        self._epochs_done += steps / length
+        self._in_epoch = False
 
     def on_epoch_begin(self, epoch, logs=None):
         optimizer = getattr(self.model, "optimizer", None)  # a custom `train_step` may have several, or none
@@ -164,13 +176,18 @@ class _EncodingObserver(keras.callbacks.Callback):
             if steps_per_execution(self.model) > 1:  # the last execution may have been shorter
                 length = int(self.model.optimizer.iterations) - self._iterations
             self._step = self._epoch_start + length
-            for i in range(self._first_open_frame, len(self._epochs)):
-                self._steps[i] = min(self._steps[i], self._step)
-                self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
+            self._date_open_frames(length)
+        self._last_length = self._step - self._epoch_start
         self._epochs_done += 1
         self._in_epoch = False
         if not self.every or epoch + 1 == self.params.get("epochs"):
             self._record_end()
+
+    def _date_open_frames(self, length: int) -> None:
+        """Sets the epochs of the frames of an epoch whose length was unknown when they were recorded."""
+        for i in range(self._first_open_frame, len(self._epochs)):
+            self._steps[i] = min(self._steps[i], self._step)
+            self._epochs[i] = self._fractional_epoch(self._steps[i] - self._epoch_start, length)
 
     def on_train_end(self, logs=None):
         if self._steps:  # a `fit` of no epochs has none

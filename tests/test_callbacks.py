@@ -155,6 +155,28 @@ def test_continues_after_an_interruption(images):
     assert recorder.trajectory.epochs.tolist() == [0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="on JAX, Keras keeps no weights of a second fit that is interrupted")
+@pytest.mark.parametrize(
+    ("whole_epochs", "expected"),
+    [
+        (0, [0, 1 / 2, 1, 4 / 3, 5 / 3, 2]),  # two steps, of an epoch whose length nothing shows
+        (1, [0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2, 7 / 3, 8 / 3]),
+    ],
+)
+def test_an_interrupted_epoch_of_unknown_length_counts_at_most_as_one(images, whole_epochs, expected):
+    def batches():
+        for _ in range(3):
+            yield (images[:16],)
+
+    vae, recorder = make(), kv.LatentRecorder(images[:6], every=1)
+    for _ in range(whole_epochs):
+        vae.fit(batches(), verbose=0, callbacks=[recorder])
+    with pytest.raises(KeyboardInterrupt):
+        vae.fit(batches(), verbose=0, callbacks=[recorder, StopAt(0, 1)])
+    vae.fit(batches(), verbose=0, callbacks=[recorder])
+    np.testing.assert_allclose(recorder.trajectory.epochs, expected)
+
+
 def test_a_resumed_fit_counts_only_what_is_to_come(images, monkeypatch):
     """Ten epochs of three steps are 31 frames, in one fit or in two."""
     monkeypatch.setattr(encoding_frames, "MAX_RECORDING_BYTES", 31 * 6 * 2 * 8)
