@@ -475,15 +475,28 @@ class BetaWarmup(keras.callbacks.Callback):
             raise InputError(
                 "BetaWarmup: expected an epoch of known length to count epochs; the data has none; pass steps= instead."
             )
-        steps = self.steps or self.epochs * steps_per_epoch
-        if steps_per_epoch and steps > self.params["epochs"] * steps_per_epoch:
+        self._ramp_steps = self.steps or self.epochs * steps_per_epoch
+        self._is_first_epoch = True
+        for schedule in schedules:
+            schedule.warm_up(self._ramp_steps, self.shape, self.cycles)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._is_first_epoch:  # only now the initial epoch is known, and other callbacks have restored the model
+            self._warn_if_incomplete(self.params["epochs"] - epoch)
+        self._is_first_epoch = False
+
+    def _warn_if_incomplete(self, epochs: int) -> None:
+        """Warns if β will not have reached its final value after so many epochs."""
+        steps_per_epoch = self.params.get("steps")
+        if not steps_per_epoch:
+            return
+        steps = min(int(schedule.step) for schedule in _beta_schedules(self.model)) + epochs * steps_per_epoch
+        if self._ramp_steps > steps:
             warnings.warn(
-                f"BetaWarmup takes {steps:g} steps, longer than the training of "
-                f"{self.params['epochs'] * steps_per_epoch}: β will not reach its final value.",
+                f"BetaWarmup takes {self._ramp_steps:g} steps, longer than the training of {steps}: β will not reach "
+                "its final value.",
                 stacklevel=2,
             )
-        for schedule in schedules:
-            schedule.warm_up(steps, self.shape, self.cycles)
 
 
 def _beta_schedules(model: keras.Model) -> list[BetaSchedule]:

@@ -1,5 +1,7 @@
 """Recording and warm-up inside real trainings."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -370,6 +372,19 @@ def test_warms_up_any_keras_model(images):
 def test_warns_when_longer_than_the_training(images):
     with pytest.warns(UserWarning, match="longer than the training of 3"):
         make().fit(images, batch_size=32, verbose=0, callbacks=[kv.BetaWarmup(2)])
+    with pytest.warns(UserWarning, match="longer than the training of 3"):  # one epoch, of a model without any before
+        make().fit(images, batch_size=32, initial_epoch=2, epochs=3, verbose=0, callbacks=[kv.BetaWarmup(2)])
+
+
+@pytest.mark.parametrize("second", [{"epochs": 2}, {"initial_epoch": 2, "epochs": 4}])
+def test_a_warmup_may_end_in_a_second_fit(images, second):
+    vae = make()
+    with pytest.warns(UserWarning, match="BetaWarmup takes 9 steps, longer than the training of 6"):
+        vae.fit(images, batch_size=32, epochs=2, verbose=0, callbacks=[kv.BetaWarmup(3)])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="BetaWarmup")
+        history = vae.fit(images, batch_size=32, verbose=0, callbacks=[kv.BetaWarmup(3)], **second).history
+    assert history["beta"][-1] == 1
 
 
 def test_warmup_refusals(images):
