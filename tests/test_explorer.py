@@ -129,6 +129,50 @@ def test_labels_differ_in_shape_or_colour_under_dichromacy():
     assert minimum["any"] < 10  # the reason for the shapes
 
 
+def test_labels_of_one_colour_differ_in_shape_in_figures_and_in_the_explorer(toy_run, tmp_path):
+    from keras_vae.plots import labels as drawn
+
+    numbers = np.arange(70)
+    markers = drawn.label_markers(numbers, 70)
+    pairs = list(zip(map(tuple, drawn.label_colors(numbers, 70).tolist()), markers, strict=True))
+    assert len(set(pairs)) == 70
+    styles = drawn.series_styles(map(str, numbers))
+    assert [(style.color, style.marker) for style in styles.values()] == pairs
+    keys = drawn.label_keys(np.arange(24))
+    assert len({(tuple(key.get_color()), key.get_marker()) for key in keys}) == 24
+    assert {len(path) for path in drawn.marker_paths(np.array([0, 10]), 2)} == {26, 4}  # a circle and a triangle
+    data = Page(run_page.write(copy(toy_run, tmp_path / "run"))).data
+    assert [drawn.MARKERS[shape] for shape in data["shapes"]] == markers
+
+
+@pytest.mark.parametrize(
+    ("highest", "said"),
+    [
+        (9, "coloured by label; labels of similar colours differ in shape."),
+        (25, "coloured by label; labels of the same colour differ in shape."),
+        (70, "coloured by label."),
+    ],
+)
+def test_a_page_states_how_labels_differ(toy_run, tmp_path, highest, said):
+    run = copy(toy_run, tmp_path / "run")
+    arrays = run.arrays("explorer")
+    arrays["labels"][0], arrays["labels"][1] = 0, highest
+    run.write_arrays("explorer", **arrays)
+    assert f"test images, {said}" in run_page.write(run).read_text(encoding="utf-8")
+
+
+@needs_browser
+def test_the_explorer_has_the_shapes_of_figures(toy_run, tmp_path, browser):
+    from keras_vae.plots import labels as drawn
+
+    numbers = [*range(80), -1, -11]
+    open_page(browser, run_page.write(copy(toy_run, tmp_path / "run")))
+    shapes = browser.execute_script("return arguments[0].map((label) => explorer.labels.shape(label))", numbers)
+    assert [drawn.MARKERS[shape] for shape in shapes] == drawn.label_markers(np.array(numbers), len(numbers))
+    pictures = browser.execute_script("return [0, 10, 70].map((label) => explorer.labels.marker(label).toDataURL())")
+    assert pictures[0] == pictures[2] != pictures[1]
+
+
 def test_figures_use_the_same_label_colours():
     from matplotlib.colors import to_hex
 

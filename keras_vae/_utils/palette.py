@@ -23,15 +23,19 @@ HAIRLINE = "#d5d9df"
 AXIS, GRID = "#9aa3af", "#e6e9ee"
 TITLE = "#1d2430"
 
-# One colour per label, chosen to differ in lightness as well as in hue, and one shape per label: under each of the
-# three kinds of dichromacy some colours look alike, and labels of one shape differ in colour. The first labels have a
-# shape each.
+# Colours and shapes of labels, chosen to differ in lightness as well as in hue: under each of the three kinds of
+# dichromacy some colours look alike, but of the first ten labels those of one shape differ in colour. The first labels
+# have a shape each. Where the colours begin again, the shapes are the next ones: 70 labels differ in colour or shape.
 LABELS = (
     "#d1495b", "#1f6fb4", "#2a9d5c", "#8e5bb8", "#e07b1f", "#17a2b8", "#7a4a2b", "#e0559d", "#6b7480", "#b5a010",
 )  # fmt: skip
-LABEL_SHAPES = (
+SHAPES = ("circle", "triangle", "square", "diamond", "wedge", "plus", "cross")
+_FIRST_SHAPES = (
     "circle", "triangle", "square", "diamond", "wedge", "plus", "triangle", "cross", "wedge", "plus",
 )  # fmt: skip
+LABEL_SHAPES = tuple(
+    SHAPES[(SHAPES.index(shape) + turn) % len(SHAPES)] for turn in range(len(SHAPES)) for shape in _FIRST_SHAPES
+)
 
 # Matplotlib's names of the sequential colour maps.
 DENSITY_MAP = "BuPu"

@@ -79,11 +79,13 @@ def label_numbers(labels: np.ndarray | None, n: int) -> np.ndarray:
 
 
 def label_markers(labels: np.ndarray | None, n: int) -> list[str]:
-    """Matplotlib's sign of each label's marker, in turn as in the explorer.
+    """Matplotlib's sign of each label's marker, as in the explorer.
+
+    Labels of one colour have different markers, up to the seventieth label.
 
     Example:
         >>> label_markers(np.array([0, 1, 10]), 3)
-        ['o', '^', 'o']
+        ['o', '^', '^']
     """
     signs = [MARKERS[shape] for shape in palette.LABEL_SHAPES]
     return [signs[number % len(signs)] for number in label_numbers(labels, checks.whole("n", n, low=0)).tolist()]
@@ -95,20 +97,18 @@ def series_styles(names: Iterable[str]) -> dict[str, SeriesStyle]:
     All panels of a figure take the styles of all series, so that a series that one panel lacks changes no other one.
 
     Args:
-        names: of the series. The first ten have the colours and markers of labels; where the colours begin again, the
-            markers are others.
+        names: of the series, which have the colours and markers of the labels 0, 1, …
 
     Example:
         >>> styles = series_styles([str(i) for i in range(11)])
         >>> styles["0"].color == styles["10"].color, styles["0"].marker, styles["10"].marker
         (True, 'o', '^')
     """
-    signs, styles = list(MARKERS.values()), {}
-    for i, name in enumerate(names):
-        turn, place = divmod(i, len(palette.LABELS))
-        sign = MARKERS[palette.LABEL_SHAPES[place]]
-        styles[name] = SeriesStyle(to_rgb(palette.LABELS[place]), signs[(signs.index(sign) + turn) % len(signs)])
-    return styles
+    colors, shapes = palette.LABELS, palette.LABEL_SHAPES
+    return {
+        name: SeriesStyle(to_rgb(colors[i % len(colors)]), MARKERS[shapes[i % len(shapes)]])
+        for i, name in enumerate(names)
+    }
 
 
 def marker_paths(labels: np.ndarray | None, n: int) -> list[Path]:

@@ -1,4 +1,4 @@
-// Markers of labels: labels of similar colours have markers of different shapes.
+// Markers of labels: labels of one colour, and labels of similar colours among the first ten, have different shapes.
 "use strict";
 
 // Each function traces a marker around (x, y).
@@ -42,9 +42,14 @@ class Labels {
     return this.colors[cycle(label, this.colors.length)];
   }
 
+  /** The shape of a label: where the colours begin again, it is another one. */
+  shape(label) {
+    return this.shapes[cycle(label, this.shapes.length)];
+  }
+
   /** Traces the marker of a label around a point. */
   trace(context, label, [x, y], r) {
-    MARKERS[this.shapes[cycle(label, this.shapes.length)]](context, x, y, r);
+    MARKERS[this.shape(label)](context, x, y, r);
   }
 
   /** The name of a label's class; the label itself, where classes have no names. */
