@@ -129,6 +129,13 @@ def test_labels_differ_in_shape_or_colour_under_dichromacy():
     assert minimum["any"] < 10  # the reason for the shapes
 
 
+@pytest.mark.parametrize("colors", [palette.PARTS, palette.DARK_PARTS])
+def test_the_first_parts_of_an_objective_differ_in_colour_under_dichromacy(colors):
+    for vision in DICHROMACY.values():
+        for one, other in itertools.combinations(colors[:3], 2):
+            assert np.linalg.norm(lab_color(one, vision) - lab_color(other, vision)) > 30
+
+
 def test_labels_of_one_colour_differ_in_shape_in_figures_and_in_the_explorer(toy_run, tmp_path):
     from keras_vae.plots import labels as drawn
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pages import Page, copy, mp4, needs_browser, read_picture, trained, wait_fo
 from PIL import Image
 
 from keras_vae import InputError
-from keras_vae._utils import formatting, readers
+from keras_vae._utils import formatting, palette, readers
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings
 from keras_vae.plots import run_figures
@@ -27,6 +28,7 @@ from keras_vae.report import (
     study_page,
     svg,
     train_command,
+    training_charts,
 )
 
 # a PNG of one pixel
@@ -305,6 +307,37 @@ def test_the_first_epoch_is_cut_from_long_curves():
     short = svg.curves(np.arange(1.0, 4), [svg.Curve("loss", "loss", False, values[:3])], "loss")
     assert ">500<" in short
     assert 'class="series-loss"' in drawn
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of a colour (WCAG 2.1)."""
+    encoded = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_every_series_of_the_charts_has_a_colour(toy_run, tmp_path):
+    columns = ["epoch", *dict.fromkeys(column for panel in training_charts.PANELS.values() for column in panel)]
+    values = np.arange(1.0, 4)
+    history = dict.fromkeys([*columns, *(f"val_{column}" for column in columns)], values)
+    charts = training_charts.charts(SimpleNamespace(has_history=True, history=history, image_shape=(8, 8)))
+    assert [chart["title"] for chart in charts] == list(training_charts.PANELS)
+    page = run_page.write(copy(toy_run, tmp_path / "run")).read_text(encoding="utf-8")
+    series = {name for chart in charts for name in re.findall(r'class="series-([\w-]+)', chart["svg"])}
+    assert series == {curve.series for chart in charts for curve in chart["curves"]}  # of the legend
+    for name in series:
+        (variable,) = re.findall(rf"\.series-{name}\b(?!-)[^{{]*{{ color: var\((--[\w-]+)\)", page)
+        assert len(re.findall(rf"{variable}: #[0-9a-f]{{6}};", page)) == 3  # light, dark by the system, dark
+    (parts,) = (chart for chart in charts if chart["title"] == "Parts of the objective")
+    n_parts = len(training_charts.PANELS["Parts of the objective"])
+    assert len({curve.series for curve in parts["curves"]}) == n_parts
+    assert n_parts <= len(palette.PARTS) == len(palette.DARK_PARTS) == len(set(palette.PARTS))
+    papers = re.findall("--paper: (#[0-9a-f]{6});", page)
+    assert len(set(papers)) == 2
+    for colors, paper in ((palette.PARTS, papers[0]), (palette.DARK_PARTS, papers[1])):
+        for color in colors:
+            low, high = sorted([luminance(color), luminance(paper)])
+            assert (high + 0.05) / (low + 0.05) > 3, (color, paper)
 
 
 def test_a_posterior_that_is_not_registered_here_is_described_as_a_vae():

@@ -12,6 +12,9 @@ LOSS = "#333a45"
 RECONSTRUCTION = "#2a9d5c"
 KL = "#b02a45"
 
+# Parts of an objective, by position in a chart. Under each kind of dichromacy the first three differ by ΔE*ab > 30.
+PARTS = (AGGREGATE_POSTERIOR, "#c4650f", LOSS, "#8e5bb8", "#2a9d5c", "#7a4a2b")
+
 # States of a latent unit.
 ACTIVE = "#1f6fb4"
 COLLAPSED = "#d1495b"
@@ -53,3 +56,4 @@ DARK = {
     "ACTIVE": "#6cb1ee",
     "COLLAPSED": "#f2808d",
 }
+DARK_PARTS = (DARK["AGGREGATE_POSTERIOR"], "#f0a050", DARK["LOSS"], "#b58be0", "#62c78f", "#c99a78")

@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +86,11 @@ def _css_name(constant: str) -> str:
     return constant.lower().replace("_", "-")
 
 
+def _parts(colors: Sequence[str]) -> dict[str, str]:
+    """The colours of an objective's parts by their names in the style sheet."""
+    return {f"part-{i}": color for i, color in enumerate(colors, 1)}
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -97,8 +103,10 @@ def _environment() -> jinja2.Environment:
     # Styles and scripts of the package need no escaping.
     environment.globals["source"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
     environment.filters["amount"] = formatting.amount
-    environment.globals["palette_light"] = {_css_name(name): getattr(palette, name) for name in palette.DARK}
-    environment.globals["palette_dark"] = {_css_name(name): color for name, color in palette.DARK.items()}
+    light = {_css_name(name): getattr(palette, name) for name in palette.DARK}
+    dark = {_css_name(name): color for name, color in palette.DARK.items()}
+    environment.globals["palette_light"] = light | _parts(palette.PARTS)
+    environment.globals["palette_dark"] = dark | _parts(palette.DARK_PARTS)
     return environment
 
 

@@ -19,7 +19,8 @@ class Curve(NamedTuple):
 
     Attributes:
         name: as the legend shows it.
-        series: the quantity; its colour is the CSS class `series-SERIES`.
+        series: `loss`, `reconstruction`, `kl`, `penalty`, `beta`, or `part-1`, … for parts of an objective; its colour
+            is that of the CSS class `series-SERIES`.
         is_test: measured on test images, and drawn dashed.
         values: `(n,)`; NaN leaves a gap.
     """

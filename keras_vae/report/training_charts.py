@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae import measures, objectives
-from keras_vae._utils import formatting
+from keras_vae._utils import formatting, palette
 from keras_vae._utils.data_words import worded
 from keras_vae.report import svg
 from keras_vae.runs.folder import Run
@@ -31,7 +31,8 @@ def charts(run: Run) -> list[dict[str, Any]]:
     history = run.history
     drawn = []
     for heading, columns in PANELS.items():
-        lines = [line for column in columns if column in history for line in _curves(history, column)]
+        logged = [column for column in columns if column in history]
+        lines = [line for i, column in enumerate(logged) for line in _curves(history, column, i)]
         if not lines or (columns == ("beta",) and constant_beta(run) is not None):
             continue
         last = "; ".join(f"final {line.name} {formatting.number(line.values[-1])}" for line in lines)
@@ -65,10 +66,18 @@ def constant_beta(run: Run) -> float | None:
     return float(beta[0]) if beta is not None and len(np.unique(beta)) == 1 else None
 
 
-def _curves(history: dict[str, np.ndarray], column: str) -> list[svg.Curve]:
-    """The curve of a quantity on training images and, where it was measured, on test images."""
-    name = measures.find(column).label if column in objectives.part_names() else LABELS.get(column, column)
-    lines = [svg.Curve(name, column, False, history[column])]
+def _curves(history: dict[str, np.ndarray], column: str, place: int) -> list[svg.Curve]:
+    """The curve of a quantity on training images and, where it was measured, on test images.
+
+    Args:
+        history: columns of history.csv.
+        column: one of them.
+        place: of the quantity in its chart, which selects the colour of a part of the objective.
+    """
+    is_part = column in objectives.part_names()
+    name = measures.find(column).label if is_part else LABELS.get(column, column)
+    series = f"part-{place % len(palette.PARTS) + 1}" if is_part else column
+    lines = [svg.Curve(name, series, False, history[column])]
     if f"val_{column}" in history and column != "beta":
-        lines.append(svg.Curve(f"test {name}", column, True, history[f"val_{column}"]))
+        lines.append(svg.Curve(f"test {name}", series, True, history[f"val_{column}"]))
     return lines
