@@ -10,7 +10,7 @@ from pages import Page, copy, needs_browser, trained, wait_for
 
 from keras_vae import InputError
 from keras_vae.report import index_page, pages, rate_distortion, run_page
-from keras_vae.runs import adoption
+from keras_vae.runs import adoption, comparison
 
 
 def test_the_index_of_a_folder(toy_run, tmp_path):
@@ -116,6 +116,40 @@ def test_runs_are_marked_by_rate_and_distortion(toy_run, tmp_path):
             for px, py in ((line.x1, line.y1), (line.x2, line.y2))
         ]  # fmt: skip
         assert ends == pytest.approx([-float(line.label.split()[1].replace("−", "-"))] * 2)
+
+
+def with_settings(run, **settings):
+    described = run.config
+    described["config"] |= settings
+    run.write_json("config.json", described)
+    return run
+
+
+def test_runs_of_a_sweep_have_different_names(toy_run, tmp_path):
+    """Settings that differ name runs; runs of equal settings have the names of their folders as well."""
+    settings = {
+        "a": {"learning_rate": 0.001, "beta": 0.5},
+        "b": {"learning_rate": 0.003, "beta": 0.5},
+        "c": {"learning_rate": 0.003, "beta": 0.5},
+    }
+    runs = [with_settings(copy(toy_run, tmp_path / name), **given) for name, given in settings.items()]
+    assert comparison.names(runs) == ["learning rate 0.001", "learning rate 0.003, b", "learning rate 0.003, c"]
+    assert comparison.names(runs[1:]) == ["b", "c"]
+    again = copy(toy_run, tmp_path / "again" / "c")
+    assert comparison.folder_names([*runs, again]) == ["a", "b", "c", "again/c"]
+    for i, (normalization, shape) in enumerate(((None, "linear"), ("batch", "cosine"), ("layer", "linear"))):
+        with_settings(runs[i], normalization=normalization, warmup_shape=shape, batch_size=i + 1, learning_rate=0.1)
+    assert comparison.names(runs)[:2] == [
+        "batch size 1, normalization none, warm-up shape linear",
+        "batch size 2, normalization batch, warm-up shape cosine",
+    ]
+
+
+def test_settings_that_a_foreign_model_lacks_name_no_run(toy_run, tmp_path):
+    trained_here, foreign = (copy(toy_run, tmp_path / name) for name in ("here", "there"))
+    kept = {key: foreign.config["config"][key] for key in ("dataset", "posterior", "likelihood", "seed")}
+    foreign.write_json("config.json", foreign.config | {"config": {"architecture": "vae", **kept}, "adopted": "a"})
+    assert comparison.names([trained_here, foreign]) == [trained_here.config["config"]["architecture"], "vae"]
 
 
 def test_damaged_samples_of_a_run_are_named_in_the_index(toy_run, tmp_path):

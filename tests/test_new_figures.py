@@ -326,6 +326,43 @@ def test_many_runs_have_a_legend(ax):
     assert rate_distortion.finding(paths) == "run 0 has the highest ELBO, −200.0 nats per image"
 
 
+@pytest.mark.parametrize("n", [11, 70])
+def test_no_two_runs_have_one_colour_and_marker(ax, n):
+    paths = {f"run {i}": np.array([[float(i), 200.0 - i]]) for i in range(n)}
+    ends = rate_distortion.plane(ax, paths)
+    assert len({(to_hex(end.get_color()), end.get_marker()) for end in ends}) == n
+    seeds = {name: np.repeat(path, 2, axis=0) for name, path in paths.items()}
+    (of_ends,) = rate_distortion.ends({"16 units": seeds}).get_axes()
+    markers = [line for line in of_ends.lines if line.get_marker() != "None"]
+    assert len({(to_hex(line.get_color()), line.get_marker()) for line in markers}) == n
+
+
+def test_long_names_of_paths_stay_different(ax):
+    settings = [f"β = {beta}, learning rate {rate}, batch size 113" for beta in (0.5, 2) for rate in (0.0004123, 0.01)]
+    paths = {name: np.array([[float(i), 200.0]]) for i, name in enumerate(settings)}
+    ends = rate_distortion.plane(ax, paths)
+    assert [end.get_label() for end in ends] == settings
+    assert {text.get_text() for text in ax.texts} >= {name.replace(", ", "\n") for name in settings}
+    folders = [f"{'a' * 40}{i}{'b' * 40}" for i in range(2)]
+    shown = rate_distortion._shown_names([*folders, "c" * 60])
+    assert list(shown.values())[:2] == folders
+    assert len(shown["c" * 60]) == rate_distortion.MAX_NAME_CHARACTERS
+
+
+def test_runs_of_a_sweep_have_different_names_in_the_plane(toy_run, tmp_path):
+    """The names of their folders differ in the middle only, which is cut."""
+    for i in range(2):
+        shutil.copytree(toy_run.path, tmp_path / f"784-256-16_diagonal_learning_rate-{i}_batch_size-113_seed-0")
+    runs = folder_drawings.runs_below(tmp_path)
+    (same,) = rate_distortion.grouped(runs).values()
+    assert list(same) == [run.path.name for run in runs]
+    config = runs[1].config
+    config["config"]["learning_rate"] = 0.5
+    runs[1].write_json("config.json", config)
+    (paths,) = rate_distortion.grouped(runs).values()
+    assert list(paths)[1] == "learning rate 0.5"
+
+
 def test_a_view_holds_all_ellipses_and_is_centred_on_them(ax):
     mean, std = np.array([[0.0, 6.0], [1.0, 0.0]]), np.full((2, 2), 0.5)
     posterior_plane.posterior_plane(ax, mean, std, np.arange(2), (0, 1), ["above", "below"])

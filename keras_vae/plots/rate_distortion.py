@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import number
 from keras_vae.errors import InputError
 from keras_vae.plots import layout, visuals
-from keras_vae.plots.labels import _width, label_colors, label_markers
+from keras_vae.plots.labels import SeriesStyle, _width, series_styles
 from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
 FILE = "rate-distortion.png"
 EARLY_SHARE = 0.2  # of a training, whose losses may lie above the view
-MAX_NAMED, MAX_NAME_CHARACTERS = 8, 26  # runs that are named beside their ends; others have a legend
+MAX_NAMED = 8  # runs that are named beside their ends; others have a legend
+MAX_NAME_CHARACTERS, MAX_LINE_CHARACTERS = 52, 26  # of a name, and of one that is written in one line beside an end
 MAX_LEGEND_KEYS = 24
 N_DIAGONALS = 8
 NAME_POINTS = 9
@@ -73,15 +75,15 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray], item: str = "image") -> lis
     limits = _limits(list(found.values()))
     ax.set(xlim=limits[0], ylim=limits[1], xlabel=f"KL, nats per {item}", ylabel=f"reconstruction, nats per {item}")
     _diagonals(ax)
+    styles, shown = series_styles(found), _shown_names(found)
     ends = []
-    for i, (name, path) in enumerate(found.items()):
-        color = visuals.label_colors(np.array([i]), 1)[0]
-        marker = label_markers(np.array([i]), 1)[0]
+    for name, path in found.items():
+        color, marker = styles[name]
         ax.plot(*path.T, "-", color=color, linewidth=1.2, alpha=0.7, zorder=2)
         ax.plot(*path[:-1].T, ".", color=color, markersize=3, alpha=0.7, zorder=2)
         style: dict[str, Any] = {"marker": marker, "markersize": 8, "markeredgecolor": "white", "zorder": 4}
         x, y = path[-1].tolist()
-        ends += ax.plot([x], [y], color=color, linestyle="", label=visuals.plain(_short(name)), **style)
+        ends += ax.plot([x], [y], color=color, linestyle="", label=visuals.plain(shown[name]), **style)
     if len(found) <= MAX_NAMED:
         _names(ax, ends)
     else:
@@ -93,8 +95,11 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray], item: str = "image") -> lis
     return ends
 
 
-def _short(name: str) -> str:
-    return shortened(name, MAX_NAME_CHARACTERS)
+def _shown_names(names: Iterable[str]) -> dict[str, str]:
+    """What is written for each name: a long one is cut, unless another one is then equal."""
+    cut = {name: shortened(name, MAX_NAME_CHARACTERS) for name in names}
+    occurrences = Counter(cut.values())
+    return {name: text if occurrences[text] == 1 else name for name, text in cut.items()}
 
 
 def _limits(paths: Sequence[np.ndarray]) -> np.ndarray:
@@ -127,15 +132,21 @@ def _names(ax: Axes, ends: Sequence[Line2D]) -> None:
     box = ax.get_window_extent()
     scale = np.array([right - left, top - bottom]) / (np.array([box.width, box.height]) * 72 / ax.figure.dpi)
     places = np.array([np.asarray(line.get_xydata(), "float64")[0] for line in ends])
-    widths = [0.62 * NAME_POINTS * len(str(line.get_label())) for line in ends]
-    sizes = np.array([[width, 1.4 * NAME_POINTS] for width in widths])
+    names = [_in_lines(str(line.get_label())) for line in ends]
+    lines = [name.split("\n") for name in names]
+    sizes = NAME_POINTS * np.array([[0.62 * max(map(len, each)), 1.4 * len(each)] for each in lines])
     at_right = places[:, 0] / scale[0] + sizes[:, 0] + 8 < right / scale[0]
     side = np.where(at_right, 1, -1)
     centers = spread(places / scale + np.column_stack([side * (0.5 * sizes[:, 0] + 8), np.zeros(len(ends))]), sizes)
     outline = [patheffects.withStroke(linewidth=3, foreground="white")]
-    for line, (x, y) in zip(ends, (centers * scale).tolist(), strict=True):
+    for line, name, (x, y) in zip(ends, names, (centers * scale).tolist(), strict=True):
         style: dict[str, Any] = {"fontsize": NAME_POINTS, "color": line.get_color(), "path_effects": outline}
-        ax.text(x, y, str(line.get_label()), ha="center", va="center", zorder=5, **style)
+        ax.text(x, y, name, ha="center", va="center", zorder=5, **style)
+
+
+def _in_lines(name: str) -> str:
+    """A name beside an end: a long one has a line for each of its settings."""
+    return name if len(name) <= MAX_LINE_CHARACTERS else name.replace(", ", "\n")
 
 
 def spread(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -207,9 +218,7 @@ def ends(
         checks.mapping(f"groups[{title!r}]", found.get(title, {}), tuple(names))
     on_curves = {name for names in curves.values() for name in names}
     others = list(dict.fromkeys(name for of_group in found.values() for name in of_group if name not in on_curves))
-    styles = {
-        name: (label_colors(np.array([i]), 1)[0], label_markers(np.array([i]), 1)[0]) for i, name in enumerate(others)
-    }
+    styles = series_styles(others)
     drawn, axes = layout.panels(len(found), 1, (8.4, 5.4))
     named = [
         _ends(ax, of_group, list(curves.get(title, ())), styles, max_kl)
@@ -226,7 +235,7 @@ def ends(
 
 
 def _ends(
-    ax: Axes, seeds: Mapping[str, np.ndarray], curve: Sequence[str], styles: Mapping[str, Any], max_kl: float
+    ax: Axes, seeds: Mapping[str, np.ndarray], curve: Sequence[str], styles: Mapping[str, SeriesStyle], max_kl: float
 ) -> list[Line2D]:
     """The markers of one plane, whose labels are the names to write."""
     means = {name: values.mean(axis=0) for name, values in seeds.items()}
@@ -242,7 +251,7 @@ def _ends(
     if curve:
         ax.plot(*np.array([means[name] for name in curve]).T, "-", color=palette.MUTED, linewidth=1.4, zorder=2)
     for name, values in seeds.items():
-        color = styles[name][0] if name in styles else palette.INK
+        color = styles[name].color if name in styles else palette.INK
         (x, y), (low, high) = means[name].tolist(), np.array([values.min(axis=0), values.max(axis=0)])
         bars: dict[str, Any] = {"color": color, "linewidth": 1.6, "zorder": 3}
         shown = min(x, limits[0, 1])
@@ -339,9 +348,10 @@ def finding(paths: Mapping[str, np.ndarray], item: str = "image") -> str:
         'b has the highest ELBO, −142.0 nats per image'
     """
     best, end = min(((name, path[-1]) for name, path in paths.items()), key=lambda pair: pair[1].sum())
+    shown = _shown_names(paths)[best]
     if len(paths) == 1:
-        return f"{_short(best)}: KL {number(end[0])}, reconstruction {number(end[1])} nats per {item}"
-    return f"{_short(best)} has the highest ELBO, {number(-end.sum())} nats per {item}"
+        return f"{shown}: KL {number(end[0])}, reconstruction {number(end[1])} nats per {item}"
+    return f"{shown} has the highest ELBO, {number(-end.sum())} nats per {item}"
 
 
 @visuals.style()
@@ -368,13 +378,11 @@ def figure(groups: Mapping[str, Mapping[str, np.ndarray]], items: Mapping[str, s
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, dict[str, np.ndarray]]:
-    """The paths of finished runs by data set and likelihood; runs without a KL are left out."""
+    """The paths of finished runs by name, by data set and likelihood; runs without a KL are left out."""
     groups: dict[str, dict[str, np.ndarray]] = {}
     for title, members in comparison.comparable(runs).items():
-        group = groups.setdefault(title, {})
-        for run in members:
-            name = run.path.resolve().name
-            group[name if name not in group else str(run.path)] = path_of(run)
+        names = comparison.names(members)
+        groups[title] = {name: path_of(run) for name, run in zip(names, members, strict=True)}
     return groups
 
 

@@ -1,16 +1,21 @@
 """Comparison of runs: which have losses that can be compared, and in which settings runs differ."""
 
 import json
+import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from keras_vae import likelihoods
+from keras_vae._utils.foreign_text import cleaned
 from keras_vae.data import registry
 from keras_vae.runs.folder import Run
 
 NAMED_SETTINGS = {  # with what stands before the value
-    "dataset": "", "architecture": "", "posterior": "", "objective": "", "prior": "prior ", "beta": "β = ",
-    "warmup": "warm-up ", "seed": "seed ", "activation": "",
+    "dataset": "", "architecture": "", "epochs": "epochs ", "posterior": "", "objective": "", "prior": "prior ",
+    "beta": "β = ", "warmup": "warm-up ", "warmup_shape": "warm-up shape ", "learning_rate": "learning rate ",
+    "batch_size": "batch size ", "seed": "seed ", "normalization": "normalization ", "activation": "",
 }  # fmt: skip
 
 
@@ -47,16 +52,51 @@ def differing(runs: Sequence[Run]) -> list[str]:
     return [key for key in keys if len({json.dumps(row.get(key), sort_keys=True) for row in settings}) > 1]
 
 
-def names(runs: Sequence[Run]) -> list[str]:
-    """The settings of each run in which it differs from another one; its architecture if there are none."""
-    keys = [key for key in differing(runs) if key in NAMED_SETTINGS] or ["architecture"]
+def distinguishing(runs: Sequence[Run]) -> list[str]:
+    """The settings that name runs: those of `NAMED_SETTINGS` of which two runs state different values.
+
+    A model that was trained elsewhere states few settings; those that it lacks distinguish the other runs only if these
+    differ in them as well.
+    """
     settings = [run.config["config"] for run in runs]
     return [
+        key
+        for key in differing(runs)
+        if key in NAMED_SETTINGS and len({json.dumps(row[key]) for row in settings if key in row}) > 1
+    ]
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """A name for each run that no other run has: the settings in which runs differ.
+
+    Runs whose settings are equal have the names of their folders as well; where no setting differs, these alone.
+    """
+    keys = distinguishing(runs)
+    settings = [run.config["config"] for run in runs]
+    described = [
         ", ".join(f"{NAMED_SETTINGS[key]}{_value(key, row[key])}" for key in keys if key in row) for row in settings
+    ]
+    occurrences = Counter(described)
+    return [
+        name if name and occurrences[name] == 1 else ", ".join(filter(None, (name, folder)))
+        for name, folder in zip(described, folder_names(runs), strict=True)
+    ]
+
+
+def folder_names(runs: Sequence[Run]) -> list[str]:
+    """The name of each run's folder; where several have one name, their paths from the folder that holds all runs."""
+    paths = [Path(os.path.abspath(run.path)) for run in runs]
+    occurrences = Counter(path.name for path in paths)
+    shared = os.path.commonpath([path.parent for path in paths]) if len(occurrences) < len(paths) else ""
+    return [
+        cleaned(path.name if occurrences[path.name] == 1 else Path(os.path.relpath(path, shared)).as_posix())
+        for path in paths
     ]
 
 
 def _value(key: str, value: Any) -> str:
     if key == "dataset":
         return registry.title(value)
+    if value is None:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
