@@ -1,6 +1,7 @@
 """The index page of a folder of runs, and the command that writes all pages."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -152,6 +153,33 @@ def test_settings_that_a_foreign_model_lacks_name_no_run(toy_run, tmp_path):
     assert comparison.names([trained_here, foreign]) == [trained_here.config["config"]["architecture"], "vae"]
 
 
+def test_the_table_of_an_index_shows_what_distinguishes_runs(toy_run, tmp_path):
+    long = f"long_{'name_' * 9}"
+    for name, rate in (("a", 0.001), ("b", 0.003), (long, 0.003)):
+        with_settings(copy(toy_run, tmp_path / name), learning_rate=rate)
+    (tmp_path / "b" / "metrics.json").unlink()
+    found = index_page.find([tmp_path])
+    text = index_page.write(tmp_path, [*found.runs, *found.unfinished]).read_text(encoding="utf-8")
+    head = re.findall(r'<th scope="col"[^>]*><button type="button">([^<]*)', text)
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in re.findall("<tr><td.*?</tr>", text)]
+    assert head[:2] == ["run", "architecture"]
+    assert "batch size" not in head
+    shown = [(row[0], row[head.index("learning rate")]) for row in rows]
+    assert shown == [("a", "0.001"), (long, "0.003"), ("b (unfinished)", "0.003")]
+    assert 'class="text long"' in text
+    assert text.count('class="text long"') == 1
+
+
+def test_a_long_name_below_a_picture_has_a_line_for_each_setting():
+    names = [f"β = {beta}, learning rate 0.0004123, batch size 113" for beta in (0.5, 2)]
+    lines = [rate_distortion._lines(name) for name in names]
+    assert lines[0] == ["β = 0.5", "learning rate 0.0004123", "batch size 113"]
+    assert lines[0] != lines[1]
+    marks = [rate_distortion.Mark(name, 5.0 + i, 100.0, "", "", "data:,", True) for i, name in enumerate(names)]
+    drawn = rate_distortion.plane(marks, "MNIST")
+    assert drawn.count(">learning rate 0.0004123</text>") == drawn.count("<image")
+
+
 def test_damaged_samples_of_a_run_are_named_in_the_index(toy_run, tmp_path):
     for name in ("a", "b"):
         copy(toy_run, tmp_path / name)
@@ -229,11 +257,11 @@ def test_the_index_can_be_sorted(toy_run, tmp_path, browser):
         metrics["test"]["loss"] = loss
         run.write_json("metrics.json", metrics)
     browser.get(index_page.write(tmp_path, runs).as_uri())
-    read = "return [...document.querySelectorAll('tbody tr')].map((row) => Number(row.cells[5].dataset.value))"
+    read = "return [...document.querySelectorAll('tbody tr')].map((row) => Number(row.cells[6].dataset.value))"
     assert browser.execute_script(read) == [30, 4, 200]
-    browser.execute_script("document.querySelectorAll('th button')[5].click()")
+    browser.execute_script("document.querySelectorAll('th button')[6].click()")
     assert browser.execute_script(read) == [4, 30, 200]
-    browser.execute_script("document.querySelectorAll('th button')[5].click()")
+    browser.execute_script("document.querySelectorAll('th button')[6].click()")
     assert browser.execute_script(read) == [200, 30, 4]
     assert browser.get_log("browser") == []
 

@@ -14,13 +14,16 @@ from keras_vae._utils.foreign_text import cleaned
 from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.report import captions, data_uri, rate_distortion, rendering, study_page
 from keras_vae.report.rendering import Cell
+from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
 
 PAGE = "index.html"
 HEAD = (
-    "run", "data", "posterior", "units", "active", "test loss, nats", "reconstruction, nats", "KL, nats", "epochs",
-    "objective", "prior", "β", "seed", "training time, s",
+    "run", "architecture", "data", "posterior", "units", "active", "test loss, nats", "reconstruction, nats",
+    "KL, nats", "epochs", "objective", "prior", "β",
 )  # fmt: skip
+END_OF_HEAD = ("seed", "training time, s")
+WITH_COLUMN = {"architecture", "dataset", "posterior", "epochs", "objective", "prior", "beta", "seed"}  # settings
 
 
 class Found(NamedTuple):
@@ -106,6 +109,9 @@ def write(
     if n_finished < len(readable):
         counted += f" and {len(readable) - n_finished} unfinished"
     videos = data_uri.videos(folder, "Training of several models", captions.FOLDER_VIDEO_CAPTIONS)
+    settings = [key for key in comparison.distinguishing(readable) if key not in WITH_COLUMN]
+    head = (*HEAD, *(comparison.NAMED_SETTINGS[key].strip() or key for key in settings), *END_OF_HEAD)
+    names = comparison.folder_names(runs)
     planes = rate_distortion.planes(readable, lambda run: _address(folder, run.path / rendering.PAGE), lost)
     unmarked = _unmarked(n_finished, sum(plane["marks"] for plane in planes))
     page = rendering.render(
@@ -116,8 +122,11 @@ def write(
         videos=videos.shown,
         notes=[*videos.notes, *map(str, lost[n_lost:])],
         unmarked=unmarked,
-        head=HEAD,
-        rows=[_row(folder, run) if run in readable else _row_of_error(run.path) for run in runs],
+        head=head,
+        rows=[
+            _row(folder, run, name, settings) if run in readable else _row_of_error(name, len(head))
+            for run, name in zip(runs, names, strict=True)
+        ],
         studies=[
             (study_page.read(study)["title"], _address(folder, study / rendering.PAGE))
             for study in studies
@@ -149,27 +158,35 @@ def _unmarked(n_finished: int, n_marks: int) -> str:
     return f"{formatting.count(n, 'run')} {reason} {'is' if n == 1 else 'are'} listed below only." if n else ""
 
 
-def _row_of_error(path: Path) -> list[Cell]:
+def _row_of_error(name: str, n_cells: int) -> list[Cell]:
     """The cells of a run that could not be read: the name of its folder."""
-    return [Cell(f"{path.name} (not readable)", path.name), *[Cell(formatting.ABSENT, "")] * (len(HEAD) - 1)]
+    return [Cell(f"{name} (not readable)", name), *[Cell(formatting.ABSENT, "")] * (n_cells - 1)]
 
 
-def _row(folder: Path, run: Run) -> list[Cell]:
-    """The cells of a run; an unfinished one has no measurements."""
+def _row(folder: Path, run: Run, name: str, settings: Sequence[str]) -> list[Cell]:
+    """The cells of a run; an unfinished one has no measurements.
+
+    Args:
+        folder: of the page.
+        run: a readable run.
+        name: of its folder.
+        settings: those that have a column beside the usual ones.
+    """
     config = run.config["config"]
     metrics = run.metrics if run.finished else {"test": {}, "seconds": {}}
     architecture, dataset = config["architecture"], datasets.title(config["dataset"])
-    name = architecture if run.finished else f"{architecture} (unfinished)"
+    shown = name if run.finished else f"{name} (unfinished)"
     seconds = metrics["seconds"].get("train")
     return [
-        Cell(name, architecture, _address(folder, run.path / rendering.PAGE)),
+        Cell(shown, name, _address(folder, run.path / rendering.PAGE)),
+        Cell(architecture, architecture),
         Cell(dataset, dataset),
         Cell(config["posterior"], config["posterior"]),
         *(rendering.number_cell(metrics.get(key)) for key in ("n_units", "n_active")),
         *(rendering.number_cell(metrics["test"].get(key)) for key in ("loss", "reconstruction", "kl")),
         *(
             _setting_cell(value)
-            for value in (metrics.get("epochs"), *map(config.get, ("objective", "prior", "beta", "seed")))
+            for value in (metrics.get("epochs"), *map(config.get, ("objective", "prior", "beta", *settings, "seed")))
         ),
         Cell(formatting.ABSENT, "") if seconds is None else Cell(f"{seconds:,.0f}", seconds),
     ]

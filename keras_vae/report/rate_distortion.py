@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from keras_vae._utils.data_words import worded
+from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import amount, count, number
 from keras_vae.errors import DamagedFileError
 from keras_vae.report import svg
@@ -24,10 +25,10 @@ THUMBNAIL_IMAGES = 3  # samples along a side
 THUMBNAIL_PIXELS = 126
 THUMBNAIL_QUALITY = 55  # of WebP
 SHOWN_SIDE = 66  # of a thumbnail beside its mark
-NAME_HEIGHT = 15
+LINE_HEIGHT = 15  # of a name
 MARK_RADIUS = 6
 GAP = 12  # between a mark and its thumbnail
-MAX_NAME_CHARACTERS = 18  # below a thumbnail
+MAX_LINE_CHARACTERS, MAX_NAME_LINES = 24, 4  # of a name below a thumbnail
 MIN_SPAN = 0.02  # of the axes, relative to the largest distortion
 CHARACTER_WIDTH = 7.2
 DIAGONAL_LABEL_WIDTH = 84
@@ -322,7 +323,9 @@ def _place(marks: Sequence[Mark], places: Sequence[tuple[float, float]], labels:
 
 def _candidates(mark: Mark, place: tuple[float, float]) -> list[Box]:
     """Rectangles beside a mark that lie in the plane, for its picture with its name below."""
-    width, height = max(SHOWN_SIDE, CHARACTER_WIDTH * len(_short(mark.name))), SHOWN_SIDE + NAME_HEIGHT
+    lines = _lines(mark.name)
+    width = max(SHOWN_SIDE, CHARACTER_WIDTH * max(map(len, lines)))
+    height = SHOWN_SIDE + LINE_HEIGHT * len(lines)
     px, py = place
     left, right, center = px - GAP - width, px + GAP, px - width / 2
     above, below, middle = py - GAP - height, py + GAP, py - height / 2
@@ -337,8 +340,9 @@ def _candidates(mark: Mark, place: tuple[float, float]) -> list[Box]:
     ]
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= MAX_NAME_CHARACTERS else f"{name[: MAX_NAME_CHARACTERS - 1]}…"
+def _lines(name: str) -> list[str]:
+    """The name of a run below its thumbnail: a line for each of its settings, the first ones."""
+    return [shortened(part, MAX_LINE_CHARACTERS) for part in name.split(", ")[:MAX_NAME_LINES]]
 
 
 def _thumbnail_markup(i: int, mark: Mark, place: tuple[float, float], box: Box) -> str:
@@ -347,7 +351,8 @@ def _thumbnail_markup(i: int, mark: Mark, place: tuple[float, float], box: Box) 
     kind = ' class="grey"' if mark.is_grey else ""
     leader = f'<line class="leader" x1="{place[0]:.1f}" y1="{place[1]:.1f}" x2="{x:.1f}" y2="{y:.1f}"/>'
     picture = f'<image{kind} {size} data-of="{i}" href="{mark.picture}"/>'
-    name = _label(_short(mark.name), x, box.y + box.height - 3, "middle")
+    below = box.y + SHOWN_SIDE + LINE_HEIGHT - 3
+    name = "".join(_label(line, x, below + LINE_HEIGHT * k, "middle") for k, line in enumerate(_lines(mark.name)))
     return _linked(mark, leader + picture + name, 'tabindex="-1" aria-hidden="true"')
 
 
