@@ -170,6 +170,23 @@ def test_the_table_of_an_index_shows_what_distinguishes_runs(toy_run, tmp_path):
     assert text.count('class="text long"') == 1
 
 
+def test_marks_of_runs_without_a_page_are_reached_by_the_keyboard(toy_run, tmp_path):
+    runs = [copy(toy_run, tmp_path / name) for name in ("a", "b")]
+    for addresses, advice in (
+        ({"a": "a.html", "b": "b.html"}, " A click opens the run."),
+        ({"a": "a.html"}, " A click opens a run that has a page."),
+        ({}, ""),
+    ):
+        (plane,) = rate_distortion.planes(runs, lambda run, known=addresses: known.get(run.path.name, ""))
+        assert plane["text"].endswith(f"samples of the prior.{advice}")
+        marks = re.findall(r'<(a|g) ([^>]*class="run"[^>]*)>', plane["svg"])
+        assert len(marks) == 2
+        for (tag, attributes), name in zip(marks, "ab", strict=True):
+            assert f'aria-label="{name}, KL ' in attributes
+            assert (tag == "a") == (name in addresses)
+            assert ('role="img" tabindex="0"' in attributes) == (tag == "g")
+
+
 def test_a_long_name_below_a_picture_has_a_line_for_each_setting():
     names = [f"β = {beta}, learning rate 0.0004123, batch size 113" for beta in (0.5, 2)]
     lines = [rate_distortion._lines(name) for name in names]

@@ -151,8 +151,16 @@ def _text(marks: Sequence[Mark]) -> str:
     return (
         f"{best.name} has the largest ELBO of {amount(len(marks))} runs, {number(-best.rate - best.distortion)} nats "
         f"per image. One mark per run, test data; along a dashed diagonal, the ELBO is constant. Pictures: samples "
-        f"of the prior.{outside} A click opens the run."
+        f"of the prior.{outside}{_advice(marks)}"
     )
+
+
+def _advice(marks: Sequence[Mark]) -> str:
+    """What a click does, as a sentence after others; empty where no run has a page."""
+    n_pages = sum(bool(mark.address) for mark in marks)
+    if not n_pages:
+        return ""
+    return " A click opens the run." if n_pages == len(marks) else " A click opens a run that has a page."
 
 
 def _mark(run: Run, name: str, address: str, drawn: tuple[str, bool]) -> Mark | None:
@@ -363,8 +371,10 @@ def _mark_markup(i: int, mark: Mark, place: tuple[float, float], direction: int 
         shape = f'<path class="mark" d="M-12,-8 L0,0 L-12,8 Z" transform="{turn}"/>'
     attributes = f'class="run" data-index="{i}" data-name="{escape(mark.name)}" data-text="{escape(mark.text)}"'
     attributes += " data-grey" if mark.is_grey else ""
-    if mark.address:  # the card of the page's script, which replaces the title, is no name of the link
-        attributes += f' aria-label="{escape(mark.name)}, {escape(mark.text)}"'
+    # The card of the page's script, which replaces the title, is no name of a mark.
+    attributes += f' aria-label="{escape(mark.name)}, {escape(mark.text)}"'
+    if not mark.address:  # the keyboard reaches links anyway
+        attributes += ' role="img" tabindex="0"'
     if mark.picture and not is_shown:
         attributes += f' data-picture="{mark.picture}"'
     # Without the page's script, the browser shows the title in place of the card.
