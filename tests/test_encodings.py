@@ -113,17 +113,18 @@ def test_figures_by_the_number_of_units(tmp_path):
 
 def test_the_page(tmp_path, few_pixels, capsys):
     images = np.zeros((N, 8, 8))
-    path = saved(tmp_path, mean=MEAN, log_var=LOG_VAR, labels=LABELS, x=images)
+    path = saved(tmp_path, mean=MEAN, log_var=LOG_VAR, labels=LABELS, x=images).rename(tmp_path / "my codes.npz")
     command.evaluate(path, None, overwrite=False)
-    page = Page(tmp_path / "encodings.html")
+    page = Page(tmp_path / "my codes.html")
     assert (len([tag for tag in page.pictures if tag == "img"]), page.without_text) == (4, [])
-    for text in ("40 encodings of 3 latent units from encodings.npz, with 4 labels", "3 of 3 latent units are active"):
+    for text in ("40 encodings of 3 latent units from my codes.npz, with 4 labels", "3 of 3 latent units are active"):
         assert text in page.text
     assert "Samples and log p(x) were not measured, since they need the decoder." in page.text
     output = capsys.readouterr().out
     assert "k-nearest-neighbour accuracy" in output
-    assert output.rstrip().endswith("encodings.html")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["encodings.html", "encodings.npz"]
+    assert output.rstrip().endswith("my codes.html")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["my codes.html", "my codes.npz"]
+    assert "<pre>keras-vae evaluate &#39;my codes.npz&#39; --overwrite</pre>" in page.text
 
 
 def test_the_path_of_the_page(tmp_path):

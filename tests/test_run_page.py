@@ -243,6 +243,16 @@ def test_the_command_repeats_the_run(toy_run, npz, tmp_path):
     assert repeated == toy_run.config["config"]
 
 
+def test_the_command_of_an_adopted_model_has_the_options_of_its_data(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    content = run.config | {"adopted": "0" * 64}
+    content["config"] |= {"dataset": "my photos", "data_options": {"size": 32, "gray": True}}
+    run.write_json("config.json", content)
+    assert train_command.command(run) == (
+        "keras-vae evaluate model.keras --dataset 'my photos' --image-size 32 --gray --out runs/again"
+    )
+
+
 def test_only_missing_figures_are_drawn_and_partial_files_are_ignored(toy_run, tmp_path, monkeypatch):
     run, drawn = copy(toy_run, tmp_path / "run"), []
     monkeypatch.setattr(run_figures, "draw_readable", lambda run, video: drawn.append("figures") or Drawn([], []))

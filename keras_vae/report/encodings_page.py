@@ -1,5 +1,6 @@
 """The page of encodings without their model: a self-contained HTML file."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def write(path: Path, source: Path, images: EncodedImages, audit: EncodingsAudit
         units=unit_table.of_rows(audit.units, found["n_active"], collapsed, IMAGES),
         codes=tables.codes(audit.codes, f"codes of {shown}{IMAGES}"),
         description=diagnostics.describe(found),
-        command=f"keras-vae evaluate {source.name}",
+        command=f"keras-vae evaluate {shlex.quote(source.name)} --overwrite",  # this page exists
         footer=rendering.footer({}),
     )
     write_text(path, page)

@@ -22,7 +22,9 @@ def command(run: Run) -> str:
             f"--out {OUT}"
         )
     if "adopted" in run.config:
-        return f"keras-vae evaluate model.keras --dataset {shlex.quote(config['dataset'])} --out {OUT}"
+        of_data = [_data_option(key, value) for key, value in config.get("data_options", {}).items()]
+        dataset = shlex.quote(config["dataset"])
+        return " ".join(["keras-vae evaluate model.keras --dataset", dataset, *of_data, f"--out {OUT}"])
     architecture = config["architecture"]
     default = Config(architecture, binarize=config.get("binarize")).with_likelihood(run.image_shape, run.value_range)
     defaults = {**default.model_dump(), "binarize": None}
