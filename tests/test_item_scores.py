@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pages import copy
 from PIL import Image
 
 import keras_vae as kv
@@ -158,6 +159,27 @@ def test_rows_of_a_table_are_standardised_as_in_training_and_deviating_columns_n
     assert first.index("weight 900") < first.index("</tr>")
     (tmp_path / "one.csv").write_text("height,sum,weight\n1,2,3\n")
     assert len(new_items.load(table_run, tmp_path / "one.csv")) == 1
+
+
+def test_differences_are_in_multiples_of_sigma_where_there_is_one(table_run, tmp_path):
+    (tmp_path / "b.csv").write_text("height,sum,weight\n50,150,50\n900,150,50\n")
+    items = new_items.load(table_run, tmp_path / "b.csv")
+    ranking = item_files.write_scores(table_run, items, tmp_path / "s.npz")
+    assert ranking.noise_std is not None
+    plain = copy(table_run, tmp_path / "run")
+    described = plain.config
+    del described["dataset"]["preparation"]["mean"], described["dataset"]["preparation"]["std"]
+    plain.write_json("config.json", described)
+    binary = ranking._replace(noise_std=None)
+    texts = [
+        score_page.write(tmp_path / "s.html", run, items, found).read_text()
+        for run, found in ((table_run, ranking), (table_run, binary), (plain, binary))
+    ]
+    assert "in multiples of σ, the noise of the likelihood." in texts[0]
+    assert "in multiples of σ, the standard deviation of the training rows." in texts[1]
+    assert all("σ)</td>" in text for text in texts[:2])
+    assert "and their difference.<" in texts[2]
+    assert "σ" not in texts[2]
 
 
 def test_other_data_and_paths_are_refused_in_a_sentence(toy_run, table_run, bytes_, tmp_path):

@@ -111,12 +111,20 @@ def _shown_scores(scores: Mapping[str, np.ndarray], by: str) -> list[str]:
 def _note(run: Run, ranking: Ranking, is_table: bool) -> str:
     if not is_table:
         return "Left: the item; right: its reconstruction from the posterior mean."
-    sigma = "standard deviation of the training rows" if ranking.noise_std is None else "noise of the likelihood"
+    sigma = _sigma(run, ranking)
+    multiples = f" in multiples of σ, the {sigma}" if sigma else ""
     units = "the units of the table" if run.preparation.mean is not None else "the values that the model was trained on"
     return (
         f"The columns of each row that deviate most from the reconstruction: value, reconstruction from the posterior "
-        f"mean, both in {units}, and their difference in multiples of σ, the {sigma}."
+        f"mean, both in {units}, and their difference{multiples}."
     )
+
+
+def _sigma(run: Run, ranking: Ranking) -> str:
+    """The σ in whose multiples differences are given; empty if they are those of the values."""
+    if ranking.noise_std is not None:
+        return "noise of the likelihood"
+    return "" if run.preparation.mean is None else "standard deviation of the training rows"
 
 
 def _name(items: NewItems, row: int) -> str:
@@ -145,6 +153,7 @@ def _table(run: Run, items: NewItems, ranking: Ranking, part: Ranked) -> dict:
     preparation = run.preparation
     columns = preparation.columns or tuple(f"column {i}" for i in range(part.x.shape[1]))
     deviation = (part.x - part.reconstructions) / (1.0 if ranking.noise_std is None else ranking.noise_std)
+    unit = "σ" if _sigma(run, ranking) else ""
     shown, reconstructed = preparation.undo(part.x), preparation.undo(part.reconstructions)
     rows = []
     for rank, row in enumerate(part.rows.tolist()):
@@ -152,7 +161,7 @@ def _table(run: Run, items: NewItems, ranking: Ranking, part: Ranked) -> dict:
         first = np.argsort(-np.abs(deviation[rank]), kind="stable")[: len(ORDINALS)]
         cells = [
             f"{columns[i]} {number(shown[rank, i])}, {number(reconstructed[rank, i])} "
-            f"({'+' if deviation[rank, i] > 0 else ''}{number(float(deviation[rank, i]))}σ)"
+            f"({'+' if deviation[rank, i] > 0 else ''}{number(float(deviation[rank, i]))}{unit})"
             for i in first
         ]
         rows.append([_name(items, row), *label, number(float(part.scores[ranking.by][rank])), *cells])
