@@ -1,5 +1,7 @@
 """The explorer in a browser: what is in view, traversal strips, zoom, nearest images, losses, links, touch."""
 
+import re
+
 import numpy as np
 import pytest
 from pages import (
@@ -77,6 +79,26 @@ def test_a_change_of_size_leaves_no_blank_frame(eight_units, browser):
     )
     assert sizes[0] != sizes[1]
     assert drawn == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("present", "damaged", "error"),
+    [
+        (r'"src": "data:image/(\w+);base64,', r'"src": "data:image/\1;base64,AAAA', "an image of the explorer"),
+        ('"latentShape": ', '"latent": ', "Cannot read properties of undefined"),
+    ],
+)
+def test_an_explorer_that_cannot_be_shown_says_why(present, damaged, error, eight_units, tmp_path, browser):
+    page = eight_units[1].read_text(encoding="utf-8")
+    assert '<noscript><p class="note">The explorer needs JavaScript.' in page
+    path = tmp_path / "damaged.html"
+    path.write_text(re.sub(present, damaged, page, count=1), encoding="utf-8")
+    browser.get(path.as_uri())
+    wait_for(browser, "Boolean(document.querySelector('#explorer [role=alert]'))")
+    sentence = browser.find_element("css selector", "#explorer [role=alert]")
+    assert sentence.is_displayed()
+    assert sentence.text.startswith(f"The explorer cannot be shown in this browser: {error}")
+    assert browser.find_elements("css selector", "#explorer :is(input, button, canvas)") == []
 
 
 def test_strips_are_sorted_by_kl_and_set_their_unit(eight_units, browser):

@@ -255,7 +255,7 @@ class DrawingPad {
   move(event) {
     if (!this.isDrawing) return;
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-    this.strokes.at(-1).push(...(events.length ? events : [event]).map((one) => this.position(one)));
+    this.strokes[this.strokes.length - 1].push(...(events.length ? events : [event]).map((one) => this.position(one)));
     this.invalidate();
   }
 

@@ -493,11 +493,20 @@ class Explorer {
   }
 }
 
-const explorerData = byId("explorer-data");
-if (explorerData) {
-  const explorer = new Explorer(JSON.parse(explorerData.textContent));
-  explorer.start().then(() => {
-    window.explorer = explorer;
-    byId("explorer").classList.add("ready");
-  });
+async function startExplorer() {
+  const explorer = new Explorer(JSON.parse(byId("explorer-data").textContent));
+  await explorer.start();
+  window.explorer = explorer;
+  byId("explorer").classList.add("ready");
 }
+
+/** Replaces the explorer, whose controls would not answer, by a sentence with the error that stopped it. */
+function showFailure(error) {
+  console.error(error);
+  const text = `The explorer cannot be shown in this browser: ${error?.message ?? error}. The other sections do not need it.`;
+  const sentence = element("p", { className: "note" }, text);
+  sentence.setAttribute("role", "alert");
+  byId("explorer").replaceChildren(byId("explorer-title"), sentence);
+}
+
+if (byId("explorer-data")) startExplorer().catch(showFailure);

@@ -36,7 +36,7 @@ class RecordedReconstructions {
 
   /** Draws the reconstruction that was recorded last before an epoch, and returns the epoch that it is of. */
   draw(context, point, epoch) {
-    const k = Math.max(0, this.epochs.findLastIndex((other) => other <= epoch + 1e-3)); // epochs are rounded
+    const k = Math.max(0, lastAtMost(this.epochs, epoch + 1e-3)); // epochs are rounded
     this.images.draw(context, k * this.count + point);
     return this.epochs[k];
   }
@@ -68,7 +68,7 @@ class DecoderHistory {
   indexOf(frame) {
     const { epochs } = this.explorer.data.trajectory;
     if (frame === null || frame >= epochs.length - 1 || !this.applies) return null;
-    const last = this.recorded.epochs.findLastIndex((epoch) => epoch <= epochs[frame] + 1e-3); // epochs are rounded
+    const last = lastAtMost(this.recorded.epochs, epochs[frame] + 1e-3); // epochs are rounded
     return Math.max(last, 0);
   }
 

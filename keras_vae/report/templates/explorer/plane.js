@@ -212,7 +212,8 @@ class PlanePainter {
     context.fillStyle = theme.ink;
     context.globalAlpha = 0.92;
     context.beginPath();
-    context.roundRect(left, top, width, 24, 6);
+    if (context.roundRect) context.roundRect(left, top, width, 24, 6);
+    else context.rect(left, top, width, 24); // Firefox before 112, Safari before 16
     context.fill();
     context.globalAlpha = 1;
     context.fillStyle = theme.paper;

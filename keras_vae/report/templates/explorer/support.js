@@ -5,6 +5,7 @@ const byId = (id) => document.getElementById(id);
 const twoDecimals = (value) => value.toFixed(2).replace("-", "−");
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const cycle = (label, n) => (((label ?? 0) % n) + n) % n; // labels may be negative
+const lastAtMost = (ascending, limit) => ascending.filter((value) => value <= limit).length - 1; // index of the last such value
 const isShown = (element) => Boolean(element && element.getClientRects().length);
 
 function quantile(values, share) {
