@@ -101,6 +101,20 @@ def test_an_explorer_that_cannot_be_shown_says_why(present, damaged, error, eigh
     assert browser.find_elements("css selector", "#explorer :is(input, button, canvas)") == []
 
 
+def test_a_page_that_is_hidden_at_first_is_drawn_when_it_is_shown(eight_units, tmp_path, browser):
+    path = tmp_path / "hidden.html"
+    page = eight_units[1].read_text(encoding="utf-8")
+    path.write_text(page.replace("<main>", '<main style="display: none">', 1), encoding="utf-8")
+    browser.get(path.as_uri())
+    wait_for(browser, "Boolean(window.explorer)")
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert browser.execute_script("return explorer.size") == 0
+    browser.execute_script("document.querySelector('main').style.display = ''")
+    wait_for(browser, f"explorer.size > 0 && {ALL_DRAWN}")
+    for canvas in ("#plane .back", "#plane .front", "#decoded", ".traversal:nth-child(8) canvas"):
+        assert pixels(browser, canvas).any(), canvas
+
+
 def test_strips_are_sorted_by_kl_and_set_their_unit(eight_units, browser):
     run, path = eight_units
     show(browser, 1366, 768)

@@ -251,9 +251,9 @@ class Explorer {
   }
 
   draw() {
+    if (!this.size) return; // no layout yet: `resize` draws what is invalidated until then
     const parts = new Set(this.dirty);
     this.dirty.clear();
-    if (!this.size) return; // no layout yet
     if (parts.has("back")) {
       this.readColors();
       this.painter.drawBack(this.back.getContext("2d"));
