@@ -115,6 +115,38 @@ def test_a_page_that_is_hidden_at_first_is_drawn_when_it_is_shown(eight_units, t
         assert pixels(browser, canvas).any(), canvas
 
 
+def test_the_decoded_background_of_large_images_is_small_and_drawn_on_two_canvases(eight_units, browser):
+    open_page(browser, eight_units[1])
+    wait_for(browser, ALL_DRAWN)
+    # Columns that are bright in every second pixel, in an image of 256 × 128: the mean of neighbours is grey.
+    browser.execute_script(
+        "Object.assign(explorer.data.image, {width: 256, height: 128});"
+        "const image = Uint8ClampedArray.from({length: 256 * 128}, (_, i) => 255 * (i % 2));"
+        "window.canvases = new Set();"
+        "const start = explorer.backgrounds.startManifold;"
+        "explorer.backgrounds.startManifold = function (...given) {"
+        "  start.apply(this, given);"
+        "  canvases.add(this.manifold.canvas);"
+        "};"
+        "explorer.setDecoder({decode: () => image});"
+        "explorer.setBackground('manifold');"
+    )
+    is_complete = f"{IS_DRAWN} && explorer.backgrounds.manifold?.done === MANIFOLD_CELLS ** 2"
+    wait_for(browser, is_complete)
+    for k in range(3):
+        browser.execute_script("explorer.changeView((view) => view.panBy(arguments[0], 0))", 20 + k)
+        wait_for(browser, is_complete)
+    assert browser.execute_script("return canvases.size") == 2
+    size, values = browser.execute_script(
+        "const { canvas } = explorer.backgrounds.manifold;"
+        "return [[canvas.width, canvas.height], [...canvas.getContext('2d').getImageData(0, 0, 64, 64).data]]"
+    )
+    assert size == [18 * 64, 18 * 64]
+    cell = np.array(values).reshape(64, 64, 4)[..., 0]
+    assert (cell[:16].max(), cell[48:].max()) == (0, 0)  # margins
+    assert np.abs(cell[18:46, 2:62] - 128).max() < 40
+
+
 def test_strips_are_sorted_by_kl_and_set_their_unit(eight_units, browser):
     run, path = eight_units
     show(browser, 1366, 768)

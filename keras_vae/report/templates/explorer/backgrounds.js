@@ -5,6 +5,7 @@ const PRIOR_CELLS = 96; // along a side of the plane
 const DENSITY_CELLS = 192; // along a side of the grid on which q(z) is evaluated
 const DENSITY_REACH = 1.15; // half the side of that grid, in units of the view's limit
 const MANIFOLD_CELLS = 18; // decoded images along a side of the plane
+const MAX_CELL_PX = 64; // a side of a decoded image; a cell of the plane has about 40 pixels
 
 /** A canvas that fills a square of the plane with a colour (#rrggbb); `opacity` is a function of a cell's index. */
 function shaded(side, color, opacity) {
@@ -139,20 +140,26 @@ class Backgrounds {
     else this.explorer.invalidate("back");
   }
 
+  /** Begins a grid on that one of two canvases which does not hold the grid drawn below. */
   startManifold(key, others) {
-    const { view, data } = this.explorer;
-    const side = MANIFOLD_CELLS * Math.max(data.image.width, data.image.height);
-    const canvas = element("canvas", { width: side, height: side });
-    this.manifold = { key, canvas, z: Float32Array.from(others), done: 0, bounds: { center: [...view.center], extent: view.extent } };
+    const { view, data: { image: { width, height } } } = this.explorer;
+    const cell = Math.min(MAX_CELL_PX, Math.max(width, height)), side = MANIFOLD_CELLS * cell;
+    this.canvases ??= [0, 1].map(() => element("canvas", { width: side, height: side }));
+    this.decoded ??= element("canvas", { width, height });
+    const canvas = this.canvases.find((one) => one !== this.complete?.canvas);
+    canvas.getContext("2d").clearRect(0, 0, side, side);
+    this.manifold = { key, canvas, cell, z: Float32Array.from(others), done: 0, bounds: { center: [...view.center], extent: view.extent } };
   }
 
   /** Decodes cells for the time of a frame; returns whether all are decoded. */
   decodeCells(manifold) {
     const { axes, data, theme } = this.explorer;
-    const { width, height } = data.image;
-    const side = Math.max(width, height);
-    const [left, top] = [Math.floor((side - width) / 2), Math.floor((side - height) / 2)];
+    const { cell } = manifold;
+    const scale = cell / Math.max(data.image.width, data.image.height);
+    const [width, height] = [data.image.width, data.image.height].map((side) => Math.max(1, Math.round(scale * side)));
+    const [left, top] = [Math.floor((cell - width) / 2), Math.floor((cell - height) / 2)];
     const context = manifold.canvas.getContext("2d");
+    context.imageSmoothingQuality = "high"; // of images that are reduced
     context.fillStyle = data.image.channels === 1 ? "#000" : theme.paper; // margins of images that are not square
     const until = performance.now() + MAX_DECODING_MS;
     const { z, bounds: { center, extent } } = manifold;
@@ -161,8 +168,9 @@ class Backgrounds {
       const offset = (k) => ((k + 0.5) / MANIFOLD_CELLS - 0.5) * 2 * extent;
       z[axes[0]] = center[0] + offset(column);
       if (axes[1] !== null) z[axes[1]] = center[1] - offset(row);
-      if (width !== height) context.fillRect(column * side, row * side, side, side);
-      context.putImageData(this.explorer.imageData(this.explorer.decoder.decode(z)), column * side + left, row * side + top);
+      if (width !== height) context.fillRect(column * cell, row * cell, cell, cell);
+      this.decoded.getContext("2d").putImageData(this.explorer.imageData(this.explorer.decoder.decode(z)), 0, 0);
+      context.drawImage(this.decoded, column * cell + left, row * cell + top, width, height);
     }
     return manifold.done === MANIFOLD_CELLS ** 2;
   }
