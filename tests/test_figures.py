@@ -169,6 +169,32 @@ def test_a_registered_figure_is_drawn_with_its_caption(toy_run, tmp_path, monkey
         run_figures.register("stds", "again")
 
 
+def test_an_interrupted_drawing_is_completed(toy_run, tmp_path, monkeypatch):
+    run, drawn, lines = Run(shutil.copytree(toy_run.path, tmp_path / "run")), [], []
+
+    def registered(name: str, applies: bool = True) -> figure_registry.RunFigure:
+        def draw(run: Run) -> Figure:
+            drawn.append(name)
+            if drawn == ["samples", "interrupted"]:
+                raise KeyboardInterrupt
+            return Figure((1, 1))
+
+        return figure_registry.RunFigure(name, f"Figure {name}.", draw, lambda run: applies, "training")
+
+    figures = {name: registered(name, name != "never") for name in ("samples", "interrupted", "last", "never")}
+    for module in (run_figures, figure_registry):
+        monkeypatch.setattr(module, "FIGURES", figures)
+    with pytest.raises(KeyboardInterrupt):
+        run_figures.draw(run, video=False)
+    path = run.path / "figures" / "captions.json"
+    assert json.loads(path.read_text()) == {"samples": "Figure samples."}
+    for _ in range(2):
+        assert run_figures.draw_what_is_missing(run, video=False, log=lines.append) == []
+        assert drawn == ["samples", "interrupted", "interrupted", "last"]
+    assert list(json.loads(path.read_text())) == ["samples", "interrupted", "last"]
+    assert lines == [f"Drawing the missing figures of {run.path}"]
+
+
 def test_captions_of_other_figures_are_kept_and_those_of_deleted_figures_removed(toy_run, tmp_path):
     run = Run(shutil.copytree(toy_run.path, tmp_path / "run"))
     run_figures.trajectory_stills(run, "stills", (0, 3), (0, 3), one_per_label=True)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from pages import Page, copy, mp4, needs_browser, read_picture, trained, wait_for
 from PIL import Image
 
@@ -18,7 +19,7 @@ from keras_vae._utils import formatting, palette, readers
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings
 from keras_vae.plots import run_figures
-from keras_vae.plots.figure_registry import Drawn
+from keras_vae.plots.figure_registry import RunFigure
 from keras_vae.report import (
     audit_text,
     captions,
@@ -255,7 +256,13 @@ def test_the_command_of_an_adopted_model_has_the_options_of_its_data(toy_run, tm
 
 def test_only_missing_figures_are_drawn_and_partial_files_are_ignored(toy_run, tmp_path, monkeypatch):
     run, drawn = copy(toy_run, tmp_path / "run"), []
-    monkeypatch.setattr(run_figures, "draw_readable", lambda run, video: drawn.append("figures") or Drawn([], []))
+
+    def draw(run):
+        drawn.append("figure")
+        return Figure((1, 1))
+
+    own = RunFigure("own", "A figure.", draw, lambda run: True, "training")
+    monkeypatch.setattr(run_figures, "FIGURES", {"own": own})
     monkeypatch.setattr(run_figures, "trajectory_video", lambda run: drawn.append("video"))
     for folder in ("figures", "videos"):
         shutil.rmtree(run.path / folder, ignore_errors=True)
@@ -264,20 +271,23 @@ def test_only_missing_figures_are_drawn_and_partial_files_are_ignored(toy_run, t
     (run.path / "figures" / ".partial-latent.png").write_bytes(DOT[:20])
     (run.path / "videos" / ".partial-trajectory.mp4").write_bytes(b"half")
     run_figures.draw_what_is_missing(run)
-    assert drawn == ["figures", "video"]
+    assert drawn == ["figure", "video"]
     page = Page(run_page.write(run))
-    assert (page.pictures.count("img"), page.pictures.count("video")) == (1, 0)
-    (run.path / "figures" / "samples.png").write_bytes(DOT)
+    assert (page.pictures.count("img"), page.pictures.count("video")) == (2, 0)
     run_figures.draw_what_is_missing(run, video=False)
     (run.path / "videos" / "mine.mp4").write_bytes(b"a video")
     run_figures.draw_what_is_missing(run)
-    assert drawn == ["figures", "video"]
+    assert drawn == ["figure", "video"]
 
 
 def test_a_sprite_of_wide_images_has_fewer_columns():
     sprite = data_uri.sprite(np.zeros((60, 3, 700), "uint8"))
     assert sprite["columns"] == 16383 // 700
     assert read_picture(sprite["src"]).shape[:2] == (3 * 3, 23 * 700)
+
+
+def test_no_figure_is_named_by_its_file():
+    assert set(run_figures.FIGURES) <= set(captions.RUN_CAPTIONS)
 
 
 def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):

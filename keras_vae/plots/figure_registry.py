@@ -48,6 +48,10 @@ class RunFigure(NamedTuple):
         """The caption for a run."""
         return self.learned_prior if self.learned_prior and run.has_learned_prior else self.caption
 
+    def path(self, run: Run) -> Path:
+        """The file of the figure in the folder of a run."""
+        return run.path / "figures" / f"{self.name}.png"
+
 
 FIGURES: dict[str, RunFigure] = {}  # by name, in the order in which they are drawn and shown
 
@@ -102,15 +106,12 @@ class Drawn(NamedTuple):
 
 def draw_registered(run: Run, figures: Iterable[RunFigure]) -> Drawn:
     """Draws those of the figures that apply and whose files are readable, with their captions."""
-    captions: dict[str, str] = {}
     drawn = Drawn([], [])
     for figure in figures:
         with collected(drawn.damaged):
             if figure.applies(run):
-                drawn.paths.append(layout.save(figure.draw(run), run.path / "figures" / f"{figure.name}.png"))
-                captions[figure.name] = figure.caption_of(run)
-    if captions:
-        write_captions(run, captions)
+                drawn.paths.append(layout.save(figure.draw(run), figure.path(run)))
+                write_captions(run, {figure.name: figure.caption_of(run)})  # now: the drawing may be interrupted
     return drawn
 
 

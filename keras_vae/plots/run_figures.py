@@ -117,7 +117,7 @@ def audit(run: Run) -> list[Path]:
 def draw_what_is_missing(
     run: Run, video: bool = True, log: Callable[[str], None] = lambda text: None
 ) -> list[DamagedFileError]:
-    """Draws a finished run's figures, and its video, unless they exist; returns the errors of damaged files.
+    """Draws the missing figures of a finished run, and its video if there is none; returns errors of damaged files.
 
     Args:
         run: the run.
@@ -125,9 +125,15 @@ def draw_what_is_missing(
         log: called with a line of text before what takes long.
     """
     damaged: list[DamagedFileError] = []
-    if not os.path.lexists(run.path / "figures" / "samples.png"):  # `audit` alone draws others
+    missing = []
+    for figure in FIGURES.values():
+        with collected(damaged):
+            if not os.path.lexists(figure.path(run)) and figure.applies(run):
+                missing.append(figure)
+    if missing:
         log(f"Drawing the missing figures of {run.path}")
-        damaged += draw_readable(run, video=False).damaged
+        run.check_writable()
+        damaged += draw_registered(run, missing).damaged
     with collected(damaged):
         if video and has_trajectory_plane(run) and not complete(run.path / "videos", "*.mp4"):
             log(f"Drawing the missing video of {run.path}")

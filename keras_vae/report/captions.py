@@ -10,22 +10,30 @@ from keras_vae.runs import study_forms
 
 CAPTIONS = "captions.json"  # file stem → caption, in the order of the page
 
-# For figures that were drawn without a captions.json.
+# For registered figures, and stills of videos, that were drawn without a captions.json.
 RUN_CAPTIONS = {
+    "loss": "Loss, reconstruction and KL over epochs.",
+    "posteriors": "The posterior of every test image as its 1σ ellipse, in the plane of two latent units.",
     "latent": "Posterior means of test images in the two latent units with the largest variance of their means; rings "
     "mark the standard deviations of the prior.",
+    "magnification": "Magnification √det JᵀJ of the decoder over the latent plane, behind the codes of test images.",
     "principal": "Posterior means of test images on their first two principal components; rings mark the standard "
     "deviations of the prior.",
     "manifold": "Images decoded on a grid of the prior's quantiles in two latent units.",
     "samples": "Images decoded from samples of the prior.",
     "units": "Latent units during training: their KL or, without a KL, the variance of their means.",
+    "traversals": "Images decoded along each latent unit, all others at 0, beside the unit's marginal.",
+    "marginals": "The marginal of each latent unit under the aggregate posterior.",
     "interpolation": "Interpolation paths between pairs of test images: linear, spherical, and a cross-fade of pixels.",
     "reconstructions": "Test images and, below each, its reconstruction.",
+    "coordinates": "Test rows and their reconstructions in parallel coordinates.",
+    "neighbours": "Samples and the training images nearest to each, in pixels and in the latent space.",
     "first-epochs": "One test image per label in the latent plane, at three times during the first epochs.",
     "six-of-each": "Six test images per label in the latent plane, at three times during the training.",
     "aggregate": "Aggregate posterior q(z) and prior: marginals, distances from the origin, decomposition of the KL, "
     "estimates of log p(x).",
     "samplers": "Generated images by the distribution of z, and training images for comparison.",
+    "pseudo-inputs": "Pseudo-inputs of the VampPrior, whose posteriors the prior mixes.",
 }
 RUN_VIDEO_CAPTIONS = {
     "trajectory": "Posterior means of test images during training, each with the circle of its variance.",
