@@ -360,6 +360,13 @@ def test_every_series_of_the_charts_has_a_colour(toy_run, tmp_path):
             assert (high + 0.05) / (low + 0.05) > 3, (color, paper)
 
 
+def test_what_does_not_change_in_its_digits_stayed():
+    kl = svg.Curve("test KL", "kl", True, np.array([1e-6, 2e-6]))
+    assert training_charts._finding(np.arange(2), [kl]) == "Test KL stayed at 0 in 2 epochs."
+    losses = np.array([190.01, 190.02])
+    assert findings.of_losses(np.arange(2), losses) == "The test loss stayed at 190.0 nats per image"
+
+
 def test_a_posterior_that_is_not_registered_here_is_described_as_a_vae():
     from keras_vae.report import posterior_text
 

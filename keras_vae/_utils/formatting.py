@@ -59,6 +59,17 @@ def number(value: float | None) -> str:
     return text.replace("-", "−") if text.strip("-0.") else "0"
 
 
+def change(first: float, last: float) -> str:
+    """How a number changed, as far as its digits show it.
+
+    Example:
+        >>> change(190.0, 152.0), change(1e-6, 2e-6)
+        ('fell from 190.0 to 152.0', 'stayed at 0')
+    """
+    before, after = number(first), number(last)
+    return f"stayed at {after}" if before == after else f"{'fell' if last < first else 'rose'} from {before} to {after}"
+
+
 def cell(value: float | bool | None) -> str:
     """A number, or yes or no for a boolean."""
     if isinstance(value, bool):

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_vae import geometry
 from keras_vae._utils.data_words import worded
-from keras_vae._utils.formatting import amount, count, number
+from keras_vae._utils.formatting import amount, change, count, number
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation.tables import of_prior
 from keras_vae.measures import SAMPLER_ARTICLES, SAMPLERS
@@ -209,8 +209,7 @@ def of_losses(epochs: np.ndarray, losses: np.ndarray) -> str:
     first, last = losses[0], losses[-1]
     if len(losses) == 1 or not np.isfinite(losses).all():
         return f"The test loss is {number(last)} nats per image in epoch {epochs[-1]}" if np.isfinite(last) else ""
-    verb = "fell" if last < first else "rose"
-    text = f"The test loss {verb} from {number(first)} to {number(last)} nats per image"
+    text = f"The test loss {change(first, last)} nats per image"
     lowest = int(losses.argmin())
     is_last = number(losses[lowest]) == number(last)
     return text if is_last else f"{text}; its minimum was {number(losses[lowest])} in epoch {epochs[lowest]}"
@@ -221,9 +220,10 @@ def _trajectory(run: Run) -> str:
     trajectory = run.trajectory if run.has_arrays("trajectory") else None
     if trajectory is None or trajectory.log_var is None:
         return ""
-    first, last = (float(np.median(np.exp(0.5 * trajectory.log_var[i]))) for i in (0, -1))
-    verb = "shrinks" if last < first else "grows"
-    return f"The median standard deviation of the posteriors {verb} from {first:.2f} to {last:.2f}"
+    first, last = (f"{np.median(np.exp(0.5 * trajectory.log_var[i])):.2f}" for i in (0, -1))
+    verb = "shrinks" if float(last) < float(first) else "grows"
+    course = f"stays at {last}" if first == last else f"{verb} from {first} to {last}"
+    return f"The median standard deviation of the posteriors {course}"
 
 
 # -- of the evaluation ------------------------------------------------------------------------------------------

@@ -55,9 +55,7 @@ def _finding(epochs: np.ndarray, lines: list[svg.Curve]) -> str:
     first, last = line.values[0], line.values[-1]
     if len(epochs) == 1 or not np.isfinite([first, last]).all():
         return f"{name} is {formatting.number(last)} after {formatting.count(len(epochs), 'epoch')}."
-    verb = "fell" if last < first else "rose"
-    change = f"{verb} from {formatting.number(first)} to {formatting.number(last)}"
-    return f"{name} {change} in {formatting.count(len(epochs), 'epoch')}."
+    return f"{name} {formatting.change(first, last)} in {formatting.count(len(epochs), 'epoch')}."
 
 
 def constant_beta(run: Run) -> float | None:
