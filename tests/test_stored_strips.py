@@ -62,6 +62,16 @@ def test_a_run_without_stored_strips_has_none_and_says_so(five_units, tmp_path):
     assert "Strips of single units are not shown" in page.text
 
 
+def test_stored_strips_of_some_units_are_counted_and_named_by_their_kl(five_units, tmp_path):
+    run = copy(five_units[0], tmp_path / "run")
+    traversals = run.arrays("traversals")
+    shown = {name: traversals[name][:3] for name in ("units", "images")}
+    run.write_arrays("traversals", **traversals | shown)
+    text = Page(run_page.write(run)).text
+    assert "Traversals of 3 of 5 units <small>those with the largest KL</small>" in text
+    assert "The 2 units without a strip are 0, at the cursor where they are an axis, or those of the image" in text
+
+
 @pytest.mark.parametrize(("shape", "reduced"), [((2, 100, 200, 3), (2, 32, 64, 3)), ((2, 128, 64), (2, 64, 32))])
 def test_large_images_of_strips_are_reduced(shape, reduced):
     images = np.full(shape, 200, "uint8")
