@@ -390,6 +390,11 @@ def test_backgrounds_and_recorded_epochs(toy_run, tmp_path, browser):
     epoch = browser.find_element(By.ID, "epoch")
     browser.execute_script("arguments[0].value = 0; arguments[0].dispatchEvent(new Event('input'))", epoch)
     wait_for_text(browser, "epoch-text", "epoch 0")
+    epochs = [0, 0.001, 0.25, 1, 9.5, 10, 10.5, 11.4, 11.45, 20]
+    texts = browser.execute_script(
+        "return arguments[0].map((_, frame) => Training.prototype.epochOf.call({epochs: arguments[0]}, frame))", epochs
+    )
+    assert texts == ["0", "0.001", "0.25", "1.00", "9.50", "10", "10.5", "11.40", "11.45", "20"]
     point = browser.execute_script("return explorer.pointXY(2)")
     assert point == pytest.approx(run.trajectory.mean[0, 2].tolist(), rel=2e-3, abs=1e-4)
     epoch.send_keys(Keys.END)

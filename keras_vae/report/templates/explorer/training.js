@@ -2,6 +2,7 @@
 "use strict";
 
 const PLAYBACK_SECONDS = 9;
+const MAX_EPOCH_DIGITS = 3; // after the decimal point, as the page holds epochs
 
 class Training {
   constructor(explorer) {
@@ -21,8 +22,16 @@ class Training {
   textOf(frame) {
     const { points, codes, recorded } = this.explorer;
     if (frame === null) return `trained model: ${Math.max(points.count, codes.count).toLocaleString("en")} test ${this.explorer.item}s`;
-    const epoch = this.epochs[frame];
-    return `epoch ${epoch.toFixed(frame && epoch < 10 ? 2 : 0)}: ${recorded.count.toLocaleString("en")} recorded test ${this.explorer.item}s`;
+    return `epoch ${this.epochOf(frame)}: ${recorded.count.toLocaleString("en")} recorded test ${this.explorer.item}s`;
+  }
+
+  /** The epoch of a frame, with as many digits as distinguish it from those of the frames beside it. */
+  epochOf(frame) {
+    const { epochs } = this, epoch = epochs[frame];
+    const isShared = (digits) => [frame - 1, frame + 1].some((other) => other in epochs && epochs[other].toFixed(digits) === epoch.toFixed(digits));
+    let digits = frame && epoch < 10 ? 2 : 0;
+    while (!Number.isInteger(epoch) && digits < MAX_EPOCH_DIGITS && isShared(digits)) digits++;
+    return epoch.toFixed(digits);
   }
 
   show(frame) {
