@@ -276,37 +276,3 @@ def scatter_limit(mean: np.ndarray, share: float = 0.998) -> float:
     mean = checks.array("mean", mean, ("n", 2), dtype=None)
     share = checks.number("share", share, low=0, high=1, open_low=True)
     return VIEW_MARGIN * float(np.quantile(reach(mean), share))
-
-
-def trajectory_limit(mean: np.ndarray, std: np.ndarray | None = None, share: float = 0.85) -> float:
-    """Half the side of a square view around the origin that shows *all* points in a share of the frames.
-
-    In the first steps of training, points move far from the origin; a view that contained those frames too would
-    show all others at a small scale. For three units the distance from the origin is used, which bounds the view
-    from every direction.
-
-    Args:
-        mean: `(frames, points, units)` of two or three units.
-        std: standard deviations of that shape, or None.
-        share: share of the frames that the view contains, in (0, 1].
-
-    Raises:
-        InputError: if an argument is out of range.
-
-    Example:
-        >>> mean = np.zeros((100, 1, 2))
-        >>> mean[:, :, 0] = 2.0
-        >>> mean[:3] = 50.0  # three frames far out
-        >>> trajectory_limit(mean)
-        2.12
-    """
-    mean = checks.array("mean", mean, ("frames", "points", "units ≥ 2"), dtype=None)
-    if mean.shape[2] > 3:
-        raise InputError(f"mean: expected points of two or three units; received {mean.shape[2]} units; select some.")
-    std = None if std is None else checks.array("std", std, mean.shape, dtype=None, low=0)
-    share = checks.number("share", share, low=0, high=1, open_low=True)
-    if mean.shape[2] == 3:
-        distance = np.linalg.norm(mean, axis=-1)
-        mean = np.stack([distance, np.zeros_like(distance)], axis=-1)
-        std = None if std is None else np.repeat(std.prod(axis=-1, keepdims=True) ** (1 / 3), 2, axis=-1)
-    return VIEW_MARGIN * float(np.quantile(reach(mean, std).max(axis=1), share))

@@ -352,7 +352,6 @@ CALLS = {
     "geometry.reach": Call({"mean": MEAN[:, :2], "std": np.exp(LOG_VAR[:, :2])}, allowed=absent("std")),
     "geometry.scatter_limit": Call({"mean": MEAN[:, :2], "share": 0.5}, allowed=rows("mean")),
     "geometry.spherical_path": Call({"first": MEAN, "last": MEAN + 1.0, "n": 3}),
-    "geometry.trajectory_limit": Call({"mean": FRAMES, "std": np.abs(FRAMES), "share": 0.5}, allowed=absent("std")),
     "geometry.view_from": Call(
         {"azimuth": 30.0, "elevation": 20.0},
         allowed=may("angles of either sign", "azimuth: negative", "elevation: negative"),

@@ -33,13 +33,7 @@ def test_reach_includes_the_circle():
     assert geometry.reach(np.array([[-3.0, 1.0]]), np.array([[0.5, 2.0]])) == [4.0]
 
 
-def test_a_trajectorys_limit_shows_all_points_in_most_frames():
-    mean = np.zeros((100, 3, 2))
-    mean[:, 1, 0] = 2.0
-    mean[:3, 2, 1] = 50.0  # far out in three frames of a hundred
-    assert geometry.trajectory_limit(mean) == pytest.approx(2 * 1.06)
-    mean[:, 2, 1] = 50.0
-    assert geometry.trajectory_limit(mean) == pytest.approx(50 * 1.06)
+def test_a_view_of_points_has_a_margin():
     assert geometry.scatter_limit(np.array([[0.0, -2.0]] * 10)) == pytest.approx(2 * 1.06)
 
 

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_vae import InputError, Trajectory, geometry
-from keras_vae.plots import frame_painter, space_3d, video
+from keras_vae.plots import camera, frame_painter, space_3d, video
 
 
 def trajectory(frames=12, points=3, images=True) -> Trajectory:
@@ -70,9 +70,9 @@ def test_videos(tmp_path):
         video.select(trajectory(), units=(0,))
 
 
-def test_the_view_limit_holds_from_every_direction():
-    mean = np.zeros((10, 1, 3))
-    mean[:, 0] = [3, 3, 3]
-    assert geometry.trajectory_limit(mean) == pytest.approx(1.06 * 27**0.5)
-    assert geometry.trajectory_limit(mean, np.full_like(mean, 0.5)) == pytest.approx(1.06 * (27**0.5 + 0.5))
+def test_extents_hold_from_every_direction():
+    mean = np.full((10, 1, 3), 3.0)
+    for log_var, radius in ((None, 0), (np.full_like(mean, 2 * np.log(0.5)), 0.5)):
+        extents = camera.extents(Trajectory(np.arange(10), np.arange(10.0), mean, log_var))
+        assert extents == pytest.approx(27**0.5 + radius)
     assert space_3d.limit(np.zeros((5, 3))) == 2.4
