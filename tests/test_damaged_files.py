@@ -223,23 +223,23 @@ def explorer(run: Run) -> str:
     return json.dumps(page_data(run.arrays("explorer")))
 
 
-def drawing(run: Run) -> str:
-    from keras_vae.report.explorer import page_data
+def network(run: Run, name: str, **arrays: dict) -> str:
+    from keras_vae.report.explorer import networks, page_data
 
-    return json.dumps(page_data(run.arrays("explorer"), None, run.arrays("encoder"))["drawing"])
+    shown = run.arrays("explorer")
+    return json.dumps(networks(page_data(shown), shown["images"], **arrays)[name])
+
+
+def drawing(run: Run) -> str:
+    return network(run, "drawing", encoder=run.arrays("encoder"))
 
 
 def history(run: Run) -> str:
-    from keras_vae.report.explorer import page_data
-
-    return json.dumps(page_data(run.arrays("explorer"), None, None, run.arrays("decoders"))["history"])
+    return network(run, "history", decoders=run.arrays("decoders"))
 
 
 def reconstructions(run: Run) -> str:
-    from keras_vae.report.explorer import page_data
-
-    arrays = run.arrays("explorer"), None, None, None, run.arrays("reconstructions_over_time")
-    return json.dumps(page_data(*arrays)["reconstructions"])
+    return network(run, "reconstructions", reconstructions=run.arrays("reconstructions_over_time"))
 
 
 COMMANDS = {  # every file of a run: a command that reads it

@@ -79,17 +79,21 @@ def test_a_large_decoder_becomes_grids_of_images(recorded, monkeypatch):
 
 def test_checkpoints_that_do_not_fit_are_left_out(recorded, monkeypatch):
     run = recorded[0]
-    arrays = [run.arrays(name) for name in ("explorer", "encoder", "decoders")]
-    data = explorer.page_data(arrays[0], None, *arrays[1:])
+    arrays, encoder, decoders = (run.arrays(name) for name in ("explorer", "encoder", "decoders"))
+
+    def networks() -> dict:
+        return explorer.networks(explorer.page_data(arrays), arrays["images"], encoder, decoders)
+
+    data = explorer.page_data(arrays) | networks()
     assert data["history"]["epochs"] == pytest.approx([0, 0.3333, 0.6667, 1, 2])
     size = len(explorer.json.dumps(data["history"]))
     rest = len(explorer.json.dumps({key: data[key] for key in data if key != "history"}))
     monkeypatch.setattr(explorer, "MAX_BYTES", rest + 0.7 * size)
-    data = explorer.page_data(arrays[0], None, *arrays[1:])
+    data = networks()
     assert data["drawing"]["obstacle"] is None
     assert data["history"]["epochs"] == pytest.approx([0, 0.6667, 2])
     monkeypatch.setattr(explorer, "MAX_BYTES", rest + 0.1 * size)
-    assert explorer.page_data(arrays[0], None, *arrays[1:])["history"] is None
+    assert networks()["history"] is None
 
 
 def frame_at(run: Run, epoch: float) -> int:

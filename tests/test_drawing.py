@@ -49,7 +49,8 @@ def test_a_page_without_a_pad_states_the_reason(toy_run, tmp_path, monkeypatch):
     assert "the encoder was not exported to the page (1,108 weights)" in page.text
     assert page.data["drawing"] == {"obstacle": "1,108 weights"}
     monkeypatch.setattr(explorer, "MAX_BYTES", 1000)
-    drawing = explorer.page_data(toy_run.arrays("explorer"), None, toy_run.arrays("encoder"))["drawing"]
+    arrays = toy_run.arrays("explorer")
+    drawing = explorer.networks(explorer.page_data(arrays), arrays["images"], toy_run.arrays("encoder"))["drawing"]
     assert drawing == {"obstacle": "1,108 weights, which exceed what the page has room for beside the decoder"}
 
 

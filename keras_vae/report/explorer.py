@@ -29,9 +29,6 @@ MAX_MNIST_OFFSET = 0.6  # pixels, of the centre of mass from the centre
 def page_data(
     arrays: dict[str, np.ndarray],
     class_names: Sequence[str] | None = None,
-    encoder: dict[str, np.ndarray] | None = None,
-    decoders: dict[str, np.ndarray] | None = None,
-    reconstructions: dict[str, np.ndarray] | None = None,
     prior: dict[str, np.ndarray] | None = None,
     traversals: dict[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
@@ -40,22 +37,17 @@ def page_data(
     Args:
         arrays: see `runs.explorer_arrays`.
         class_names: names of the labels 0, 1, …; default the labels themselves.
-        encoder: see `runs.encoder_arrays`; None where the run has none.
-        decoders, reconstructions: see `runs.decoder_history`; None where the run has none.
         prior: `weight`, `mean` and `log_var` of a learned prior over all units, empty if they are not known; None for
             N(0, I).
         traversals: see `runs.decoded_arrays`; None where the run has none.
 
     Returns:
-        What the scripts of `templates/explorer/` read. One of `decoder` (the exported layers) and `grid` (images
-        decoded in advance, where the decoder could not be exported) is None. `strips` has the traversals of units that
-        the grid lacks, or is None. `drawing` has the encoder, or the
-        `obstacle` to drawing images; `history` the decoder at earlier epochs, or None;
-        `reconstructions` those of recorded images, where the page can't compute them from `history`, or None.
+        What the scripts of `templates/explorer/` read, without the entries of `networks` and `explorer_details`. One of
+        `decoder` (the exported layers) and `grid` (images decoded in advance, where the decoder could not be exported)
+        is None. `strips` has the traversals of units that the grid lacks, or is None.
     """
     data = _explorer(arrays, class_names) | {"prior": learned_prior(prior, arrays)}
-    data["strips"] = _strips(traversals, arrays, data)
-    return data | networks(data, arrays["images"], encoder, decoders, reconstructions)
+    return data | {"strips": _strips(traversals, arrays, data)}
 
 
 def networks(
@@ -65,12 +57,17 @@ def networks(
     decoders: dict[str, np.ndarray] | None = None,
     reconstructions: dict[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
-    """`drawing`, `history` and `reconstructions` of the explorer's data, as far as they fit beside its other entries.
+    """The networks of the explorer's data, as far as they fit beside its other entries.
 
     Args:
         data: the other entries.
         images: `(n, height, width[, channels])` uint8, the explorer's test images.
-        encoder, decoders, reconstructions: see `page_data`.
+        encoder: see `runs.encoder_arrays`; None where the run has none.
+        decoders, reconstructions: see `runs.decoder_history`; None where the run has none.
+
+    Returns:
+        `drawing` has the encoder, or the `obstacle` to drawing images; `history` the decoder at earlier epochs, or
+        None; `reconstructions` those of recorded images, where the page can't compute them from `history`, or None.
     """
     drawing = _drawing(encoder, images, MAX_BYTES - len(json.dumps(data)))
     recorded = decoders if data["trajectory"] else None  # without a trajectory there is no slider of epochs
