@@ -132,6 +132,15 @@ def test_circle_diameter_is_twice_the_standard_deviation():
     assert ink[1] > ink[0] + 500
 
 
+def test_views_in_which_the_prior_is_smaller_than_a_pixel_are_drawn():
+    far = make()
+    far.mean[-1] *= 1e5
+    for painter in (video.Painter(make(), limit=3000.0, size=160), video.Painter(far, size=160)):
+        frame = painter.paint(len(painter) - 1)
+        (left, top), _ = np.rint(painter.plane_box()).astype(int)
+        assert (frame[top : top + 5, left : left + 5] == 255).all()
+
+
 def test_thumbnails_move_by_fractions_of_a_pixel_and_are_clipped_at_the_edge():
     drawn = thumbnails.Thumbnails(np.ones((1, 4, 4), "float32"), np.zeros((1, 3)), 4)
     canvas = np.full((40, 40, 4), 255, "uint8")

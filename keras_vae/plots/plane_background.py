@@ -77,6 +77,8 @@ class PlaneBackground:
             for n in (height, width)
         )
         shown = [np.flatnonzero((where >= 0) & (where < DENSITY_SIDE)) for where in (rows, columns)]
+        if not all(map(len, shown)):
+            return  # in so wide a view, no pixel's centre lies within the stored density
         found = self.density.take(rows[shown[0]], axis=0).take(columns[shown[1]], axis=1)
         area = plane[shown[0][0] : shown[0][-1] + 1, shown[1][0] : shown[1][-1] + 1]
         area.view("uint32")[..., 0] = found
