@@ -120,6 +120,24 @@ def test_a_narrow_posterior_keeps_its_mass():
     assert (histogram > 0).sum() == 2  # too narrow for a grid: the codes alone
 
 
+def test_marginals_show_units_that_reach_beyond_the_prior():
+    """As with a small beta: narrow posteriors whose means lie far apart, of one unit among many."""
+    mean, std = np.random.default_rng(0).normal(size=(500, 16)), np.full((500, 16), 0.5)
+    mean[:, 3] *= 15.0
+    limit = unit_figures.view_of(mean, std)
+    edges = np.linspace(-limit, limit, 141)
+    assert (unit_figures.binned_marginal(mean[:, 3], std[:, 3], edges) * np.diff(edges)).sum() > 0.99
+    assert unit_figures.view_of(mean[:, :3], std[:, :3]) < 5
+    assert unit_figures.view_of(0 * mean, std) == unit_figures.view_of(0 * mean, None) == unit_figures.Z_LIMIT
+    arrays = {"units": np.array([3]), "z": np.linspace(-3, 3, 5), "images": np.zeros((1, 5, 8, 8))}
+    right = unit_figures.traversals(arrays, mean, std, ["unit 3"], "a run", "").get_axes()[1]
+    assert right.get_xlim() == (-limit, limit)
+    assert [text.get_text() for text in right.get_xticklabels()] == ["−20", "0", "+20"]
+    (ax,) = unit_figures.marginals(np.array([3]), mean, std, "a run", "").get_axes()
+    places = {text.get_text(): text.get_position()[0] for text in ax.texts}
+    assert places["+20"] - places["0"] == pytest.approx(0.45 * 20 / limit)
+
+
 def test_units_that_have_no_strip_have_a_marginal(toy_run, tmp_path):
     run = Run(shutil.copytree(toy_run.path, tmp_path / "run"))
     assert not run_figures.FIGURES["marginals"].applies(run)

@@ -85,14 +85,14 @@ def limits(extents: np.ndarray, fps: float = 30.0) -> np.ndarray:
     return np.exp(np.maximum(eased, wanted))  # the maximum removes the rounding of the average
 
 
-def round_length(limit: float) -> float:
-    """The length of a scale bar: the largest of 1, 2, 5, 10, … (and 0.5, 0.2, …) up to 40 % of half the side.
+def round_length(limit: float, share: float = 0.4) -> float:
+    """The length of a scale bar: the largest of 1, 2, 5, 10, … (and 0.5, 0.2, …) up to a share of half the side.
 
     Example:
         >>> [round_length(limit) for limit in (2.25, 5.0, 30.0)]
         [0.5, 2.0, 10.0]
     """
-    bound = 0.4 * checks.number("limit", limit, 0, open_low=True)
+    bound = share * checks.number("limit", limit, 0, open_low=True)
     power = 10.0 ** math.floor(math.log10(bound))
     length = max(step * power for step in (1, 2, 5) if step * power <= bound * (1 + 1e-9))
     return float(f"{length:.1g}")

@@ -12,9 +12,10 @@ from scipy.interpolate import CubicSpline
 
 from keras_vae import diagnostics
 from keras_vae._utils import checks, palette
-from keras_vae.plots import layout, visuals
+from keras_vae.plots import camera, layout, visuals
 
-Z_LIMIT = 3.5  # half the width of a marginal's view, unless the codes reach further
+Z_LIMIT = 3.5  # half the width of a marginal's view, unless the marginal of a unit reaches further
+MAX_TICK_SHARE = 0.85  # of half that width, between the ticks
 N_BINS = 140  # in which the density of a marginal is averaged
 IMAGE_INCHES = 0.43  # width of an image of a traversal
 MARGINAL_INCHES = 1.5  # width of a marginal beside it
@@ -81,8 +82,24 @@ def binned_marginal(mean: np.ndarray, std: np.ndarray | None, edges: np.ndarray)
 
 
 def view_of(mean: np.ndarray, std: np.ndarray | None) -> float:
-    """Half the width of a view that shows nearly all codes `(n, units)` of units without a density."""
-    return Z_LIMIT if std is not None else max(Z_LIMIT, float(np.quantile(np.abs(mean), 0.998)))
+    """Half the width of a view that shows nearly all codes of each unit, and two standard deviations around them.
+
+    Args:
+        mean, std: encodings `(n, units)`; std may be None.
+
+    Example:
+        >>> view_of(np.zeros((4, 2)), np.ones((4, 2))), view_of(np.full((4, 2), [0.0, 9.0]), np.full((4, 2), 0.5))
+        (3.5, 10.0)
+    """
+    reach = np.abs(mean) if std is None else np.abs(mean) + 2 * std
+    # By unit: of many units, one that reaches far has a small share of all codes.
+    return max(Z_LIMIT, float(np.quantile(reach, 0.998, axis=0).max()))
+
+
+def _ticks(limit: float) -> dict[float, str]:
+    """Names of the values of a unit that a marginal's axis marks: 0, and a round value to either side."""
+    value = camera.round_length(limit, MAX_TICK_SHARE)
+    return {-value: f"−{value:g}", 0.0: "0", value: f"+{value:g}"}
 
 
 @visuals.style()
@@ -121,9 +138,9 @@ def traversals(
         visuals.image_grid(left, path, len(z), gap=1)
         layout.row_name(left, name)
         marginal(right, mean[:, unit], None if std is None else std[:, unit], limit)
-        right.set_xticks([-2, 0, 2], [])
+        right.set_xticks(list(_ticks(limit)), [])
     _z_axis(left, z, width)
-    right.set_xticks([-2, 0, 2], ["−2", "0", "+2"])
+    right.set_xticks(list(_ticks(limit)), list(_ticks(limit).values()))
     layout.subtitle(grid[0, 0], "decoded at these values of the unit")
     layout.subtitle(grid[0, 1], "q(z) and N(0, 1)")
     layout.heading(figure, title, note)
@@ -190,6 +207,6 @@ def _draw_cells(ax: Axes, units: np.ndarray, mean: np.ndarray, std: np.ndarray |
     ax.add_collection(PolyCollection(areas, facecolors=palette.PRIOR, alpha=0.3, linewidths=0))
     ax.add_collection(LineCollection(lines, colors=palette.AGGREGATE_POSTERIOR, linewidths=1.2))
     for left in range(columns):
-        for z, name in ((-2, "−2"), (0, "0"), (2, "+2")):
+        for z, name in _ticks(limit).items():
             at, row = left + 0.05 + 0.9 * (z + limit) / (2 * limit), (len(units) - 1 - left) // columns
             ax.text(at, row + 0.97, name, fontsize=8, color=palette.MUTED, ha="center", va="top")
