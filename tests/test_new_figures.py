@@ -315,6 +315,22 @@ def test_paths_are_those_of_the_history_and_diagonals_have_one_elbo(toy_run, ax)
         assert first == pytest.approx(last)
 
 
+@pytest.mark.parametrize("span", [(30.0, 8.0), (8.0, 30.0)])
+def test_each_line_of_equal_elbo_has_its_name_beside_or_within_the_view(ax, span):
+    """In a wide plane and in a tall one."""
+    rate_distortion.plane(ax, {"a": np.array([[1.0, 100.0 + span[1]], [1.0 + span[0], 100.0]])})
+    diagonals = [line for line in ax.lines if to_hex(line.get_color()) == palette.HAIRLINE]
+    names = [text for text in ax.texts if text.get_text().startswith("ELBO")]
+    totals = [line.get_xdata()[0] + line.get_ydata()[0] for line in diagonals]
+    assert [text.get_text() for text in names] == [f"ELBO −{total:g}" for total in totals]
+    ax.figure.draw_without_rendering()
+    view = ax.get_window_extent()
+    boxes = [text.get_window_extent() for text in names]
+    assert all(view.y0 <= box.y0 and box.y1 <= view.y1 + 6 and box.x0 >= view.x0 for box in boxes)
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert len({line.get_ydata()[1] > ax.get_ylim()[0] + 1e-9 for line in diagonals}) == 2  # both sides
+
+
 def test_runs_are_grouped_by_data_and_likelihood_and_those_without_a_kl_left_out(toy_run, tmp_path):
     for name in ("a", "b", "c"):
         shutil.copytree(toy_run.path, tmp_path / name)

@@ -113,9 +113,10 @@ def _limits(paths: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _diagonals(ax: Axes) -> None:
-    """Lines of equal ELBO, named where they meet the upper or the right side of the view."""
+    """Lines of equal ELBO, named where they leave through the right side of the view, or at their upper ends."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     style: dict[str, Any] = {"color": palette.MUTED, "fontsize": 8.5, "zorder": 1, "annotation_clip": False}
+    outline = [patheffects.withStroke(linewidth=3, foreground="white")]
     for total in MaxNLocator(N_DIAGONALS, steps=[1, 2, 5, 10]).tick_values(left + bottom, right + top):
         x0, x1 = max(left, total - top), min(right, total - bottom)
         if x1 - x0 < 0.04 * (right - left):
@@ -124,6 +125,10 @@ def _diagonals(ax: Axes) -> None:
         text = f"ELBO {-total:g}".replace("-", "−")
         if total - right > bottom:  # the line leaves through the right side
             ax.annotate(text, (right, total - right), (4, 0), textcoords="offset points", va="center", **style)
+        else:  # within the view: above it is the title, below it the axis
+            place = x0, total - x0
+            va, dy = ("top", -3) if place[1] > top - 0.06 * (top - bottom) else ("bottom", 1)
+            ax.annotate(text, place, (4, dy), textcoords="offset points", va=va, path_effects=outline, **style)
 
 
 def _names(ax: Axes, ends: Sequence[Line2D]) -> None:
