@@ -70,6 +70,21 @@ def test_videos(tmp_path):
         video.select(trajectory(), units=(0,))
 
 
+def test_a_learned_prior_has_neither_rings_nor_great_circles(tmp_path, monkeypatch):
+    codes, found = np.random.default_rng(1).normal(size=(50, 3)), []
+    for standard_normal in (True, False):
+        ax = Figure().subplots()
+        cloud = space_3d.Cloud(ax, codes, None, 3.0, standard_normal=standard_normal)
+        painter = video.Painter(trajectory(), size=64, standard_normal=standard_normal)
+        found.append((len(ax.patches), cloud.guides.circles.get_visible(), painter.guides.circles.get_visible()))
+    assert found == [(2, True, True), (0, False, False)]
+    frames = []
+    monkeypatch.setattr(video, "encode_mp4", lambda shown, *arguments: frames.append(next(shown).copy()))
+    for options in ({}, {"standard_normal": False}):
+        video.write_turn(codes, None, tmp_path / "turn.mp4", size=160, quiet=True, **options)
+    assert (frames[1] < 255).sum() < (frames[0] < 255).sum()  # less ink
+
+
 def test_extents_hold_from_every_direction():
     mean = np.full((10, 1, 3), 3.0)
     for log_var, radius in ((None, 0), (np.full_like(mean, 2 * np.log(0.5)), 0.5)):

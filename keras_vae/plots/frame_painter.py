@@ -86,7 +86,8 @@ class Painter:
         note: text added to the line below the picture.
         decoded: in the wide panel, reconstructions of the points during training.
         class_names: names of the labels 0, 1, …, which stand in the panel or, without one, in the plane.
-        standard_normal: whether the prior is N(0, I), whose density and rings are then drawn.
+        standard_normal: whether the prior is N(0, I), whose density, rings and, of three units, great circles are then
+            drawn.
         limits: half the side of the view at each video frame, in place of the camera's.
         is_part: of a frame with several planes, which has caption, epoch and timeline itself; the title is larger.
 
@@ -175,7 +176,8 @@ class Painter:
             keys = visuals.label_keys(labels, class_names, MAX_NAMED_CLASSES)
         scale_of_text = scale * (PART_TEXT_SCALE if self.is_part else 1)
         self.background = PlaneBackground(self.ax, scale_of_text, keys, self.standard_normal)
-        self.guides = space_3d.Guides(self.ax, self.trajectory.units) if self.is_3d else None
+        guides = self.ax, self.trajectory.units, self.standard_normal
+        self.guides = space_3d.Guides(*guides) if self.is_3d else None
         left, right = plane.left * pixel, (plane.left + plane.side) * pixel
         text: dict[str, Any] = {"transform": self.figure.transFigure, "va": "center"}
         fontsize = TITLE_POINTS * scale * (PART_TEXT_SCALE if self.is_part else 1)

@@ -35,16 +35,17 @@ class Guides:
     Args:
         ax: to draw on; its view must hold ±3.
         units: the names of the three axes; default 0, 1, 2.
+        standard_normal: whether the prior is N(0, I); of another, no circles are drawn.
     """
 
-    def __init__(self, ax: Axes, units: np.ndarray | tuple[int, ...] | None = None):
+    def __init__(self, ax: Axes, units: np.ndarray | tuple[int, ...] | None = None, standard_normal: bool = True):
         self.ax = ax
         angle = np.linspace(0, 2 * np.pi, CIRCLE_POINTS)
         circle = 2 * np.column_stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)])
         self._circles = [circle, circle[:, [0, 2, 1]], circle[:, [2, 0, 1]]]
         self.fit(max(ax.get_xlim()))
         style: dict[str, Any] = {"animated": True, "clip_on": False}
-        self.circles = LineCollection([], colors=palette.PRIOR, linewidths=0.6, **style)
+        self.circles = LineCollection([], colors=palette.PRIOR, linewidths=0.6, visible=standard_normal, **style)
         self.axes = LineCollection([], colors=palette.INK, linewidths=0.9, alpha=0.55, **style)
         for collection in (self.circles, self.axes):
             ax.add_collection(collection)
@@ -88,6 +89,7 @@ class Cloud:
         labels: `(n,)` integers or None.
         limit: half the side of the view, in data units.
         units: the names of the three axes; default 0, 1, 2.
+        standard_normal: whether the prior is N(0, I), whose rings and great circles are then drawn.
 
     Attributes:
         points: the scatter of the codes.
@@ -108,6 +110,7 @@ class Cloud:
         labels: np.ndarray | None,
         limit: float,
         units: np.ndarray | tuple[int, ...] | None = None,
+        standard_normal: bool = True,
     ):
         self.mean = checks.array("mean", mean, ("n", 3))
         self.colors = class_labels.label_colors(labels, len(self.mean))
@@ -115,8 +118,9 @@ class Cloud:
         limit = checks.number("limit", limit, 0, open_low=True)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
         ax.set_axis_off()
-        visuals.prior_rings(ax, limit)
-        self.guides = Guides(ax, units)
+        if standard_normal:
+            visuals.prior_rings(ax, limit)
+        self.guides = Guides(ax, units, standard_normal)
         size = np.clip(20_000 / len(self.mean), 3, 30)
         self.points: PathCollection = ax.scatter(self.mean[:, 0], self.mean[:, 1], s=size, linewidths=0)
         self.turn(AZIMUTH, ELEVATION)

@@ -172,7 +172,7 @@ def spaces(runs: Runs) -> Figure:
     figure = Figure(figsize=(layout.WIDTH, 0.5 * layout.WIDTH - 0.2), layout="constrained")
     for ax, (name, run) in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True):
         mean, labels, units = _codes(run, 3)
-        space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
+        space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units, not run.has_learned_prior)
         if labels is not None:
             seen = mean @ geometry.view_from(space_3d.AZIMUTH, space_3d.ELEVATION)
             class_labels.names_at_medians(ax, seen[:, :2], labels, run.class_names)

@@ -225,6 +225,7 @@ def write_turn(
     size: int = 720,
     fps: int = 30,
     quiet: bool = False,
+    standard_normal: bool = True,
 ) -> Path:
     """Writes an MP4 of codes in three latent units, rotated once by 360° so that the video can be looped.
 
@@ -239,7 +240,7 @@ def write_turn(
         size: side in pixels, a multiple of 16.
         fps: frames per second, at least 1.
         quiet: show no progress bar.
-        standard_normal: whether the prior is N(0, I), whose density and rings are then drawn.
+        standard_normal: whether the prior is N(0, I), whose rings and great circles are then drawn.
 
     Returns:
         The path; a notebook shows the video.
@@ -268,7 +269,8 @@ def write_turn(
     if n_frames < 1:
         raise InputError(f"seconds: expected at least one frame, 1/{fps} s; received {seconds!r}.")
     keys = [] if labels is None else visuals.label_keys(labels, class_names, MAX_TURN_KEYS, MAX_TURN_CHARACTERS)
-    return encode_mp4(_turn_frames(mean, labels, keys, units, title, size, n_frames), n_frames, path, fps, quiet)
+    frames = _turn_frames(mean, labels, keys, units, title, size, n_frames, standard_normal)
+    return encode_mp4(frames, n_frames, path, fps, quiet)
 
 
 def _turn_frames(
@@ -279,13 +281,14 @@ def _turn_frames(
     title: str,
     size: int,
     n_frames: int,
+    standard_normal: bool,
 ) -> Iterator[np.ndarray]:
     with visuals.style():
         figure = Figure(figsize=(size / 100, size / 100), dpi=100)
         canvas = FigureCanvasAgg(figure)
         ax = figure.add_axes((0.064, 0.032, 0.872, 0.872))
         figure.text(0.03, 0.962, title, fontsize=13 * size / 720, fontweight="bold", color=palette.TITLE, va="center")
-        cloud = space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units)
+        cloud = space_3d.Cloud(ax, mean, labels, space_3d.limit(mean), units, standard_normal)
         cloud.points.set_animated(True)
         if keys:
             longest = max(len(str(key.get_label())) for key in keys)
