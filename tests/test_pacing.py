@@ -183,6 +183,24 @@ def test_images_and_class_names_of_the_panel_are_in_the_frame(classes, reconstru
     assert max(box.x1 for box in boxes) < painter.width
 
 
+@pytest.mark.parametrize(("classes", "said"), [(12, []), (13, ["and 1 other"]), (26, ["and 14 others"])])
+@pytest.mark.parametrize("reconstructed", [True, False])
+def test_the_panel_states_the_number_of_labels_that_it_does_not_show(classes, said, reconstructed):
+    images, mean = np.ones((26, 8, 8)), np.zeros((2, 26, 2), "float32")
+    trajectory = Trajectory(np.arange(2), np.arange(2.0), mean, mean, np.arange(26) % classes, images)
+    decoded = side_panel.Reconstructions(np.array([0.0]), images[None]) if reconstructed else None
+    names = [f"class {i}" for i in range(classes)]
+    painter = video.Painter(trajectory, size=320, aspect="wide", decoded=decoded, class_names=names)
+    painter.figure.canvas.draw()
+    others = [text for text in painter.figure.texts if text.get_text().startswith("and ")]
+    assert [text.get_text() for text in others] == said
+    titles = [ax.title.get_window_extent() for ax in painter.figure.get_axes() if ax.get_title()]
+    assert len(titles) == 12
+    for box in (text.get_window_extent() for text in others):
+        assert box.y0 > 4  # above the timeline
+        assert not any(box.overlaps(other) for other in titles)
+
+
 def test_a_video_without_a_panel_names_its_classes():
     trajectory = replace(recording("plain"), images=None)
     trajectory = replace(trajectory, labels=np.arange(trajectory.mean.shape[1]) % 2)

@@ -11,6 +11,7 @@ from matplotlib.transforms import Bbox
 
 from keras_vae._utils import palette
 from keras_vae._utils.foreign_text import shortened
+from keras_vae._utils.formatting import count
 from keras_vae.plots import visuals
 from keras_vae.plots.stamps import Stamps
 from keras_vae.trajectory import EPOCH_TOLERANCE, Trajectory
@@ -140,6 +141,8 @@ def epoch_ticks(epochs: np.ndarray) -> tuple[list[int], list[str]]:
 class Examples:
     """A row of images, the first ones of each label, in their colours, above their reconstructions.
 
+    A line below states the number of labels that are not shown.
+
     Args:
         figure: of the video.
         box: left, bottom, width and height of the area, as shares of the figure.
@@ -179,6 +182,10 @@ class Examples:
         text: dict[str, Any] = {"fontsize": 9 * scale, "color": palette.INK, "va": "center"}
         figure.text(left, top - 0.2 * self.tall, "original", **text)
         self._row(figure, left, top, images[chosen], titles if self.decoded is None else [], scale)
+        n_others = 0 if labels is None else len(np.unique(labels)) - len(np.unique(labels[chosen]))
+        if n_others:
+            below = top - (rows + 0.1) * self.tall
+            figure.text(left, below, f"and {count(n_others, 'other')}", **text | {"va": "top"})
         if self.decoded is None:
             return
         top -= ROW_SIDES * self.tall
