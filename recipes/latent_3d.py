@@ -36,7 +36,7 @@ CLAIMS = [
 
 
 def draw(results: Results) -> dict[Path, str]:
-    from keras_vae.plots import run_videos, study_figures, video
+    from keras_vae.plots import marks, run_videos, study_figures, video
 
     runs = {f"{NET}, with sampling": results.run(NET), f"{NET}, no sampling": results.run(NO_SAMPLING)}
     figures = {
@@ -53,8 +53,10 @@ def draw(results: Results) -> dict[Path, str]:
         video.write_turn(codes["mean"], codes.get("labels"), path, title=title, class_names=run.class_names)
         drawn[path] = f"{title}: the codes of test images, rotated once."
         path = videos / f"trajectory-{file}.mp4"
-        video.write(run_videos.pictured_trajectory(run), path, epochs=early, units=(0, 1, 2), title=title)
-        drawn[path] = f"{title}: test images during the first epochs, each with its posterior."
+        recorded, units = run_videos.pictured_trajectory(run), (0, 1, 2)
+        video.write(recorded, path, epochs=early, units=units, title=title)
+        mark = marks.explained(video.select(recorded, units=units))
+        drawn[path] = f"{title}: test images during the first epochs; {mark}."
     return drawn
 
 

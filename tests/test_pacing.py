@@ -143,6 +143,23 @@ def test_the_panel_shows_the_median_radius_at_the_moment():
     assert (positions[0], positions[-1], names[0], names[-1]) == (0, 3, "0", "5.95")
 
 
+@pytest.mark.parametrize(
+    ("points", "has_density", "ellipses", "heading"),
+    [
+        (3, True, True, "median radius √(σₓ σᵧ): 0.37"),
+        (3, False, False, "median distance from the origin: 1.00"),
+        (1_001, True, False, "median distance from the origin: 1.00"),
+    ],
+)
+def test_the_panel_measures_what_the_marks_show(points, has_density, ellipses, heading):
+    mean = np.broadcast_to([0.6, 0.8], (2, points, 2)).astype("float32")
+    log_var = np.full_like(mean, -2.0) if has_density else None
+    trajectory = Trajectory(np.arange(2), np.arange(2.0), mean, log_var)
+    painter = video.Painter(trajectory, size=160, aspect="wide", ellipses=ellipses)
+    painter.paint(0)
+    assert painter.panel.heading == heading
+
+
 def test_the_panel_shows_the_reconstructions_recorded_last():
     trajectory = recording("plain")
     n = trajectory.mean.shape[1]

@@ -1,6 +1,7 @@
 """The page of a run: self-contained, escaped, without the sections whose data the run lacks."""
 
 import base64
+import html
 import io
 import json
 import re
@@ -18,8 +19,8 @@ from keras_vae import InputError
 from keras_vae._utils import formatting, palette, readers
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings
-from keras_vae.plots import run_figures
-from keras_vae.plots.figure_registry import RunFigure
+from keras_vae.plots import run_figures, video
+from keras_vae.plots.figure_registry import Drawn, RunFigure
 from keras_vae.report import (
     audit_text,
     captions,
@@ -306,6 +307,38 @@ def test_captions_of_the_folder_replace_the_defaults(toy_run, tmp_path):
     (run.path / "figures" / "captions.json").write_text("{")
     with pytest.raises(InputError, match=r"captions\.json: expected JSON; .* draw the figures again"):
         run_page.write(run)
+
+
+def test_the_caption_of_a_video_names_the_marks_that_it_has(toy_run, tmp_path, monkeypatch):
+    run = copy(toy_run, tmp_path / "run")
+    shutil.rmtree(run.path / "videos", ignore_errors=True)
+    (run.path / "videos").mkdir()
+    monkeypatch.setattr(video, "encode_mp4", lambda frames, n, path, *options: path.write_bytes(mp4(64)) and path)
+    marks = {False: "circles: r² = σₓ σᵧ of each posterior", True: "ellipses: the posterior's σ along each axis"}
+    for ellipses, mark in marks.items():
+        run_figures.trajectory_video(run, ellipses=ellipses)
+        text = html.unescape(run_page.write(run).read_text(encoding="utf-8"))
+        assert f"Test images in the latent plane during training; {mark}." in text
+    run_figures.trajectory_video(run, "early", epochs=(0, 1), one_per_label=True)
+    assert captions.of_videos(run.path)["early"].startswith(
+        "One test image of each label in the latent plane from epoch"
+    )
+    (run.path / "videos" / "trajectory.mp4").unlink()
+    run_figures.trajectory_video(run, "early")
+    assert list(captions.of_videos(run.path)) == ["early"]  # of the video that exists
+    (run.path / "videos" / "captions.json").write_text("{")
+    with pytest.raises(DamagedFileError, match=r"captions\.json: expected JSON; .* make the video again"):
+        run_page.write(run)
+    run_figures.trajectory_video(run)
+    assert list(captions.of_videos(run.path)) == ["trajectory"]
+
+
+def test_a_video_without_a_caption_is_not_described_by_marks_that_it_may_lack(toy_run, tmp_path):
+    run = copy(toy_run, tmp_path / "run")
+    shutil.rmtree(run.path / "videos", ignore_errors=True)
+    (run.path / "videos").mkdir()
+    (run.path / "videos" / "trajectory.mp4").write_bytes(mp4(64))
+    assert "Posterior means of test images during training.<" in run_page.write(run).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("low", "high", "is_explained"), [(0.0, -0.01, True), (0.0, 0.0, False), (1.0, 2.0, False)])

@@ -120,7 +120,22 @@ def test_runs_of_a_folder_are_drawn_side_by_side(toy_run, tmp_path, monkeypatch,
     printed = capsys.readouterr().out.split()
     assert [str(tmp_path / "rate-distortion.png"), str(tmp_path / "videos" / "side-by-side.mp4")] == printed[-2:]
     pages.write([tmp_path], draw=False)
-    assert "Training side by side" in (tmp_path / "index.html").read_text()
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Training side by side" in page
+    assert "to one scale; circles: r² = σₓ σᵧ of each posterior." in page
+
+
+def test_the_caption_of_the_folder_names_the_marks_of_all_planes(toy_run, tmp_path):
+    runs = copies(toy_run, tmp_path, a=0, b=1)
+    for name in ("trajectory", "first_steps"):
+        if runs[1].has_arrays(name):
+            arrays = dict(runs[1].arrays(name))
+            del arrays["log_var"]
+            runs[1].write_arrays(name, **arrays)
+    circles, points = "circles: r² = σₓ σᵧ of each posterior", "points: the codes"
+    assert run_videos.side_by_side_caption(runs[:1]).endswith(f"to one scale; {circles}.")
+    assert run_videos.side_by_side_caption(runs).endswith(f"to one scale; {circles}; {points}.")
+    assert run_videos.side_by_side_caption(runs[1:], ellipses=True).endswith(f"to one scale; {points}.")
 
 
 def copies(of, folder, **seeds: int) -> list[Run]:

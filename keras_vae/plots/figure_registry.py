@@ -128,13 +128,24 @@ def collected(damaged: list[DamagedFileError]) -> Iterator[None]:
 def write_captions(run: Run, captions: dict[str, str]) -> None:
     """Adds captions to `figures/captions.json`: registered figures first, in order; only of figures that exist."""
     path = run.path / "figures" / CAPTIONS
-    try:
-        known = study_forms.read_captions(path, "draw the figures again")
-    except InputError:  # absent, or damaged: drawing replaces it
-        known = {}
-    known |= captions
+    known = _known(path) | captions
     order = [name for name in FIGURES if name in known] + [name for name in known if name not in FIGURES]
     write_json(path, {name: known[name] for name in order if os.path.lexists(path.with_name(f"{name}.png"))})
+
+
+def write_video_caption(path: Path, caption: str) -> None:
+    """Adds the caption of a video to `captions.json` beside it; only captions of videos that exist are kept."""
+    known = _known(path.with_name(CAPTIONS)) | {path.stem: caption}
+    kept = {stem: text for stem, text in known.items() if os.path.lexists(path.with_name(f"{stem}.mp4"))}
+    write_json(path.with_name(CAPTIONS), kept)
+
+
+def _known(path: Path) -> dict[str, str]:
+    """The captions of a file; none if it is absent, or damaged, since drawing replaces it."""
+    try:
+        return study_forms.read_captions(path, "draw again")
+    except InputError:
+        return {}
 
 
 def title(run: Run) -> str:

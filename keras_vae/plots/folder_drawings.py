@@ -9,7 +9,7 @@ from keras_vae._utils.files import PARTIAL_PREFIX
 from keras_vae._utils.foreign_text import shortened
 from keras_vae.errors import DamagedFileError, InputError
 from keras_vae.plots import rate_distortion, run_videos, video
-from keras_vae.plots.figure_registry import Drawn, collected
+from keras_vae.plots.figure_registry import Drawn, collected, write_video_caption
 from keras_vae.plots.side_by_side import MAX_PLANES
 from keras_vae.runs.folder import Run
 
@@ -91,6 +91,7 @@ def draw(
     if len(shown) > 1:
         path = several.folder / VIDEO
         drawn.append(run_videos.side_by_side_video(shown, path, epochs=epochs, ellipses=ellipses))
+        write_video_caption(path, run_videos.side_by_side_caption(shown, ellipses))
         if gif:
             drawn.append(video.write_gif(path, path.with_suffix(".gif")))
     return Drawn(drawn, damaged)

@@ -14,7 +14,7 @@ from matplotlib.transforms import IdentityTransform
 from keras_vae import geometry
 from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
-from keras_vae.plots import camera, digit_layout, space_3d, visuals
+from keras_vae.plots import camera, digit_layout, marks, space_3d, visuals
 from keras_vae.plots.edge_fade import EdgeFade
 from keras_vae.plots.plane_background import PlaneBackground
 from keras_vae.plots.side_panel import Reconstructions, SidePanel
@@ -26,7 +26,6 @@ from keras_vae.trajectory import Trajectory
 MAX_THUMBNAILS = 100  # points; above, one image of each label is drawn
 MAX_NAMED_CLASSES = 12  # in the plane; a last line states the number of others
 MAX_LABEL_THUMBNAILS = 20  # labels; above, no images are drawn
-MAX_CIRCLES = 1_000  # points; above, dots are drawn in place of circles and trails, which would take seconds per frame
 MAX_POINTS = 20_000  # 0.1 s per frame
 DOT_RADIUS, SMALL_DOT_RADIUS = 0.012, 0.005  # of the view; small ones where there are many
 SMALL_DOT_OPACITY = 0.5
@@ -82,7 +81,8 @@ class Painter:
         size: height in pixels.
         fps: frames per second, which sets the length of the trails and the speed of the rotation.
         frames: the recorded frame that each video frame shows, `(video frames,)`; default each one once.
-        aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
+        aspect: "square", or "wide" (16:9) with a panel that shows the median radius over time, of points and dots the
+            median distance from the origin, and the images.
         note: text added to the line below the picture.
         decoded: in the wide panel, reconstructions of the points during training.
         class_names: names of the labels 0, 1, …, which stand in the panel or, without one, in the plane.
@@ -135,7 +135,7 @@ class Painter:
         high = len(trajectory) - 1
         shown = np.arange(high + 1) if frames is None else frames
         self.shown = checks.array("frames", shown, ("video frames",), dtype="int64", low=0, high=high)
-        self.has_circles = n <= MAX_CIRCLES
+        self.has_circles = n <= marks.MAX_CIRCLES
         self.is_3d = trajectory.mean.shape[2] == 3
         self.is_part = is_part
         extents = camera.extents(trajectory)[self.shown]
@@ -154,7 +154,7 @@ class Painter:
             self._render_background(checks.text("title", title), None if names_are_in_panel else class_names)
             self.panel = None
             if aspect == "wide":
-                args = trajectory, self.shown, images, decoded, class_names
+                args = trajectory, marks.mark_of(trajectory, ellipses), self.shown, images, decoded, class_names
                 self.panel = SidePanel(self.figure, self.scale, *args)
             self.canvas.draw()
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
@@ -261,17 +261,7 @@ class Painter:
     @property
     def caption(self) -> str:
         """What is drawn, in one line: the marks, the prior, the window of the average, the latent units."""
-        n = len(self.colors)
-        if not self.has_circles:
-            mark = f"dots: the means of {n:,} posteriors"
-        elif self.trajectory.log_var is None:
-            mark = "points: the codes"
-        elif self.is_3d:
-            mark = "circles: r³ = σ₁ σ₂ σ₃ of each posterior"
-        elif self.ellipses:
-            mark = "ellipses: the posterior's σ along each axis"
-        else:
-            mark = "circles: r² = σₓ σᵧ of each posterior"
+        mark = marks.explained(self.trajectory, self.ellipses)
         units = self.trajectory.units
         shown = "" if units is None or tuple(units) == (0, 1) else f"latent units {', '.join(map(str, units))}"
         arrows = "arrows: points outside the view" if self.is_fixed else ""

@@ -13,8 +13,8 @@ from keras_vae._utils import checks
 from keras_vae._utils.data_words import worded
 from keras_vae._utils.files import atomic
 from keras_vae._utils.foreign_text import shortened
-from keras_vae.plots import video, visuals
-from keras_vae.plots.figure_registry import title, write_captions
+from keras_vae.plots import marks, video, visuals
+from keras_vae.plots.figure_registry import title, write_captions, write_video_caption
 from keras_vae.plots.side_panel import Reconstructions
 from keras_vae.runs import comparison
 from keras_vae.runs.folder import Run
@@ -36,6 +36,8 @@ def trajectory_video(
 ) -> Path:
     """Makes `videos/NAME.mp4` of the recorded images, in the plane of the two units whose means vary most.
 
+    Its caption is added to `videos/captions.json`.
+
     Args:
         run: a finished run with a recorded trajectory of two units or more.
         name: file stem.
@@ -52,11 +54,16 @@ def trajectory_video(
     recorded = pictured_trajectory(run)
     which = _shown(recorded, one_per_label)
     path = run.path / "videos" / f"{name}.mp4"
-    return video.write(
+    path = video.write(
         recorded.points(which), path, epochs=epochs, units=_recorded_plane(run), title=title(run), ellipses=ellipses,
         limit=limit, aspect=aspect, decoded=_reconstructions(run, which), class_names=run.class_names, quiet=quiet,
         standard_normal=not run.has_learned_prior,
     )  # fmt: skip
+    shown = video.select(recorded.points(which), epochs, _recorded_plane(run))
+    items = "One test image of each label" if one_per_label and shown.labels is not None else "Test images"
+    when = "during training" if epochs is None else "from epoch {:.3g} to {:.3g}".format(*shown.epochs[[0, -1]])
+    write_video_caption(path, f"{items} in the latent plane {when}; {marks.explained(shown, ellipses)}.")
+    return path
 
 
 def side_by_side_video(
@@ -85,6 +92,13 @@ def side_by_side_video(
         ellipses=ellipses, limit=limit, note="two most varying units of each", quiet=quiet,
         learned_priors=[title for title, run in zip(titles, runs, strict=True) if run.has_learned_prior],
     )  # fmt: skip
+
+
+def side_by_side_caption(runs: Sequence[Run], ellipses: bool = False) -> str:
+    """The caption of `side_by_side_video`, with all marks that it has."""
+    found = dict.fromkeys(marks.explained(_plane_trajectory(run), ellipses) for run in runs)
+    shown = "One recorded image of each label in several trainings, at the same time and to one scale"
+    return f"{'; '.join([shown, *found])}."
 
 
 def _plane_trajectory(run: Run) -> Trajectory:

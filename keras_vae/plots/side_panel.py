@@ -13,6 +13,7 @@ from keras_vae._utils import palette
 from keras_vae._utils.foreign_text import shortened
 from keras_vae._utils.formatting import count
 from keras_vae.plots import visuals
+from keras_vae.plots.marks import Mark
 from keras_vae.plots.stamps import Stamps
 from keras_vae.trajectory import EPOCH_TOLERANCE, Trajectory
 
@@ -23,6 +24,7 @@ MAX_TICK_ERROR = 0.1  # of the epoch of a tick, relative to its number
 TICK_EPOCHS = (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 MAX_NAME_CHARACTERS = 8
 TEXT_CENTER_PIXELS = 4  # from the centre of a line of text to its baseline
+RADII = {"circles": "median radius of the circles", "ellipses": "median radius √(σₓ σᵧ)"}  # by mark
 HEADING_ROW = 84  # of the baseline of the heading, in pixels from the top of a frame of 720
 
 
@@ -49,6 +51,7 @@ class SidePanel:
         figure: of the video, 1280 × 720 pixels times `scale`.
         scale: of the video.
         trajectory: the shown points.
+        mark: with which they are drawn.
         frames: the recorded frame of each video frame.
         images: `(points, height, width[, channels])` of the points, or None.
         decoded: reconstructions of the first points during training, or None.
@@ -60,6 +63,7 @@ class SidePanel:
         figure: Figure,
         scale: float,
         trajectory: Trajectory,
+        mark: Mark,
         frames: np.ndarray,
         images: np.ndarray | None,
         decoded: Reconstructions | None,
@@ -70,7 +74,7 @@ class SidePanel:
         has_images = images is not None
         bottom = 400 if has_images else 120
         self.ax = figure.add_axes((742 / width, bottom / height, 500 / width, (610 - bottom) / height))
-        self.values, self.name = followed(trajectory, frames)
+        self.values, self.name = followed(trajectory, mark, frames)
         self._draw_curve(trajectory.epochs[frames])
         self.heading_stamps, self.heading = Stamps(10.5 * scale, palette.INK), ""
         (self.moment,) = self.ax.plot([], [], "o", ms=7 * scale, color=palette.POSTERIOR, animated=True, zorder=5)
@@ -107,13 +111,13 @@ class SidePanel:
             self.ax.draw_artist(artist)
 
 
-def followed(trajectory: Trajectory, frames: np.ndarray) -> tuple[np.ndarray, str]:
-    """The median radius of the circles at each video frame, or without a density the median distance, and its name."""
-    if trajectory.log_var is None:
+def followed(trajectory: Trajectory, mark: Mark, frames: np.ndarray) -> tuple[np.ndarray, str]:
+    """The median radius of circles or ellipses at each video frame, of other marks the median distance; its name."""
+    if trajectory.log_var is None or mark not in RADII:
         recorded = [np.median(np.linalg.norm(mean, axis=1)) for mean in trajectory.mean]
         return np.array(recorded)[frames], "median distance from the origin"
     recorded = [np.median(np.exp(0.5 * log_var.mean(axis=1))) for log_var in trajectory.log_var]
-    return np.array(recorded)[frames], "median radius of the circles"
+    return np.array(recorded)[frames], RADII[mark]
 
 
 def epoch_ticks(epochs: np.ndarray) -> tuple[list[int], list[str]]:

@@ -67,7 +67,8 @@ def write(
         pace: "travel", or "recorded" for exactly one video frame per recorded frame.
         seconds: duration of a video paced by travel; a short recording makes a shorter one.
         smooth: window of the moving average in epochs, 0 for the raw recording; default 5 % of the shown epochs.
-        aspect: "square", or "wide" (16:9) with a panel that shows the radius over time and the images.
+        aspect: "square", or "wide" (16:9) with a panel that shows the median radius over time, of points and dots the
+            median distance from the origin, and the images.
         decoded: in the wide panel, `Reconstructions` of the points at some epochs, or one image of each after training,
             `(points, height, width, …)`.
         class_names: names of the labels 0, 1, …, which stand in the wide panel or, without one, in the plane; default

@@ -35,14 +35,14 @@ RUN_CAPTIONS = {
     "samplers": "Generated images by the distribution of z, and training images for comparison.",
     "pseudo-inputs": "Pseudo-inputs of the VampPrior, whose posteriors the prior mixes.",
 }
+# For videos that were made without a captions.json.
 RUN_VIDEO_CAPTIONS = {
-    "trajectory": "Posterior means of test images during training, each with the circle of its variance.",
-    "first-epochs": "One test image per label during the first epochs, each with the circle of its variance.",
+    "trajectory": "Posterior means of test images during training.",
+    "first-epochs": "One test image per label during the first epochs.",
     "six-of-each": "Six test images per label during training.",
 }
 FOLDER_VIDEO_CAPTIONS = {
-    "side-by-side": "One recorded image of each label in several trainings, at the same time and to one scale, each "
-    "with the circle of its variance.",
+    "side-by-side": "One recorded image of each label in several trainings, at the same time and to one scale.",
 }
 
 
@@ -66,6 +66,16 @@ def read(folder: Path) -> dict[str, str]:
         if os.path.lexists(path):
             found |= study_forms.read_captions(path, "draw the figures again")
     return found
+
+
+def of_videos(folder: Path) -> dict[str, str]:
+    """Captions of the videos in `videos/` by file stem; empty if what made them wrote none.
+
+    Raises:
+        DamagedFileError: if the captions.json is damaged.
+    """
+    path = folder / "videos" / CAPTIONS
+    return study_forms.read_captions(path, "make the video again") if os.path.lexists(path) else {}
 
 
 def figures(folder: Path, descriptions: Mapping[str, str], excluded: Collection[str] = ()) -> list[Figure]:

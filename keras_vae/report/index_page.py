@@ -108,7 +108,8 @@ def write(
     counted = formatting.count(n_finished, "finished run")
     if n_finished < len(readable):
         counted += f" and {len(readable) - n_finished} unfinished"
-    videos = data_uri.videos(folder, "Training of several models", captions.FOLDER_VIDEO_CAPTIONS)
+    described = captions.FOLDER_VIDEO_CAPTIONS | _captions_of_videos(folder, lost)
+    videos = data_uri.videos(folder, "Training of several models", described)
     settings = [key for key in comparison.distinguishing(readable) if key not in WITH_COLUMN]
     head = (*HEAD, *(comparison.NAMED_SETTINGS[key].strip() or key for key in settings), *END_OF_HEAD)
     names = comparison.folder_names(runs)
@@ -138,6 +139,15 @@ def write(
     path = folder / PAGE
     write_text(path, page)
     return path
+
+
+def _captions_of_videos(folder: Path, damaged: list[DamagedFileError]) -> dict[str, str]:
+    """Captions by file stem; none if their file is damaged, which is noted."""
+    try:
+        return captions.of_videos(folder)
+    except DamagedFileError as error:
+        damaged.append(error)
+        return {}
 
 
 def _losses(runs: Sequence[Run]) -> str:

@@ -174,7 +174,7 @@ def _media(run: Run, max_figure_bytes: float, damaged: list[DamagedFileError]) -
     known_videos = {path.stem for path in complete(run.path / "videos", "*.mp4")}
     video_captions = {
         stem: f"{findings.caption(run, stem, text, damaged)}{bars}"
-        for stem, text in (captions.RUN_VIDEO_CAPTIONS | descriptions).items()
+        for stem, text in (captions.RUN_VIDEO_CAPTIONS | descriptions | captions.of_videos(run.path)).items()
         if stem in known_videos
     }
     videos = data_uri.videos(run.path, f"Latent space during the training of {run.title}", video_captions)

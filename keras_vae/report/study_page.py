@@ -41,7 +41,8 @@ def write(folder: str | Path) -> Path:
     folder = Path(folder)
     content = read(folder)
     descriptions = captions.read(folder)
-    videos = data_uri.videos(folder, content["title"], captions.FOLDER_VIDEO_CAPTIONS | descriptions)
+    of_videos = captions.FOLDER_VIDEO_CAPTIONS | descriptions | captions.of_videos(folder)
+    videos = data_uri.videos(folder, content["title"], of_videos)
     pictures = data_uri.pictures(captions.figures(folder, descriptions), rendering.MAX_PAGE_BYTES)
     described = {key: content[key] for key in ("configs", "dataset", "versions", "threads")}
     page = rendering.render(
