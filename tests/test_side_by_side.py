@@ -72,6 +72,27 @@ def test_the_line_below_states_the_epoch_and_the_caption():
     assert early[:-4, :300].min() < 180
 
 
+@pytest.mark.parametrize(("n", "size"), [(2, 640), (2, 160), (3, 160), (4, 320)])
+def test_a_long_caption_ends_before_the_clock(n, size):
+    note = "moving average over up to 0.2 epochs   two most varying units of each"
+    planes = SideBySide({str(k): moving(1.0) for k in range(n)}, size=size, limit=3.0, note=note)
+    bar = max(2, size // 120)
+    early, late = (planes.paint(i)[-planes.footer : -bar].copy() for i in (0, 39))
+    clock = np.flatnonzero((early != late).any(axis=(0, 2))).min()
+    ink = (early[:, :clock, :3] < 255).any(axis=2)
+    assert clock - np.flatnonzero(ink.any(axis=0)).max() > 0.3 * planes.footer
+    assert not ink[[0, -1]].any()
+
+
+def test_the_caption_has_the_marks_of_all_planes():
+    variational = moving(1.0, frames=2)
+    autoencoder = replace(variational, log_var=None)
+    planes = SideBySide({"autoencoder": autoencoder, "VAE": variational}, size=64, learned_priors=["autoencoder"])
+    assert planes.caption == "points: the codes   circles: r² = σₓ σᵧ of each posterior   dashed: the prior's σ"
+    same = SideBySide({"a": variational, "b": variational}, size=64, note="moving average")
+    assert same.caption == "circles: r² = σₓ σᵧ of each posterior   dashed: the prior's σ   moving average"
+
+
 def test_trainings_recorded_at_other_steps_are_aligned():
     every, third = moving(1.0, frames=31, epochs=3), moving(1.0, frames=11, epochs=5)
     first, second = aligned([every, third])

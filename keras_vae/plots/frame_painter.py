@@ -41,6 +41,7 @@ EPOCH_BASELINE = 0.048  # of the height of the frame, from its top
 IMAGE_SIDE = 0.047  # of ten points, of the height of the frame
 TITLE_POINTS = 13  # font size, in a frame of 720 pixels
 PART_TEXT_SCALE = 1.4  # texts of one of several planes, whose frame is shown smaller
+CAPTION_SPACE = "   "  # between the parts of a caption
 CAPTION_CHARACTERS = 104  # in the width of the plane; a longer caption is smaller
 ARROW_PIXELS = 9  # of a marker at the edge, in a frame of 720 pixels
 
@@ -260,14 +261,21 @@ class Painter:
 
     @property
     def caption(self) -> str:
-        """What is drawn, in one line: the marks, the prior, the window of the average, the latent units."""
-        mark = marks.explained(self.trajectory, self.ellipses)
+        """What is drawn, in one line."""
+        return CAPTION_SPACE.join(filter(None, self.caption_parts))
+
+    @property
+    def caption_parts(self) -> tuple[str, ...]:
+        """The marks, the images, the prior, the arrows, the window of the average, the latent units; "" for none."""
         units = self.trajectory.units
-        shown = "" if units is None or tuple(units) == (0, 1) else f"latent units {', '.join(map(str, units))}"
-        arrows = "arrows: points outside the view" if self.is_fixed else ""
-        dashed = "dashed: the prior's σ" if self.standard_normal else ""
-        images = "images: medians of labels" if self.followed is not None else ""
-        return "   ".join(filter(None, (mark, images, dashed, arrows, self.note, shown)))
+        return (
+            marks.explained(self.trajectory, self.ellipses),
+            "images: medians of labels" if self.followed is not None else "",
+            "dashed: the prior's σ" if self.standard_normal else "",
+            "arrows: points outside the view" if self.is_fixed else "",
+            self.note,
+            "" if units is None or tuple(units) == (0, 1) else f"latent units {', '.join(map(str, units))}",
+        )
 
     def __len__(self) -> int:
         """The number of video frames."""

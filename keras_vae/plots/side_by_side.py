@@ -13,13 +13,16 @@ from matplotlib.figure import Figure
 from keras_vae._utils import checks, palette
 from keras_vae.errors import InputError
 from keras_vae.plots import camera, visuals
-from keras_vae.plots.frame_painter import Painter, epoch_text, paint_timeline
+from keras_vae.plots.frame_painter import CAPTION_SPACE, Painter, epoch_text, paint_timeline
 from keras_vae.plots.stamps import Stamps
 from keras_vae.plots.video_io import MACROBLOCK_PIXELS
 from keras_vae.trajectory import Trajectory
 
 MAX_PLANES, MAX_COLUMNS = 9, 3
 FOOTER_SHARE = 0.1  # of the side of a plane
+MARGIN_SHARE = 0.4  # of the height of the footer, to either side of its texts
+LINE_SHARES = 0.24, 0.2  # of that height, the size in points of a caption in one line and in two
+MIN_POINTS = 1.0  # of a caption, in videos of few pixels
 
 
 def aligned(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
@@ -127,9 +130,16 @@ class SideBySide:
         width = self.columns * size
         self.footer = max(1, round(FOOTER_SHARE * size / MACROBLOCK_PIXELS)) * MACROBLOCK_PIXELS
         self._pixels = np.full((self.rows * size + self.footer, width, 4), 255, "uint8")
-        with_rings = (painter for painter in self.painters if painter.standard_normal)
-        self._line = _caption(next(with_rings, self.painters[0]).caption, width, self.footer)
         self._stamps = Stamps(0.42 * self.footer, palette.TITLE, "bold")
+        clock = max(self._stamps.length(epoch_text(epoch)) for epoch in self.epochs)
+        room = width - clock - 3 * MARGIN_SHARE * self.footer
+        self._line = _caption(self.caption, width, self.footer, room)
+
+    @property
+    def caption(self) -> str:
+        """What is drawn in one plane or another: the distinct parts of the captions of all."""
+        parts = zip(*(painter.caption_parts for painter in self.painters), strict=True)
+        return CAPTION_SPACE.join(filter(None, dict.fromkeys(itertools.chain(*parts))))
 
     def __len__(self) -> int:
         """The number of video frames."""
@@ -148,7 +158,7 @@ class SideBySide:
             self._pixels[top : top + self.size, left : left + self.size] = painter.paint(i)
         line = self._pixels[-self.footer :]
         line[:] = self._line
-        x = line.shape[1] - 0.4 * self.footer
+        x = line.shape[1] - MARGIN_SHARE * self.footer
         self._stamps.write(line, epoch_text(self.epochs[i]), x, 0.62 * self.footer, "right")
         paint_timeline(self._pixels, self.epochs, i, max(2, self.size // 120))
         return self._pixels
@@ -175,12 +185,31 @@ def _columns(n: int) -> int:
     return 2 if n == 4 else min(n, MAX_COLUMNS)
 
 
-def _caption(text: str, width: int, height: int) -> np.ndarray:
-    """The line below the planes, `(height, width, 4)` uint8."""
+def _caption(text: str, width: int, height: int, room: float) -> np.ndarray:
+    """The line below the planes, `(height, width, 4)` uint8.
+
+    Args:
+        text: if it does not fit into one line, it is written in two and, if that is not enough, smaller.
+        width, height: of the line in pixels.
+        room: for the text, in pixels.
+    """
+    left = MARGIN_SHARE * height
     with visuals.style():
         figure = Figure(figsize=(width / 100, height / 100), dpi=100)
         canvas = FigureCanvasAgg(figure)
         place: dict[str, Any] = {"transform": figure.transFigure, "va": "center", "color": palette.MUTED}
-        figure.text(0.4 * height / width, 0.52, text, fontsize=0.24 * height, **place)
+        points, smaller = (share * height for share in LINE_SHARES)
+        drawn = figure.text(left / width, 0.52, text, fontsize=points, **place)
+        if drawn.get_window_extent().width > room:
+            points = smaller
+            drawn.set(text=_in_two_lines(text), fontsize=points)
+        drawn.set_fontsize(max(MIN_POINTS, points * min(1.0, room / drawn.get_window_extent().width)))
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:height, :width].copy()
+
+
+def _in_two_lines(caption: str) -> str:
+    """The parts of a caption in the two lines of which the longer one is shortest."""
+    parts = caption.split(CAPTION_SPACE)
+    lines = [[CAPTION_SPACE.join(some) for some in (parts[:i], parts[i:])] for i in range(1, len(parts))]
+    return "\n".join(min(lines, key=lambda two: max(map(len, two)), default=[caption]))

@@ -64,10 +64,14 @@ class Stamps:
         box = Box(0, pixels.shape[1], 0, len(pixels))
         bottom = baseline + BASELINE * self._height
         parts = PARTS.findall(text)
-        left = x - sum(map(self._advance, parts)) if align == "right" else x
+        left = x - self.length(text) if align == "right" else x
         for part in parts:
             self.stamp(pixels, part, left, bottom, box)
             left += self._advance(part)
+
+    def length(self, text: str) -> float:
+        """The width in pixels of a text that `write` draws."""
+        return sum(map(self._advance, PARTS.findall(text)))
 
     def _advance(self, text: str) -> float:
         """The width of a text in pixels, its spaces included."""
