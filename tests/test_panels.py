@@ -102,6 +102,12 @@ def test_spaces_and_comparisons_show_the_most_varying_units(run):
     assert [ax.get_subplotspec().colspan.start for ax in three] == [0, 1, 2]  # one row without an empty place
 
 
+def test_spaces_of_learned_priors_have_no_rings(run, monkeypatch):
+    assert study_figures.spaces({"a": run}).get_axes()[0].patches
+    monkeypatch.setattr(Run, "has_learned_prior", True)
+    assert not study_figures.spaces({"a": run}).get_axes()[0].patches
+
+
 def test_seeds_and_factors(run):
     history = {"epoch": np.arange(1, 4), "val_loss": np.array([9.0, 5.0, 4.0])}
     figure = study_figures.seeds({"a": [history, {**history, "val_loss": history["val_loss"] + 1}], "b": [history]})

@@ -20,7 +20,7 @@ from keras_vae._utils import formatting, palette, readers
 from keras_vae.errors import DamagedFileError
 from keras_vae.evaluation import findings
 from keras_vae.plots import run_figures, video
-from keras_vae.plots.figure_registry import Drawn, RunFigure
+from keras_vae.plots.figure_registry import RunFigure
 from keras_vae.report import (
     audit_text,
     captions,

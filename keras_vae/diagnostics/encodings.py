@@ -9,7 +9,6 @@ from keras_vae._utils import checks
 from keras_vae.errors import InputError
 
 LOG_VAR_RANGE = (-80.0, 80.0)  # σ from 4·10⁻¹⁸ to 2·10¹⁷: variances and precisions are finite in float32
-MAX_ROUNDING = 4 * np.finfo("float64").eps  # range relative to the largest value, up to which numbers are constant
 MAX_CHUNK_NUMBERS = 2**21  # numbers of one temporary array where rows are processed in chunks: 16 MB
 
 

@@ -5,7 +5,6 @@ from statistics import NormalDist
 import numpy as np
 
 from keras_vae._utils import checks
-from keras_vae.diagnostics.encodings import MAX_ROUNDING
 from keras_vae.errors import InputError
 
 CODES_PER_CELL = 25
@@ -37,8 +36,7 @@ def whiten(codes: np.ndarray) -> np.ndarray:
         raise InputError(f"codes: expected (n, units) with n above the units; received {codes.shape}.")
     centered = codes - codes.mean(axis=0)
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(centered, rowvar=False)))
-    rounding = MAX_ROUNDING * np.abs(codes).max()  # the only deviation of constant codes
-    kept = values > max(MIN_RELATIVE_VARIANCE * values.max(), rounding**2)
+    kept = values > MIN_RELATIVE_VARIANCE * max(values.max(), np.finfo(float).tiny)
     return centered @ (vectors[:, kept] / np.sqrt(values[kept]))
 
 

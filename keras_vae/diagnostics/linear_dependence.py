@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from keras_vae._utils import checks
-from keras_vae.diagnostics.encodings import MAX_ROUNDING, flat_encodings
+from keras_vae.diagnostics.encodings import flat_encodings
 from keras_vae.errors import InputError
 from keras_vae.geometry import flat
 
 MAX_UNITS = 4_096
+MAX_ROUNDING = 4 * np.finfo("float64").eps  # range of a unit, relative to its largest value, up to which it is constant
 MIN_EIGENVALUE = 1e-12  # of a correlation matrix, below which units determine one another
 
 

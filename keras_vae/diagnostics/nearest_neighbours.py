@@ -7,6 +7,8 @@ from keras_vae.errors import InputError
 
 HELD_OUT_SHARE = 0.5
 MAX_PRODUCT_BYTES = 2**28  # scalar products of a batch of images with all references
+MAX_CENTERED_REFERENCES = 100  # whose mean and spread stand for those of all
+MAX_SQUARED_RATIO = 100.0  # of the norm of that mean to the spread, up to which float32 has digits enough
 
 
 def knn_accuracy(codes: np.ndarray, labels: np.ndarray, k: int = 10, seed: int | None = 0) -> float:
@@ -59,7 +61,8 @@ def nearest(images: np.ndarray, references: np.ndarray, batch_size: int = 500) -
     """Index of the reference nearest to each image, by the sum of squared differences.
 
     Its cost is n · m products of images; a batch takes at most 256 MB in addition to float32 copies of the images and
-    references.
+    references. Squared distances whose difference is below about 10⁻⁵ of the references' variance, summed over all
+    numbers of one, are not distinguished.
 
     Args:
         images: `(n, …)`.
@@ -87,11 +90,23 @@ def nearest(images: np.ndarray, references: np.ndarray, batch_size: int = 500) -
         raise InputError(
             f"references: expected {images.shape[1]} numbers each, as the images have; received {references.shape[1]}."
         )
-    # Measured from a point among them: squares of numbers far from 0 leave no digits for their differences.
-    center = references.mean(axis=0, dtype="float64").astype("float32")
-    references = references - center
+    center = _distant_center(references)
+    if center is not None:
+        images, references = images - center, references - center
     squares = 0.5 * np.einsum("ij,ij->i", references, references)
     # ½‖a − b‖² less ½‖a‖², which is the same for all references of an image.
     batch_size = max(1, min(batch_size, MAX_PRODUCT_BYTES // (4 * max(1, len(references)))))
-    batches = (images[i : i + batch_size] - center for i in range(0, len(images), batch_size))
+    batches = (images[i : i + batch_size] for i in range(0, len(images), batch_size))
     return np.concatenate([(squares - batch @ references.T).argmin(axis=1) for batch in batches])
+
+
+def _distant_center(references: np.ndarray) -> np.ndarray | None:
+    """The mean of references that are far from 0 beside their spread: their squares leave no digits for differences.
+
+    None for others, such as images in [0, 1], which need no copy.
+    """
+    some = references[:MAX_CENTERED_REFERENCES].astype("float64")
+    center = some.mean(axis=0)
+    if np.square(center).sum() <= MAX_SQUARED_RATIO * some.var(axis=0).sum():
+        return None
+    return center.astype("float32")

@@ -27,8 +27,8 @@ from keras_vae.runs.folder import Run
 
 FILE = "rate-distortion.png"
 EARLY_SHARE = 0.2  # of a training, whose losses may lie above the view
-MAX_NAMED = 8  # runs that are named beside their ends; others have a legend
-MAX_NAME_CHARACTERS, MAX_LINE_CHARACTERS = 52, 26  # of a name, and of one that is written in one line beside an end
+MAX_NAMED, MAX_NAMED_CHARACTERS = 8, 26  # runs that are named beside their ends, of short names; others have a legend
+MAX_NAME_CHARACTERS = 52  # in a legend and in a title
 MAX_LEGEND_KEYS = 24
 N_DIAGONALS = 8
 NAME_POINTS = 9
@@ -84,14 +84,15 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray], item: str = "image") -> lis
         style: dict[str, Any] = {"marker": marker, "markersize": 8, "markeredgecolor": "white", "zorder": 4}
         x, y = path[-1].tolist()
         ends += ax.plot([x], [y], color=color, linestyle="", label=visuals.plain(shown[name]), **style)
-    if len(found) <= MAX_NAMED:
+    if len(found) <= MAX_NAMED and max(map(len, shown.values())) <= MAX_NAMED_CHARACTERS:
         _names(ax, ends)
     else:
         n_more = len(found) - MAX_LEGEND_KEYS
         handles = ends[:MAX_LEGEND_KEYS]
         if n_more > 0:
             handles = [*handles, Line2D([], [], linestyle="", label=f"and {n_more:,} others")]
-        ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.1, 0.5), fontsize=9)
+        # The space between is in units of the font, since the width of the axes depends on that of the names.
+        ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), borderaxespad=7, fontsize=9)
     return ends
 
 
@@ -137,21 +138,15 @@ def _names(ax: Axes, ends: Sequence[Line2D]) -> None:
     box = ax.get_window_extent()
     scale = np.array([right - left, top - bottom]) / (np.array([box.width, box.height]) * 72 / ax.figure.dpi)
     places = np.array([np.asarray(line.get_xydata(), "float64")[0] for line in ends])
-    names = [_in_lines(str(line.get_label())) for line in ends]
-    lines = [name.split("\n") for name in names]
-    sizes = NAME_POINTS * np.array([[0.62 * max(map(len, each)), 1.4 * len(each)] for each in lines])
+    widths = [0.62 * NAME_POINTS * len(str(line.get_label())) for line in ends]
+    sizes = np.array([[width, 1.4 * NAME_POINTS] for width in widths])
     at_right = places[:, 0] / scale[0] + sizes[:, 0] + 8 < right / scale[0]
     side = np.where(at_right, 1, -1)
     centers = spread(places / scale + np.column_stack([side * (0.5 * sizes[:, 0] + 8), np.zeros(len(ends))]), sizes)
     outline = [patheffects.withStroke(linewidth=3, foreground="white")]
-    for line, name, (x, y) in zip(ends, names, (centers * scale).tolist(), strict=True):
+    for line, (x, y) in zip(ends, (centers * scale).tolist(), strict=True):
         style: dict[str, Any] = {"fontsize": NAME_POINTS, "color": line.get_color(), "path_effects": outline}
-        ax.text(x, y, name, ha="center", va="center", zorder=5, **style)
-
-
-def _in_lines(name: str) -> str:
-    """A name beside an end: a long one has a line for each of its settings."""
-    return name if len(name) <= MAX_LINE_CHARACTERS else name.replace(", ", "\n")
+        ax.text(x, y, str(line.get_label()), ha="center", va="center", zorder=5, **style)
 
 
 def spread(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
