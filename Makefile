@@ -47,8 +47,8 @@ examples: setup
 	@$(BIN)/python recipes/sampling.py --quick --out $(EXAMPLES)/study
 	@$(BIN)/keras-vae report $(EXAMPLES)/study
 
-# A table of TensorFlow, about ten minutes on two quiet cores, and one of each other backend that is installed, about four
-# minutes each: pip install "keras-vae[jax]" into .venv. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
+# A table of TensorFlow, about twelve minutes on two quiet cores, and one of each other backend that is installed, about
+# six minutes each: pip install "keras-vae[jax]" into .venv. PEERS=1 adds PyTorch and pythae, installed apart (1 GB).
 bench: setup
 	@if [ -n "$(PEERS)" ] && [ ! -e benchmarks/.venv/.installed ]; then \
 		$(PYTHON) -m venv benchmarks/.venv && \

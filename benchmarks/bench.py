@@ -1,6 +1,6 @@
 """Runs all benchmarks and writes their results as a table and as JSON.
 
-make bench               # about ten minutes, and four more for each further backend
+make bench               # about twelve minutes, and six more for each further backend
 make bench PEERS=1       # with PyTorch and pythae, in an environment of their own
 KERAS_BACKEND=jax .venv/bin/python benchmarks/bench.py --only training --only evaluation
 .venv/bin/python benchmarks/bench.py --only training --only videos

@@ -331,6 +331,18 @@ def test_each_line_of_equal_elbo_has_its_name_beside_or_within_the_view(ax, span
     assert len({line.get_ydata()[1] > ax.get_ylim()[0] + 1e-9 for line in diagonals}) == 2  # both sides
 
 
+def test_names_of_lines_of_equal_elbo_cover_no_marker(ax):
+    """Good runs of few nats lie where a line that leaves through the lower side begins."""
+    ends = [(6.4, 431.0), (2.8, 202.0), (4.1, 207.8), (6.8, 195.2), (33.6, 311.2), (11.0, 201.2)]
+    markers = rate_distortion.plane(ax, {str(i): np.array([end]) for i, end in enumerate(ends)})
+    ax.figure.draw_without_rendering()
+    within = [text for text in ax.texts if text.get_text() == "ELBO −200"]
+    assert len(within) == 1
+    box = within[0].get_window_extent()
+    places = ax.transData.transform([np.asarray(marker.get_xydata())[0] for marker in markers])
+    assert not any(box.padded(4).contains(*place) for place in places)
+
+
 def test_runs_are_grouped_by_data_and_likelihood_and_those_without_a_kl_left_out(toy_run, tmp_path):
     for name in ("a", "b", "c"):
         shutil.copytree(toy_run.path, tmp_path / name)

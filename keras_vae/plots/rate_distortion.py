@@ -31,6 +31,8 @@ MAX_NAMED, MAX_NAMED_CHARACTERS = 8, 26  # runs that are named beside their ends
 MAX_NAME_CHARACTERS = 52  # in a legend and in a title
 MAX_LEGEND_KEYS = 24
 N_DIAGONALS = 8
+N_NAME_PLACES = 6  # along a line of equal ELBO, for its name within the view
+NAME_BOX = ((-0.02, -0.03), (0.18, 0.08))  # around its left end, in shares of the view
 NAME_POINTS = 9
 MAX_PUSHES = 300  # of names that overlap
 NAME_ANGLES = np.radians([0, 180, 45, -45, 135, -135, 90, -90])  # from a marker to its name, in order of preference
@@ -74,7 +76,7 @@ def plane(ax: Axes, paths: Mapping[str, np.ndarray], item: str = "image") -> lis
     }
     limits = _limits(list(found.values()))
     ax.set(xlim=limits[0], ylim=limits[1], xlabel=f"KL, nats per {item}", ylabel=f"reconstruction, nats per {item}")
-    _diagonals(ax)
+    _diagonals(ax, np.array([path[-1] for path in found.values()]))
     styles, shown = series_styles(found), _shown_names(found)
     ends = []
     for name, path in found.items():
@@ -113,8 +115,13 @@ def _limits(paths: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([[left, high[0] + 2.2 * margin[0]], [low[1] - margin[1], high[1] + margin[1]]])
 
 
-def _diagonals(ax: Axes) -> None:
-    """Lines of equal ELBO, named where they leave through the right side of the view, or at their upper ends."""
+def _diagonals(ax: Axes, markers: np.ndarray) -> None:
+    """Lines of equal ELBO, named where they leave through the right side of the view, or within it beside no marker.
+
+    Args:
+        ax: to draw on.
+        markers: places of the markers, `(n, 2)`.
+    """
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     style: dict[str, Any] = {"color": palette.MUTED, "fontsize": 8.5, "zorder": 1, "annotation_clip": False}
     outline = [patheffects.withStroke(linewidth=3, foreground="white")]
@@ -127,9 +134,28 @@ def _diagonals(ax: Axes) -> None:
         if total - right > bottom:  # the line leaves through the right side
             ax.annotate(text, (right, total - right), (4, 0), textcoords="offset points", va="center", **style)
         else:  # within the view: above it is the title, below it the axis
-            place = x0, total - x0
+            x = _free_x(
+                np.linspace(x0, x1, N_NAME_PLACES + 1)[:-1], total, markers, np.array([right - left, top - bottom])
+            )
+            place = x, total - x
             va, dy = ("top", -3) if place[1] > top - 0.06 * (top - bottom) else ("bottom", 1)
             ax.annotate(text, place, (4, dy), textcoords="offset points", va=va, path_effects=outline, **style)
+
+
+def _free_x(candidates: np.ndarray, total: float, markers: np.ndarray, view: np.ndarray) -> float:
+    """The first candidate at which the name of a line covers no marker; the very first if it covers one at each.
+
+    Args:
+        candidates: left ends of the name.
+        total: the negative ELBO of the line.
+        markers: places of the markers, `(n, 2)`.
+        view: width and height of the view.
+    """
+    for x in candidates.tolist():
+        offsets = (markers - (x, total - x)) / view
+        if not ((offsets > NAME_BOX[0]) & (offsets < NAME_BOX[1])).all(axis=1).any():
+            return x
+    return float(candidates[0])
 
 
 def _names(ax: Axes, ends: Sequence[Line2D]) -> None:
@@ -247,7 +273,7 @@ def _ends(
         limits[0, 1] = max_kl
         limits[1] = min(limits[1, 0], all_seeds[:, 1].min() - margin), max(limits[1, 1], all_seeds[:, 1].max() + margin)
     ax.set(xlim=limits[0], ylim=limits[1], xlabel="KL, nats per image", ylabel="reconstruction, nats per image")
-    _diagonals(ax)
+    _diagonals(ax, np.array(list(means.values())))
     if curve:
         ax.plot(*np.array([means[name] for name in curve]).T, "-", color=palette.MUTED, linewidth=1.4, zorder=2)
     for name, values in seeds.items():
