@@ -1,5 +1,9 @@
-"""Times of likelihoods, of the aggregate posterior and of decoded grids, relative to their matrix products."""
+"""Times of likelihoods, of the aggregate posterior and of decoded grids, relative to their matrix products.
 
+As a script it prints the seconds of the parts of the likelihood: `python benchmarks/evaluation.py`.
+"""
+
+import json
 import math
 from collections.abc import Callable
 
@@ -39,6 +43,41 @@ def mixture_products(n_draws: int) -> Callable[[], float]:
     return timed(run)
 
 
+def likelihood_parts() -> dict[str, float]:
+    """Seconds of the parts of the likelihood, each computed alone: medians of five."""
+    from keras_vae.fast_fit.functions import compiled
+
+    ops, rng = products.ops, np.random.default_rng(0)
+    vae = kv.dense_vae(f"784-{N_HIDDEN}-{N_UNITS}", (28, 28), seed=0)
+    x = ops.convert_to_tensor((rng.uniform(size=(DECODED_CHUNK, 28, 28)) < 0.2).astype("float32"))
+    z = ops.convert_to_tensor(rng.standard_normal((DECODED_CHUNK, N_UNITS)).astype("float32"))
+    logits = vae.decoder(z, training=False)
+    n_chunks = N_IMAGES * N_SAMPLES // DECODED_CHUNK
+    # The sums are read, and not the images, so that no part copies what the likelihood does not.
+    decoded = compiled(lambda z: ops.sum(vae.decoder(z, training=False), axis=1), vae)
+    entropy = compiled(vae.likelihood, vae)
+
+    def draws() -> None:
+        noise = rng.standard_normal((DECODED_CHUNK // N_SAMPLES, N_SAMPLES, N_UNITS))
+        (np.square(noise) - np.square(0.5 * noise + 1)).sum(axis=2)
+
+    parts = {
+        "draws": draws,
+        "decoder": lambda: ops.convert_to_numpy(decoded(z)),
+        "cross-entropy": lambda: ops.convert_to_numpy(entropy(x, logits)),
+    }
+
+    def repeated(part: Callable[[], None]) -> Callable[[], float]:
+        return timed(lambda: [part() for _ in range(n_chunks)])
+
+    def compilation() -> None:  # once in each evaluation, with its first chunk
+        log_likelihood(vae, np.zeros((2, 28, 28), "float32"))(np.zeros(DECODED_CHUNK, int), np.asarray(z))
+
+    sides = {name: repeated(part) for name, part in parts.items()} | {"compilation": timed(compilation)}
+    sides["matrix products"] = products.of_decoding(*SIZES, N_IMAGES * N_SAMPLES, DECODED_CHUNK)
+    return {name: round(float(np.median(values)), 3) for name, values in alternate(sides, 5).items()}
+
+
 def rows() -> list[Row]:
     rng = np.random.default_rng(0)
     vae = kv.dense_vae(f"784-{N_HIDDEN}-{N_UNITS}", (28, 28), seed=0)
@@ -68,3 +107,7 @@ def rows() -> list[Row]:
         },
     }
     return [row(item, "s", alternate(found, 3), "matrix products", over_floor=2) for item, found in sides.items()]
+
+
+if __name__ == "__main__":
+    print(json.dumps(likelihood_parts()))
